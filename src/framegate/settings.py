@@ -1,0 +1,128 @@
+"""The only reader of the environment and of framegate.toml."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from framegate.errors import GateError
+
+PREFIX = "FRAMEGATE_"
+
+
+class SettingsInvalid(GateError):
+    """The settings cannot be used."""
+
+    code = "settings_invalid"
+
+
+def default_data_dir() -> Path:
+    """The user's own data folder for Framegate."""
+    from platformdirs import user_data_path  # noqa: PLC0415 - not needed when a folder is given
+
+    return user_data_path("framegate", appauthor=False)
+
+
+class Settings(BaseModel):
+    """Everything that an operator can set.
+
+    Each field is read from `FRAMEGATE_` and its name in capitals, then from the same name in framegate.toml, then
+    from the default here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="Folder of the database, the files and the lock."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8787, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        None, description="Base URL by which clients reach the gate, if not by the Host header."
+    )
+    database_url: str | None = Field(
+        None,
+        description="SQLAlchemy URL; SQLite in the data folder when empty. postgresql+asyncpg://… is taken too.",
+    )
+    api_key: str | None = Field(
+        None, repr=False, description="The key that clients must send. Without one, loopback only, open."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Host names by which the gate may be called besides its own address."
+    )
+    allowed_origins: tuple[str, ...] = Field((), description="Web origins whose pages may call the gate.")
+    sandbox: bool = Field(
+        default=False, description="Every model answers by its own limits; our renderer makes the file."
+    )
+    render_workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
+        description="Renders at once, each in its own process.",
+    )
+    job_deadline_seconds: Annotated[int, Field(ge=1)] = Field(
+        3600, description="A job that has not ended by then is expired."
+    )
+    queue_jobs_max: Annotated[int, Field(ge=1)] = Field(
+        10_000, description="Unfinished jobs at once; more are answered 429."
+    )
+    body_bytes_max: Annotated[int, Field(ge=1024)] = Field(
+        64 * 2**20, description="Largest JSON body, data URLs included."
+    )
+    reference_bytes_max: Annotated[int, Field(ge=1024)] = Field(50 * 2**20, description="Largest reference picture.")
+    reference_pixels_max: Annotated[int, Field(ge=1)] = Field(
+        100_000_000, description="Most pixels in a reference picture."
+    )
+    video_bytes_max: Annotated[int, Field(ge=1024)] = Field(
+        2 * 2**30, description="Largest video, fetched or uploaded."
+    )
+    fetch_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="Longest time to fetch one reference."
+    )
+    fetch_redirects_max: Annotated[int, Field(ge=0, le=20)] = Field(
+        5, description="Redirects followed for one reference."
+    )
+    allow_private_addresses: bool = Field(
+        default=False, description="Let references come from private and loopback addresses."
+    )
+    link_seconds: Annotated[int, Field(ge=60)] = Field(24 * 3600, description="How long a signed link to a file works.")
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment, for those few who hand it on to a child or look for a switch such as NO_COLOR."""
+    return os.environ
+
+
+def load(environ: Mapping[str, str] | None = None, *, file: Path | None = None, **overrides: object) -> Settings:
+    """Read the settings: command line over environment over framegate.toml over defaults.
+
+    Raises `SettingsInvalid`, which names the setting, the value's fault and where it came from.
+    """
+    environ = os.environ if environ is None else environ
+    path = file or (Path(environ["FRAMEGATE_CONFIG"]) if environ.get("FRAMEGATE_CONFIG") else Path("framegate.toml"))
+    values: dict[str, Any] = {}
+    if path.is_file():
+        try:
+            values |= tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsInvalid(f"{path} is not TOML: {error}") from error
+    elif file or environ.get("FRAMEGATE_CONFIG"):
+        raise SettingsInvalid(f"There is no settings file at {path}.")
+    for name in Settings.model_fields:
+        text = environ.get(f"{PREFIX}{name.upper()}")
+        if text:
+            values[name] = tuple(filter(None, text.split(","))) if name.startswith("allowed_") else text
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SettingsInvalid(f"Setting `{name}` (or {PREFIX}{name.upper()}): {first['msg']}.") from error
+
+
+def client_defaults(environ: Mapping[str, str] | None = None) -> tuple[str | None, str | None]:
+    """The server and the key that the SDK and the CLI use when none is given: FRAMEGATE_URL and FRAMEGATE_API_KEY."""
+    environ = os.environ if environ is None else environ
+    return environ.get("FRAMEGATE_URL") or None, environ.get("FRAMEGATE_API_KEY") or None

@@ -1,0 +1,332 @@
+"""The nouns that every part of Framegate speaks: frozen values, no behaviour beyond what they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a reference is made of."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+
+
+class Role(StrEnum):
+    """What a reference is for."""
+
+    FIRST_FRAME = "first_frame"
+    LAST_FRAME = "last_frame"
+    REFERENCE = "reference"
+    SOURCE = "source"
+    MASK = "mask"
+
+
+class Status(StrEnum):
+    """A job's public status, in OpenRouter's words."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class State(StrEnum):
+    """A job's place on its way; the public status follows from it."""
+
+    QUEUED = "queued"
+    PREPARING = "preparing"
+    SUBMITTING = "submitting"
+    RUNNING = "running"
+    FETCHING = "fetching"
+    CHECKING = "checking"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def status(self) -> Status:
+        """The public status of a job in this state."""
+        if self is State.QUEUED:
+            return Status.PENDING
+        return Status(self.value) if self.final else Status.IN_PROGRESS
+
+    @property
+    def final(self) -> bool:
+        """Whether a job in this state never changes again."""
+        return self in (State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One input: where it lies, what it is made of, what it is for, and the name by which the prompt calls it."""
+
+    url: str  # https://…, http://…, data:…, or asset://SHA256
+    kind: Kind = Kind.IMAGE
+    role: Role = Role.REFERENCE
+    name: str | None = None
+    pointer: str = ""  # JSON pointer to where the client wrote it, so that an error can name the place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Which providers may take the job, in the words of OpenRouter's `provider` object."""
+
+    order: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a client asks for. `None` means that the client did not say; nothing is filled in here."""
+
+    model: str
+    prompt: str | None = None
+    references: tuple[Reference, ...] = ()
+    duration: int | None = None  # seconds
+    resolution: str | None = None  # "720p"
+    aspect_ratio: str | None = None  # "16:9"
+    size: str | None = None  # "1280x720"
+    fps: int | None = None
+    seed: int | None = None
+    generate_audio: bool | None = None
+    negative_prompt: str | None = None
+    models: tuple[str, ...] = ()  # fall-backs, in order
+    routing: Routing = field(default_factory=Routing)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    max_cost_usd: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    callback_url: str | None = None
+    previous_job_id: str | None = None
+    session_id: str | None = None
+    user: str | None = None
+    trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One rule of a model that a request breaks, or (among warnings) something that the client should know.
+
+    `pointer` is a JSON pointer into the request as the client wrote it; `allowed` and `nearest` are JSON values.
+    """
+
+    code: str
+    pointer: str
+    message: str
+    allowed: Any = None
+    nearest: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The video that a legal request asks for, every default settled."""
+
+    width: int
+    height: int
+    fps: int
+    duration: int  # seconds
+    audio: bool
+    seed: int | None
+    resolution: str | None = None
+    aspect_ratio: str | None = None
+
+    @property
+    def frames(self) -> int:
+        """The exact number of frames."""
+        return self.fps * self.duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a job is expected to cost, in millionths of a US dollar, and how that was reckoned."""
+
+    micro_usd: int
+    basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the check says of a request: every broken rule at once, and what the job would be if there is none."""
+
+    model: str  # canonical id; what the client wrote if no such model is known
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    target: Target | None = None  # None while there are problems
+    estimate: Estimate | None = None  # None when there are problems or no price is known
+    alternatives: tuple[str, ...] = ()  # other models that would take the request as it stands
+
+    @property
+    def ok(self) -> bool:
+        """Whether the model would take the request as it stands."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """A change made to a reference so that the model takes it; `reference` is its index in the request."""
+
+    reference: int
+    what: str  # resized, converted, padded, oriented, recompressed
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A file in the content-addressed store."""
+
+    sha256: str
+    size_bytes: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A reference made ready for a provider: looked at, fitted, kept."""
+
+    reference: Reference
+    blob: Blob
+    path: str
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a provider is asked to make."""
+
+    job_id: str
+    key: str  # the same for every try of the same order: an idempotency key where the provider takes one
+    request: Request
+    model: str  # canonical id
+    target: Target
+    references: tuple[Prepared, ...] = ()
+
+
+Handle = Mapping[str, Any]  # a provider's own JSON by which it finds an order again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A finished file where the provider left it: a local path, or an address."""
+
+    path: str | None = None
+    url: str | None = None
+    media_type: str = "video/mp4"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a job ended without a video."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    unsure: bool = False  # the order may have been taken: nothing is ordered again by itself
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """The order is being made. `progress` is 0 to 1, or None where the provider does not tell."""
+
+    progress: float | None = None
+    stage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The order is made; `cost_micro_usd` is what the provider says it cost, if it says."""
+
+    outputs: tuple[Made, ...]
+    cost_micro_usd: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The provider ended the order without a video."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The provider does not know the order: a local renderer that was restarted, for one."""
+
+
+Update = Running | Done | Failed | Lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One finished video, kept by us. Measured from the file, not taken from the provider."""
+
+    index: int
+    blob: Blob
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration: float  # seconds
+    audio: bool
+    poster: Blob | None = None
+    contact_sheet: Blob | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One intent to make one video, from its acceptance to its end. Times are Unix seconds."""
+
+    id: str  # UUIDv7
+    owner: str
+    dialect: str
+    request: Request
+    model: str  # canonical id
+    target: Target
+    created_at: float
+    updated_at: float
+    deadline_at: float
+    state: State = State.QUEUED
+    version: int = 1  # rises by one with every move; also the sequence number of that move's event
+    started_at: float | None = None
+    finished_at: float | None = None
+    provider: str = ""
+    account: str = ""
+    handle: Handle | None = None
+    attempts: int = 0  # orders begun
+    progress: float | None = None  # 0 to 1
+    stage: str = "queued"
+    cancel_requested: bool = False
+    fault: Fault | None = None
+    warnings: tuple[Problem, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    prepared: tuple[Prepared, ...] = ()
+    made: tuple[Made, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    report: Mapping[str, Any] | None = None
+    estimate: Estimate | None = None
+    cost_micro_usd: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One change of a job, as streamed to whoever follows it."""
+
+    job_id: str
+    seq: int  # the job's version after the change
+    at: float  # Unix seconds
+    state: State
+    stage: str
+    progress: float | None = None
+
+    @property
+    def status(self) -> Status:
+        """The public status after the change."""
+        return self.state.status
