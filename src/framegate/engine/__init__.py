@@ -1,0 +1,47 @@
+"""The animatic engine: camera moves over still pictures, by a prompt; no generative model.
+
+Reading a prompt (`plan`) is cheap; `render` brings in OpenCV and the encoder, so it is imported on first use.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from framegate.engine.direction import Join, Role, Shot, plan
+from framegate.engine.errors import (
+    Abandoned,
+    BadSpec,
+    EngineError,
+    OutputFailed,
+    TooManyPictures,
+    UnreadablePicture,
+)
+from framegate.engine.spec import Rendered, Spec
+from framegate.engine.vocabulary import Easing, Move
+
+if TYPE_CHECKING:
+    from framegate.engine.rendering import render
+
+__all__ = [
+    "Abandoned",
+    "BadSpec",
+    "Easing",
+    "EngineError",
+    "Join",
+    "Move",
+    "OutputFailed",
+    "Rendered",
+    "Role",
+    "Shot",
+    "Spec",
+    "TooManyPictures",
+    "UnreadablePicture",
+    "plan",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module attribute may be anything
+    if name == "render":
+        from framegate.engine.rendering import render  # noqa: PLC0415  # the point: nothing heavy until it is used
+
+        return render
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

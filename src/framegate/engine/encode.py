@@ -1,0 +1,101 @@
+"""Frames into an MP4, by x264 in a thread of its own; the same frames always give the same bytes."""
+
+import queue
+import threading
+from types import TracebackType
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+
+from framegate.engine.camera import Size
+from framegate.engine.errors import OutputFailed
+from framegate.engine.pictures import Planes
+
+PRESET = "veryfast"
+CRF = "18"
+THREADS = 4  # x264's output depends on how many it runs, so the number does not follow the machine
+ANCHOR_QP = 12  # of a first or last frame that must be met exactly
+WAITING_FRAMES_MOST = 6
+COMMENT = "animatic: camera moves over the references, no generative model"
+
+
+class Writer:
+    """One video file being written: a `frame` to draw into, then `write` it. Use as a context manager.
+
+    Raises OutputFailed when the encoder or the disk does.
+    """
+
+    def __init__(self, path: str, output: Size, fps: int, exact: tuple[int, ...] = ()) -> None:
+        self._output = output
+        self._exact = exact
+        self._waiting: queue.Queue[av.VideoFrame | None] = queue.Queue(WAITING_FRAMES_MOST)
+        self._fault: Exception | None = None
+        self._count = 0
+        try:
+            self._container = av.open(
+                path, "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
+            )
+        except (av.FFmpegError, OSError) as error:
+            raise OutputFailed(f"the video file cannot be created: {error}") from error
+        self._container.metadata.update({"title": "Animatic", "comment": COMMENT, "encoder": "Framegate animatic"})
+        self._stream = self._container.add_stream("libx264", rate=fps, options=_options(exact))
+        context = self._stream.codec_context
+        context.width, context.height, context.pix_fmt = output.width, output.height, "yuv420p"
+        context.thread_count = THREADS
+        context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+        self._thread = threading.Thread(target=self._encode, name="animatic-encoder", daemon=True)
+
+    def __enter__(self) -> "Writer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._waiting.put(None)
+        self._thread.join()
+        try:
+            self._container.close()
+        except (av.FFmpegError, OSError) as fault:
+            self._fault = self._fault or fault
+        if kind is None and self._fault is not None:
+            raise OutputFailed(f"the video could not be written: {self._fault}") from self._fault
+
+    def frame(self) -> tuple[av.VideoFrame, Planes]:
+        """A new frame and its planes, to be drawn into in place."""
+        frame = av.VideoFrame(self._output.width, self._output.height, "yuv420p")
+        return frame, Planes(*(_plane(plane) for plane in frame.planes))
+
+    def write(self, frame: av.VideoFrame) -> None:
+        if self._fault is not None:
+            raise OutputFailed(f"the video could not be written: {self._fault}") from self._fault
+        frame.pts = self._count
+        if self._count in self._exact:
+            frame.pict_type = av.video.frame.PictureType.I
+        self._count += 1
+        self._waiting.put(frame)
+
+    def _encode(self) -> None:
+        while (frame := self._waiting.get()) is not None:
+            self._mux(frame)
+        self._mux(None)
+
+    def _mux(self, frame: av.VideoFrame | None) -> None:
+        if self._fault is not None:
+            return  # keep taking frames, so that the drawing side never waits for ever
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (av.FFmpegError, OSError) as error:
+            self._fault = error
+
+
+def _options(exact: tuple[int, ...]) -> dict[str, str]:
+    options = {"preset": PRESET, "crf": CRF, "profile": "high", "flags": "+bitexact"}
+    if exact:
+        options["x264-params"] = "zones=" + "/".join(f"{at},{at},q={ANCHOR_QP}" for at in exact)
+    return options
+
+
+def _plane(plane: av.video.plane.VideoPlane) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width]

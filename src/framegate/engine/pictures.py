@@ -1,0 +1,181 @@
+"""Still pictures as the camera needs them: decoded, filtered once, and kept as the three planes of the video."""
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from framegate.engine.camera import Size, View
+from framegate.engine.errors import UnreadablePicture
+
+Plane: TypeAlias = NDArray[np.uint8]
+Pixels: TypeAlias = NDArray[np.uint8]
+
+PIXELS_MOST = 80_000_000
+OVERSAMPLING = 1.25  # prefiltered to this multiple of the output, cubic sampling stays above 50 dB of the ideal
+MARGIN_PIXELS = 4  # around the views, for the cubic's reach
+TITLE_CHARACTERS_MOST = 240
+
+# ITU-R BT.709, limited range, from full-range RGB of 8 bits: rows are Y, Cb, Cr; the last column is the offset.
+_BT709 = np.array(
+    [
+        [0.2126 * 219 / 255, 0.7152 * 219 / 255, 0.0722 * 219 / 255, 16],
+        [-0.2126 / 1.8556 * 224 / 255, -0.7152 / 1.8556 * 224 / 255, 0.9278 / 1.8556 * 224 / 255, 128],
+        [0.7874 / 1.5748 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, -0.0722 / 1.5748 * 224 / 255, 128],
+    ]
+)
+_LEFT_SITED = np.array([[0.25, 0.5, 0.25]])
+
+
+@dataclass(frozen=True)
+class Planes:
+    """A picture in 4:2:0, chroma sited left as H.264 assumes; both luma sides even."""
+
+    y: Plane
+    u: Plane
+    v: Plane
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The part of a picture that a shot looks at, filtered for it: `scale` sheet pixels to one of the picture."""
+
+    planes: Planes
+    x: float
+    y: float
+    scale_x: float
+    scale_y: float
+
+    def sample(self, view: View, into: Planes) -> None:
+        """What the camera sees: luma by cubic, chroma by linear interpolation, at exact sub-pixel places."""
+        height, width = into.y.shape
+        x, y = (view.x - self.x) * self.scale_x, (view.y - self.y) * self.scale_y
+        sx, sy = view.width * self.scale_x / width, view.height * self.scale_y / height
+        _warp(self.planes.y, into.y, (sx, sx / 2 + x - 0.5, sy, sy / 2 + y - 0.5), cv2.INTER_CUBIC)
+        # Chroma sample i lies on luma column 2i, and between the luma rows 2j and 2j + 1.
+        chroma = (sx, (sx / 2 + x - 0.5) / 2, sy, (sy + y - 1) / 2)
+        _warp(self.planes.u, into.u, chroma, cv2.INTER_LINEAR)
+        _warp(self.planes.v, into.v, chroma, cv2.INTER_LINEAR)
+
+
+def load(path: str) -> Pixels:
+    """The picture as RGB, upright. Raises UnreadablePicture."""
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > PIXELS_MOST:
+                raise UnreadablePicture(f"{Path(path).name} has more than {PIXELS_MOST // 1_000_000} million pixels")
+            upright = ImageOps.exif_transpose(image)
+            if upright.has_transparency_data:
+                plain = Image.new("RGBA", upright.size, "white")
+                plain.alpha_composite(upright.convert("RGBA"))
+                upright = plain
+            return np.asarray(upright.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadablePicture(f"{Path(path).name} cannot be read as a picture: {error}") from error
+
+
+def size_of(picture: Pixels) -> Size:
+    return Size(picture.shape[1], picture.shape[0])
+
+
+def sheet(picture: Pixels, views: tuple[View, View], output: Size) -> Sheet:
+    """The part of the picture that lies between two views, prefiltered for sampling at the output's size."""
+    widest = max(views, key=lambda view: view.width)
+    scale = OVERSAMPLING * output.width / widest.width
+    margin = MARGIN_PIXELS / scale
+    size = size_of(picture)
+    left = max(int(min(view.x for view in views) - margin), 0)
+    top = max(int(min(view.y for view in views) - margin), 0)
+    right = min(int(np.ceil(max(view.x + view.width for view in views) + margin)), size.width)
+    bottom = min(int(np.ceil(max(view.y + view.height for view in views) + margin)), size.height)
+    width, height = (max(round(side * scale / 2), 1) * 2 for side in (right - left, bottom - top))
+    part = resized(picture[top:bottom, left:right], width, height)
+    return Sheet(planes(part), left, top, width / (right - left), height / (bottom - top))
+
+
+def fitted(picture: Pixels, view: View, output: Size) -> Planes:
+    """The view as one still of the output's size, without the camera's resampling."""
+    left, top = round(view.x), round(view.y)
+    right, bottom = round(view.x + view.width), round(view.y + view.height)
+    return planes(resized(picture[top:bottom, left:right], output.width, output.height))
+
+
+def resized(picture: Pixels, width: int, height: int) -> Pixels:
+    smaller = width < picture.shape[1] or height < picture.shape[0]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return _pixels(cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=method))
+
+
+def planes(picture: Pixels) -> Planes:
+    """RGB to BT.709 4:2:0. OpenCV's own conversion to I420 knows only BT.601."""
+    full = cv2.transform(picture, _BT709)
+    y, u, v = cv2.split(full)
+    half = (u.shape[1] // 2, u.shape[0] // 2)
+    return Planes(_pixels(y), *(_subsampled(_pixels(chroma), half) for chroma in (u, v)))
+
+
+def blank(output: Size) -> Planes:
+    half = (output.height // 2, output.width // 2)
+    return Planes(np.empty((output.height, output.width), np.uint8), np.empty(half, np.uint8), np.empty(half, np.uint8))
+
+
+def blend(a: Planes, b: Planes, share: float, into: Planes) -> None:
+    """A dissolve: `share` of b over a."""
+    for one, other, out in ((a.y, b.y, into.y), (a.u, b.u, into.u), (a.v, b.v, into.v)):
+        cv2.addWeighted(one, 1 - share, other, share, 0, dst=out)
+
+
+def title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
+    """A quiet plate that bears the prompt: what a clip without any picture shows."""
+    width, height = round(output.width * OVERSAMPLING), round(output.height * OVERSAMPLING)
+    tint = np.array([6, 8, 12]) + np.random.default_rng(seed).integers(0, 10, 3)
+    rows, columns = np.mgrid[0:height, 0:width]
+    away = np.hypot((columns / width - 0.5) * 1.1, rows / height - 0.45)
+    light = np.clip(66 - 52 * away, 10, 70)[..., None]
+    plate = Image.fromarray((light + tint).astype(np.uint8))
+    text = " ".join((prompt or "").split())
+    if text:
+        _write(plate, text if len(text) <= TITLE_CHARACTERS_MOST else text[: TITLE_CHARACTERS_MOST - 1] + "…")
+    return np.asarray(plate)
+
+
+def _write(plate: Image.Image, text: str) -> None:
+    draw = ImageDraw.Draw(plate)
+    for points in range(min(plate.size) // 11, 7, -2):
+        font = ImageFont.load_default(points)
+        lines = "\n".join(textwrap.wrap(text, max(int(plate.width * 0.72 / (points * 0.52)), 8)))
+        box = draw.multiline_textbbox((0, 0), lines, font=font, spacing=points * 0.45, align="center")
+        if box[2] - box[0] <= plate.width * 0.76 and box[3] - box[1] <= plate.height * 0.6:
+            break
+    place = (plate.width / 2, plate.height / 2)
+    draw.multiline_text(
+        place, lines, font=font, fill=(226, 226, 222), anchor="mm", spacing=points * 0.45, align="center"
+    )
+
+
+def _warp(source: Plane, into: Plane, scale_and_shift: tuple[float, float, float, float], method: int) -> None:
+    sx, x, sy, y = scale_and_shift
+    height, width = into.shape
+    cv2.warpAffine(
+        source,
+        np.array([[sx, 0, x], [0, sy, y]]),
+        (width, height),
+        dst=into,
+        flags=method | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _subsampled(chroma: Plane, half: tuple[int, int]) -> Plane:
+    across = cv2.sepFilter2D(chroma, -1, _LEFT_SITED, np.ones((1, 1)), borderType=cv2.BORDER_REPLICATE)
+    pairs = across[:, ::2].astype(np.uint16)
+    return ((pairs[::2] + pairs[1::2] + 1) // 2).astype(np.uint8)
+
+
+def _pixels(array: object) -> Plane:
+    return np.asarray(array, np.uint8)
