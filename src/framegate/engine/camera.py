@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from framegate.engine.direction import Join, Role, Shot
-from framegate.engine.vocabulary import OPPOSITE, Easing, Move
+from framegate.engine.vocabulary import Easing, Move
 
 # At amount 1 over REFERENCE_SECONDS; longer shots go further, by the square root of their length.
 ZOOM_LOG = 0.18
@@ -13,10 +13,16 @@ TILT_OF_VIEW = 0.16
 REFERENCE_SECONDS = 4.0
 ZOOM_MOST = 2.0
 PAN_OF_VIEW_MOST = 0.45
-# A picture much taller or wider than the output is travelled along, by at most this part of the view.
+# Where a push-in heads for, in parts of the view from its top: a little above the middle, where faces are.
+FOCUS = 0.42
+# In an upright picture the face is about here, in parts of its height; in the view it goes to FOCUS.
+FACE_LINE = 0.25
+HEADROOM = 0.25  # other pictures: this part of the height left over goes above the view
+# A reference whose shape is far from the output's is travelled along, by parts of the view.
 ODD_SHAPE = 0.3
-TRAVEL_OF_VIEW = 0.3
-HEADROOM = 1 / 3  # of the height left over goes above the view, where heads are
+TRAVEL_ACROSS = 0.22
+TALL_SHAPE = 1.1
+TRAVEL_UP = 0.35
 
 RAMPS = {Easing.SMOOTH: 0.35, Easing.GENTLE: 0.5, Easing.STEADY: 0.12}
 
@@ -38,7 +44,7 @@ class View:
 
     def zoomed(self, zoom: float) -> "View":
         width, height = self.width / zoom, self.height / zoom
-        return View(self.x + (self.width - width) / 2, self.y + (self.height - height) / 2, width, height)
+        return View(self.x + (self.width - width) / 2, self.y + (self.height - height) * FOCUS, width, height)
 
     def moved(self, x: float, y: float, within: Size) -> "View":
         """The view moved by parts of its own width and height, as far as the picture goes."""
@@ -81,10 +87,13 @@ def ease(share: float, ramp: float) -> float:
 
 
 def fit_view(picture: Size, output: Size) -> View:
-    """The largest view: it fills the output, centred across, and leaves two thirds of what it cuts off below."""
+    """The largest view: it fills the output, centred across, and cuts off less above than below."""
     width = min(float(picture.width), picture.height * output.width / output.height)
     height = width * output.height / output.width
-    return View((picture.width - width) / 2, max(picture.height - height, 0.0) * HEADROOM, width, height)
+    spare = max(picture.height - height, 0.0)
+    upright = picture.height >= picture.width
+    top = FACE_LINE * picture.height - FOCUS * height if upright else HEADROOM * spare
+    return View((picture.width - width) / 2, min(max(top, 0.0), spare), width, height)
 
 
 def path(shot: Shot, picture: Size, output: Size, before: View | None = None) -> Path:
@@ -125,14 +134,12 @@ def _steps(shot: Shot, picture: Size, whole: View) -> _Steps:
 
 
 def _travel(picture: Size, whole: View, seconds: float) -> tuple[float, float]:
-    """The drift that shows more of a picture whose shape is far from the output's: up, towards heads, or across."""
-    most = TRAVEL_OF_VIEW * min(math.sqrt(seconds / REFERENCE_SECONDS), 1.5)
-    above, across = picture.height / whole.height - 1, picture.width / whole.width - 1
-    if above > ODD_SHAPE:
-        return 0.0, -min(above * HEADROOM * 1.5, most)
-    if across > ODD_SHAPE:
-        return min(across, most), 0.0
-    return 0.0, 0.0
+    """The drift that shows more of a picture whose shape is far from the output's: across, or up to the head."""
+    pace = min(math.sqrt(seconds / REFERENCE_SECONDS), 1.5)
+    if picture.height / whole.height - 1 > TALL_SHAPE:
+        return 0.0, -TRAVEL_UP * pace
+    across = picture.width / whole.width - 1
+    return (min(across, TRAVEL_ACROSS * pace), 0.0) if across > ODD_SHAPE else (0.0, 0.0)
 
 
 def _free(whole: View, steps: _Steps, picture: Size, easing: Easing) -> Path:
@@ -141,27 +148,10 @@ def _free(whole: View, steps: _Steps, picture: Size, easing: Easing) -> Path:
     room_x = picture.width / (whole.width * (1 + abs(steps.x)))
     room_y = picture.height / (whole.height * (1 + abs(steps.y)))
     wide = whole.zoomed(1 / min(room_x, room_y, 1.0))
-    tight = wide.zoomed(math.exp(abs(steps.zoom_log)))
-    start, end = (wide, tight) if steps.zoom_log >= 0 else (tight, wide)
-    # Travel of the eventual, smaller view, so that a push-in with a pan keeps the pan's pace.
-    middle = wide.moved(0, 0, picture)
-    low = _centred(middle.moved(-steps.x / 2, -steps.y / 2, picture), start, picture)
-    high = _centred(low_end(middle, steps, picture), end, picture)
-    return Path(low, high, easing)
-
-
-def low_end(middle: View, steps: _Steps, picture: Size) -> View:
-    return middle.moved(steps.x / 2, steps.y / 2, picture)
-
-
-def _centred(place: View, shape: View, picture: Size) -> View:
-    moved = View(
-        place.x + (place.width - shape.width) / 2,
-        place.y + (place.height - shape.height) / 2,
-        shape.width,
-        shape.height,
-    )
-    return moved.moved(0, 0, picture)
+    zoom = math.exp(abs(steps.zoom_log))
+    start = wide.moved(-steps.x / 2, -steps.y / 2, picture)
+    end = wide.moved(steps.x / 2, steps.y / 2, picture)
+    return Path(start, end.zoomed(zoom), easing) if steps.zoom_log >= 0 else Path(start.zoomed(zoom), end, easing)
 
 
 def _leave(start: View, steps: _Steps, picture: Size, whole: View) -> View:
@@ -177,7 +167,3 @@ def _lacking(view: View, steps: _Steps, picture: Size) -> float:
     room_x = (picture.width - view.x - view.width if steps.x > 0 else view.x) / view.width
     room_y = (picture.height - view.y - view.height if steps.y > 0 else view.y) / view.height
     return max(abs(steps.x) - room_x, abs(steps.y) - room_y) if steps.x or steps.y else 0.0
-
-
-def reverse(moves: tuple[Move, ...]) -> tuple[Move, ...]:
-    return tuple(OPPOSITE[move] for move in moves)

@@ -78,7 +78,7 @@ class _Slot:
     directives: list[_Directive] = field(default_factory=list["_Directive"])
 
 
-def plan(  # noqa: PLR0913  # the request's own six facts, all but the prompt by keyword
+def plan(
     prompt: str | None,
     *,
     reference_count: int,
@@ -108,7 +108,7 @@ def plan(  # noqa: PLR0913  # the request's own six facts, all but the prompt by
 
 def _normal(prompt: str) -> str:
     text = re.sub(r"slow[- ]motion|slow[- ]mo\b|time[- ]lapse", "", prompt.lower())
-    return re.sub(r"[ \t]+", " ", re.sub(r"[-_–—]", " ", text))
+    return re.sub(r"[ \t]+", " ", re.sub(r"[-_\u2013\u2014]", " ", text))
 
 
 def _slots(reference_count: int, *, has_first: bool, has_last: bool) -> list[_Slot]:

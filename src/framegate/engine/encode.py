@@ -1,16 +1,22 @@
+# pyright: reportUnknownMemberType=false
+# PyAV leaves the type of its packets open.
 """Frames into an MP4, by x264 in a thread of its own; the same frames always give the same bytes."""
 
 import queue
 import threading
 from types import TracebackType
+from typing import Self, cast
 
 import av
 import numpy as np
+from av.error import FFmpegError
+from av.video.frame import PictureType
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from framegate.engine.camera import Size
 from framegate.engine.errors import OutputFailed
-from framegate.engine.pictures import Planes
+from framegate.engine.pictures import Plane, Planes
 
 PRESET = "veryfast"
 CRF = "18"
@@ -33,10 +39,10 @@ class Writer:
         self._fault: Exception | None = None
         self._count = 0
         try:
-            self._container = av.open(
-                path, "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
-            )
-        except (av.FFmpegError, OSError) as error:
+            # The muxer would otherwise write its own version into the file.
+            options = {"movflags": "+faststart", "fflags": "+bitexact"}
+            self._container = av.open(path, "w", format="mp4", options=options)
+        except (FFmpegError, OSError) as error:
             raise OutputFailed(f"the video file cannot be created: {error}") from error
         self._container.metadata.update({"title": "Animatic", "comment": COMMENT, "encoder": "Framegate animatic"})
         self._stream = self._container.add_stream("libx264", rate=fps, options=_options(exact))
@@ -47,7 +53,7 @@ class Writer:
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
         self._thread = threading.Thread(target=self._encode, name="animatic-encoder", daemon=True)
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -56,7 +62,7 @@ class Writer:
         self._thread.join()
         try:
             self._container.close()
-        except (av.FFmpegError, OSError) as fault:
+        except (FFmpegError, OSError) as fault:
             self._fault = self._fault or fault
         if kind is None and self._fault is not None:
             raise OutputFailed(f"the video could not be written: {self._fault}") from self._fault
@@ -71,7 +77,7 @@ class Writer:
             raise OutputFailed(f"the video could not be written: {self._fault}") from self._fault
         frame.pts = self._count
         if self._count in self._exact:
-            frame.pict_type = av.video.frame.PictureType.I
+            frame.pict_type = PictureType.I
         self._count += 1
         self._waiting.put(frame)
 
@@ -85,7 +91,7 @@ class Writer:
             return  # keep taking frames, so that the drawing side never waits for ever
         try:
             self._container.mux(self._stream.encode(frame))
-        except (av.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             self._fault = error
 
 
@@ -96,6 +102,6 @@ def _options(exact: tuple[int, ...]) -> dict[str, str]:
     return options
 
 
-def _plane(plane: av.video.plane.VideoPlane) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return rows[:, : plane.width]
+def _plane(plane: VideoPlane) -> Plane:
+    buffer = cast("memoryview", plane)  # it is a buffer; its stubs do not say so
+    return np.frombuffer(buffer, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]

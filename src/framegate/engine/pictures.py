@@ -20,6 +20,7 @@ PIXELS_MOST = 80_000_000
 OVERSAMPLING = 1.25  # prefiltered to this multiple of the output, cubic sampling stays above 50 dB of the ideal
 MARGIN_PIXELS = 4  # around the views, for the cubic's reach
 TITLE_CHARACTERS_MOST = 240
+TITLE_POINTS_LEAST = 8
 
 # ITU-R BT.709, limited range, from full-range RGB of 8 bits: rows are Y, Cb, Cr; the last column is the offset.
 _BT709 = np.array(
@@ -115,8 +116,7 @@ def planes(picture: Pixels) -> Planes:
     """RGB to BT.709 4:2:0. OpenCV's own conversion to I420 knows only BT.601."""
     full = cv2.transform(picture, _BT709)
     y, u, v = cv2.split(full)
-    half = (u.shape[1] // 2, u.shape[0] // 2)
-    return Planes(_pixels(y), *(_subsampled(_pixels(chroma), half) for chroma in (u, v)))
+    return Planes(_pixels(y), _subsampled(_pixels(u)), _subsampled(_pixels(v)))
 
 
 def blank(output: Size) -> Planes:
@@ -145,17 +145,24 @@ def title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
 
 
 def _write(plate: Image.Image, text: str) -> None:
+    """Set the text in the middle, as large as it goes into three quarters of the width."""
     draw = ImageDraw.Draw(plate)
-    for points in range(min(plate.size) // 11, 7, -2):
-        font = ImageFont.load_default(points)
-        lines = "\n".join(textwrap.wrap(text, max(int(plate.width * 0.72 / (points * 0.52)), 8)))
-        box = draw.multiline_textbbox((0, 0), lines, font=font, spacing=points * 0.45, align="center")
-        if box[2] - box[0] <= plate.width * 0.76 and box[3] - box[1] <= plate.height * 0.6:
-            break
-    place = (plate.width / 2, plate.height / 2)
-    draw.multiline_text(
-        place, lines, font=font, fill=(226, 226, 222), anchor="mm", spacing=points * 0.45, align="center"
-    )
+    points = min(plate.size) // 11
+    while not _set(draw, plate, text, points) and points > TITLE_POINTS_LEAST:
+        points = max(points * 9 // 10, TITLE_POINTS_LEAST)
+
+
+def _set(draw: ImageDraw.ImageDraw, plate: Image.Image, text: str, points: int) -> bool:
+    font = ImageFont.load_default(points)
+    lines = "\n".join(textwrap.wrap(text, max(int(plate.width * 0.72 / (points * 0.52)), 8)))
+    spacing = points * 0.45
+    left, top, right, bottom = draw.multiline_textbbox((0, 0), lines, font=font, spacing=spacing, align="center")
+    fits = right - left <= plate.width * 0.76 and bottom - top <= plate.height * 0.6
+    if fits or points == TITLE_POINTS_LEAST:
+        middle = (plate.width / 2, plate.height / 2)
+        ink = (226, 226, 222)
+        draw.multiline_text(middle, lines, font=font, fill=ink, anchor="mm", spacing=spacing, align="center")
+    return fits
 
 
 def _warp(source: Plane, into: Plane, scale_and_shift: tuple[float, float, float, float], method: int) -> None:
@@ -171,7 +178,7 @@ def _warp(source: Plane, into: Plane, scale_and_shift: tuple[float, float, float
     )
 
 
-def _subsampled(chroma: Plane, half: tuple[int, int]) -> Plane:
+def _subsampled(chroma: Plane) -> Plane:
     across = cv2.sepFilter2D(chroma, -1, _LEFT_SITED, np.ones((1, 1)), borderType=cv2.BORDER_REPLICATE)
     pairs = across[:, ::2].astype(np.uint16)
     return ((pairs[::2] + pairs[1::2] + 1) // 2).astype(np.uint8)

@@ -51,6 +51,7 @@ _UPRIGHT = (
     r"(?:tilt(?:s|ing|ed)?|pan(?:s|ning)?|pedestal(?:s|ing)?|crane(?:s|ing)?|boom(?:s|ing)?|jib(?:s|bing)?"
     rf"|{_CAMERA} {_GOES})"
 )
+_MANNER = r"(?:slow|gentle|subtle|slight|smooth|quick|fast|dramatic|horizontal)"
 _TO = r"(?: to| toward| towards)?(?: the)?"
 # "She pulls out a letter" is no camera move; "the camera pulls out" is.
 _NOT_A_THING = r"(?! (?:a|an|his|her|their|its|some)\b)"
@@ -96,15 +97,9 @@ PHRASES: tuple[tuple[str, Move], ...] = (
     (rf"(?:zoom|truck|track)(?:s|ing)?{_HOW} (?:out|backwards?|away)\b|zoom(?:s|ing)? back\b", Move.PULL_OUT),
     (rf"doll(?:y|ies|ying){_HOW} (?:out|backwards?|away|back)\b", Move.PULL_OUT),
     (rf"{_CAMERA}{_HOW} {_GOES}{_HOW} (?:out|backwards?|back|away)\b", Move.PULL_OUT),
-    (r"(?:slow|gentle|subtle|slight|dramatic|camera) (?:push|zoom)\b", Move.PUSH_IN),
-    (
-        r"(?:pan(?:s|ning)|camera pan|(?:slow|gentle|subtle|smooth|quick|fast|horizontal) pan|pan) (?:across|over|along)",
-        Move.PAN_RIGHT,
-    ),
-    (
-        r"(?:slow|gentle|subtle|smooth|quick|fast|horizontal|camera) pan\b|camera pans\b|panning (?:shot|camera)",
-        Move.PAN_RIGHT,
-    ),
+    (rf"(?:{_MANNER}|camera) (?:push|zoom)\b", Move.PUSH_IN),
+    (rf"(?:pan(?:s|ning)?|{_MANNER} pan|camera pan) (?:across|over|along)", Move.PAN_RIGHT),
+    (rf"{_MANNER} pan\b|camera pans?\b|panning (?:shot|camera)", Move.PAN_RIGHT),
 )
 
 # Moves that directors ask for and this engine does not make: said in the plan rather than passed over.
