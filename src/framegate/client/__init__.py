@@ -1,0 +1,40 @@
+"""The SDK: `Gate` and `AsyncGate` speak the native API of a gate over HTTP.
+
+gate = Gate()
+job = gate.videos.create(prompt="a slow push-in at dusk", references=["front.jpg", Path("side.png")])
+job.wait().save("out.mp4")
+"""
+
+from framegate.client.calls import Described, Source, VideoRequest
+from framegate.client.faults import (
+    BrokenVideo,
+    JobCancelled,
+    JobEnded,
+    JobExpired,
+    JobFailed,
+    Unreachable,
+    WaitTimeout,
+)
+from framegate.client.gate import AsyncGate, AsyncJob, Gate, Job
+from framegate.client.views import Asset, CheckResult, JobView, Record
+
+__all__ = [
+    "Asset",
+    "AsyncGate",
+    "AsyncJob",
+    "BrokenVideo",
+    "CheckResult",
+    "Described",
+    "Gate",
+    "Job",
+    "JobCancelled",
+    "JobEnded",
+    "JobExpired",
+    "JobFailed",
+    "JobView",
+    "Record",
+    "Source",
+    "Unreachable",
+    "VideoRequest",
+    "WaitTimeout",
+]

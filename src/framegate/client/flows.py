@@ -1,0 +1,220 @@
+"""What the SDK does, written once and without I/O: each flow yields its steps, and a gate, sync or async, takes them.
+
+A step's outcome is sent back into the flow: a `Reply` for `Send` and `Pull`, nothing for `Pause` and `Items`. A
+connection that fails is thrown into it as `Unreachable`.
+"""
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
+
+from framegate.client import calls, views
+from framegate.client.calls import Call, Upload, VideoRequest
+from framegate.client.faults import ENDS, Unreachable
+from framegate.client.streams import Download, Following, Sink
+from framegate.client.views import Reply
+from framegate.types import Event, Status
+
+TRIES_MAX = 4
+FOLLOW_TRIES_MAX = 10  # without a new event between them
+PAUSE_SECONDS_MAX = 30.0
+SILENCE_SECONDS_MAX = 60.0  # the gate sends a sign of life four times as often
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a request and read the whole answer."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Send a request and pour the answer into a sink."""
+
+    call: Call
+    sink: Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Let time pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Hand these to whoever iterates."""
+
+    found: Sequence[Any]
+
+
+Step = Send | Pull | Pause | Items
+T = TypeVar("T")
+Flow = Generator[Step, Any, T]
+
+
+def send(call: Call) -> Flow[Reply]:
+    """Send, and again where that is safe: after a broken connection, and when the gate says 429 or 503."""
+    for tried in range(1, TRIES_MAX + 1):
+        seconds = 0.1 * 3**tried
+        try:
+            reply: Reply = yield Send(call)
+        except Unreachable:
+            if not call.repeatable or tried == TRIES_MAX:
+                raise
+        else:
+            asked = _retry_after(reply)
+            if reply.status not in (429, 503) or tried == TRIES_MAX or asked > PAUSE_SECONDS_MAX:
+                return reply.checked()
+            seconds = max(seconds, asked)
+        yield Pause(seconds)
+    raise AssertionError("the last try returns or raises")
+
+
+def create(request: VideoRequest, key: str | None) -> Flow[Mapping[str, Any]]:
+    """Upload what is local, then ask for the video."""
+    made = yield from _body(request)
+    return (yield from send(calls.create(made, key))).json()
+
+
+def check(request: VideoRequest) -> Flow[views.CheckResult]:
+    """Upload what is local, then ask what the gate would say."""
+    made = yield from _body(request)
+    reply = yield from send(Call(method="POST", path="/videos/check", json=made))
+    return views.check_result(reply.json())
+
+
+def get(job_id: str) -> Flow[Mapping[str, Any]]:
+    """Look at a job."""
+    return (yield from send(Call(method="GET", path=calls.video_path(job_id)))).json()
+
+
+def pages(limit: int | None, status: Sequence[str], model: str | None, into: Callable[[Any], Any]) -> Flow[None]:
+    """Go through the jobs, newest first, a page at a time."""
+    after: str | None = None
+    left = limit
+    while left is None or left > 0:
+        params: dict[str, str | int | float | list[str]] = {"limit": min(left or 100, 100)}
+        params |= {name: value for name, value in (("after", after), ("model", model)) if value}
+        if status:
+            params["status"] = list(status)
+        page = (yield from send(Call(method="GET", path="/videos", params=params))).json()
+        yield Items([into(raw) for raw in page["data"]])
+        after = page.get("next")
+        if not after:
+            return
+        left = None if left is None else left - len(page["data"])
+
+
+def cancel(job_id: str) -> Flow[Mapping[str, Any]]:
+    """Stop a job."""
+    return (yield from send(Call(method="POST", path=calls.video_path(job_id, "/cancel")))).json()
+
+
+def delete(job_id: str) -> Flow[None]:
+    """Remove a job that is over."""
+    yield from send(Call(method="DELETE", path=calls.video_path(job_id)))
+
+
+def report(job_id: str) -> Flow[Mapping[str, Any]]:
+    """Read the quality report."""
+    return (yield from send(Call(method="GET", path=calls.video_path(job_id, "/report")))).json()
+
+
+def models() -> Flow[list[views.Record]]:
+    """Read the model list."""
+    reply = yield from send(Call(method="GET", path="/videos/models"))
+    return [views.Record(raw) for raw in reply.json()["data"]]
+
+
+def upload(source: calls.Source) -> Flow[views.Asset]:
+    """Store a local file."""
+    return (yield from _store(calls.uploads(source)))
+
+
+def follow(following: Following) -> Flow[None]:
+    """Stream events until the last, over as many connections as it takes."""
+    failures = 0
+    path = calls.video_path(following.job_id, "/events")
+    while not following.over:
+        before = following.seq
+        left = following.seconds_left()
+        call = Call(
+            method="GET",
+            path=path,
+            headers={"Accept": "text/event-stream"} | ({"Last-Event-ID": str(before)} if before else {}),
+            timeout_seconds=SILENCE_SECONDS_MAX if left is None else max(0.05, min(left, SILENCE_SECONDS_MAX)),
+        )
+        try:
+            reply: Reply = yield Pull(call, following)
+            if reply.status not in (429, 503):
+                reply.checked()
+        except Unreachable:
+            following.expire()
+            if failures >= FOLLOW_TRIES_MAX:
+                raise
+        if following.over:
+            return
+        failures = 0 if following.seq > before else failures + 1
+        if failures > FOLLOW_TRIES_MAX:
+            raise Unreachable(f"The gate does not go on telling of job {following.job_id}.")
+        following.expire()
+        yield Pause(min(5.0, 0.1 * 2**failures))
+
+
+def wait(
+    job_id: str, seconds: float | None, on_event: Callable[[Event], object] | None, seq: int
+) -> Flow[Mapping[str, Any]]:
+    """Follow a job to its end and look at it; raises the end that is not a video."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    yield from follow(Following(job_id, after=seq, deadline=deadline, on_event=on_event))
+    raw = yield from get(job_id)
+    view = views.JobView(raw)
+    if view.status is not Status.COMPLETED:
+        raise ENDS[view.status](view)
+    return raw
+
+
+def save(job_id: str, path: str | PathLike[str], index: int, sha256: str | None) -> Flow[Path]:
+    """Download a finished video; the file is whole and right, or not there."""
+    call = Call(method="GET", path=calls.video_path(job_id, "/content"), params={"index": index})
+    with Download(Path(path).expanduser(), sha256) as download:
+        for tried in range(1, TRIES_MAX + 1):
+            try:
+                reply: Reply = yield Pull(replace(call, headers=download.headers()), download)
+            except Unreachable:
+                if tried == TRIES_MAX:
+                    raise
+            else:
+                if reply.status not in (429, 503) or tried == TRIES_MAX:
+                    reply.checked()
+                    return download.finish()
+            yield Pause(0.1 * 3**tried)
+    raise AssertionError("the last try returns or raises")
+
+
+def _body(request: VideoRequest) -> Flow[dict[str, Any]]:
+    placed: list[tuple[calls.Input, str]] = []
+    for given in calls.inputs(request):
+        if isinstance(given.source, Upload):
+            asset = yield from _store(given.source)
+            placed.append((given, asset.url))
+        else:
+            placed.append((given, given.source))
+    return calls.body(request, placed)
+
+
+def _store(file: Upload) -> Flow[views.Asset]:
+    raw = (yield from send(calls.upload(file))).json()
+    return views.Asset(url=raw["url"], raw=raw)
+
+
+def _retry_after(reply: Reply) -> float:
+    """Seconds that the gate asks to wait; the date form of the header is not used by it."""
+    value = reply.headers.get("retry-after", "")
+    return float(value) if value.isdigit() else 0.0

@@ -1,0 +1,265 @@
+"""The gate as a client sees it, sync and async: one-line methods over the same flows."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self, Unpack
+
+from framegate.client import flows
+from framegate.client.calls import Source, VideoRequest
+from framegate.client.drivers import AsyncDriver, Driver
+from framegate.client.streams import Following
+from framegate.client.views import Asset, CheckResult, JobView, Record
+from framegate.types import Event
+
+OnEvent = Callable[[Event], object]
+
+
+class Job(JobView):
+    """A job, as it was when last looked at, and what can be done with it."""
+
+    def __init__(self, raw: Mapping[str, Any], gate: Driver) -> None:
+        super().__init__(raw)
+        self._gate = gate
+
+    @property
+    def video(self) -> "Video":
+        """The first finished video."""
+        return Video(self, 0)
+
+    def refresh(self) -> Self:
+        """Look again."""
+        self.raw = self._gate.run(flows.get(self.id))
+        return self
+
+    def wait(self, timeout: float | None = None, on_event: OnEvent | None = None) -> Self:
+        """Return once the video is there. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
+        self.raw = self._gate.run(flows.wait(self.id, timeout, on_event, 0))
+        return self
+
+    def cancel(self) -> Self:
+        """Stop the job; raises `Conflict` when it is over already."""
+        self.raw = self._gate.run(flows.cancel(self.id))
+        return self
+
+    def save(self, path: str | PathLike[str], index: int = 0) -> Path:
+        """Download a finished video; the file is whole and right, or not there."""
+        return self._gate.run(flows.save(self.id, path, index, self.sha256(index)))
+
+
+class AsyncJob(JobView):
+    """A job, as it was when last looked at, and what can be done with it."""
+
+    def __init__(self, raw: Mapping[str, Any], gate: AsyncDriver) -> None:
+        super().__init__(raw)
+        self._gate = gate
+
+    @property
+    def video(self) -> "AsyncVideo":
+        """The first finished video."""
+        return AsyncVideo(self, 0)
+
+    async def refresh(self) -> Self:
+        """Look again."""
+        self.raw = await self._gate.run(flows.get(self.id))
+        return self
+
+    async def wait(self, timeout: float | None = None, on_event: OnEvent | None = None) -> Self:  # noqa: ASYNC109 - the same signature as the sync one
+        """Return once the video is there. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
+        self.raw = await self._gate.run(flows.wait(self.id, timeout, on_event, 0))
+        return self
+
+    async def cancel(self) -> Self:
+        """Stop the job; raises `Conflict` when it is over already."""
+        self.raw = await self._gate.run(flows.cancel(self.id))
+        return self
+
+    async def save(self, path: str | PathLike[str], index: int = 0) -> Path:
+        """Download a finished video; the file is whole and right, or not there."""
+        return await self._gate.run(flows.save(self.id, path, index, self.sha256(index)))
+
+
+class Video:
+    """One finished video of a job."""
+
+    def __init__(self, job: Job, index: int) -> None:
+        self._job = job
+        self.index = index
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Download it; the file is whole and right, or not there."""
+        return self._job.save(path, self.index)
+
+
+class AsyncVideo:
+    """One finished video of a job."""
+
+    def __init__(self, job: AsyncJob, index: int) -> None:
+        self._job = job
+        self.index = index
+
+    async def save(self, path: str | PathLike[str]) -> Path:
+        """Download it; the file is whole and right, or not there."""
+        return await self._job.save(path, self.index)
+
+
+class Videos:
+    """Jobs that make videos."""
+
+    def __init__(self, gate: Driver) -> None:
+        self._gate = gate
+
+    def create(self, *, idempotency_key: str | None = None, **request: Unpack[VideoRequest]) -> Job:
+        """Ask for a video and return at once. Raises `InvalidRequest` with every problem."""
+        return Job(self._gate.run(flows.create(request, idempotency_key)), self._gate)
+
+    def check(self, **request: Unpack[VideoRequest]) -> CheckResult:
+        """Say what would come of the request; nothing is placed, nothing is spent."""
+        return self._gate.run(flows.check(request))
+
+    def get(self, job_id: str) -> Job:
+        """Find a job."""
+        return Job(self._gate.run(flows.get(job_id)), self._gate)
+
+    def list(self, *, limit: int | None = None, status: Sequence[str] = (), model: str | None = None) -> Iterator[Job]:
+        """Go through the jobs, newest first."""
+        return self._gate.iterate(flows.pages(limit, status, model, lambda raw: Job(raw, self._gate)))
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job; raises `Conflict` when it is over already."""
+        return Job(self._gate.run(flows.cancel(job_id)), self._gate)
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job that is over, and its files."""
+        self._gate.run(flows.delete(job_id))
+
+    def events(self, job_id: str, after: int = 0) -> Iterator[Event]:
+        """Follow a job, change by change, to its end; a broken connection is taken up where it broke."""
+        return self._gate.iterate(flows.follow(Following(job_id, after=after)))
+
+    def report(self, job_id: str) -> Mapping[str, Any]:
+        """Read the quality report of a finished job."""
+        return self._gate.run(flows.report(job_id))
+
+
+class AsyncVideos:
+    """Jobs that make videos."""
+
+    def __init__(self, gate: AsyncDriver) -> None:
+        self._gate = gate
+
+    async def create(self, *, idempotency_key: str | None = None, **request: Unpack[VideoRequest]) -> AsyncJob:
+        """Ask for a video and return at once. Raises `InvalidRequest` with every problem."""
+        return AsyncJob(await self._gate.run(flows.create(request, idempotency_key)), self._gate)
+
+    async def check(self, **request: Unpack[VideoRequest]) -> CheckResult:
+        """Say what would come of the request; nothing is placed, nothing is spent."""
+        return await self._gate.run(flows.check(request))
+
+    async def get(self, job_id: str) -> AsyncJob:
+        """Find a job."""
+        return AsyncJob(await self._gate.run(flows.get(job_id)), self._gate)
+
+    def list(
+        self, *, limit: int | None = None, status: Sequence[str] = (), model: str | None = None
+    ) -> AsyncIterator[AsyncJob]:
+        """Go through the jobs, newest first."""
+        return self._gate.iterate(flows.pages(limit, status, model, lambda raw: AsyncJob(raw, self._gate)))
+
+    async def cancel(self, job_id: str) -> AsyncJob:
+        """Stop a job; raises `Conflict` when it is over already."""
+        return AsyncJob(await self._gate.run(flows.cancel(job_id)), self._gate)
+
+    async def delete(self, job_id: str) -> None:
+        """Remove a job that is over, and its files."""
+        await self._gate.run(flows.delete(job_id))
+
+    def events(self, job_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Follow a job, change by change, to its end; a broken connection is taken up where it broke."""
+        return self._gate.iterate(flows.follow(Following(job_id, after=after)))
+
+    async def report(self, job_id: str) -> Mapping[str, Any]:
+        """Read the quality report of a finished job."""
+        return await self._gate.run(flows.report(job_id))
+
+
+class Models:
+    """The models behind the gate."""
+
+    def __init__(self, gate: Driver) -> None:
+        self._gate = gate
+
+    def list(self) -> "list[Record]":
+        """Read them all, with their limits and prices."""
+        return self._gate.run(flows.models())
+
+
+class AsyncModels:
+    """The models behind the gate."""
+
+    def __init__(self, gate: AsyncDriver) -> None:
+        self._gate = gate
+
+    async def list(self) -> "list[Record]":
+        """Read them all, with their limits and prices."""
+        return await self._gate.run(flows.models())
+
+
+class Assets:
+    """Files that the gate keeps for references."""
+
+    def __init__(self, gate: Driver) -> None:
+        self._gate = gate
+
+    def upload(self, source: Source) -> Asset:
+        """Store a local file; its `url` works as a reference in any later request."""
+        return self._gate.run(flows.upload(source))
+
+
+class AsyncAssets:
+    """Files that the gate keeps for references."""
+
+    def __init__(self, gate: AsyncDriver) -> None:
+        self._gate = gate
+
+    async def upload(self, source: Source) -> Asset:
+        """Store a local file; its `url` works as a reference in any later request."""
+        return await self._gate.run(flows.upload(source))
+
+
+class Gate(Driver):
+    """A gate, by its address and key: `FRAMEGATE_URL` and `FRAMEGATE_API_KEY` where none is given."""
+
+    @property
+    def videos(self) -> Videos:
+        """Jobs that make videos."""
+        return Videos(self)
+
+    @property
+    def models(self) -> Models:
+        """The models behind the gate."""
+        return Models(self)
+
+    @property
+    def assets(self) -> Assets:
+        """Files that the gate keeps for references."""
+        return Assets(self)
+
+
+class AsyncGate(AsyncDriver):
+    """A gate, by its address and key: `FRAMEGATE_URL` and `FRAMEGATE_API_KEY` where none is given."""
+
+    @property
+    def videos(self) -> AsyncVideos:
+        """Jobs that make videos."""
+        return AsyncVideos(self)
+
+    @property
+    def models(self) -> AsyncModels:
+        """The models behind the gate."""
+        return AsyncModels(self)
+
+    @property
+    def assets(self) -> AsyncAssets:
+        """Files that the gate keeps for references."""
+        return AsyncAssets(self)
