@@ -1,8 +1,9 @@
 """The contract between the gate and whatever makes a video: asked once, never sleeping, never retrying."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 
-from framegate.types import Handle, Order, Update
+from framegate.types import Handle, Order, Routing, Update
 
 
 class Provider(ABC):
@@ -34,3 +35,32 @@ class Provider(ABC):
 
     async def close(self) -> None:  # noqa: B027 - usually nothing to do
         """Let go of what the provider holds (processes, connections)."""
+
+
+class Offers:
+    """The providers that this gate can order from, by name; in a sandbox, one that stands in for all."""
+
+    def __init__(self, providers: Iterable[Provider], *, sandbox: Provider | None = None) -> None:
+        self._providers = {provider.name: provider for provider in providers}
+        self._sandbox = sandbox
+
+    def __iter__(self) -> Iterator[Provider]:
+        yield from self._providers.values()
+        if self._sandbox is not None:
+            yield self._sandbox
+
+    def get(self, name: str) -> Provider | None:
+        """The provider of that name, if this gate has it."""
+        if self._sandbox is not None and name == self._sandbox.name:
+            return self._sandbox
+        return self._providers.get(name)
+
+    def choose(self, names: Iterable[str], routing: Routing) -> Provider | None:
+        """The provider to order from, of those by name that make a model, as the request's routing allows."""
+        allowed = [name for name in names if name not in routing.ignore and (not routing.only or name in routing.only)]
+        allowed.sort(key=lambda name: routing.order.index(name) if name in routing.order else len(routing.order))
+        for name in allowed:
+            provider = self._providers.get(name) or self._sandbox
+            if provider is not None:
+                return provider
+        return None

@@ -215,11 +215,12 @@ Handle = Mapping[str, Any]  # a provider's own JSON by which it finds an order a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A finished file where the provider left it: a local path, or an address."""
+    """A finished file: where the provider left it (a local path, or an address), then where we keep it."""
 
     path: str | None = None
     url: str | None = None
     media_type: str = "video/mp4"
+    blob: Blob | None = None  # once it is in our own store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,296 @@
+"""What clients do with jobs: create, follow, cancel, delete. Every dialect comes through here."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+import uuid_utils
+
+from framegate import catalogue as rules
+from framegate.catalogue import Catalogue
+from framegate.catalogue.model import Model
+from framegate.clock import Clock
+from framegate.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, ReferenceUnusable, Stale
+from framegate.media import references
+from framegate.media.blobs import BlobStore
+from framegate.net import Net
+from framegate.provider import Offers, Provider
+from framegate.settings import Settings
+from framegate.store import Page, Store
+from framegate.store.writes import moved
+from framegate.types import (
+    Blob,
+    Event,
+    Job,
+    Output,
+    Problem,
+    Reference,
+    Request,
+    State,
+    Status,
+    Verdict,
+)
+
+JOBS_PER_PAGE_MAX = 100
+WAIT_SECONDS_MAX = 60.0
+CANCEL_SECONDS = 5.0  # how long a cancellation is waited for before the job is shown as it then stands
+LOOK_SECONDS = 1.0  # another process may have changed a job: look at least so often
+CANCEL_TRIES_MAX = 20
+COUNT_SECONDS = 1.0  # how old a count of the unfinished jobs may be
+_JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_STATES = {status: tuple(state for state in State if state.status is status) for status in Status}
+
+
+@dataclass(slots=True)
+class _Count:
+    jobs: int = 0
+    at: float = -1e9
+
+
+class Jobs:
+    """The gate's jobs, each seen by its owner alone: another's is unknown."""
+
+    def __init__(  # noqa: PLR0913 - the parts that it brings together
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        catalogue: Catalogue,
+        offers: Offers,
+        blobs: BlobStore,
+        net: Net,
+        clock: Clock,
+        secret: bytes,
+    ) -> None:
+        self.settings = settings
+        self.catalogue = catalogue
+        self.blobs = blobs
+        self.secret = secret
+        self._store = store
+        self._offers = offers
+        self._net = net
+        self._clock = clock
+        self._count = _Count()
+
+    # -- before a job
+
+    async def check(self, request: Request, *, owner: str) -> Verdict:
+        """What the check says of a request, its references fetched and looked at too. Places nothing."""
+        verdict = self.judge(request)
+        problems = list(verdict.problems)
+        for index, reference in enumerate(request.references):
+            try:
+                await self._take(reference, index, owner)
+            except ReferenceUnusable as error:
+                problems.extend(error.problems)
+        if len(problems) == len(verdict.problems):
+            return verdict
+        return replace(verdict, problems=tuple(problems), target=None, estimate=None)
+
+    def judge(self, request: Request) -> Verdict:
+        """What the check says of a request by the catalogue alone."""
+        return rules.check(
+            request, catalogue=self.catalogue, available=lambda model: self._provider(model, request) is not None
+        )
+
+    def _provider(self, model: Model, request: Request) -> Provider | None:
+        return self._offers.choose((offer.provider for offer in model.offers), request.routing)
+
+    async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
+        """Keep an uploaded file for its owner, once looked at; a reference names it `asset://SHA256`."""
+        blob = await references.take_upload(stream, media_type, blobs=self.blobs, settings=self.settings)
+        await self._store.keep_asset(owner, blob, now=self._clock.now())
+        return blob
+
+    # -- a job's life
+
+    async def create(
+        self, request: Request, *, owner: str, dialect: str, idempotency_key: str | None = None, body_hash: str = ""
+    ) -> Job:
+        """Accept a job: once this returns, it is durable.
+
+        Raises `InvalidRequest` with every broken rule, `ReferenceUnusable` for a data URL or an asset that cannot be
+        used, `IdempotencyConflict`, and `Busy` when too many jobs are unfinished.
+        """
+        await self._make_room()
+        request, model, verdict = self._first_that_fits(request)
+        target = verdict.target
+        provider = self._provider(model, request)
+        if target is None or provider is None:
+            raise InvalidRequest(verdict.problems, warnings=verdict.warnings, alternatives=verdict.alternatives)
+        request = replace(request, references=await self._keep_inline(request.references, owner))
+        now = self._clock.now()
+        job = Job(
+            id=str(uuid_utils.uuid7()),
+            owner=owner,
+            dialect=dialect,
+            request=request,
+            model=model.id,
+            target=target,
+            created_at=now,
+            updated_at=now,
+            deadline_at=now + self.settings.job_deadline_seconds,
+            provider=provider.name,
+            account=provider.account,
+            warnings=verdict.warnings,
+            estimate=verdict.estimate,
+        )
+        self._count.jobs += 1
+        return await self._store.insert(job, idempotency_key=idempotency_key, body_hash=body_hash)
+
+    def _first_that_fits(self, request: Request) -> tuple[Request, Model, Verdict]:
+        """The model that the client asked for, or the first of its fall-backs that takes the request as it stands."""
+        refusal: InvalidRequest | None = None
+        for name in (request.model, *request.models):
+            asked = replace(request, model=name)
+            verdict = self.judge(asked)
+            model = self.catalogue.get(name)
+            if verdict.ok and model is not None:
+                return asked, model, verdict
+            refusal = refusal or InvalidRequest(
+                verdict.problems, warnings=verdict.warnings, alternatives=verdict.alternatives
+            )
+        assert refusal is not None  # noqa: S101 - there is always a first model
+        raise refusal
+
+    async def _keep_inline(self, given: Sequence[Reference], owner: str) -> tuple[Reference, ...]:
+        """What needs no network is judged now; a data URL's picture goes to our files, not into the job."""
+        kept: list[Reference] = []
+        for index, reference in enumerate(given):
+            scheme = reference.url[:8].lower()
+            if not scheme.startswith(("data:", "asset://")):
+                kept.append(reference)
+                continue
+            blob = await self._take(reference, index, owner)
+            await self._store.keep_asset(owner, blob, now=self._clock.now())
+            kept.append(replace(reference, url=f"asset://{blob.sha256}"))
+        return tuple(kept)
+
+    async def _take(self, reference: Reference, index: int, owner: str) -> Blob:
+        async def has_asset(sha256: str) -> Blob | None:
+            return await self._store.asset(owner, sha256)
+
+        taken = await references.take(
+            reference, index=index, net=self._net, blobs=self.blobs, settings=self.settings, has_asset=has_asset
+        )
+        return taken.blob
+
+    async def _make_room(self) -> None:
+        now = self._clock.now()
+        if now - self._count.at > COUNT_SECONDS:
+            self._count = _Count(await self._store.count_active(), now)
+        if self._count.jobs >= self.settings.queue_jobs_max:
+            raise Busy(
+                f"{self._count.jobs} jobs are unfinished, and no more are taken. Nothing was made; try again later."
+            )
+
+    async def get(self, job_id: str, *, owner: str) -> Job:
+        """A job as it stands. Raises `NotFound`."""
+        job = await self._store.get(job_id) if _JOB_ID.fullmatch(job_id) else None
+        if job is None or job.owner != owner:
+            raise NotFound(f"There is no job {job_id[:64]!r} here.")
+        return job
+
+    async def wait(self, job_id: str, *, owner: str, seconds: float) -> Job:
+        """A job once it has ended, or as it stands after so many seconds."""
+        until = self._clock.now() + min(seconds, WAIT_SECONDS_MAX)
+        with self._store.hub.watch(job_id) as watch:
+            while True:
+                job = await self.get(job_id, owner=owner)
+                left = until - self._clock.now()
+                if job.state.final or left <= 0:
+                    return job
+                await watch.change(within=min(left, LOOK_SECONDS))
+
+    async def list(
+        self,
+        *,
+        owner: str,
+        limit: int = 50,
+        after: str | None = None,
+        status: Sequence[Status] = (),
+        model: str | None = None,
+    ) -> Page:
+        """An owner's jobs, newest first; `after` is the cursor that the page before gave. Raises `InvalidRequest`."""
+        if after is not None and not _JOB_ID.fullmatch(after):
+            wrong = Problem(
+                code="cursor_invalid", pointer="/after", message="`after` takes the cursor of an earlier page."
+            )
+            raise InvalidRequest([wrong])
+        known = self.catalogue.get(model) if model else None
+        states = [state for one in status for state in _STATES[one]]
+        return await self._store.list(
+            owner=owner,
+            limit=max(1, min(limit, JOBS_PER_PAGE_MAX)),
+            after=after,
+            states=states,
+            model=known.id if known else model,
+        )
+
+    async def cancel(self, job_id: str, *, owner: str) -> Job:
+        """Have a job stopped, its render or order too; the job as it stands once it is (or after five seconds).
+
+        Cancelling a cancelled job is no error. Raises `NotFound`, and `Conflict` for a job that has ended otherwise.
+        """
+        for _ in range(CANCEL_TRIES_MAX):
+            job = await self.get(job_id, owner=owner)
+            if job.state is State.CANCELLED:
+                return job
+            if job.state.final:
+                raise Conflict(f"The job is {job.state.value} already and cannot be cancelled.", code="job_over")
+            if job.cancel_requested:
+                break
+            now = self._clock.now()
+            try:
+                await self._store.move(moved(job, now, cancel_requested=True), due_at=now)
+            except Stale:
+                continue
+            break
+        else:
+            raise Busy("The job moves on too fast to be cancelled just now. Try again.")
+        self._store.hub.interrupt(job_id)
+        return await self.wait(job_id, owner=owner, seconds=CANCEL_SECONDS)
+
+    async def delete(self, job_id: str, *, owner: str) -> None:
+        """Forget a job that has ended, and its files unless another job has them. Raises `NotFound`, `Conflict`."""
+        job = await self.get(job_id, owner=owner)
+        if not job.state.final:
+            raise Conflict(
+                f"The job is {job.state.status.value}. Cancel it first, then delete it.", code="job_not_over"
+            )
+        await self._store.delete(job_id)
+        files = [blob for out in job.outputs for blob in (out.blob, out.poster, out.contact_sheet)]
+        for blob in files:
+            if blob is not None and not await self._store.mentions(blob.sha256):
+                await self.blobs.delete(blob.sha256)
+
+    async def events(self, job_id: str, *, owner: str, after: int = 0) -> AsyncIterator[Event]:
+        """A job's events behind `after`, then each as it comes; ends behind the final one. Raises `NotFound`."""
+        await self.get(job_id, owner=owner)
+        with self._store.hub.watch(job_id) as watch:
+            while True:
+                for event in await self._store.events(job_id, after=after):
+                    after = event.seq
+                    yield event
+                job = await self._store.get(job_id)
+                if job is None or (job.state.final and job.version <= after):
+                    return
+                if job.version <= after:
+                    await watch.change(within=LOOK_SECONDS)
+
+    # -- what came of it
+
+    async def output(self, job_id: str, *, owner: str, index: int = 0) -> Output:
+        """A finished video. Raises `NotFound`, `NotReady`, and `Gone` where the file is no longer kept."""
+        job = await self.get(job_id, owner=owner)
+        if not job.state.final:
+            raise NotReady(f"The video is not ready: the job is {job.state.status.value}.")
+        if job.state is not State.COMPLETED:
+            why = f" {job.fault.message}" if job.fault else ""
+            raise NotReady(f"There is no video: the job is {job.state.value}.{why}", code=f"job_{job.state.value}")
+        if not 0 <= index < len(job.outputs):
+            raise NotFound(f"The job has {len(job.outputs)} output(s), counted from 0; there is no number {index}.")
+        output = job.outputs[index]
+        if not self.blobs.has(output.blob.sha256):
+            raise Gone
+        return output

@@ -1,0 +1,224 @@
+"""The runner: takes jobs that are due, and moves each one on until it ends or has long to wait."""
+
+import asyncio
+import logging
+import secrets
+from framegate.clock import Clock
+from framegate.errors import GateError, NotFound, Stale, Unavailable
+from framegate.moves import Moves, Step, order_key
+from framegate.slots import Slots
+from framegate.store import Held, Store
+from framegate.store.writes import OrderState, moved
+from framegate.types import Fault, Job, State
+
+_log = logging.getLogger(__name__)
+
+HELD_JOBS_MAX = 2000  # jobs that one process moves at once; the rest wait in the store
+LEASE_SECONDS = 60.0
+HEARTBEAT_SECONDS = 15.0
+HOLD_SECONDS = 5.0  # a longer wait is spent in the store, not in memory
+IDLE_SECONDS = 1.0  # how long to sleep at most: another process may have written
+WATCH_SECONDS = 1.0
+
+
+class Runner:
+    """One runner in one process. `sole`: nobody else works on this store, so whatever was held is free again."""
+
+    def __init__(self, store: Store, moves: Moves, *, clock: Clock, sole: bool = True) -> None:
+        self.worker = f"worker-{secrets.token_hex(6)}"
+        self._store = store
+        self._moves = moves
+        self._clock = clock
+        self._sole = sole
+        self._slots = Slots()
+        self._drives: dict[str, asyncio.Task[None]] = {}
+        self._deadlines: dict[str, float] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Take up whatever an earlier process left, then whatever comes."""
+        if self._sole:
+            await self._store.release_all()
+        self._tasks = [
+            asyncio.create_task(self._run(), name="framegate-runner"),
+            asyncio.create_task(self._watch_over(), name="framegate-watch"),
+        ]
+
+    async def stop(self) -> None:
+        """Put every job down where it stands; the next process takes them up."""
+        for task in (*self._tasks, *self._drives.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._drives.values(), return_exceptions=True)
+        await self._store.release_all(self.worker)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the runner runs."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    # -- taking jobs
+
+    async def _run(self) -> None:
+        while True:
+            self._store.hub.any.clear()
+            try:
+                wait = await self._take()
+            except Unavailable as error:
+                _log.warning("The store is away, trying again: %s", error.message)
+                await self._clock.sleep(IDLE_SECONDS)
+                continue
+            if wait > 0:
+                await self._idle(wait)
+
+    async def _take(self) -> float:
+        """Claim what is due; say for how long nothing more is."""
+        room = HELD_JOBS_MAX - len(self._drives)
+        now = self._clock.now()
+        if room <= 0:
+            return IDLE_SECONDS
+        claimed = await self._store.claim(self.worker, now=now, until=now + LEASE_SECONDS, limit=room)
+        for held in claimed:
+            task = asyncio.create_task(self._drive(held), name=f"framegate-job-{held.job.id}")
+            self._drives[held.job.id] = task
+            task.add_done_callback(lambda _, job_id=held.job.id: self._dropped(job_id))
+        if claimed:
+            return 0.0
+        due_at = await self._store.next_due()
+        return IDLE_SECONDS if due_at is None else max(0.001, min(IDLE_SECONDS, due_at - now))
+
+    def _dropped(self, job_id: str) -> None:
+        self._drives.pop(job_id, None)
+        self._deadlines.pop(job_id, None)
+        self._slots.leave(job_id)
+        self._store.hub.rest(job_id)
+        self._store.hub.any.set()
+
+    async def _idle(self, seconds: float) -> None:
+        waiting = asyncio.create_task(self._store.hub.any.wait())
+        sleeping = asyncio.create_task(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            sleeping.cancel()
+
+    async def _watch_over(self) -> None:
+        """Keep the leases of what is held, and interrupt what is too late."""
+        extend_at = self._clock.now() + HEARTBEAT_SECONDS
+        while True:
+            await self._clock.sleep(WATCH_SECONDS)
+            now = self._clock.now()
+            for job_id, deadline_at in self._deadlines.items():
+                if now >= deadline_at:
+                    self._store.hub.interrupt(job_id)
+            if now >= extend_at and self._drives:
+                try:
+                    await self._store.extend(self.worker, until=now + LEASE_SECONDS)
+                except Unavailable as error:
+                    _log.warning("The leases could not be kept: %s", error.message)
+                extend_at = now + HEARTBEAT_SECONDS
+
+    # -- moving one job
+
+    async def _drive(self, held: Held) -> None:
+        job = held.job
+        self._deadlines[job.id] = job.deadline_at
+        if job.state in (State.SUBMITTING, State.RUNNING):
+            self._slots.enter(job.id, job.provider)
+        try:
+            await self._move_on(held)
+        except (Stale, NotFound):
+            _log.info("Job %s is no longer ours.", job.id)
+        except Unavailable as error:
+            _log.warning("Job %s is put down until its lease runs out: %s", job.id, error.message)
+
+    async def _move_on(self, held: Held) -> None:
+        job, found = held.job, True
+        while not job.state.final:
+            step = await self._early_end(job) or await self._step(job, found=found)
+            if step is None:  # interrupted: look at the job anew
+                job = await self._fresh(job)
+                continue
+            far = step.wait > HOLD_SECONDS
+            if step.changes:
+                job = await self._write(job, step, held.fence, release=far)
+                found = False
+            elif far:
+                await self._store.release(Held(job, held.fence), due_at=self._due(job, step.wait))
+            if job.state not in (State.SUBMITTING, State.RUNNING):
+                self._slots.leave(job.id)
+            if far and not job.state.final:
+                return
+            if step.wait and not job.state.final and not await self._wait(job, step.wait):
+                job = await self._fresh(job)
+
+    async def _step(self, job: Job, *, found: bool) -> Step | None:
+        """The job's next move; None if it was interrupted. An order on its way is never interrupted."""
+        if job.state is State.SUBMITTING:
+            return await self._guarded(job, found=found)
+        with self._store.hub.moving(job.id):
+            step = await self._guarded(job, found=found)
+            if step.order == "sending":
+                provider = self._moves.offers.get(job.provider)
+                await self._slots.take(job.id, job.provider, provider.concurrency if provider else None)
+            return step
+        return None
+
+    async def _wait(self, job: Job, seconds: float) -> bool:
+        """Wait; False if interrupted."""
+        with self._store.hub.moving(job.id) as scope:
+            await self._clock.sleep(max(0.0, self._due(job, seconds) - self._clock.now()))
+        return not scope.cancelled_caught
+
+    async def _early_end(self, job: Job) -> Step | None:
+        if job.cancel_requested:
+            return await self._moves.end(
+                job, State.CANCELLED, Fault(code="cancelled", message="The job was cancelled.")
+            )
+        if self._clock.now() >= job.deadline_at:
+            seconds = round(job.deadline_at - job.created_at)
+            late = Fault(code="expired", message=f"The job did not end within {seconds} seconds of its acceptance.")
+            return await self._moves.end(job, State.EXPIRED, late)
+        return None
+
+    async def _guarded(self, job: Job, *, found: bool) -> Step:
+        try:
+            return await self._moves.step(job, found=found)
+        except Unavailable:
+            raise
+        except GateError as error:
+            return self._moves.fail(Fault(code=error.code, message=error.message))
+        except Exception:  # noqa: BLE001 - the top of a job: a fault of ours ends this job, not the runner
+            _log.exception("Job %s met a fault of ours while %s.", job.id, job.state.value)
+            return self._moves.fail(
+                Fault(code="internal_error", message="Framegate failed on this job; its log says why.")
+            )
+
+    async def _write(self, job: Job, step: Step, fence: int, *, release: bool) -> Job:
+        """Make the move durable; on a job that was changed meanwhile (a cancellation), the same move again."""
+        while True:
+            now = self._clock.now()
+            after = moved(job, now, **step.changes)
+            order = OrderState(step.order, order_key(job), now) if step.order else None
+            due_at = self._due(job, step.wait)
+            final = after.state.final
+            try:
+                return await self._store.move(after, due_at=due_at, fence=fence, release=release or final, order=order)
+            except Stale:
+                job = await self._ours(job, fence)
+
+    async def _ours(self, job: Job, fence: int) -> Job:
+        """The job as it now stands, if it is still in the same state and in our hands. Raises `Stale` if not."""
+        held = await self._store.held(job.id)
+        if held is None or held.fence != fence or held.job.state is not job.state:
+            raise Stale
+        return held.job
+
+    async def _fresh(self, job: Job) -> Job:
+        fresh = await self._store.get(job.id)
+        if fresh is None:
+            raise NotFound
+        return fresh
+
+    def _due(self, job: Job, wait: float) -> float:
+        return min(self._clock.now() + wait, job.deadline_at)

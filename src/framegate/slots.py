@@ -1,0 +1,63 @@
+"""Places at providers that make only so many videos at once, given in the order of asking."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+
+Turn = tuple[str, "asyncio.Future[None]"]  # who waits, and what wakes it
+
+
+@dataclass(slots=True)
+class _Places:
+    taken: set[str] = field(default_factory=set[str])
+    waiting: deque[Turn] = field(default_factory=deque[Turn])
+
+
+class Slots:
+    """Who has a place at which provider."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, _Places] = {}
+        self._where: dict[str, str] = {}
+
+    def enter(self, job_id: str, provider: str) -> None:
+        """Give a place at once: to a job whose order already stands."""
+        self._places.setdefault(provider, _Places()).taken.add(job_id)
+        self._where[job_id] = provider
+
+    async def take(self, job_id: str, provider: str, limit: int | None) -> None:
+        """Wait for one of `limit` places; None means as many as come."""
+        places = self._places.setdefault(provider, _Places())
+        if limit is not None and (len(places.taken) >= limit or places.waiting):
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            places.waiting.append((job_id, turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._give_up(places, job_id, turn)
+                raise
+        self.enter(job_id, provider)
+
+    def leave(self, job_id: str) -> None:
+        """Give the place back, if there is one; the next in line has it."""
+        provider = self._where.pop(job_id, None)
+        if provider is None:
+            return
+        places = self._places[provider]
+        places.taken.discard(job_id)
+        self._call_next(provider, places)
+
+    def _call_next(self, provider: str, places: _Places) -> None:
+        while places.waiting:
+            job_id, turn = places.waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self.enter(job_id, provider)  # kept for it until it wakes
+                return
+
+    def _give_up(self, places: _Places, job_id: str, turn: "asyncio.Future[None]") -> None:
+        if turn.done() and not turn.cancelled():
+            self.leave(job_id)  # its turn had come: on to the next
+        else:
+            places.waiting = deque(entry for entry in places.waiting if entry[1] is not turn)

@@ -1,0 +1,79 @@
+"""Database engines: SQLite as it should be set for durability, PostgreSQL as it comes; and the schema's version."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, event, inspect, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from framegate.store.tables import metadata
+
+SCHEMA = "0001"  # the newest migration
+
+
+def make_engines(url: str, *, readers: int = 4) -> tuple[AsyncEngine, AsyncEngine]:
+    """The engine that writes and the engine that reads; the same one on PostgreSQL."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        engine = create_async_engine(parsed, pool_pre_ping=True)
+        return engine, engine
+    return _sqlite(parsed, pool=1, begin="BEGIN IMMEDIATE"), _sqlite(parsed, pool=readers, begin="BEGIN")
+
+
+def sqlite_url(folder: Path) -> str:
+    """The URL of the database in a data folder."""
+    return URL.create("sqlite+aiosqlite", database=str(folder / "framegate.db")).render_as_string(hide_password=False)
+
+
+def _sqlite(url: URL, *, pool: int, begin: str) -> AsyncEngine:
+    engine = create_async_engine(url, pool_size=pool, max_overflow=0, connect_args={"timeout": 30})
+
+    def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine.sync_engine, "connect", on_connect)
+    event.listen(engine.sync_engine, "begin", on_begin)
+    return engine
+
+
+async def bring_up_to_date(engine: AsyncEngine) -> None:
+    """Create the schema in an empty database; migrate an older one."""
+    async with engine.begin() as connection:
+        version = await connection.run_sync(_version)
+        if version is None:
+            await connection.run_sync(_create)
+            return
+    if version != SCHEMA:
+        async with engine.begin() as connection:
+            await connection.run_sync(migrate)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _create(connection: Connection) -> None:
+    # What the migrations would make, at once: a test holds the two equal.
+    metadata.create_all(connection)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": SCHEMA})
+
+
+def migrate(connection: Connection, *, to: str = "head") -> None:
+    """Run the migrations from wherever the database stands."""
+    from alembic import command  # noqa: PLC0415 - only an older database pays for the import
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)

@@ -1,0 +1,201 @@
+"""The store: jobs, events, assets and secrets over one database."""
+
+import secrets as randomness
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from sqlalchemy import Executable, Select, func, insert, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from framegate.errors import Unavailable
+from framegate.hub import Hub
+from framegate.store import codec, writes
+from framegate.store.engines import bring_up_to_date, make_engines
+from framegate.store.tables import assets, events, jobs, orders, secrets
+from framegate.store.writer import Writer
+from framegate.store.writes import Held
+from framegate.types import Blob, Event, Job, State
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some jobs of a list, newest first; `next` is where the rest begins, None at the end."""
+
+    jobs: tuple[Job, ...]
+    next: str | None
+
+
+class Store:
+    """Durable jobs. Every change is committed before its call returns.
+
+    `url` is SQLAlchemy's, of SQLite or PostgreSQL; `group_max` is how many writes share one commit at most.
+    """
+
+    def __init__(self, url: str, *, hub: Hub | None = None, group_max: int = 512) -> None:
+        self.hub = hub or Hub()
+        self._write_engine, self._read_engine = make_engines(url)
+        self._writer = Writer(self._write_engine, group_max=group_max)
+
+    async def __aenter__(self) -> Self:
+        await bring_up_to_date(self._write_engine)
+        self._writer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._writer.stop()
+        await self._write_engine.dispose()
+        await self._read_engine.dispose()
+
+    # -- jobs: written
+
+    async def insert(self, job: Job, *, idempotency_key: str | None = None, body_hash: str = "") -> Job:
+        """Accept a job; the earlier one if its idempotency key was used before for the same body.
+
+        Raises `IdempotencyConflict` where the body is another.
+        """
+        kept: Job = await self._writer.do(writes.Insert(job, idempotency_key, body_hash))
+        self.hub.changed(kept.id)
+        return kept
+
+    async def move(
+        self,
+        job: Job,
+        *,
+        due_at: float,
+        fence: int | None = None,
+        release: bool = False,
+        order: writes.OrderState | None = None,
+    ) -> Job:
+        """Put `job` in the place of its last version. Raises `Stale` if it has moved on or the claim is lost."""
+        kept: Job = await self._writer.do(writes.Move(job, due_at, fence, release, order))
+        self.hub.changed(kept.id)
+        return kept
+
+    async def claim(self, worker: str, *, now: float, until: float, limit: int) -> list[Held]:
+        """Take up to `limit` due jobs that nobody holds; nobody else gets them before `until`."""
+        if await self._first(_due(now).limit(1)) is None:
+            return []
+        return await self._writer.do(writes.Claim(worker, now, until, limit))
+
+    async def release(self, held: Held, *, due_at: float) -> None:
+        """Let a held job go until it is due again."""
+        await self._writer.do(writes.Release(held.job, held.fence, due_at))
+
+    async def extend(self, worker: str, *, until: float) -> None:
+        """Keep all that a worker holds until a later time."""
+        await self._writer.do(writes.Extend(worker, until))
+
+    async def release_all(self, worker: str | None = None) -> None:
+        """Let go of all that a worker holds; of all that anybody holds, for the sole owner of a store at its start."""
+        await self._writer.do(writes.Extend(worker, None))
+
+    async def delete(self, job_id: str) -> None:
+        """Forget a job, its events and its orders."""
+        await self._writer.do(writes.Delete(job_id))
+        self.hub.changed(job_id)
+
+    # -- jobs: read
+
+    async def get(self, job_id: str) -> Job | None:
+        row = await self._first(select(jobs.c.request, jobs.c.document).where(jobs.c.id == job_id))
+        return codec.load_job(row["request"], row["document"]) if row else None
+
+    async def held(self, job_id: str) -> Held | None:
+        """A job with the fence of its last claim."""
+        row = await self._first(select(jobs.c.fence, jobs.c.request, jobs.c.document).where(jobs.c.id == job_id))
+        return Held(codec.load_job(row["request"], row["document"]), row["fence"]) if row else None
+
+    async def list(
+        self,
+        *,
+        owner: str,
+        limit: int,
+        after: str | None = None,
+        states: Sequence[State] = (),
+        model: str | None = None,
+    ) -> Page:
+        """An owner's jobs, newest first, from behind the job `after` on."""
+        query = select(jobs.c.id, jobs.c.request, jobs.c.document).where(jobs.c.owner == owner)
+        if after is not None:
+            query = query.where(jobs.c.id < after)
+        if states:
+            query = query.where(jobs.c.state.in_([state.value for state in states]))
+        if model is not None:
+            query = query.where(jobs.c.model == model)
+        rows = await self._all(query.order_by(jobs.c.id.desc()).limit(limit + 1))
+        more = len(rows) > limit
+        found = tuple(codec.load_job(row["request"], row["document"]) for row in rows[:limit])
+        return Page(found, found[-1].id if more else None)
+
+    async def events(self, job_id: str, *, after: int = 0) -> tuple[Event, ...]:
+        """A job's events behind a sequence number, in order."""
+        query = select(events).where(events.c.job_id == job_id, events.c.seq > after).order_by(events.c.seq)
+        return tuple(codec.load_event(row) for row in await self._all(query))
+
+    async def orders(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Every order that was begun for a job, in order."""
+        rows = await self._all(select(orders).where(orders.c.job_id == job_id).order_by(orders.c.attempt))
+        return tuple(dict(row) for row in rows)
+
+    async def count_active(self) -> int:
+        """How many jobs have not ended."""
+        row = await self._first(select(func.count().label("n")).select_from(jobs).where(jobs.c.active))
+        return row["n"] if row else 0
+
+    async def next_due(self) -> float | None:
+        """When the next job that nobody holds is due."""
+        query = select(func.min(jobs.c.due_at).label("due_at")).where(jobs.c.active, jobs.c.worker.is_(None))
+        row = await self._first(query)
+        return row["due_at"] if row else None
+
+    async def mentions(self, sha256: str) -> bool:
+        """Whether any job or asset still needs a file."""
+        in_jobs = select(jobs.c.id).where(jobs.c.document.contains(sha256) | jobs.c.request.contains(sha256)).limit(1)
+        in_assets = select(assets.c.sha256).where(assets.c.sha256 == sha256).limit(1)
+        return await self._first(in_jobs) is not None or await self._first(in_assets) is not None
+
+    # -- assets and secrets
+
+    async def keep_asset(self, owner: str, blob: Blob, *, now: float) -> None:
+        """Remember that an owner uploaded a file."""
+        await self._writer.do(writes.KeepAsset(owner, blob, now))
+
+    async def asset(self, owner: str, sha256: str) -> Blob | None:
+        """An owner's uploaded file."""
+        query = select(assets.c.media_type, assets.c.size_bytes)
+        row = await self._first(query.where(assets.c.owner == owner, assets.c.sha256 == sha256))
+        return Blob(sha256=sha256, **row) if row else None
+
+    async def secret(self, name: str) -> bytes:
+        """A secret of this gate by its name, made at first use: 32 random bytes."""
+        query = select(secrets.c.value).where(secrets.c.name == name)
+        row = await self._first(query)
+        if row is None:
+            try:
+                async with self._write_engine.begin() as connection:
+                    await connection.execute(insert(secrets).values(name=name, value=randomness.token_bytes(32)))
+            except IntegrityError:
+                pass  # another process was first: its secret is the one
+            row = await self._first(query)
+        if row is None:
+            raise Unavailable("The store does not keep what is written to it.")
+        return row["value"]
+
+    # -- inside
+
+    async def _first(self, query: Executable) -> Any:  # noqa: ANN401 - a row of whatever was asked
+        rows = await self._all(query)
+        return rows[0] if rows else None
+
+    async def _all(self, query: Executable) -> Sequence[Any]:
+        try:
+            async with self._read_engine.connect() as connection:
+                return (await connection.execute(query)).mappings().all()
+        except DBAPIError as error:
+            raise Unavailable(f"The store could not be read: {error.orig}") from error
+
+
+def _due(now: float) -> Select[str]:
+    held = jobs.c.lease_until.is_(None) | (jobs.c.lease_until < now)
+    return select(jobs.c.id).where(jobs.c.active, jobs.c.due_at <= now, held)

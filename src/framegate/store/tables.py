@@ -1,0 +1,91 @@
+"""The tables. Columns are what queries need; the rest of a job is one JSON document beside its request."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("active", Boolean, nullable=False),  # not yet at an end
+    Column("version", Integer, nullable=False),
+    Column("due_at", Double, nullable=False),  # when the runner should look at it next
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("worker", String(64)),  # who holds it now
+    Column("fence", Integer, nullable=False),  # rises with every claim: a late worker's moves are refused
+    Column("lease_until", Double),
+    Column("idempotency_key", String(255)),
+    Column("body_hash", String(64), nullable=False),
+    Column("request", Text, nullable=False),  # written once
+    Column("document", Text, nullable=False),  # rewritten with every move
+    UniqueConstraint("owner", "idempotency_key"),
+)
+Index("ix_jobs_due", jobs.c.active, jobs.c.due_at)
+Index("ix_jobs_owner_id", jobs.c.owner, jobs.c.id)
+
+events = Table(
+    "events",
+    metadata,
+    Column("job_id", String(36), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),  # the job's version after the change
+    Column("at", Double, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stage", String(64), nullable=False),
+    Column("progress", Double),
+)
+
+# An order's intent stands here, committed, before its first byte leaves.
+orders = Table(
+    "orders",
+    metadata,
+    Column("job_id", String(36), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("fence", Integer, nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("state", String(16), nullable=False),  # sending accepted refused not_sent unsure lost
+    Column("at", Double, nullable=False),
+)
+
+assets = Table(
+    "assets",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("media_type", String(100), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
