@@ -1,0 +1,146 @@
+"""Request bodies, read within limits: strict JSON, raw bytes, and the one file of a form."""
+
+import asyncio
+import hashlib
+import json
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from fastapi import Request
+from pydantic_core import from_json
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from framegate.errors import GateError, InvalidRequest, TooLarge, UnsupportedMediaType
+from framegate.types import Problem
+
+DEPTH_MAX = 32
+INTEGER_MAX = 2**63 - 1
+IDLE_SECONDS_MAX = 60.0  # between two pieces of a body
+PIECE_BYTES = 256 * 1024
+
+
+class TooSlow(GateError):
+    """The body stopped arriving. Send it again."""
+
+    code = "body_too_slow"
+    status = 408
+
+
+async def pieces(request: Request, *, bytes_max: int) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises `TooLarge` as soon as that is known, `TooSlow` after a minute without a byte."""
+    problem = f"The body is larger than the {bytes_max} bytes that are taken here."
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > bytes_max:
+        raise TooLarge(problem)
+    stream = aiter(request.stream())
+    received = 0
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS_MAX):
+                piece = await anext(stream, None)
+        except TimeoutError as error:
+            raise TooSlow from error
+        if piece is None:
+            return
+        received += len(piece)
+        if received > bytes_max:
+            raise TooLarge(problem)
+        yield piece
+
+
+def media_type(request: Request) -> str:
+    """The body's content type, without its parameters, in small letters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_json(request: Request, *, bytes_max: int) -> Any:  # noqa: ANN401 - JSON is what it is
+    """The JSON body.
+
+    Raises `UnsupportedMediaType` for another content type (a foreign web page can send those without asking), and
+    `InvalidRequest` for what is not JSON that every part behind can keep: NaN, infinity, integers beyond 64 bits,
+    NUL characters, more than 32 levels.
+    """
+    kind = media_type(request)
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        said = f"`{kind}`" if kind else "no content type"
+        raise UnsupportedMediaType(
+            f"The body must be JSON, sent as `Content-Type: application/json`; it came as {said}."
+        )
+    text = b"".join([piece async for piece in pieces(request, bytes_max=bytes_max)])
+    if not text.strip():
+        raise _not_json("The body is empty; it must be a JSON object.")
+    try:
+        value = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise _not_json(f"The body is not JSON: {error}.") from error
+    _look_through(value)
+    return value
+
+
+def fingerprint(value: object) -> str:
+    """The same for two JSON values that mean the same, whatever the order of their keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@asynccontextmanager
+async def file_of_form(request: Request, *, bytes_max: int) -> AsyncIterator[UploadFile]:
+    """The file in the field `file` of a multipart form, spooled to disk. Raises `InvalidRequest`, `TooLarge`."""
+    _, parameters = parse_options_header(request.headers["content-type"])
+    boundary = parameters.get(b"boundary", b"").decode("latin-1")
+    headers = Headers({"content-type": f'multipart/form-data; boundary="{boundary}"'})
+    parser = MultiPartParser(headers, pieces(request, bytes_max=bytes_max), max_files=1, max_fields=8)  # pyright: ignore[reportArgumentType] - any async iterator will do
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise _not_json(f"The form cannot be read: {error.message}", "invalid_form") from error
+    try:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise _not_json("The form must have one file, in the field `file`.", "invalid_form")
+        yield file
+    finally:
+        await form.close()
+
+
+async def pieces_of_file(file: UploadFile) -> AsyncIterator[bytes]:
+    """The uploaded file, piece by piece."""
+    while piece := await file.read(PIECE_BYTES):
+        yield piece
+
+
+def _not_json(message: str, code: str = "invalid_json") -> InvalidRequest:
+    return InvalidRequest([Problem(code=code, pointer="", message=message)])
+
+
+def _look_through(value: object) -> None:
+    todo: list[tuple[object, int, tuple[str | int, ...]]] = [(value, 1, ())]
+    while todo:
+        item, depth, place = todo.pop()
+        rule = _broken_rule(item, depth)
+        if rule:
+            pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
+            raise InvalidRequest([Problem(code="invalid_json", pointer=pointer, message=rule)])
+        if isinstance(item, dict):
+            for key, child in cast("dict[str, object]", item).items():
+                if "\0" in key:
+                    raise _not_json("A key has a NUL character, which is not taken.")
+                todo.append((child, depth + 1, (*place, key)))
+        elif isinstance(item, list):
+            todo.extend((child, depth + 1, (*place, at)) for at, child in enumerate(cast("list[object]", item)))
+
+
+def _broken_rule(item: object, depth: int) -> str:
+    if depth > DEPTH_MAX:
+        return f"The body is nested more than {DEPTH_MAX} levels deep."
+    if isinstance(item, str) and "\0" in item:
+        return "A text has a NUL character, which is not taken."
+    if isinstance(item, int) and abs(item) > INTEGER_MAX:
+        return "An integer is beyond 64 bits."
+    if isinstance(item, float) and not math.isfinite(item):
+        return "A number is too large."
+    return ""
