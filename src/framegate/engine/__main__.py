@@ -50,8 +50,9 @@ class Worker:
     def _serve(self, line: str) -> None:
         job: object = None
         try:
-            job, spec = _parse(line)
-            rendered = render(spec, _Reporter(self, job))
+            message = _parse(line)
+            job = message.get("id")
+            rendered = render(Spec.from_dict(message.get("spec")), _Reporter(self, job))
         except Abandoned:
             return
         except EngineError as error:
@@ -89,15 +90,14 @@ class _Reporter:
             self._worker.report(self._job, share)
 
 
-def _parse(line: str) -> tuple[object, Spec]:
+def _parse(line: str) -> dict[str, Any]:
     try:
         message: object = json.loads(line)
     except ValueError as error:
         raise BadSpec("the job is not one line of JSON") from error
-    if not isinstance(message, dict) or "spec" not in message:
+    if not isinstance(message, dict):
         raise BadSpec("the job must be an object with id and spec")
-    job = cast("dict[str, Any]", message)
-    return job.get("id"), Spec.from_dict(job["spec"])
+    return cast("dict[str, Any]", message)
 
 
 def _die_with_parent() -> None:

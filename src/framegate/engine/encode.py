@@ -10,7 +10,6 @@ from typing import Self, cast
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.video.frame import PictureType
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
@@ -22,6 +21,7 @@ PRESET = "veryfast"
 CRF = "18"
 THREADS = 4  # x264's output depends on how many it runs, so the number does not follow the machine
 ANCHOR_QP = 12  # of a first or last frame that must be met exactly
+QP_STEP_MOST = 40  # and x264 may go there at once
 WAITING_FRAMES_MOST = 6
 COMMENT = "animatic: camera moves over the references, no generative model"
 
@@ -34,7 +34,6 @@ class Writer:
 
     def __init__(self, path: str, output: Size, fps: int, exact: tuple[int, ...] = ()) -> None:
         self._output = output
-        self._exact = exact
         self._waiting: queue.Queue[av.VideoFrame | None] = queue.Queue(WAITING_FRAMES_MOST)
         self._fault: Exception | None = None
         self._count = 0
@@ -76,8 +75,6 @@ class Writer:
         if self._fault is not None:
             raise OutputFailed(f"the video could not be written: {self._fault}") from self._fault
         frame.pts = self._count
-        if self._count in self._exact:
-            frame.pict_type = PictureType.I
         self._count += 1
         self._waiting.put(frame)
 
@@ -91,14 +88,14 @@ class Writer:
             return  # keep taking frames, so that the drawing side never waits for ever
         try:
             self._container.mux(self._stream.encode(frame))
-        except (FFmpegError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # the top of its thread: `write` and `__exit__` tell of it
             self._fault = error
 
 
 def _options(exact: tuple[int, ...]) -> dict[str, str]:
     options = {"preset": PRESET, "crf": CRF, "profile": "high", "flags": "+bitexact"}
     if exact:
-        options["x264-params"] = "zones=" + "/".join(f"{at},{at},q={ANCHOR_QP}" for at in exact)
+        options["x264-params"] = f"qpstep={QP_STEP_MOST}:zones=" + "/".join(f"{at},{at},q={ANCHOR_QP}" for at in exact)
     return options
 
 

@@ -100,10 +100,10 @@ def sheet(picture: Pixels, views: tuple[View, View], output: Size) -> Sheet:
 
 
 def fitted(picture: Pixels, view: View, output: Size) -> Planes:
-    """The view as one still of the output's size, without the camera's resampling."""
-    left, top = round(view.x), round(view.y)
-    right, bottom = round(view.x + view.width), round(view.y + view.height)
-    return planes(resized(picture[top:bottom, left:right], output.width, output.height))
+    """The view as one still of the output's size, without the camera's resampling: the plain picture, fitted."""
+    box = (view.x, view.y, view.x + view.width, view.y + view.height)
+    still = Image.fromarray(picture).resize((output.width, output.height), Image.Resampling.BICUBIC, box=box)
+    return planes(np.asarray(still))
 
 
 def resized(picture: Pixels, width: int, height: int) -> Pixels:
