@@ -50,7 +50,7 @@ class _Count:
 class Jobs:
     """The gate's jobs, each seen by its owner alone: another's is unknown."""
 
-    def __init__(  # noqa: PLR0913 - the parts that it brings together
+    def __init__(
         self,
         *,
         settings: Settings,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+
 from framegate.clock import Clock
 from framegate.errors import GateError, NotFound, Stale, Unavailable
 from framegate.moves import Moves, Step, order_key

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-
 Turn = tuple[str, "asyncio.Future[None]"]  # who waits, and what wakes it
 
 

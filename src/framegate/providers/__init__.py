@@ -1,0 +1,1 @@
+"""One file for each service or engine that makes a video."""
