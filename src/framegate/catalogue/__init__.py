@@ -1,0 +1,47 @@
+"""The models that Framegate knows, what a request may ask of each, and what it costs."""
+
+from framegate.catalogue.book import Catalogue, builtin
+from framegate.catalogue.check import alternatives, check
+from framegate.catalogue.estimate import estimate
+from framegate.catalogue.fit import Fit, fits
+from framegate.catalogue.load import BadRow, load
+from framegate.catalogue.model import (
+    ClipLimits,
+    Count,
+    Defaults,
+    ImageLimits,
+    Limits,
+    Model,
+    Offer,
+    Price,
+    PromptLimits,
+    Rule,
+    Source,
+    Total,
+)
+from framegate.catalogue.record import record
+
+__all__ = [
+    "BadRow",
+    "Catalogue",
+    "ClipLimits",
+    "Count",
+    "Defaults",
+    "Fit",
+    "ImageLimits",
+    "Limits",
+    "Model",
+    "Offer",
+    "Price",
+    "PromptLimits",
+    "Rule",
+    "Source",
+    "Total",
+    "alternatives",
+    "builtin",
+    "check",
+    "estimate",
+    "fits",
+    "load",
+    "record",
+]

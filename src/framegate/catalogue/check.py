@@ -1,0 +1,103 @@
+"""Holds a request against a model, before anything is paid: every broken rule at once, and what would do."""
+
+from collections.abc import Callable, Iterator
+from math import isfinite
+
+from framegate.catalogue.book import Catalogue
+from framegate.catalogue.case import listed, shown
+from framegate.catalogue.fit import any_offer, best_fit, takes
+from framegate.catalogue.model import Model, Offer
+from framegate.catalogue.warnings import warn
+from framegate.types import Problem, Request, Verdict
+
+
+def any_model(_model: Model) -> bool:
+    """Every model can be had."""
+    return True
+
+
+def check(
+    request: Request,
+    *,
+    catalogue: Catalogue,
+    available: Callable[[Model], bool] = any_model,
+    usable: Callable[[Offer], bool] = any_offer,
+) -> Verdict:
+    """Say whether the model takes the request; if not, every rule that it breaks.
+
+    A model takes a request that one of its usable offers takes; else the problems are those of the offer that comes
+    nearest. Pure: looks at nothing but its arguments, and raises nothing for any request.
+    """
+    model = catalogue.get(request.model)
+    around = (*_cap(request), *_fallbacks(request, catalogue))
+    if model is None:
+        problems = (_unknown_model(request.model, "/model", catalogue), *around)
+        others = alternatives(request, catalogue=catalogue, available=available, usable=usable)
+        return Verdict(model=request.model, problems=problems, alternatives=others)
+    best = best_fit(request, model, usable)
+    problems = (*_unavailable(model, available), *(best.problems if best else (_no_offer(request, model),)), *around)
+    warnings = tuple(warn(request, model, best, catalogue, usable))
+    if problems or best is None:
+        others = alternatives(request, catalogue=catalogue, available=available, usable=usable)
+        return Verdict(model=model.id, problems=problems, warnings=warnings, alternatives=others)
+    return Verdict(model=model.id, warnings=warnings, target=best.target, estimate=best.estimate)
+
+
+def alternatives(
+    request: Request,
+    *,
+    catalogue: Catalogue,
+    available: Callable[[Model], bool] = any_model,
+    usable: Callable[[Offer], bool] = any_offer,
+) -> tuple[str, ...]:
+    """Other models that take the request as it stands: its own fall-backs first, then in the catalogue's order."""
+    asked = catalogue.get(request.model)
+    wanted = [model for model in map(catalogue.get, request.models) if model is not None]
+    others = dict.fromkeys(model for model in (*wanted, *catalogue) if model is not asked and available(model))
+    if any(True for _ in _cap(request)):
+        return ()
+    return tuple(model.id for model in others if takes(request, model, usable))
+
+
+def _unknown_model(name: str, pointer: str, catalogue: Catalogue) -> Problem:
+    near = catalogue.like(name)
+    told = f"Did you mean {listed(near)}?" if near else "GET /api/v1/videos/models lists those that are."
+    return Problem(
+        code="model_unknown",
+        pointer=pointer,
+        message=f"model: {shown(name)} is not known here. {told}",
+        allowed=[model.id for model in catalogue],
+        nearest=near[0] if near else None,
+    )
+
+
+def _unavailable(model: Model, available: Callable[[Model], bool]) -> Iterator[Problem]:
+    if not available(model):
+        providers = [offer.provider for offer in model.offers]
+        text = f"{model.id} cannot be had here: it comes from {listed(providers)}, and no account there is set up."
+        yield Problem(code="model_unavailable", pointer="/model", message=f"model: {text}")
+
+
+def _no_offer(request: Request, model: Model) -> Problem:
+    providers = [offer.provider for offer in model.offers]
+    field = "only" if request.routing.only else "ignore"
+    text = f"{model.id} comes from {listed(providers, last='and')}, and none of them may be used for this request."
+    return Problem(
+        code="provider_unsupported",
+        pointer=f"/provider/{field}",
+        message=f"provider: {text} Change provider.{field}.",
+        allowed=providers,
+    )
+
+
+def _fallbacks(request: Request, catalogue: Catalogue) -> Iterator[Problem]:
+    for index, name in enumerate(request.models):
+        if catalogue.get(name) is None:
+            yield _unknown_model(name, f"/models/{index}", catalogue)
+
+
+def _cap(request: Request) -> Iterator[Problem]:
+    cap = request.max_cost_usd
+    if cap is not None and not (isfinite(cap) and cap >= 0):
+        text = "must be a number of US dollars, 0 or more. Leave it out for no cap."
+        yield Problem(code="cost_cap_invalid", pointer="/max_cost_usd", message=f"max_cost_usd: {text}")

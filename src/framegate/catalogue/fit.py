@@ -1,0 +1,107 @@
+"""How a request fits one provider's offer of a model: its problems there, or what would be made and at what cost."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import chain
+from math import isfinite
+
+from framegate.catalogue import prompts, references, shape
+from framegate.catalogue.case import Case
+from framegate.catalogue.estimate import MICRO, estimate, money
+from framegate.catalogue.model import Model, Offer
+from framegate.types import Estimate, Problem, Request, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a request fits one offer: `problems`, or else what would be made and at what cost."""
+
+    offer: Offer
+    problems: tuple[Problem, ...]
+    target: Target | None = None
+    estimate: Estimate | None = None
+
+
+def any_offer(_offer: Offer) -> bool:
+    """Every offer can be had."""
+    return True
+
+
+def fits(request: Request, model: Model, *, usable: Callable[[Offer], bool] = any_offer) -> tuple[Fit, ...]:
+    """How the request fits each offer that its routing allows, in the order in which they are to be tried."""
+    routing = request.routing
+    order = {provider: index for index, provider in reversed(list(enumerate(routing.order)))}
+    offers = [
+        offer
+        for offer in model.offers
+        if usable(offer)
+        and (not routing.only or offer.provider in routing.only)
+        and offer.provider not in routing.ignore
+    ]
+    offers.sort(key=lambda offer: order.get(offer.provider, len(order)))
+    return tuple(_fit(request, model, offer) for offer in offers)
+
+
+def takes(request: Request, model: Model, usable: Callable[[Offer], bool]) -> bool:
+    """Whether any offer takes the request as it stands."""
+    best = best_fit(request, model, usable)
+    return best is not None and not best.problems
+
+
+def best_fit(request: Request, model: Model, usable: Callable[[Offer], bool]) -> Fit | None:
+    """How it fits the offer that comes nearest; `None` if its routing leaves no offer."""
+    return min(fits(request, model, usable=usable), key=lambda fit: len(fit.problems), default=None)
+
+
+def _fit(request: Request, model: Model, offer: Offer) -> Fit:
+    who = f"{model.id} at {offer.provider}" if offer.narrowed else model.id
+    case = Case(request=request, limits=offer.limits, defaults=model.defaults, who=who)
+    judges = (shape.judge(case), references.judge(case), prompts.judge(case), _switches(case))
+    problems = tuple(chain.from_iterable(judges))
+    if problems:
+        return Fit(offer, problems)
+    target = shape.settle(case)
+    cost = estimate(model, target, request, offer=offer)
+    # Only a legal request has a price, so the cap is the last thing to be judged.
+    over = tuple(_over_cap(request, cost, who))
+    return Fit(offer, over, None if over else target, cost)
+
+
+def _switches(case: Case) -> Iterator[Problem]:
+    request, limits = case.request, case.limits
+    if request.generate_audio and limits.audio == "never":
+        yield _switch("audio_unsupported", "generate_audio", f"{case.who} makes no sound. Leave it out.", False)
+    if request.generate_audio is False and limits.audio == "always":
+        text = f"{case.who} always makes sound; it cannot be switched off. Leave it out."
+        yield _switch("audio_required", "generate_audio", text, True)
+    if request.seed is not None and limits.seed is False:
+        yield _switch("seed_unsupported", "seed", f"{case.who} takes none. Leave it out.", None)
+    if request.previous_job_id is not None and not limits.previous_job:
+        text = (
+            f"{case.who} does not go on from an earlier job. Leave it out, or send that video's frames as references."
+        )
+        yield _switch("previous_job_unsupported", "previous_job_id", text, None)
+
+
+def _switch(code: str, name: str, text: str, nearest: bool | None) -> Problem:
+    return Problem(code=code, pointer=f"/{name}", message=f"{name}: {text}", allowed=[nearest], nearest=nearest)
+
+
+def _over_cap(request: Request, cost: Estimate | None, who: str) -> Iterator[Problem]:
+    cap = request.max_cost_usd
+    if cap is None or not isfinite(cap) or cap < 0:
+        return
+    if cost is None:
+        text = f"{who} has no known price for such a video, so the cap cannot be kept. Leave it out to go without."
+        yield Problem(code="cost_unknown", pointer="/max_cost_usd", message=f"max_cost_usd: {text}")
+    elif Decimal(str(cap)) * MICRO < cost.micro_usd:
+        usd = Decimal(cost.micro_usd) / MICRO
+        text = f"{who} would cost about ${money(usd)} ({cost.basis}), more than the cap of ${money(Decimal(str(cap)))}."
+        yield Problem(
+            code="cost_over_cap",
+            pointer="/max_cost_usd",
+            message=f"max_cost_usd: {text} Raise the cap, or ask for less.",
+            allowed={"min": float(usd)},
+            nearest=float(usd),
+        )

@@ -1,0 +1,181 @@
+"""What a model is, can do and costs: frozen values, read from the rows in `data/`.
+
+`None` means that nobody says: it is not judged. An empty set of choices means that the model takes no such choice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from framegate.types import Kind, Role
+
+Audio = Literal["optional", "always", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many references of one role and kind a request may have."""
+
+    min: int = 0
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """A limit on several roles and kinds together, always or only when the request has one of `when`."""
+
+    of: tuple[tuple[Role, Kind], ...]
+    min: int = 0
+    max: int | None = None
+    when: tuple[Role, Kind] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """With a reference of `role`, or at one of `resolutions`, only `durations` (seconds) are made."""
+
+    durations: tuple[int, ...]
+    role: Role | None = None
+    resolutions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageLimits:
+    """What a picture must be for the model to take it; references are made to fit where they are not."""
+
+    min_side_px: int | None = None
+    max_side_px: int | None = None
+    max_bytes: int | None = None
+    min_ratio: float | None = None  # width / height
+    max_ratio: float | None = None
+    formats: tuple[str, ...] | None = None
+    alpha: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipLimits:
+    """What a video or audio reference must be for the model to take it."""
+
+    min_seconds: int | None = None
+    max_seconds: int | None = None
+    max_seconds_total: int | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptLimits:
+    """What the prompt must be."""
+
+    required: bool | None = None
+    min_chars: int | None = None
+    max_chars: int | None = None
+    max_bytes: int | None = None  # of its UTF-8 form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a request may ask of a model."""
+
+    durations: tuple[int, ...] | None = None  # seconds
+    resolutions: tuple[str, ...] | None = None
+    aspect_ratios: tuple[str, ...] | None = None
+    sizes: Mapping[str, str] = field(default_factory=dict[str, str])  # "480p 16:9" -> "832x480", if not as usual
+    sizes_except: tuple[str, ...] = ()  # usual sizes that the model does not make
+    sizes_published: bool = True  # False: sizes are nominal, the vendor gives only resolution and ratio
+    fps: tuple[int, ...] = ()
+    prompt: PromptLimits = PromptLimits()
+    references: Mapping[Role, Mapping[Kind, Count]] = field(default_factory=dict[Role, Mapping[Kind, Count]])
+    totals: tuple[Total, ...] = ()
+    references_exclude_frames: bool | None = None
+    last_frame_needs_first: bool | None = None
+    audio_needs_picture: bool = False  # an audio reference must come with an image or a video
+    audio: Audio | None = None
+    seed: bool | None = None
+    negative_prompt: bool | None = None
+    negative_prompt_max_chars: int | None = None
+    previous_job: bool = False
+    rules: tuple[Rule, ...] = ()
+    prompt_tokens: Mapping[Kind, str] = field(default_factory=dict[Kind, str])
+    images: ImageLimits = ImageLimits()
+    videos: ClipLimits = ClipLimits()
+    audios: ClipLimits = ClipLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What Framegate asks for where the client does not say; `fps` is the model's own rate, `None` if unknown."""
+
+    duration: int  # seconds
+    resolution: str
+    aspect_ratio: str
+    audio: bool
+    fps: int | None = None
+
+
+Unit = Literal["second", "token", "video", "reference_image"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """US dollars for one unit, where all that is said of resolution, sound and input fits the request."""
+
+    unit: Unit
+    usd: Decimal
+    resolutions: tuple[str, ...] = ()
+    audio: bool | None = None
+    input: Literal["text", "image", "video"] | None = None
+    input_seconds: bool = False  # the seconds of video references are billed too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where facts were read, and when (year-month)."""
+
+    facts: tuple[str, ...]
+    url: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Offer:
+    """One provider's way of making a model: its own id for it, its limits, its prices."""
+
+    provider: str
+    id: str
+    limits: Limits
+    prices: tuple[Price, ...] = ()
+    narrowed: bool = False  # whether the provider takes less than the model does
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """One model: what its vendor says it takes, what is asked for by default, and who offers it."""
+
+    id: str
+    name: str
+    description: str
+    limits: Limits
+    defaults: Defaults
+    offers: tuple[Offer, ...]
+    created: int = 0  # Unix seconds; 0 where nobody says
+    canonical_slug: str = ""
+    hugging_face_id: str | None = None
+    aliases: tuple[str, ...] = ()
+    passthrough: tuple[str, ...] = ()  # option keys that OpenRouter hands on
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def prices(self) -> tuple[Price, ...]:
+        """The prices of the first offer that tells any."""
+        return next((offer.prices for offer in self.offers if offer.prices), ())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name by which a client may ask for the model."""
+        return tuple(dict.fromkeys((self.id, self.canonical_slug or self.id, *self.aliases)))
+
+    def offer(self, provider: str) -> Offer | None:
+        """The offer of one provider, if it has one."""
+        return next((offer for offer in self.offers if offer.provider == provider), None)
