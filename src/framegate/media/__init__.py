@@ -1,0 +1,1 @@
+"""Pictures, videos and the store that keeps them."""

@@ -1,0 +1,401 @@
+"""The only way out: every address checked where the connection is made, every transfer limited in bytes and time."""
+
+import hashlib
+import ipaddress
+import re
+import socket
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import anyio
+import anyio.to_thread
+import httpcore2
+import httpx2
+
+from framegate.errors import ReferenceUnusable
+from framegate.settings import Settings
+from framegate.sniff import looks_like_html
+
+URL_CHARS_MAX = 8192
+CONNECT_SECONDS_MAX = 10.0
+ADDRESSES_MAX = 8  # of one name, tried one after the other
+CONNECTIONS_MAX = 100
+HEAD_BYTES = 64 * 1024  # of an HTML page, read to tell a login page from any other
+WRITE_BYTES = 256 * 1024
+ACCEPT = "image/*, video/*;q=0.9, audio/*;q=0.9, */*;q=0.5"
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+
+# Where clouds answer with credentials; refused even when private addresses are allowed.
+METADATA = frozenset({"169.254.169.254", "169.254.170.2", "fd00:ec2::254", "100.100.100.200", "192.0.0.192"})
+PRIVATE = tuple(
+    ipaddress.ip_network(network)
+    for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1", "fc00::/7")
+)
+NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+LOGIN_PATH = re.compile(r"/(log-?in|sign-?in|sso|auth|oauth2?|accounts?/login|servicelogin)\b", re.IGNORECASE)
+LOGIN_WORDS = re.compile(
+    rb"type=[\"']?password|<title>[^<]{0,80}(log ?in|sign ?in)|please (log|sign) in", re.IGNORECASE
+)
+
+
+def embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address stands for: mapped, compatible, 6to4, Teredo or NAT64 (RFC 6052)."""
+    if address.ipv4_mapped or address.sixtofour:
+        return address.ipv4_mapped or address.sixtofour
+    if address.teredo:
+        return address.teredo[1]
+    if any(address in network for network in (*NAT64, IPV4_COMPATIBLE)):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return None
+
+
+def address_refusal(address: str, *, private_allowed: bool = False) -> str | None:
+    """What kind of address this is, if nobody's reference may come from there; None where it may.
+
+    With `private_allowed`, private and loopback addresses pass; link-local, metadata, multicast, reserved and
+    translated addresses never do.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if str(ip) in METADATA:
+        return "a cloud metadata address"
+    if isinstance(ip, ipaddress.IPv6Address) and ip != ipaddress.IPv6Address("::1") and (inner := embedded_ipv4(ip)):
+        return f"an IPv6 form of the IPv4 address {inner}"
+    if any(ip in network for network in PRIVATE if network.version == ip.version):
+        return None if private_allowed else "a loopback address" if ip.is_loopback else "a private address"
+    if ip.is_link_local:
+        return "a link-local address"
+    if ip.is_multicast:
+        return "a multicast address"
+    return None if ip.is_global else "a reserved address"
+
+
+def literal_address(host: str) -> str | None:
+    """The address that a host spells out, or None for a name.
+
+    Raises `ReferenceUnusable` for the spellings that only some resolvers read as an address (decimal, octal, hex or
+    shortened IPv4), since two readers may disagree on where they lead.
+    """
+    bare = host.strip("[]").rstrip(".")
+    try:
+        return str(ipaddress.ip_address(bare.partition("%")[0]))
+    except ValueError:
+        pass
+    if not re.fullmatch(r"(0x[0-9a-f]*|[0-9]+)", bare.rpartition(".")[2], re.IGNORECASE):
+        return None
+    try:
+        meant = str(ipaddress.IPv4Address(socket.inet_aton(bare)))
+    except (OSError, UnicodeError):
+        meant = ""
+    if meant and (kind := address_refusal(meant)):
+        raise ReferenceUnusable("reference_private_address", f"The host `{host}` is {kind}, oddly written.")
+    raise ReferenceUnusable("reference_bad_url", f"The host `{host}` is no name; write an address as 203.0.113.7.")
+
+
+async def resolve_name(host: str, port: int) -> Sequence[str]:
+    """Ask the system's resolver for every address of a name."""
+    found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _unreachable(message: str, *, retryable: bool = True) -> ReferenceUnusable:
+    return ReferenceUnusable("reference_unreachable", message, retryable=retryable)
+
+
+class _Guard(httpcore2.AsyncNetworkBackend):
+    """Resolves a name once, checks every address, and connects to one of those: nothing lies between check and use."""
+
+    def __init__(self, resolve: Resolver, refusal: Callable[[str], str | None]) -> None:
+        self._resolve = resolve
+        self._refusal = refusal
+        self._inner = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        literal = literal_address(host)
+        try:
+            addresses = [literal] if literal else await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise _unreachable(f"The name `{host}` cannot be resolved.") from error
+        for address in addresses:
+            if kind := self._refusal(address):
+                raise ReferenceUnusable(
+                    "reference_private_address",
+                    f"`{host}` leads to {kind}. References come from public addresses only, unless the operator "
+                    "sets `allow_private_addresses`.",
+                )
+        if not addresses:
+            raise _unreachable(f"The name `{host}` has no address.")
+        return addresses[:ADDRESSES_MAX]
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        last: Exception | None = None
+        for address in await self._addresses(host, port):
+            try:
+                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                last = error
+        raise _unreachable(f"Nothing answers at `{host}`, port {port}.") from last
+
+
+class _Body(httpx2.AsyncByteStream):
+    def __init__(self, stream: AsyncIterable[bytes]) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:
+            yield part
+
+    async def aclose(self) -> None:
+        if close := getattr(self._stream, "aclose", None):
+            await close()
+
+
+class _Transport(httpx2.AsyncBaseTransport):
+    """httpx2's own transport takes no network backend, so this one hands the guard to the pool beneath it."""
+
+    def __init__(self, guard: _Guard, ssl_context: ssl.SSLContext) -> None:
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=CONNECTIONS_MAX,
+            keepalive_expiry=5.0,
+            retries=0,
+            network_backend=guard,
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        answer = await self._pool.handle_async_request(
+            httpcore2.Request(
+                method=request.method,
+                url=httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        if not isinstance(answer.stream, AsyncIterable):
+            raise TypeError("The pool answered with a stream that is not async.")
+        return httpx2.Response(answer.status, headers=answer.headers, stream=_Body(answer.stream))
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file that was fetched; `media_type` is what the server called it, which proves nothing."""
+
+    path: Path
+    size_bytes: int
+    media_type: str
+    final_url: str
+    sha256: str
+
+
+class Net:
+    """One client for everything that leaves the gate; `async with` opens and closes it.
+
+    No proxy or credential is taken from the environment, no cookie is kept, nothing is tried twice. Tests hand in
+    their own resolver, address rule or TLS trust.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        resolve: Resolver = resolve_name,
+        refusal: Callable[[str], str | None] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._settings = settings
+        guard = _Guard(resolve, refusal or self._address_refusal)
+        self._client = httpx2.AsyncClient(
+            transport=_Transport(guard, ssl_context or httpx2.create_ssl_context(trust_env=False)),
+            trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            headers={"user-agent": "framegate", "accept-encoding": "identity"},
+            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS_MAX),
+        )
+
+    def _address_refusal(self, address: str) -> str | None:
+        return address_refusal(address, private_allowed=self._settings.allow_private_addresses)
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    async def fetch(self, url: str, into: Path, *, bytes_max: int, seconds_max: float, accept: str = ACCEPT) -> Fetched:
+        """Stream what lies at `url` into the new file `into`; `seconds_max` counts for all of it, redirects included.
+
+        Raises `ReferenceUnusable`, and leaves no file then.
+        """
+        target = _parse(url)
+        try:
+            with anyio.fail_after(seconds_max), _translated(target):
+                return await self._follow(target, into, bytes_max, accept)
+        except TimeoutError as error:
+            await anyio.Path(into).unlink(missing_ok=True)
+            message = f"{shown(target)} took longer than {seconds_max:g} seconds."
+            raise ReferenceUnusable("reference_too_slow", message, retryable=True) from error
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await anyio.Path(into).unlink(missing_ok=True)
+            raise
+
+    async def _follow(self, url: httpx2.URL, into: Path, bytes_max: int, accept: str) -> Fetched:
+        first = url
+        for _ in range(self._settings.fetch_redirects_max + 1):
+            async with self._client.stream("GET", url, headers={"accept": accept}) as response:
+                location = response.headers.get("location")
+                if response.status_code not in (301, 302, 303, 307, 308) or not location:
+                    return await _keep(response, into, bytes_max)
+            url = _parse(location, base=url)
+        raise ReferenceUnusable(
+            "reference_too_many_redirects",
+            f"{shown(first)} redirects more than {self._settings.fetch_redirects_max} times. Give the final address.",
+        )
+
+
+def _parse(text: str, *, base: httpx2.URL | None = None) -> httpx2.URL:
+    """Read an address, relative to `base` for a redirect. Raises `ReferenceUnusable` unless it may be asked for."""
+
+    def bad(rule: str) -> ReferenceUnusable:
+        return ReferenceUnusable("reference_bad_url", f"{rule} The address began `{text[:80]}`.")
+
+    if len(text) > URL_CHARS_MAX:
+        raise bad(f"An address has at most {URL_CHARS_MAX:,} characters, this one {len(text):,}.")
+    try:
+        url = base.join(text) if base else httpx2.URL(text)
+    except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
+        raise bad("That is not a web address.") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise bad("A reference is fetched by http:// or https:// only, from a named host.")
+    if url.userinfo:
+        raise ReferenceUnusable("reference_bad_url", "An address may not carry a user name or a password.")
+    return url.copy_with(fragment=None)
+
+
+def shown(url: httpx2.URL) -> str:
+    """An address as it may be told and logged: without its query, which often holds a signature."""
+    return str(url.copy_with(query=None, fragment=None))[:200]
+
+
+@contextmanager
+def _translated(url: httpx2.URL) -> Generator[None]:
+    """Turn what the HTTP library raises into the reference's own errors."""
+    try:
+        yield
+    except httpcore2.TimeoutException as error:
+        raise _unreachable(f"{shown(url)} did not answer in time.") from error
+    except httpcore2.ConnectError as error:
+        why = " Its certificate is not trusted." if "certificate" in str(error).lower() else ""
+        raise _unreachable(f"No secure connection to {shown(url)} could be made.{why}", retryable=not why) from error
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as error:
+        raise _unreachable(f"{shown(url)} broke off or did not speak HTTP.") from error
+
+
+def _check_status(response: httpx2.Response) -> None:
+    status, where = response.status_code, shown(response.url)
+    if status == 200:
+        return
+    if status in (401, 407):
+        raise ReferenceUnusable("reference_login_wall", f"{where} asks for a login ({status}). Use a public address.")
+    if status == 403:
+        message = f"{where} refuses to be fetched (403). Use an address that needs no session, or upload the file."
+        raise ReferenceUnusable("reference_forbidden", message)
+    if status in (404, 410):
+        raise ReferenceUnusable("reference_not_found", f"There is nothing at {where} ({status}).")
+    if status == 204:
+        raise ReferenceUnusable("reference_is_empty", f"{where} answers without content (204).")
+    raise _unreachable(f"{where} answered {status}.", retryable=status >= 500 or status in (408, 425, 429))
+
+
+def _check_not_html(response: httpx2.Response, head: bytes) -> None:
+    declared = response.headers.get("content-type", "").lower().startswith(("text/html", "application/xhtml"))
+    if not looks_like_html(head) and not (declared and b"\0" not in head):
+        return
+    where = shown(response.url)
+    if LOGIN_WORDS.search(head) or LOGIN_PATH.search(response.url.path):
+        message = f"{where} is a login page. Use an address that needs no session, or upload the file."
+        raise ReferenceUnusable("reference_login_wall", message)
+    message = f"{where} is a web page, not a file. Use the address of the picture itself."
+    raise ReferenceUnusable("reference_is_html", message)
+
+
+async def _keep(response: httpx2.Response, into: Path, bytes_max: int) -> Fetched:
+    _check_status(response)
+    encoding = response.headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        raise _unreachable(f"{shown(response.url)} sends its file packed ({encoding}).", retryable=False)
+    announced = response.headers.get("content-length", "")
+    if announced.isdecimal():
+        _check_size(int(announced), bytes_max, response.url)
+    digest = hashlib.sha256()
+    size = 0
+    file = await anyio.to_thread.run_sync(lambda: into.open("wb"))
+
+    def write(part: bytes) -> None:
+        digest.update(part)
+        file.write(part)
+
+    try:
+        async for part in _parts(response):
+            if not size:
+                _check_not_html(response, part)
+            size += len(part)
+            _check_size(size, bytes_max, response.url)
+            await anyio.to_thread.run_sync(write, part)
+    except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+        message = f"{shown(response.url)} broke off after {size:,} bytes."
+        raise ReferenceUnusable("reference_truncated", message, retryable=True) from error
+    finally:
+        file.close()
+    if not size:
+        raise ReferenceUnusable("reference_is_empty", f"The file at {shown(response.url)} is empty.")
+    return Fetched(
+        path=into,
+        size_bytes=size,
+        media_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
+        final_url=str(response.url),
+        sha256=digest.hexdigest(),
+    )
+
+
+def _check_size(size: int, bytes_max: int, url: httpx2.URL) -> None:
+    if size > bytes_max:
+        message = f"The file at {shown(url)} is larger than {bytes_max:,} bytes, the most that is fetched."
+        raise ReferenceUnusable("reference_too_large", message)
+
+
+async def _parts(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """The body in pieces that are worth a write; the first is large enough to tell what it is."""
+    buffer = bytearray()
+    wanted = HEAD_BYTES
+    async for part in response.aiter_raw():
+        buffer += part
+        if len(buffer) >= wanted:
+            yield bytes(buffer)
+            buffer.clear()
+            wanted = WRITE_BYTES
+    if buffer:
+        yield bytes(buffer)
