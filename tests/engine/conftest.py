@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,9 @@ def rocket():
 @pytest.fixture
 def spec(tmp_path: Path):
     """Make a small spec quickly: whatever a test does not say is short and small."""
+    plain = Spec(width=320, height=180, fps=12, frames=12, output=str(tmp_path / "clip.mp4"))
 
-    def make(**values: Any):
-        plain: dict[str, Any] = {
-            "width": 320,
-            "height": 180,
-            "fps": 12,
-            "frames": 12,
-            "output": str(tmp_path / "clip.mp4"),
-        }
-        return Spec(**(plain | values))
+    def make(**values: Any) -> Spec:  # noqa: ANN401  # any field of a spec
+        return replace(plain, **values)
 
     return make

@@ -6,7 +6,7 @@ import pytest
 from framegate.engine import Easing, Join, Move, Role, TooManyPictures, plan
 
 
-def shots(prompt: str | None, references: int = 1, **more: Any):
+def shots(prompt: str | None, references: int = 1, **more: Any):  # noqa: ANN401  # whatever `plan` takes
     return plan(prompt, reference_count=references, seconds=more.pop("seconds", 4), **more)
 
 

@@ -34,14 +34,13 @@ def size(ratio: float, short_side: int):
     return (long_side, short_side) if ratio > 1 else (short_side, long_side)
 
 
-def frames(path: str, pixel_format: str = "yuv420p") -> list[NDArray[np.uint8]]:
+def frames(path: str) -> list[av.VideoFrame]:
     with av.open(path) as container:
-        return [frame.to_ndarray(format=pixel_format) for frame in container.decode(video=0)]
+        return list(container.decode(video=0))
 
 
 def luma(path: str):
-    with av.open(path) as container:
-        return [np.asarray(frame.to_ndarray()[: frame.height]) for frame in container.decode(video=0)]
+    return [np.asarray(frame.to_ndarray()[: frame.height]) for frame in frames(path)]
 
 
 def boxes(path: str):
@@ -55,7 +54,19 @@ def boxes(path: str):
 
 
 def psnr(a: NDArray[Any], b: NDArray[Any]):
-    return 10 * np.log10(255**2 / np.mean((a.astype(float) - b.astype(float)) ** 2))
+    return 10 * np.log10(255**2 / max(np.mean((a.astype(float) - b.astype(float)) ** 2), 1e-9))
+
+
+def mean_colour(frame: av.VideoFrame):
+    """The frame's mean red, green and blue, by the inverse of BT.709 in limited range."""
+    y, u, v = (np.asarray(plane).mean() for plane in np.split(frame.to_ndarray().ravel(), _plane_ends(frame)))
+    y, u, v = (y - 16) * 255 / 219, (u - 128) * 255 / 224, (v - 128) * 255 / 224
+    return np.array([y + 1.5748 * v, y - 0.1873 * u - 0.4681 * v, y + 1.8556 * u])
+
+
+def _plane_ends(frame: av.VideoFrame):
+    pixels = frame.width * frame.height
+    return [pixels, pixels * 5 // 4]
 
 
 def cover(path: str, width: int, height: int):
@@ -121,14 +132,12 @@ def test_first_and_last_frame_are_the_pictures_themselves(
         spec(prompt=prompt, first_frame=str(first), last_frame=str(last), width=1280, height=720, fps=24, frames=48)
     )
 
-    shown = frames(rendered.path, "rgb24")
+    shown = frames(rendered.path)
     y = luma(rendered.path)
     for at, picture in ((0, first), (-1, last)):
         pixels = np.asarray(Image.open(picture))
-        expected = 16 + pixels @ np.array([0.2126, 0.7152, 0.0722]) * 219 / 255
-        assert psnr(y[at], expected) > 45
-        assert psnr(shown[at], pixels) > 36  # RGB pays for 4:2:0
-        assert np.abs((shown[at].astype(float) - pixels).mean(axis=(0, 1))).max() < 1  # no cast of colour
+        assert psnr(y[at], 16 + pixels @ np.array([0.2126, 0.7152, 0.0722]) * 219 / 255) > 45
+        assert np.abs(mean_colour(shown[at]) - pixels.mean(axis=(0, 1))).max() < 0.5
     # What lies between flows out of the frames: no jump of sharpness or place.
     assert psnr(y[0], y[1]) > 32
     assert psnr(y[-2], y[-1]) > 32
@@ -138,20 +147,18 @@ def test_first_and_last_frame_are_the_pictures_themselves(
     ("prompt", "way"), [("slow pan right", (-1, 0)), ("slow pan left", (1, 0)), ("slow tilt up", (0, 1))]
 )
 def test_a_slow_pan_moves_by_parts_of_a_pixel_and_does_not_shake(
-    spec: Callable[..., Spec], rocket: str, prompt: str, way: tuple[int, int]
+    spec: Callable[..., Spec], astronaut: str, prompt: str, way: tuple[int, int]
 ):
-    clip = render(spec(prompt=prompt, references=(rocket,), width=640, height=360, fps=24, frames=96, seed=7))
+    clip = render(spec(prompt=prompt, references=(astronaut,), width=640, height=360, fps=30, frames=180))
 
+    middle = [frame.astype(np.float32) for frame in luma(clip.path)[72:108]]
     window = cv2.createHanningWindow((640, 360), cv2.CV_32F)
-    steps = [
-        np.array(cv2.phaseCorrelate(a.astype(np.float32), b.astype(np.float32), window)[0])
-        for a, b in pairwise(luma(clip.path)[30:66])
-    ]
-    along = np.array([step @ np.array(way) for step in steps])
-    across = np.array([step @ np.array(way[::-1]) for step in steps])
-    assert 0.2 < along.mean() < 1.5
-    assert along.std() < 0.05
-    assert np.abs(across).max() < 0.1
+    steps = np.array([cv2.phaseCorrelate(a, b, window)[0] for a, b in pairwise(middle)])
+    whole = np.array(cv2.phaseCorrelate(middle[0], middle[-1], window)[0])
+    assert 0.2 < whole @ np.array(way) / len(steps) < 0.7
+    assert np.abs(whole @ np.array(way[::-1])) < 0.1
+    assert (steps @ np.array(way)).std() < 0.1
+    assert (steps @ np.array(way[::-1])).std() < 0.05
 
 
 def test_a_locked_off_shot_stands_still(spec: Callable[..., Spec], cat: str):
@@ -161,11 +168,10 @@ def test_a_locked_off_shot_stands_still(spec: Callable[..., Spec], cat: str):
 
 
 def test_references_follow_one_another_in_order(spec: Callable[..., Spec], astronaut: str, cat: str, rocket: str):
-    clip = render(spec(prompt="locked-off", references=(cat, astronaut, rocket), frames=36))
+    clip = luma(render(spec(prompt="locked-off", references=(cat, astronaut, rocket), frames=36)).path)
     alone = [luma(render(spec(prompt="locked-off", references=(one,))).path)[0] for one in (cat, astronaut, rocket)]
-    shown = luma(clip.path) if Path(clip.path).exists() else []
 
-    order = [int(np.argmax([psnr(frame, one) for one in alone])) for frame in shown]
+    order = [int(np.argmax([psnr(frame, one) for one in alone])) for frame in clip]
     assert order == sorted(order)
     assert set(order) == {0, 1, 2}
 

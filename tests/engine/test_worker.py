@@ -17,10 +17,17 @@ SECONDS_MOST = 30
 
 
 class Worker:
-    def __init__(self):
+    def __init__(self) -> None:
         self.process = subprocess.Popen(
             WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe
+            pipe.close()
 
     def send(self, job: str, spec: Spec):
         self.say(json.dumps({"id": job, "spec": asdict(spec)}))
@@ -45,8 +52,7 @@ class Worker:
 def worker() -> Iterator[Worker]:
     worker = Worker()
     yield worker
-    worker.process.kill()
-    worker.process.communicate()
+    worker.close()
 
 
 @pytest.fixture

@@ -149,8 +149,9 @@ def _free(whole: View, steps: _Steps, picture: Size, easing: Easing) -> Path:
     room_y = picture.height / (whole.height * (1 + abs(steps.y)))
     wide = whole.zoomed(1 / min(room_x, room_y, 1.0))
     zoom = math.exp(abs(steps.zoom_log))
-    start = wide.moved(-steps.x / 2, -steps.y / 2, picture)
-    end = wide.moved(steps.x / 2, steps.y / 2, picture)
+    # There and back again: near an edge, the whole travel is set off from the edge instead of being cut short.
+    start = wide.moved(steps.x / 2, steps.y / 2, picture).moved(-steps.x, -steps.y, picture)
+    end = start.moved(steps.x, steps.y, picture)
     return Path(start, end.zoomed(zoom), easing) if steps.zoom_log >= 0 else Path(start.zoomed(zoom), end, easing)
 
 
