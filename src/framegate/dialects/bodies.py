@@ -1,18 +1,14 @@
-"""Request bodies, read within limits: strict JSON, raw bytes, and the one file of a form."""
+"""Request bodies, read within limits: as they arrive, or whole as strict JSON."""
 
 import asyncio
 import hashlib
 import json
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from fastapi import Request
 from pydantic_core import from_json
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from framegate.errors import GateError, InvalidRequest, TooLarge, UnsupportedMediaType
 from framegate.types import Problem
@@ -20,7 +16,6 @@ from framegate.types import Problem
 DEPTH_MAX = 32
 INTEGER_MAX = 2**63 - 1
 IDLE_SECONDS_MAX = 60.0  # between two pieces of a body
-PIECE_BYTES = 256 * 1024
 
 
 class TooSlow(GateError):
@@ -87,34 +82,8 @@ def fingerprint(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@asynccontextmanager
-async def file_of_form(request: Request, *, bytes_max: int) -> AsyncIterator[UploadFile]:
-    """The file in the field `file` of a multipart form, spooled to disk. Raises `InvalidRequest`, `TooLarge`."""
-    _, parameters = parse_options_header(request.headers["content-type"])
-    boundary = parameters.get(b"boundary", b"").decode("latin-1")
-    headers = Headers({"content-type": f'multipart/form-data; boundary="{boundary}"'})
-    parser = MultiPartParser(headers, pieces(request, bytes_max=bytes_max), max_files=1, max_fields=8)  # pyright: ignore[reportArgumentType] - any async iterator will do
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise _not_json(f"The form cannot be read: {error.message}", "invalid_form") from error
-    try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise _not_json("The form must have one file, in the field `file`.", "invalid_form")
-        yield file
-    finally:
-        await form.close()
-
-
-async def pieces_of_file(file: UploadFile) -> AsyncIterator[bytes]:
-    """The uploaded file, piece by piece."""
-    while piece := await file.read(PIECE_BYTES):
-        yield piece
-
-
-def _not_json(message: str, code: str = "invalid_json") -> InvalidRequest:
-    return InvalidRequest([Problem(code=code, pointer="", message=message)])
+def _not_json(message: str) -> InvalidRequest:
+    return InvalidRequest([Problem(code="invalid_json", pointer="", message=message)])
 
 
 def _look_through(value: object) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any, TypeVar
 
 from starlette.responses import StreamingResponse
@@ -25,7 +25,7 @@ def event_stream(frames: AsyncGenerator[bytes], closing: asyncio.Event) -> Strea
     return StreamingResponse(_kept_alive(frames, closing), media_type="text/event-stream", headers=headers)
 
 
-async def _kept_alive(frames: AsyncGenerator[bytes], closing: asyncio.Event) -> AsyncIterator[bytes]:
+async def _kept_alive(frames: AsyncGenerator[bytes], closing: asyncio.Event) -> AsyncGenerator[bytes]:
     yield f"retry: {RETRY_MS}\n\n".encode()
     stop = asyncio.ensure_future(closing.wait())
     following: asyncio.Future[bytes | None] | None = None
@@ -33,13 +33,13 @@ async def _kept_alive(frames: AsyncGenerator[bytes], closing: asyncio.Event) -> 
         while not stop.done():
             following = following or asyncio.ensure_future(anext(frames, None))
             await asyncio.wait({following, stop}, timeout=QUIET_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
-                yield b": still here\n\n"
-            elif (written := following.result()) is not None:
-                following = None
+            if following.done():
+                written, following = following.result(), None
+                if written is None:
+                    return
                 yield written
-            else:
-                return
+            elif not stop.done():
+                yield b": still here\n\n"
     finally:
         await _let_go(stop, following)
         await frames.aclose()

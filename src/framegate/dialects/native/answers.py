@@ -218,7 +218,7 @@ def job_answer(job: Job, *, base: str, links: Links) -> VideoJob:
         size=f"{target.width}x{target.height}",
         fps=target.fps,
         seed=target.seed,
-        warnings=problem_answers(job.warnings) or None,
+        warnings=problem_answers((*job.warnings, *_unkept_promises(job))) or None,
         adjustments=_adjustments(job.adjustments) or None,
         events_url=f"{here}/events",
         cancel_url=None if over else f"{here}/cancel",
@@ -230,6 +230,14 @@ def job_answer(job: Job, *, base: str, links: Links) -> VideoJob:
         **_failure(job),
         **_files(job, here, links),
     )
+
+
+def _unkept_promises(job: Job) -> list[Problem]:
+    """What the client asked for that will not happen."""
+    if job.request.callback_url is None:
+        return []
+    message = "`callback_url` is kept with the job, but this version of Framegate calls nobody; poll, or follow events."
+    return [Problem(code="callback_url_not_called", pointer="/callback_url", message=message)]
 
 
 def _failure(job: Job) -> dict[str, Any]:

@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Route
@@ -30,7 +31,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
-def install(app: FastAPI) -> None:
+def install(app: Starlette) -> None:
     """Make every error of this application leave in the one shape."""
     app.add_exception_handler(GateError, _on_gate_error)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
@@ -85,6 +86,8 @@ def _problem(error: ErrorDetails, shape: type[BaseModel]) -> Problem:
             message=f"`{name}` must be an object such as {REFERENCE_FORM}; its type is one of the three.",
             allowed=["image_url", "video_url", "audio_url"],
         )
+    if kind in ("model_type", "dict_type"):
+        return Problem(code="wrong_type", pointer=pointer, message=f"`{name}` must be a JSON object.")
     rule = PYDANTIC_SUBJECT.sub("", error["msg"])
     return Problem(code="invalid_value", pointer=pointer, message=f"`{name}` {rule}.")
 

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.dialects.bodies import file_of_form, media_type, pieces, pieces_of_file
+from framegate.dialects.bodies import media_type, pieces
 from framegate.dialects.files import send_file
+from framegate.dialects.forms import file_of_form
 from framegate.dialects.gate import OWNER, Owner, gate_of, has_key
 from framegate.dialects.native.answers import AssetAnswer, asset_answer
 from framegate.dialects.native.errors import ERRORS, operation_id
@@ -77,8 +78,8 @@ async def add_asset(request: Request, owner: Owner) -> Response:
     gate = gate_of(request)
     kind, bytes_max = media_type(request), gate.settings.video_bytes_max
     if kind == "multipart/form-data":
-        async with file_of_form(request, bytes_max=bytes_max) as file:
-            blob = await gate.jobs.add_asset(pieces_of_file(file), owner=owner, media_type=file.content_type)
+        body = file_of_form(request, bytes_max=bytes_max)
+        blob = await gate.jobs.add_asset(body, owner=owner, media_type=None)
     elif kind.startswith(UPLOADS):
         body = pieces(request, bytes_max=bytes_max)
         blob = await gate.jobs.add_asset(body, owner=owner, media_type=None if kind == UPLOADS[-1] else kind)

@@ -1,0 +1,202 @@
+"""Assembles the gate: opens its parts, mounts its dialects, serves them, and stops all of it cleanly."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from framegate import catalogue
+from framegate.clock import SystemClock
+from framegate.dialects import native
+from framegate.dialects.gate import Gate
+from framegate.dialects.native.errors import install
+from framegate.errors import Unavailable
+from framegate.guard import Guard
+from framegate.jobs import Jobs
+from framegate.media.blobs import BlobStore
+from framegate.media.images import FitLimits
+from framegate.moves import Moves, fit_limits
+from framegate.net import Net
+from framegate.provider import Offers
+from framegate.providers.animatic import Animatic, Sandbox
+from framegate.providers.pool import Pool
+from framegate.runner import Runner
+from framegate.settings import Settings, SettingsInvalid
+from framegate.store import FolderLock, Store
+from framegate.store.engines import sqlite_url
+from framegate.types import Job
+
+STOP_SECONDS_MAX = 10  # for downloads under way; live streams end at once
+KEEP_ALIVE_SECONDS = 30
+EXPOSED = ("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a running gate is made of."""
+
+    jobs: Jobs
+    runner: Runner
+    store: Store
+    lock: FolderLock
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncGenerator[Parts]:
+    """A gate that works, without a server in front. Raises `DataFolderBusy` when another process has its folder."""
+    clock, book = SystemClock(), catalogue.builtin()
+    async with AsyncExitStack() as stack:
+        lock = FolderLock(settings.data_dir)
+        lock.acquire()
+        stack.callback(lock.release)
+        store = await stack.enter_async_context(Store(settings.database_url or sqlite_url(settings.data_dir)))
+        net = await stack.enter_async_context(Net(settings))
+        blobs = BlobStore(settings.data_dir / "blobs")
+        offers = await _offers(settings, stack)
+
+        def limits(job: Job) -> FitLimits:
+            model = book.get(job.model)
+            offer = model.offer(job.provider) if model else None
+            return fit_limits((offer or model).limits.images) if model else FitLimits()
+
+        jobs = Jobs(
+            settings=settings,
+            store=store,
+            catalogue=book,
+            offers=offers,
+            blobs=blobs,
+            net=net,
+            clock=clock,
+            secret=await store.secret("links"),
+        )
+        moves = Moves(
+            settings=settings, offers=offers, blobs=blobs, net=net, clock=clock, limits=limits, asset=store.asset
+        )
+        runner = Runner(store, moves, clock=clock, sole=settings.database_url is None)
+        await runner.start()
+        stack.push_async_callback(runner.stop)
+        yield Parts(jobs=jobs, runner=runner, store=store, lock=lock)
+
+
+async def _offers(settings: Settings, stack: AsyncExitStack) -> Offers:
+    pool = Pool(settings.render_workers)
+    folder = settings.data_dir / "renders"
+    engine = Animatic(pool, folder)
+    stack.push_async_callback(engine.close)
+    return Offers([engine], sandbox=Sandbox(pool, folder) if settings.sandbox else None)
+
+
+def build(settings: Settings) -> Starlette:
+    """The gate as an ASGI application; its lifespan opens and closes everything. `state.gate` is the gate inside."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
+        async with running(settings) as parts:
+            gate = Gate(settings=settings, jobs=parts.jobs, closing=asyncio.Event())
+            app.state.gate, app.state.parts = gate, parts
+            yield {"gate": gate}
+            gate.closing.set()
+
+    async def ready(_: Request) -> JSONResponse:
+        parts: Parts = app.state.parts
+        await parts.store.count_active()
+        if not parts.runner.alive:
+            raise Unavailable("The runner has stopped.")
+        return JSONResponse({"status": "ready"})
+
+    app = Starlette(
+        routes=[
+            Route("/healthz", _alive),
+            Route("/readyz", ready),
+            Mount(native.PATH, native.build()),
+        ],
+        middleware=[Middleware(Guard, settings=settings), *_cors(settings)],
+        lifespan=lifespan,
+    )
+    install(app)
+    return app
+
+
+async def _alive(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "alive"})
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    if not settings.allowed_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
+    ]
+
+
+class Server(uvicorn.Server):
+    """Says when it serves, and tells the gate that it stops before it waits for open connections."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette, on_ready: Callable[[str], object]) -> None:
+        super().__init__(config)
+        self._app = app
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say under which address."""
+        await super().startup(sockets)
+        if self.started and self.servers:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            parts: Parts = self._app.state.parts
+            parts.lock.announce(url)
+            self._on_ready(url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: those who follow a job are let go first."""
+        gate: Gate = self._app.state.gate
+        gate.closing.set()
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings, *, on_ready: Callable[[str], object] = lambda _: None) -> None:
+    """Serve until a signal says stop; `on_ready` is told the base URL.
+
+    Raises `SettingsInvalid` for an open gate on an address that others can reach.
+    """
+    if settings.api_key is None and not _is_loopback(settings.host):
+        raise SettingsInvalid(
+            f"Without a key the gate listens on loopback only, and `{settings.host}` is not. "
+            "Set `api_key` (or FRAMEGATE_API_KEY), or listen on 127.0.0.1."
+        )
+    app = build(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS_MAX,
+    )
+    Server(config, app, on_ready).run()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
