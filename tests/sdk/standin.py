@@ -115,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.plan.keys.setdefault(key, f"job-{len(self.plan.keys)}")
                 self.answer(202, self.job() | {"id": self.plan.keys[key], "status": "pending"})
             case "POST", ["videos", "check"]:
-                self.answer(200, {"ok": True, "model": "m", "problems": [], "estimate": {"cost_usd": 0.4}})
+                self.answer(200, {"ok": True, "model": "m", "problems": [], "estimate": {"usd": 0.4, "basis": "4 s"}})
             case "GET", ["videos", "models"]:
                 self.answer(200, {"data": [{"id": "framegate/animatic", "name": "Animatic"}]})
             case "GET", ["videos"]:
@@ -151,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"retry: 2000\n\n: hello\n\n")
         numbered = list(enumerate(self.plan.states, start=1))[after : after + self.plan.events_per_connection]
         for seq, state in numbered:
-            data = {"id": "job-0", "seq": seq, "at": 1.5, "state": state, "stage": state, "progress": seq / 10}
+            data = {"id": "job-0", "seq": seq, "at": 1.5, "state": state, "stage": state, "progress": seq * 10}
             self.wfile.write(f"id: {seq}\nevent: state\ndata: {json.dumps(data)}\n\n".encode())
         self.close_connection = True
 

@@ -180,9 +180,10 @@ def wait(
     return raw
 
 
-def save(job_id: str, path: str | PathLike[str], index: int, sha256: str | None) -> Flow[Path]:
-    """Download a finished video; the file is whole and right, or not there."""
-    call = Call(method="GET", path=calls.video_path(job_id, "/content"), params={"index": index})
+def save(job: views.JobView, path: str | PathLike[str], index: int, what: str = "content") -> Flow[Path]:
+    """Download a finished video, or a picture of it; the file is whole and right, or not there."""
+    call = Call(method="GET", path=calls.video_path(job.id, f"/{what}"), params={"index": index})
+    sha256 = job.sha256(index) if what == "content" else None
     with Download(Path(path).expanduser(), sha256) as download:
         for tried in range(1, TRIES_MAX + 1):
             try:

@@ -20,7 +20,7 @@ class Job(JobView):
 
     def __init__(self, raw: Mapping[str, Any], gate: Driver) -> None:
         super().__init__(raw)
-        self._gate = gate
+        self.gate = gate
 
     @property
     def video(self) -> "Video":
@@ -29,22 +29,22 @@ class Job(JobView):
 
     def refresh(self) -> Self:
         """Look again."""
-        self.raw = self._gate.run(flows.get(self.id))
+        self.raw = self.gate.run(flows.get(self.id))
         return self
 
     def wait(self, timeout: float | None = None, on_event: OnEvent | None = None) -> Self:
         """Return once the video is there. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
-        self.raw = self._gate.run(flows.wait(self.id, timeout, on_event, 0))
+        self.raw = self.gate.run(flows.wait(self.id, timeout, on_event, 0))
         return self
 
     def cancel(self) -> Self:
         """Stop the job; raises `Conflict` when it is over already."""
-        self.raw = self._gate.run(flows.cancel(self.id))
+        self.raw = self.gate.run(flows.cancel(self.id))
         return self
 
     def save(self, path: str | PathLike[str], index: int = 0) -> Path:
         """Download a finished video; the file is whole and right, or not there."""
-        return self._gate.run(flows.save(self.id, path, index, self.sha256(index)))
+        return self.gate.run(flows.save(self, path, index))
 
 
 class AsyncJob(JobView):
@@ -52,7 +52,7 @@ class AsyncJob(JobView):
 
     def __init__(self, raw: Mapping[str, Any], gate: AsyncDriver) -> None:
         super().__init__(raw)
-        self._gate = gate
+        self.gate = gate
 
     @property
     def video(self) -> "AsyncVideo":
@@ -61,22 +61,22 @@ class AsyncJob(JobView):
 
     async def refresh(self) -> Self:
         """Look again."""
-        self.raw = await self._gate.run(flows.get(self.id))
+        self.raw = await self.gate.run(flows.get(self.id))
         return self
 
     async def wait(self, timeout: float | None = None, on_event: OnEvent | None = None) -> Self:  # noqa: ASYNC109 - the same signature as the sync one
         """Return once the video is there. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
-        self.raw = await self._gate.run(flows.wait(self.id, timeout, on_event, 0))
+        self.raw = await self.gate.run(flows.wait(self.id, timeout, on_event, 0))
         return self
 
     async def cancel(self) -> Self:
         """Stop the job; raises `Conflict` when it is over already."""
-        self.raw = await self._gate.run(flows.cancel(self.id))
+        self.raw = await self.gate.run(flows.cancel(self.id))
         return self
 
     async def save(self, path: str | PathLike[str], index: int = 0) -> Path:
         """Download a finished video; the file is whole and right, or not there."""
-        return await self._gate.run(flows.save(self.id, path, index, self.sha256(index)))
+        return await self.gate.run(flows.save(self, path, index))
 
 
 class Video:
@@ -90,6 +90,14 @@ class Video:
         """Download it; the file is whole and right, or not there."""
         return self._job.save(path, self.index)
 
+    def save_poster(self, path: str | PathLike[str]) -> Path:
+        """Save one frame of it, as a JPEG."""
+        return self._job.gate.run(flows.save(self._job, path, self.index, "poster.jpg"))
+
+    def save_contact_sheet(self, path: str | PathLike[str]) -> Path:
+        """Save frames from the whole of it on one sheet, as a JPEG."""
+        return self._job.gate.run(flows.save(self._job, path, self.index, "contact-sheet.jpg"))
+
 
 class AsyncVideo:
     """One finished video of a job."""
@@ -101,6 +109,14 @@ class AsyncVideo:
     async def save(self, path: str | PathLike[str]) -> Path:
         """Download it; the file is whole and right, or not there."""
         return await self._job.save(path, self.index)
+
+    async def save_poster(self, path: str | PathLike[str]) -> Path:
+        """Save one frame of it, as a JPEG."""
+        return await self._job.gate.run(flows.save(self._job, path, self.index, "poster.jpg"))
+
+    async def save_contact_sheet(self, path: str | PathLike[str]) -> Path:
+        """Save frames from the whole of it on one sheet, as a JPEG."""
+        return await self._job.gate.run(flows.save(self._job, path, self.index, "contact-sheet.jpg"))
 
 
 class Videos:

@@ -104,7 +104,7 @@ class JobView:
     @property
     def progress(self) -> float | None:
         """From 0 to 1; None where the provider does not tell."""
-        return self.raw.get("progress")
+        return _share(self.raw.get("progress"))
 
     @property
     def model(self) -> str:
@@ -164,7 +164,7 @@ class JobView:
 def check_result(raw: Mapping[str, Any]) -> CheckResult:
     """Read the answer of a check."""
     estimate = raw.get("estimate")
-    cost = cast("Mapping[str, Any]", estimate).get("cost_usd") if isinstance(estimate, Mapping) else None
+    cost = cast("Mapping[str, Any]", estimate).get("usd") if isinstance(estimate, Mapping) else None
     return CheckResult(
         ok=bool(raw["ok"]),
         model=str(raw.get("model") or ""),
@@ -182,12 +182,16 @@ def event(job_id: str, seq: str, data: str) -> Event | None:
         raw = json.loads(data)
         state = State(raw["state"])
         return Event(
-            job_id=str(raw.get("job_id") or raw.get("id") or job_id),
+            job_id=job_id,
             seq=int(seq or raw["seq"]),
-            at=float(raw.get("at") or 0),
+            at=float(raw["at"]),
             state=state,
-            stage=str(raw.get("stage") or state),
-            progress=raw.get("progress"),
+            stage=str(raw["stage"]),
+            progress=_share(raw.get("progress")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _share(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100

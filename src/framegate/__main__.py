@@ -1,0 +1,5 @@
+"""`python -m framegate` is `framegate`."""
+
+from framegate.cli import main
+
+main()

@@ -1,0 +1,66 @@
+"""The command line. Every command goes through the SDK; heavy imports wait inside the commands."""
+
+import sys
+
+import typer
+
+from framegate.cli import console, demo, jobs, look, make, models, serving
+from framegate.errors import GateError
+
+EPILOG = (
+    "Exit codes: 0 done, 1 the job or the file failed, 2 wrong usage, 3 the request was refused, 4 not found, "
+    "5 the gate cannot be used, 6 cancelled or expired, 130 interrupted. "
+    "Without --server and FRAMEGATE_URL every command works inside its own process, with no server."
+)
+
+app = typer.Typer(
+    name="framegate",
+    help="Make videos guided by reference images, with any model, through one gate.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(make.generate)
+app.command()(make.check)
+app.command()(models.models)
+app.add_typer(jobs.app, name="jobs")
+app.command()(jobs.watch)
+app.command()(jobs.download)
+app.command()(jobs.cancel)
+app.command()(look.verify)
+app.command()(look.doctor)
+app.command()(serving.serve)
+app.command()(demo.demo)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from framegate import __version__
+
+        console.out(f"framegate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def framegate(
+    *,
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Make videos guided by reference images, with any model, through one gate."""
+
+
+def main() -> None:
+    """Run the command line; a foreseeable fault ends in a sentence and an exit code."""
+    try:
+        app()
+    except GateError as error:
+        console.show_error(error)
+        sys.exit(console.exit_code(error))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        console.say(f"error: {where}{error.strerror or error}")
+        sys.exit(console.Exit.FAILED)
+    except KeyboardInterrupt:
+        sys.exit(console.Exit.INTERRUPTED)

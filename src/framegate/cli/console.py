@@ -1,0 +1,183 @@
+"""What people see: data on stdout, everything else on stderr; a live bar on a terminal, plain lines elsewhere."""
+
+import json
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from framegate import errors
+from framegate.errors import GateError, InvalidRequest
+
+if TYPE_CHECKING:
+    from framegate.types import Event, Problem
+
+
+class Exit(IntEnum):
+    """The exit codes, which docs/cli.md explains."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    NOT_FOUND = 4
+    NO_GATE = 5
+    STOPPED = 6
+    INTERRUPTED = 130
+
+
+FLAGS = {
+    "duration": "--duration",
+    "resolution": "--resolution",
+    "aspect_ratio": "--aspect-ratio",
+    "size": "--size",
+    "fps": "--fps",
+    "seed": "--seed",
+    "generate_audio": "--audio",
+    "negative_prompt": "--negative-prompt",
+    "prompt": "--prompt",
+    "model": "--model",
+    "max_cost_usd": "--max-cost",
+}
+
+
+def out(text: str) -> None:
+    """Write data."""
+    typer.echo(text)
+
+
+def out_json(value: object) -> None:
+    """Write one JSON document on one line of its own."""
+    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def say(text: str) -> None:
+    """Tell the person."""
+    typer.echo(text, err=True)
+
+
+def hint(text: str) -> None:
+    """Tell the person what would help."""
+    say(f"hint: {text}")
+
+
+def fail(message: str, code: Exit, *hints: str) -> NoReturn:
+    """End with a sentence."""
+    say(f"error: {message}")
+    for text in hints:
+        hint(text)
+    raise typer.Exit(code)
+
+
+def exit_code(error: GateError) -> Exit:
+    """The exit code that stands for an error."""
+    if isinstance(error, InvalidRequest):
+        return Exit.REFUSED
+    if isinstance(error, (errors.NotFound, errors.Gone)):
+        return Exit.NOT_FOUND
+    if isinstance(error, (errors.Unavailable, errors.Busy, errors.Unauthorized, errors.Forbidden)):
+        return Exit.NO_GATE
+    by_code = {"unreachable": Exit.NO_GATE, "cancelled": Exit.STOPPED, "expired": Exit.STOPPED}
+    return by_code.get(error.code, Exit.USAGE if error.code == "settings_invalid" else Exit.FAILED)
+
+
+def show_error(error: GateError) -> None:
+    """Say what went wrong, every problem on its own line, and what would help."""
+    if isinstance(error, InvalidRequest) and error.problems:
+        show_problems(error.problems, error.alternatives)
+        return
+    say(f"error: {error.message}")
+    if error.code == "unreachable":
+        hint("start a server with `framegate serve`, or leave --server and FRAMEGATE_URL out to work without one.")
+    elif isinstance(error, errors.Unauthorized):
+        hint("set FRAMEGATE_API_KEY to the server's key.")
+
+
+def show_problems(problems: "Sequence[Problem]", alternatives: Sequence[str] = (), given: Sequence[str] = ()) -> None:
+    """Say every broken rule, with the nearest legal value as a flag ready to type.
+
+    `given` are the references as the person wrote them, so that a line can name the one it is about.
+    """
+    for problem in problems:
+        parts = problem.pointer.strip("/").split("/")
+        named = ""
+        if parts[0] == "input_references" and len(parts) > 1 and parts[1].isdigit() and int(parts[1]) < len(given):
+            named = f"{given[int(parts[1])]}: "
+        say(f"error: {named}{problem.message}")
+        if flag := ready_flag(problem):
+            hint(flag)
+    if alternatives:
+        hint(f"these take it as it stands: {', '.join(f'--model {name}' for name in alternatives[:5])}")
+
+
+def ready_flag(problem: "Problem") -> str:
+    """The nearest legal value as a flag to type; empty where there is none."""
+    flag = FLAGS.get(problem.pointer.strip("/"))
+    if flag is None or problem.nearest is None:
+        return ""
+    if isinstance(problem.nearest, bool):
+        return flag if problem.nearest else flag.replace("--", "--no-", 1)
+    return f"{flag} {problem.nearest}"
+
+
+def show_warnings(warnings: "Sequence[Problem]") -> None:
+    """Say what the person should know."""
+    for warning in warnings:
+        say(f"warning: {warning.message}")
+
+
+def lively() -> bool:
+    """Whether stderr is a terminal that can redraw a line."""
+    from framegate.settings import environment
+
+    environ = environment()
+    return sys.stderr.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def progress() -> "Generator[Callable[[Event], None]]":
+    """Show the events that are handed in, as a live bar or as plain lines."""
+    if not lively():
+        yield plain_lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<11}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("queued", total=None)
+
+        def show(event: "Event") -> None:
+            done = 1.0 if event.state == "completed" else event.progress
+            bar.update(task, description=event.stage, total=None if done is None else 1.0, completed=done or 0.0)
+
+        yield show
+
+
+def plain_lines() -> "Callable[[Event], None]":
+    """One line for each stage, and for each further tenth of a stage that tells how far it is."""
+    last: tuple[str, int] | None = None
+
+    def show(event: "Event") -> None:
+        nonlocal last
+        now = (event.stage, int((event.progress or 0.0) * 10))
+        if now != last:
+            say(event.stage if event.progress is None else f"{event.stage} {event.progress:.0%}")
+        last = now
+
+    return show
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write rows in columns as wide as they need to be; no frames, so that other tools can read them."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def dollars(cost_usd: float) -> str:
+    """A price, to the cent, and finer where a cent would hide it."""
+    return f"${cost_usd:.2f}" if cost_usd == 0 or cost_usd >= 0.1 else f"${cost_usd:.4f}"

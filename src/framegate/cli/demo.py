@@ -1,0 +1,44 @@
+"""`demo`: three photos become a video, with no key, no network and no GPU."""
+
+import time
+from contextlib import ExitStack
+from importlib.resources import as_file, files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from framegate.cli import console
+
+PHOTOS = ("astronaut.png", "rocket.jpg", "deep-field.jpg")
+PROMPT = (
+    "A slow push-in on the astronaut's face. Then the camera tilts up along the rocket at dusk. "
+    "Then a slow pull-out over the stars."
+)
+SECONDS = 12
+
+
+def demo() -> None:
+    """Make demo.mp4 and demo-contact-sheet.jpg here, from three photos that come along.
+
+    Example: framegate demo
+    """
+    from framegate.local import local_gate
+    from framegate.settings import load
+
+    began = time.monotonic()
+    video, sheet = Path("demo.mp4").absolute(), Path("demo-contact-sheet.jpg").absolute()
+    console.say(f"Prompt: {PROMPT}")
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory(prefix="framegate-demo-"))
+        photos = [stack.enter_context(as_file(files("framegate") / "demo" / name)) for name in PHOTOS]
+        gate = stack.enter_context(local_gate(load({}, data_dir=Path(folder))))
+        job = gate.videos.create(
+            prompt=PROMPT, references=photos, duration=SECONDS, resolution="720p", aspect_ratio="16:9", seed=1
+        )
+        with console.progress() as show:
+            job.wait(on_event=show)
+        job.video.save(video)
+        job.video.save_contact_sheet(sheet)
+    console.say(f"Three photos became {SECONDS} seconds of video in {time.monotonic() - began:.1f} s:")
+    console.out(str(video))
+    console.out(str(sheet))
+    console.say("Next: framegate serve")

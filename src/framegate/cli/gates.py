@@ -1,0 +1,80 @@
+"""Which gate a command speaks to: the one it was told of, the one that owns the data folder, or one of its own."""
+
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from framegate.cli import console
+from framegate.errors import DataFolderBusy
+
+if TYPE_CHECKING:
+    from framegate.client import Gate
+    from framegate.settings import Settings
+
+Server = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="Gate to use; else FRAMEGATE_URL, else one inside this process."),
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Data folder of the gate inside this process.")
+]
+Sandbox = Annotated[
+    bool, typer.Option("--sandbox", help="Inside this process: every model answers, our renderer makes the file.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
+
+BUSY_SECONDS_MAX = 600.0
+BUSY_LOOK_SECONDS = 0.25
+
+
+@contextmanager
+def open_gate(server: str | None = None, data: Path | None = None, *, sandbox: bool = False) -> "Generator[Gate]":
+    """A gate to speak to, for as long as the context lasts."""
+    from framegate.client import Gate
+    from framegate.settings import client_defaults, load
+
+    url = server or client_defaults()[0]
+    if url and sandbox:
+        console.fail("--sandbox is for the gate inside this process; a server has its own.", console.Exit.USAGE)
+    if url:
+        with Gate(url) as gate:
+            yield gate
+        return
+    settings = load(data_dir=data, sandbox=sandbox or None)
+    with ExitStack() as stack:
+        yield _own_or_owner(settings, stack)
+
+
+def _own_or_owner(settings: "Settings", stack: ExitStack) -> "Gate":
+    """A gate over the data folder, or the server that has it; waits for a process that has it and serves nobody."""
+    from framegate.client import Gate
+    from framegate.local import local_gate
+    from framegate.store.lock import read_owner
+
+    until = time.monotonic() + BUSY_SECONDS_MAX
+    said = False
+    while True:
+        try:
+            return stack.enter_context(local_gate(settings))
+        except DataFolderBusy:
+            owner = read_owner(settings.data_dir)
+            url = str(owner.get("url") or "")
+            if url and _is_loopback(url):
+                console.say(f"Using the server at {url}, which owns {settings.data_dir}.")
+                return stack.enter_context(Gate(url, settings.api_key))
+            if url or time.monotonic() > until:
+                raise
+            if not said:
+                console.say(f"Waiting for process {owner.get('pid', 'unknown')}, which is using {settings.data_dir} …")
+                said = True
+            time.sleep(BUSY_LOOK_SECONDS)  # noqa: TID251 - there is no event to wait for
+
+
+def _is_loopback(url: str) -> bool:
+    return (urlsplit(url).hostname or "") in ("127.0.0.1", "localhost", "::1")

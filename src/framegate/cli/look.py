@@ -1,0 +1,192 @@
+"""`verify` and `doctor`: look at a file, look at the machine. Neither needs a server."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from framegate.cli import console
+from framegate.cli.console import Exit
+from framegate.cli.gates import Data, Json, Server
+from framegate.errors import GateError
+
+if TYPE_CHECKING:
+    from framegate.settings import Settings
+
+FREE_BYTES_LEAST = 2 * 2**30
+LIBRARIES = (
+    "av",
+    "opencv-python-headless",
+    "numpy",
+    "pillow",
+    "fastapi",
+    "uvicorn",
+    "sqlalchemy",
+    "httpx2",
+    "pydantic",
+)
+Mark = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor."""
+
+    name: str
+    mark: Mark
+    detail: str
+    hint: str = ""
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(help="Any video, made here or not.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Decode a video to its end and say what is wrong with it. Exits 1 when it fails.
+
+    Example: framegate verify out.mp4
+    """
+    if not file.is_file():
+        console.fail(f"There is no file {file}.", Exit.NOT_FOUND)
+    from framegate import quality
+
+    report = quality.verify(file).report
+    if json:
+        console.out_json({"file": str(file), **report.as_json()})
+    else:
+        for finding in report.findings:
+            console.out(f"{finding.verdict:<12}  {finding.name:<18}  {finding.sentence}")
+        console.out(f"{report.verdict}: {file}")
+    if report.verdict == "fail":
+        raise typer.Exit(Exit.FAILED)
+
+
+def doctor(*, json: Json = False, server: Server = None, data: Data = None) -> None:
+    """Look at this machine and these settings, and say what would not work. Exits 1 when something would not.
+
+    Example: framegate doctor --json
+    """
+    findings = list(_examine(server, data))
+    if json:
+        console.out_json(
+            {"ok": all(one.mark != "fail" for one in findings), "findings": [asdict(one) for one in findings]}
+        )
+    else:
+        for one in findings:
+            console.out(f"{one.mark:<4}  {one.name:<12}  {one.detail}" + (f"  ({one.hint})" if one.hint else ""))
+    if any(one.mark == "fail" for one in findings):
+        raise typer.Exit(Exit.FAILED)
+
+
+def _examine(server: str | None, data: Path | None) -> Iterator[Finding]:
+    from framegate.settings import client_defaults, load
+
+    yield Finding("python", "ok", sys.version.split()[0])
+    yield _guarded("libraries", _libraries)
+    yield _guarded("encoder", _encoder)
+    try:
+        settings = load(data_dir=data)
+    except GateError as error:
+        yield Finding("settings", "fail", error.message)
+        return
+    yield _guarded("data folder", lambda: _data_folder(settings))
+    yield _owner(settings)
+    yield _key(settings)
+    if settings.sandbox:
+        yield Finding("sandbox", "warn", "on: no provider is called", "FRAMEGATE_SANDBOX=0 turns it off")
+    url = server or client_defaults()[0]
+    if url:
+        yield _server(url)
+
+
+def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except (ImportError, OSError) as error:
+        return Finding(name, "fail", str(error))
+
+
+def _libraries() -> Finding:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: list[str] = []
+    missing: list[str] = []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Finding("libraries", "fail", f"missing: {', '.join(missing)}", "pip install framegate")
+    return Finding("libraries", "ok", ", ".join(found))
+
+
+def _encoder() -> Finding:
+    from av.codec import Codec
+    from av.codec.codec import UnknownCodecError
+
+    try:
+        return Finding("encoder", "ok", f"H.264 by {Codec('libx264', 'w').name}")
+    except UnknownCodecError:
+        return Finding(
+            "encoder", "fail", "PyAV has no libx264", "install PyAV's own wheel: pip install --force-reinstall av"
+        )
+
+
+def _data_folder(settings: "Settings") -> Finding:
+    import shutil
+    import tempfile
+
+    folder = settings.data_dir
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    with tempfile.TemporaryFile(dir=there):
+        free = shutil.disk_usage(there).free
+    detail = f"{folder}, {free / 2**30:.1f} GiB free" + ("" if folder.exists() else ", made on first use")
+    if free < FREE_BYTES_LEAST:
+        return Finding("data folder", "warn", detail, "videos need room; give another folder with --data")
+    return Finding("data folder", "ok", detail)
+
+
+def _owner(settings: "Settings") -> Finding:
+    from framegate.errors import DataFolderBusy
+    from framegate.store.lock import FolderLock, read_owner
+
+    if not settings.data_dir.is_dir():
+        return Finding("owner", "ok", "nobody has the data folder")
+    lock = FolderLock(settings.data_dir)
+    try:
+        lock.acquire()
+    except DataFolderBusy:
+        owner = read_owner(settings.data_dir)
+        serves = f", serving {owner['url']}" if owner.get("url") else ""
+        return Finding("owner", "ok", f"process {owner.get('pid', 'unknown')} has the data folder{serves}")
+    except OSError as error:
+        return Finding("owner", "fail", f"the lock cannot be taken: {error.strerror}")
+    lock.release()
+    return Finding("owner", "ok", "nobody has the data folder")
+
+
+def _key(settings: "Settings") -> Finding:
+    from framegate.cli.serving import is_loopback
+
+    if settings.api_key:
+        return Finding("key", "ok", "set")
+    if is_loopback(settings.host):
+        return Finding("key", "ok", "none: loopback only, open to this machine")
+    return Finding("key", "fail", f"none, and `serve` is to listen on {settings.host}", "set FRAMEGATE_API_KEY")
+
+
+def _server(url: str) -> Finding:
+    from framegate.client import Gate
+
+    try:
+        with Gate(url) as gate:
+            models = gate.models.list()
+            next(gate.videos.list(limit=1), None)
+    except GateError as error:
+        return Finding("server", "fail", error.message)
+    return Finding("server", "ok", f"{url} answers, {len(models)} models")

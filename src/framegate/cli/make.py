@@ -1,0 +1,206 @@
+"""`generate` and `check`: the same flags, one places the job and the other only asks."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from framegate.cli import console
+from framegate.cli.console import Exit
+from framegate.cli.files import default_name, free_place
+from framegate.cli.gates import Data, Json, Sandbox, Server, open_gate
+
+if TYPE_CHECKING:
+    from framegate.client import Gate, Job, VideoRequest
+
+Prompt = Annotated[str | None, typer.Option("--prompt", "-p", help="What to make; @name calls a named reference.")]
+References = Annotated[
+    list[str] | None,
+    typer.Option("--reference", "-r", metavar="[NAME=]FILE|URL", help="Reference picture; again for each."),
+]
+FirstFrame = Annotated[str | None, typer.Option("--first-frame", metavar="FILE|URL", help="The video begins with it.")]
+LastFrame = Annotated[str | None, typer.Option("--last-frame", metavar="FILE|URL", help="The video ends with it.")]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", help="Model; framegate/animatic, our own renderer, where not given.")
+]
+Duration = Annotated[int | None, typer.Option("--duration", "-d", metavar="SECONDS", help="Length in seconds.")]
+Resolution = Annotated[str | None, typer.Option("--resolution", help="Such as 720p.")]
+AspectRatio = Annotated[str | None, typer.Option("--aspect-ratio", help="Such as 16:9.")]
+Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="In place of the two above: 1280x720.")]
+Fps = Annotated[int | None, typer.Option("--fps", help="Frames per second.")]
+Audio = Annotated[bool | None, typer.Option("--audio/--no-audio", help="With or without sound.")]
+Seed = Annotated[int | None, typer.Option("--seed", help="The same seed, the same video, where the model can.")]
+Negative = Annotated[str | None, typer.Option("--negative-prompt", help="What must not be seen.")]
+MaxCost = Annotated[float | None, typer.Option("--max-cost", metavar="USD", help="Refuse what would cost more.")]
+
+NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
+
+
+def generate(  # noqa: PLR0913 - one parameter for each flag
+    *,
+    prompt: Prompt = None,
+    reference: References = None,
+    first_frame: FirstFrame = None,
+    last_frame: LastFrame = None,
+    model: Model = None,
+    duration: Duration = None,
+    resolution: Resolution = None,
+    aspect_ratio: AspectRatio = None,
+    size: Size = None,
+    fps: Fps = None,
+    audio: Audio = None,
+    seed: Seed = None,
+    negative_prompt: Negative = None,
+    max_cost: MaxCost = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the video goes.")] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Write over a file that is there.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="--no-wait: print the job's id and leave.")] = True,
+    idempotency_key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="The same key, the same job, however often it is sent.")
+    ] = None,
+    json: Json = False,
+    server: Server = None,
+    data: Data = None,
+    sandbox: Sandbox = False,
+) -> None:
+    """Make a video and save it.
+
+    Example: framegate generate -r hero=front.jpg -r side.png -p "a slow push-in on @hero at dusk" -o out.mp4
+    """
+    if output and wait:
+        free_place(output, force=force)
+    asked: VideoRequest = {
+        "prompt": prompt, "references": references(reference), "first_frame": first_frame, "last_frame": last_frame,
+        "model": model, "duration": duration, "resolution": resolution, "aspect_ratio": aspect_ratio, "size": size,
+        "fps": fps, "generate_audio": audio, "seed": seed, "negative_prompt": negative_prompt, "max_cost_usd": max_cost,
+    }  # fmt: skip
+    with open_gate(server, data, sandbox=sandbox) as gate:
+        request = _uploaded(gate, asked)
+        _agree(gate, request, reference or [])
+        job = gate.videos.create(idempotency_key=idempotency_key, **request)
+        if not wait:
+            console.out_json(job.raw) if json else console.out(job.id)
+            return
+        place = output or Path(default_name(prompt, job.id))
+        finish(job, place, again=f"framegate watch {job.id} -o {place}", json=json, force=force)
+
+
+def check(  # noqa: PLR0913 - one parameter for each flag
+    *,
+    prompt: Prompt = None,
+    reference: References = None,
+    first_frame: FirstFrame = None,
+    last_frame: LastFrame = None,
+    model: Model = None,
+    duration: Duration = None,
+    resolution: Resolution = None,
+    aspect_ratio: AspectRatio = None,
+    size: Size = None,
+    fps: Fps = None,
+    audio: Audio = None,
+    seed: Seed = None,
+    negative_prompt: Negative = None,
+    max_cost: MaxCost = None,
+    json: Json = False,
+    server: Server = None,
+    data: Data = None,
+    sandbox: Sandbox = False,
+) -> None:
+    """Say what would come of a request: every problem, the video it asks for, the price. Places nothing.
+
+    Example: framegate check -m google/veo-3.1 -r front.jpg -p "she turns to us" --duration 5
+    """
+    asked: VideoRequest = {
+        "prompt": prompt, "references": references(reference), "first_frame": first_frame, "last_frame": last_frame,
+        "model": model, "duration": duration, "resolution": resolution, "aspect_ratio": aspect_ratio, "size": size,
+        "fps": fps, "generate_audio": audio, "seed": seed, "negative_prompt": negative_prompt, "max_cost_usd": max_cost,
+    }  # fmt: skip
+    with open_gate(server, data, sandbox=sandbox) as gate:
+        verdict = gate.videos.check(**_uploaded(gate, asked))
+    if json:
+        console.out_json(verdict.raw)
+    console.show_warnings(verdict.warnings)
+    if not verdict.ok:
+        console.show_problems(verdict.problems, verdict.alternatives, reference or [])
+        raise typer.Exit(Exit.REFUSED)
+    if not json:
+        for name, value in _described(verdict.model, verdict.raw, verdict.cost_usd):
+            console.out(f"{name:<9} {value}")
+
+
+def references(given: list[str] | None) -> list[Any]:
+    """Read `NAME=FILE` where the left is a name and the right is there or an address; else the whole is the file."""
+    from framegate.client.calls import ADDRESSES
+
+    found: list[Any] = []
+    for text in given or ():
+        named = NAMED.fullmatch(text)
+        if named and not Path(text).exists():
+            name, where = named.groups()
+            if where.lower().startswith(ADDRESSES) or Path(where).expanduser().exists():
+                found.append({"url": where, "name": name})
+                continue
+        found.append(text)
+    return found
+
+
+def finish(job: "Job", place: Path, *, again: str, json: bool, force: bool) -> None:
+    """Wait for a job with a bar, save its video and write where it lies."""
+    from framegate.client import JobEnded
+
+    try:
+        with console.progress() as show:
+            job.wait(on_event=show)
+        free_place(place, force=force)
+        job.save(place)
+    except JobEnded:
+        if json:
+            console.out_json(job.refresh().raw)
+        raise
+    except KeyboardInterrupt:
+        console.say(f"\nInterrupted. Job {job.id} is kept; nothing is lost.")
+        console.hint(f"go on with: {again}")
+        console.hint(f"stop it with: framegate cancel {job.id}")
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    console.show_warnings(job.warnings)
+    if job.cost_usd:
+        console.say(f"Cost: {console.dollars(job.cost_usd)}")
+    console.out_json({**job.raw, "path": str(place)}) if json else console.out(str(place))
+
+
+def _uploaded(gate: "Gate", request: "VideoRequest") -> "VideoRequest":
+    """The same request with local files stored at the gate, once for the check and the job alike."""
+    from framegate.client.calls import Upload, inputs
+
+    stored: list[Any] = []
+    frames: dict[str, Any] = {}
+    for given in inputs(request):
+        url = given.source
+        if isinstance(url, Upload):
+            url = gate.assets.upload(url.source).url
+        if given.role in ("first_frame", "last_frame"):
+            frames[given.role] = url
+        else:
+            stored.append({"url": url, "kind": given.kind, "name": given.name})
+    return {**request, **frames, "references": stored}  # pyright: ignore[reportReturnType] - the keys are its own
+
+
+def _agree(gate: "Gate", request: "VideoRequest", given: list[str]) -> None:
+    """Check before anything is placed: problems end the command, a price is told."""
+    verdict = gate.videos.check(**request)
+    console.show_warnings(verdict.warnings)
+    if not verdict.ok:
+        console.show_problems(verdict.problems, verdict.alternatives, given)
+        raise typer.Exit(Exit.REFUSED)
+    if verdict.cost_usd:
+        console.say(f"Estimate: {console.dollars(verdict.cost_usd)} for {verdict.model}")
+
+
+def _described(model: str, raw: Mapping[str, Any], cost_usd: float | None) -> list[tuple[str, str]]:
+    target: dict[str, Any] = raw.get("target") or {}
+    sound = "with sound" if target.get("audio") else "no sound"
+    video = "{duration} s, {width}x{height}, {fps} fps".format_map(target) + f", {sound}" if target else "not told"
+    cost = "not known" if cost_usd is None else console.dollars(cost_usd)
+    return [("model", model), ("video", video), ("estimate", cost)]

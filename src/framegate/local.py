@@ -1,0 +1,140 @@
+"""The gate in a server: here for others to reach, or in this process over a socket that nobody else can open."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import httpx2  # noqa: TID251 - only to hand the SDK its transport
+import uvicorn
+
+from framegate.app import Server, build
+from framegate.client import Gate
+from framegate.errors import Unavailable
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from framegate.settings import Settings
+
+START_SECONDS_MAX = 60
+STOP_SECONDS_MAX = 10  # for downloads under way; those who follow a job are let go at once
+KEEP_ALIVE_SECONDS = 30
+
+
+@contextmanager
+def local_gate(settings: "Settings") -> "Generator[Gate]":
+    """Run a gate over the data folder for as long as the context lasts.
+
+    Jobs that it leaves unfinished stay in the data folder, and go on with the next gate that owns it. Raises
+    `DataFolderBusy` when another process owns the folder.
+    """
+    with TemporaryDirectory(prefix="framegate-") as folder:  # readable by its owner only
+        path = Path(folder) / "gate.sock"
+        server = _Background(settings, path)
+        server.start()
+        try:
+            transport = httpx2.HTTPTransport(uds=str(path))
+            with Gate("http://localhost", settings.api_key, transport=transport) as gate:
+                yield gate
+        finally:
+            server.stop()
+
+
+def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[str], object], log_level: str) -> None:
+    """Serve on a bound socket until a signal says stop; `on_ready` is told the base URL.
+
+    Raises what kept the gate from starting, `DataFolderBusy` for one. Requests are logged at `info`.
+    """
+    app = build(settings)
+    noting = _NotingFailure(app)
+    config = uvicorn.Config(
+        noting,
+        lifespan="on",
+        ws="none",
+        server_header=False,
+        log_config=None,
+        log_level="critical",  # until it serves: what goes wrong before is raised
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS_MAX,
+    )
+
+    def ready(url: str) -> None:
+        for name in ("uvicorn.error", "uvicorn.access"):
+            logging.getLogger(name).setLevel(log_level.upper())
+        on_ready(url)
+
+    try:
+        Server(config, app, ready).run([listener])
+    except SystemExit:
+        if noting.failure:
+            raise noting.failure from None
+        raise
+
+
+class _Background:
+    """The gate in a thread of its own, on a Unix socket."""
+
+    def __init__(self, settings: "Settings", path: Path) -> None:
+        self._ready = threading.Event()
+        app = build(settings)
+        self._app = _NotingFailure(app)
+        config = uvicorn.Config(
+            self._app,
+            uds=str(path),
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            timeout_graceful_shutdown=STOP_SECONDS_MAX,
+        )
+        self._server = _Unlisted(config, app, lambda _: self._ready.set())
+        self._thread = threading.Thread(target=self._run, name="framegate", daemon=True)
+
+    def start(self) -> None:
+        """Return once requests are answered; raise what kept the gate from starting."""
+        self._thread.start()
+        if not self._ready.wait(START_SECONDS_MAX):
+            raise Unavailable(f"The gate did not start within {START_SECONDS_MAX} seconds.")
+        if not self._server.started:
+            raise self._app.failure or Unavailable("The gate ended while it was starting.")
+
+    def stop(self) -> None:
+        """End the gate; what is unfinished stays in the data folder."""
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS_MAX)
+
+    def _run(self) -> None:
+        try:
+            self._server.run()
+        finally:
+            self._ready.set()
+
+
+class _Unlisted(Server):
+    """A server that nobody is told of but the one who waits for it."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await uvicorn.Server.startup(self, sockets)
+        self._on_ready("")
+
+
+class _NotingFailure:
+    """Passes everything on, and keeps what the lifespan failed with: uvicorn only logs it."""
+
+    def __init__(self, app: "ASGIApp") -> None:
+        self.failure: BaseException | None = None
+        self._app = app
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        try:
+            await self._app(scope, receive, send)
+        except BaseException as failure:
+            if scope["type"] == "lifespan":
+                self.failure = failure
+            raise
