@@ -34,8 +34,11 @@ def check(
         problems = (_unknown_model(request.model, "/model", catalogue), *around)
         others = alternatives(request, catalogue=catalogue, available=available, usable=usable)
         return Verdict(model=request.model, problems=problems, alternatives=others)
-    best = best_fit(request, model, usable)
-    problems = (*_unavailable(model, available), *(best.problems if best else (_no_offer(request, model),)), *around)
+    had = available(model) and any(map(usable, model.offers))
+    # A model that cannot be had is judged all the same, so that every problem shows at once.
+    best = best_fit(request, model, usable if had else any_offer)
+    broken = best.problems if best else (_no_offer(request, model),)
+    problems = (*broken, *around) if had else (_unavailable(model), *broken, *around)
     warnings = tuple(warn(request, model, best, catalogue, usable))
     if problems or best is None:
         others = alternatives(request, catalogue=catalogue, available=available, usable=usable)
@@ -71,11 +74,10 @@ def _unknown_model(name: str, pointer: str, catalogue: Catalogue) -> Problem:
     )
 
 
-def _unavailable(model: Model, available: Callable[[Model], bool]) -> Iterator[Problem]:
-    if not available(model):
-        providers = [offer.provider for offer in model.offers]
-        text = f"{model.id} cannot be had here: it comes from {listed(providers)}, and no account there is set up."
-        yield Problem(code="model_unavailable", pointer="/model", message=f"model: {text}")
+def _unavailable(model: Model) -> Problem:
+    providers = [offer.provider for offer in model.offers]
+    text = f"{model.id} cannot be had here: it comes from {listed(providers)}, and no account there is set up."
+    return Problem(code="model_unavailable", pointer="/model", message=f"model: {text}")
 
 
 def _no_offer(request: Request, model: Model) -> Problem:

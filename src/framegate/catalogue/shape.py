@@ -22,7 +22,7 @@ def judge(case: Case) -> Iterator[Problem]:
 def settle(case: Case) -> Target:
     """The video that a legal request asks for."""
     resolution, ratio = chosen(case)
-    width, height = _made(case, resolution, ratio)
+    width, height = pixels(case.request.size or "") or _made(case, resolution, ratio)
     request, audio = case.request, case.limits.audio
     wanted = case.defaults.audio if request.generate_audio is None else request.generate_audio
     return Target(
@@ -124,14 +124,16 @@ def _nearest_ratio(asked: str, allowed: Sequence[str]) -> str | None:
 
 
 def _size(case: Case) -> Iterator[Problem]:
-    asked = case.request.size
-    if asked is None:
+    asked, allowed = case.request.size, case.limits.resolutions
+    if asked is None or (allowed is None and pixels(asked)):
         return
     named = named_by(case.limits, asked)
     if named is None:
         yield _unsupported_size(case, asked)
         return
     resolution, ratio = chosen(case)
+    if resolution not in (allowed or ()) or ratio not in (case.limits.aspect_ratios or (ratio,)):
+        return  # said already, of the resolution or the ratio itself
     if named != (resolution, ratio) and _made(case, resolution, ratio) != pixels(asked):
         width, height = _made(case, resolution, ratio)
         said = [name for name in ("resolution", "aspect_ratio") if getattr(case.request, name) is not None]
