@@ -1,0 +1,1 @@
+"""Programs that measure every figure the docs state, as ratios within one run."""

@@ -1,0 +1,249 @@
+"""What the animatic engine costs and how smoothly it moves, against encoding alone and against ffmpeg's zoompan.
+
+Every contender makes the same clip with the same x264 preset and quality. They run in turn, each time in a fresh
+process whose clock starts when its imports are done, as in the warm workers that serve jobs; the figures are medians.
+zoompan runs twice over: in the ffmpeg found on PATH, and in the libavfilter inside PyAV, in front of the engine's own
+encoder. The faster of the two is the one to compare with. Exits 1 when a target is missed.
+"""
+
+import json
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import av.filter
+import cv2
+import numpy as np
+from PIL import Image
+
+from framegate.engine import Spec, camera, encode, pictures, plan
+from framegate.engine.rendering import render
+
+PHOTO = Path(__file__).parents[1] / "tests" / "engine" / "photos" / "astronaut.png"
+PHOTO_PIXELS = (1920, 1080)  # both sides start from the same photo of the usual size
+OUTPUT = camera.Size(1280, 720)
+FPS, FRAMES, REPEATS = 24, 96, 7
+PUSH, PAN = "push-in", "very slow, tiny, steady pan right"
+STEADY_FRAMES = range(24, 72)  # of the pan, where it has reached its pace
+
+CENTRE = "x='iw/2-iw/zoom/2':y='ih/2-ih/zoom/2'"
+ZOOM_PUSH = f"z='1+0.197*on/{FRAMES - 1}':{CENTRE}"
+PRE_SCALE = "8000:-1"  # the usual cure for zoompan's whole-pixel steps
+
+
+@dataclass(frozen=True)
+class Cost:
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Target:
+    what: str
+    got: float
+    most: float
+
+
+def spec(photo: str, output: str, prompt: str) -> Spec:
+    return Spec(
+        prompt=prompt,
+        references=(photo,),
+        width=OUTPUT.width,
+        height=OUTPUT.height,
+        fps=FPS,
+        frames=FRAMES,
+        output=output,
+    )
+
+
+def render_only(photo: str, output: str) -> Callable[[], object]:
+    return lambda: render(spec(photo, output, PUSH))
+
+
+def encode_only(photo: str, output: str) -> Callable[[], object]:
+    """The engine's own frames, drawn beforehand: what remains is the encoder."""
+    writer = encode.Writer(output, OUTPUT, FPS)
+    picture = pictures.load(photo)
+    (shot,) = plan(PUSH, reference_count=1, seconds=FRAMES / FPS)
+    path = camera.path(shot, pictures.size_of(picture), OUTPUT)
+    sheet = pictures.sheet(picture, (path.start, path.end), OUTPUT)
+    frames: list[av.VideoFrame] = []
+    for at in range(FRAMES):
+        frame, planes = writer.frame()
+        sheet.sample(path.at(at / (FRAMES - 1)), planes)
+        frames.append(frame)
+
+    def work() -> None:
+        with writer:
+            for frame in frames:
+                writer.write(frame)
+
+    return work
+
+
+def zoompan_plain(photo: str, output: str) -> Callable[[], object]:
+    return lambda: write(output, zoompan(photo, ZOOM_PUSH))
+
+
+def zoompan_scaled(photo: str, output: str) -> Callable[[], object]:
+    return lambda: write(output, zoompan(photo, ZOOM_PUSH, PRE_SCALE))
+
+
+def ffmpeg_plain(photo: str, output: str) -> Callable[[], object]:
+    return lambda: ffmpeg(photo, output, ZOOM_PUSH)
+
+
+def ffmpeg_scaled(photo: str, output: str) -> Callable[[], object]:
+    return lambda: ffmpeg(photo, output, ZOOM_PUSH, PRE_SCALE)
+
+
+CONTENDERS = {
+    work.__name__: work
+    for work in (render_only, encode_only, zoompan_plain, zoompan_scaled, ffmpeg_plain, ffmpeg_scaled)
+}
+
+
+def chain(move: str, scale: str | None) -> list[tuple[str, str]]:
+    before = [("scale", scale)] if scale else []
+    pan = ("zoompan", f"{move}:d={FRAMES}:s={OUTPUT.width}x{OUTPUT.height}:fps={FPS}")
+    return [*before, pan, ("format", "yuv420p")]
+
+
+def zoompan(photo: str, move: str, scale: str | None = None) -> Iterator[av.VideoFrame]:
+    graph = av.filter.Graph()
+    with av.open(photo) as container:
+        stream = container.streams.video[0]
+        still = next(container.decode(stream))
+        nodes = [graph.add_buffer(template=stream)]
+    nodes += [graph.add(name, arguments) for name, arguments in chain(move, scale)]
+    graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+    graph.vpush(still)
+    graph.vpush(None)
+    for _ in range(FRAMES):
+        yield graph.vpull()
+
+
+def write(output: str, frames: Iterator[av.VideoFrame]) -> None:
+    with encode.Writer(output, OUTPUT, FPS) as writer:
+        for frame in frames:
+            frame.time_base = Fraction(1, FPS)
+            writer.write(frame)
+
+
+def ffmpeg(photo: str, output: str, move: str, scale: str | None = None) -> None:
+    filters = ",".join(f"{name}={arguments}" for name, arguments in chain(move, scale))
+    x264 = ["-c:v", "libx264", "-preset", encode.PRESET, "-crf", encode.CRF, "-profile:v", "high"]
+    command = ["ffmpeg", "-v", "error", "-y", "-i", photo, "-vf", filters, "-frames:v", str(FRAMES), *x264]
+    subprocess.run([*command, "-movflags", "+faststart", output], check=True, stdin=subprocess.DEVNULL)
+
+
+def measure(name: str, photo: str, output: str) -> None:
+    """In a process of its own: do the work once and print what it took, this process and its children together."""
+    work = CONTENDERS[name](photo, output)
+    before, start = cpu_seconds(), time.perf_counter()
+    work()
+    print(json.dumps({"wall": time.perf_counter() - start, "cpu": cpu_seconds() - before}))
+
+
+def cpu_seconds() -> float:
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def costs(photo: str, folder: Path) -> dict[str, Cost]:
+    names = [name for name in CONTENDERS if not name.startswith("ffmpeg") or shutil.which("ffmpeg")]
+    runs: dict[str, list[Cost]] = {name: [] for name in names}
+    for _ in range(REPEATS):
+        for name in names:
+            command = [sys.executable, "-m", "bench.render", name, photo, str(folder / f"{name}.mp4")]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            runs[name].append(Cost(**json.loads(done.stdout)))
+    return {
+        name: Cost(statistics.median(run.wall for run in those), statistics.median(run.cpu for run in those))
+        for name, those in runs.items()
+    }
+
+
+def steps(file: Path) -> list[float]:
+    """How far the picture moves to the left from each frame to the next, in pixels, by phase correlation."""
+    with av.open(str(file)) as container:
+        frames = [frame.to_ndarray()[: frame.height] for frame in container.decode(video=0)]
+    window = cv2.createHanningWindow((OUTPUT.width, OUTPUT.height), cv2.CV_32F)
+    steady = [np.float32(frame) for at, frame in enumerate(frames) if at in STEADY_FRAMES]
+    return [-cv2.phaseCorrelate(a, b, window)[0][0] for a, b in pairwise(steady)]
+
+
+def jitters(photo: str, folder: Path) -> dict[str, tuple[float, float]]:
+    """Mean step and its standard deviation over a slow pan, as it is after decoding, at the same pace for all."""
+    ours = folder / "pan.mp4"
+    render(spec(photo, str(ours), PAN))
+    pace = statistics.mean(steps(ours)) / OUTPUT.width  # parts of the view per frame
+    move = f"z=1.1:x='on*{pace:.9f}*iw/zoom':y='ih/2-ih/zoom/2'"
+    files = {"engine": ours}
+    for name, scale in (("zoompan", None), (f"zoompan, scale={PRE_SCALE}", PRE_SCALE)):
+        files[name] = folder / f"{name[:8]}{len(files)}.mp4"
+        write(str(files[name]), zoompan(photo, move, scale))
+    return {name: (statistics.mean(steps(file)), statistics.stdev(steps(file))) for name, file in files.items()}
+
+
+def prepare(folder: Path) -> str:
+    photo = folder / "photo.jpg"
+    with Image.open(PHOTO) as image:
+        height = round(image.width * PHOTO_PIXELS[1] / PHOTO_PIXELS[0])
+        part = image.convert("RGB").crop((0, 0, image.width, height))
+        part.resize(PHOTO_PIXELS, Image.Resampling.LANCZOS).save(photo, quality=95)
+    return str(photo)
+
+
+def targets(cost: dict[str, Cost], jitter: dict[str, tuple[float, float]]) -> list[Target]:
+    ours = cost["render_only"]
+    plain = min((cost[name] for name in cost if name.endswith("plain")), key=lambda one: one.wall)
+    scaled = min((cost[name] for name in cost if name.endswith("scaled")), key=lambda one: one.wall)
+    return [
+        Target("CPU, render / encoding the same frames", ours.cpu / cost["encode_only"].cpu, 1.6),
+        Target(f"wall, render / zoompan with scale={PRE_SCALE}", ours.wall / scaled.wall, 1.0),
+        Target("wall, render / plain zoompan", ours.wall / plain.wall, 1.3),
+        Target("jitter of a slow pan, engine / plain zoompan", jitter["engine"][1] / jitter["zoompan"][1], 0.1),
+    ]
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photo = prepare(folder)
+        cost, jitter = costs(photo, folder), jitters(photo, folder)
+    seconds = FRAMES / FPS
+    print(
+        f"{seconds:g} s, {OUTPUT.width}x{OUTPUT.height}, {FPS} fps, x264 {encode.PRESET} crf {encode.CRF}; "
+        f"median of {REPEATS}; zoompan in PyAV's libavfilter" + (" and in ffmpeg" if "ffmpeg_plain" in cost else "")
+    )
+    print(f"{'':<34}{'wall s':>8}{'CPU s':>8}")
+    for name, one in cost.items():
+        print(f"{name.replace('_', ' '):<34}{one.wall:>8.2f}{one.cpu:>8.2f}")
+    print(f"{'slow pan':<34}{'px/frame':>8}{'std px':>8}")
+    for name, (mean, deviation) in jitter.items():
+        print(f"{name:<34}{mean:>8.3f}{deviation:>8.3f}")
+    reached = targets(cost, jitter)
+    for target in reached:
+        print(
+            f"{target.what:<50}{target.got:>7.2f}  at most {target.most:<5g}"
+            + ("" if target.got <= target.most else "  MISSED")
+        )
+    return 0 if all(target.got <= target.most for target in reached) else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 4:
+        measure(*sys.argv[1:])
+    else:
+        sys.exit(main())
