@@ -75,7 +75,8 @@ def address_refusal(address: str, *, private_allowed: bool = False) -> str | Non
         return "a link-local address"
     if ip.is_multicast:
         return "a multicast address"
-    return None if ip.is_global else "a reserved address"
+    site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
+    return None if ip.is_global and not site_local else "a reserved address"
 
 
 def literal_address(host: str) -> str | None:
@@ -120,6 +121,8 @@ class _Guard(httpcore2.AsyncNetworkBackend):
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         literal = literal_address(host)
+        if re.search(r"(^|\.)localhost\.?$", host, re.IGNORECASE):
+            host = "localhost"  # so it is by RFC 6761, whatever a resolver makes of the dots
         try:
             addresses = [literal] if literal else await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
@@ -290,6 +293,10 @@ def _parse(text: str, *, base: httpx2.URL | None = None) -> httpx2.URL:
         raise bad("That is not a web address.") from error
     if url.scheme not in ("http", "https") or not url.host:
         raise bad("A reference is fetched by http:// or https:// only, from a named host.")
+    if not re.fullmatch(r"[a-z0-9._-]{1,253}|[0-9a-f:.]{2,45}", url.raw_host.decode("ascii")):
+        raise bad("The host holds characters that no host has.")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise bad("A port lies between 1 and 65,535.")
     if url.userinfo:
         raise ReferenceUnusable("reference_bad_url", "An address may not carry a user name or a password.")
     return url.copy_with(fragment=None)
