@@ -33,6 +33,7 @@ class Worker:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.render: Render | None = None
+        self.killed = False
 
     @classmethod
     async def spawn(cls) -> "Worker":
@@ -44,6 +45,7 @@ class Worker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LINE_BYTES_MAX,
+            start_new_session=True,  # ctrl-C in a terminal is for the gate to handle
         )
         return cls(process)
 
@@ -84,6 +86,7 @@ class Worker:
 
     def kill(self) -> None:
         """End the child at once."""
+        self.killed = True
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
@@ -164,8 +167,8 @@ class Pool:
             self._busy.pop(worker, None)
         if alive:
             self._idle.append(worker)
-        else:
+        elif not worker.killed:
             worker.kill()
             code = await worker.process.wait()
-            _log.warning("A render process ended with status %s.", code)
+            _log.warning("A render process ended with status %s; its render is made again.", code)
         await self._serve()
