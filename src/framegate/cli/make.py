@@ -11,9 +11,11 @@ from framegate.cli import console
 from framegate.cli.console import Exit
 from framegate.cli.files import default_name, free_place
 from framegate.cli.gates import Data, Json, Sandbox, Server, open_gate
+from framegate.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
     from framegate.client import Gate, Job, VideoRequest
+    from framegate.client.calls import Upload
 
 Prompt = Annotated[str | None, typer.Option("--prompt", "-p", help="What to make; @name calls a named reference.")]
 References = Annotated[
@@ -177,14 +179,20 @@ def _uploaded(gate: "Gate", request: "VideoRequest") -> "VideoRequest":
     stored: list[Any] = []
     frames: dict[str, Any] = {}
     for given in inputs(request):
-        url = given.source
-        if isinstance(url, Upload):
-            url = gate.assets.upload(url.source).url
+        url = _kept(gate, given.source) if isinstance(given.source, Upload) else given.source
         if given.role in ("first_frame", "last_frame"):
             frames[given.role] = url
         else:
             stored.append({"url": url, "kind": given.kind, "name": given.name})
     return {**request, **frames, "references": stored}  # pyright: ignore[reportReturnType] - the keys are its own
+
+
+def _kept(gate: "Gate", file: "Upload") -> str:
+    """Store a local file; where the gate does not take it, the command ends with the file's name."""
+    try:
+        return gate.assets.upload(file.source).url
+    except (InvalidRequest, TooLarge, UnsupportedMediaType) as error:
+        console.fail(f"{file.source}: {error.message}", Exit.REFUSED)
 
 
 def _agree(gate: "Gate", request: "VideoRequest", given: list[str]) -> None:

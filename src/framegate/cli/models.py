@@ -1,6 +1,7 @@
 """`models`: what each model takes and costs."""
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -63,15 +64,24 @@ def _show_one(name: str, found: list[Any], *, json: bool) -> None:
     if json:
         console.out_json(record)
         return
-    width = max(len(key) for key in record)
-    for key, value in record.items():
-        if value is not None and value not in ([], {}):
-            console.out(f"{key:<{width}}  {_plain(value)}")
+    lines = list(_lines("", record))
+    width = max(len(key) for key, _ in lines)
+    for key, value in lines:
+        console.out(f"{key:<{width}}  {value}")
 
 
-def _plain(value: object) -> str:
-    import json
-
-    if isinstance(value, list) and all(isinstance(item, (str, int)) for item in value):  # pyright: ignore[reportUnknownVariableType] - JSON
-        return ", ".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType] - JSON
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
+    """One line for each fact, with a dotted name for those inside another; what nobody knows is left out."""
+    if isinstance(value, dict):
+        for key, inner in cast("dict[str, Any]", value).items():
+            yield from _lines(f"{name}.{key}" if name else key, inner)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for index, inner in enumerate(cast("list[Any]", value)):
+            yield from _lines(f"{name}.{index}", inner)
+    elif isinstance(value, list):
+        items = cast("list[Any]", value)
+        numbers = all(isinstance(item, int) for item in items)
+        if items:
+            yield name, spans(items) if numbers else ", ".join(map(str, items))
+    elif value is not None:
+        yield name, ("yes" if value else "no") if isinstance(value, bool) else str(value)
