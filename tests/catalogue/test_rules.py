@@ -17,7 +17,7 @@ def refs(images: int = 0, *, videos: int = 0, audios: int = 0, first: bool = Fal
     return tuple(made)
 
 
-def judged(model: str, **asked: Any):
+def judged(model: str, **asked: object):
     asked.setdefault("prompt", "A quiet street at dawn")
     return check(Request(model=model, **asked), catalogue=builtin())
 
@@ -68,7 +68,11 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("framegate/animatic", {"generate_audio": True}, [("audio_unsupported", "/generate_audio")]),
     ("framegate/animatic", {"negative_prompt": "x"}, [("negative_prompt_unsupported", "/negative_prompt")]),
     ("framegate/animatic", {"references": refs(17)}, [("too_many_references", "/references/16")]),
-    ("framegate/animatic", {"duration": 61, "fps": 7}, [("duration_unsupported", "/duration"), ("fps_unsupported", "/fps")]),
+    (
+        "framegate/animatic",
+        {"duration": 61, "fps": 7},
+        [("duration_unsupported", "/duration"), ("fps_unsupported", "/fps")],
+    ),
     ("framegate/animatic", {"prompt": "p" * 5001}, [("prompt_too_long", "/prompt")]),
     ("framegate/animatic", {"prompt": None}, [("prompt_required", "/prompt")]),
     ("framegate/animatic", {"references": refs(videos=1)}, [("kind_unsupported", "/references/0/kind")]),
@@ -83,7 +87,11 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("google/veo-3.1-lite", {"references": refs(1)}, [("role_unsupported", "/references/0/role")]),
     ("google/veo-3.1-lite", {"resolution": "4K"}, [("resolution_unsupported", "/resolution")]),
     ("google/veo-3.1-lite", {"generate_audio": False}, [("audio_required", "/generate_audio")]),
-    ("bytedance/seedance-2.0", {"references": refs(9, videos=3, audios=1)}, [("too_many_references", "/references/12")]),
+    (
+        "bytedance/seedance-2.0",
+        {"references": refs(9, videos=3, audios=1)},
+        [("too_many_references", "/references/12")],
+    ),
     ("bytedance/seedance-2.0", {"references": refs(audios=1)}, [("audio_reference_alone", "/references/0")]),
     ("bytedance/seedance-2.0-mini", {"resolution": "1080p"}, [("resolution_unsupported", "/resolution")]),
     ("kwaivgi/kling-video-o1", {"references": refs(7, first=True)}, [("too_many_references", "/references/7")]),
@@ -94,7 +102,11 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("vidu/vidu-q1", {"references": refs(1), "duration": 8}, [("duration_unsupported", "/duration")]),
     ("vidu/vidu-q1", {}, [("too_few_references", "/input_references")]),
     ("vidu/vidu-q2-pro", {"references": refs(5, videos=1)}, [("too_many_references", "/references/4")]),
-    ("vidu/vidu-q2-pro", {"references": refs(1), "aspect_ratio": "wide"}, [("aspect_ratio_unsupported", "/aspect_ratio")]),
+    (
+        "vidu/vidu-q2-pro",
+        {"references": refs(1), "aspect_ratio": "wide"},
+        [("aspect_ratio_unsupported", "/aspect_ratio")],
+    ),
     ("pixverse/pixverse-c1", {"references": refs(1), "prompt": "é" * 1025}, [("prompt_too_long", "/prompt")]),
     ("pixverse/pixverse-5.5", {"prompt": "cat"}, [("prompt_too_short", "/prompt")]),
     ("alibaba/wan-2.6", {"references": refs(1)}, [("role_unsupported", "/references/0/role")]),
@@ -162,6 +174,12 @@ def test_a_reference_is_pointed_at_where_the_client_wrote_it():
     (problem,) = judged("google/veo-3.1", references=(frame,)).problems
 
     assert problem.pointer == "/frame_images/0"
+
+
+def test_the_same_reference_twice_is_pointed_at_by_its_place():
+    (problem,) = judged("google/veo-3.1", references=refs(1) * 4).problems
+
+    assert problem.pointer == "/references/3"
 
 
 def test_an_unknown_model_is_answered_with_those_that_look_like_it():

@@ -2,6 +2,7 @@
 
 from framegate.catalogue.book import Catalogue, builtin
 from framegate.catalogue.check import alternatives, check
+from framegate.catalogue.codes import PROBLEMS, WARNINGS
 from framegate.catalogue.estimate import estimate
 from framegate.catalogue.fit import Fit, fits
 from framegate.catalogue.load import BadRow, load
@@ -22,6 +23,8 @@ from framegate.catalogue.model import (
 from framegate.catalogue.record import record
 
 __all__ = [
+    "PROBLEMS",
+    "WARNINGS",
     "BadRow",
     "Catalogue",
     "ClipLimits",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from framegate.catalogue.model import Defaults, Limits
-from framegate.types import Kind, Reference, Request, Role
+from framegate.types import Kind, Request, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +25,9 @@ class Case:
         return any(reference.role in roles for reference in self.request.references)
 
 
-def pointer_to(request: Request, reference: Reference) -> str:
+def pointer_to(request: Request, index: int) -> str:
     """Where the client wrote this reference."""
-    if reference.pointer:
-        return reference.pointer
-    index = next(index for index, other in enumerate(request.references) if other is reference)
-    return f"/references/{index}"
+    return request.references[index].pointer or f"/references/{index}"
 
 
 def listed(values: Iterable[object], *, unit: str = "", last: str = "or") -> str:

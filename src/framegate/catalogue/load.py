@@ -48,12 +48,13 @@ def _model(row: Table) -> Model:
     where = str(row.get("id", "a model without id"))
     facts = dict(row)
     base: Table = facts.pop("limits", {})
+    limits = _limits(base, where)
     offers = tuple(_offer(offer, base, where) for offer in facts.pop("offers", ()))
     sources = _sources(facts.pop("sources", ()), where)
     _sourced((*base, "defaults"), sources, where)
     defaults = _make(Defaults, facts.pop("defaults", {}), f"{where}: defaults")
     _tuples(facts, "aliases", "passthrough")
-    made = {"limits": _limits(base, where), "defaults": defaults, "offers": offers, "sources": sources}
+    made = {"limits": limits, "defaults": defaults, "offers": offers, "sources": sources}
     return _make(Model, facts | made, where)
 
 

@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal
 
 from framegate.types import Kind, Role
@@ -80,12 +81,16 @@ class Limits:
     durations: tuple[int, ...] | None = None  # seconds
     resolutions: tuple[str, ...] | None = None
     aspect_ratios: tuple[str, ...] | None = None
-    sizes: Mapping[str, str] = field(default_factory=dict[str, str])  # "480p 16:9" -> "832x480", if not as usual
+    sizes: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType[str, str]({})
+    )  # "480p 16:9" -> "832x480", if not as usual
     sizes_except: tuple[str, ...] = ()  # usual sizes that the model does not make
     sizes_published: bool = True  # False: sizes are nominal, the vendor gives only resolution and ratio
     fps: tuple[int, ...] = ()
     prompt: PromptLimits = PromptLimits()
-    references: Mapping[Role, Mapping[Kind, Count]] = field(default_factory=dict[Role, Mapping[Kind, Count]])
+    references: Mapping[Role, Mapping[Kind, Count]] = field(
+        default_factory=lambda: MappingProxyType[Role, Mapping[Kind, Count]]({})
+    )
     totals: tuple[Total, ...] = ()
     references_exclude_frames: bool | None = None
     last_frame_needs_first: bool | None = None
@@ -96,7 +101,7 @@ class Limits:
     negative_prompt_max_chars: int | None = None
     previous_job: bool = False
     rules: tuple[Rule, ...] = ()
-    prompt_tokens: Mapping[Kind, str] = field(default_factory=dict[Kind, str])
+    prompt_tokens: Mapping[Kind, str] = field(default_factory=lambda: MappingProxyType[Kind, str]({}))
     images: ImageLimits = ImageLimits()
     videos: ClipLimits = ClipLimits()
     audios: ClipLimits = ClipLimits()

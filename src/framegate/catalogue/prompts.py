@@ -87,11 +87,11 @@ def _negative(case: Case) -> Iterator[Problem]:
 
 def _names(case: Case) -> Iterator[Problem]:
     seen: set[str] = set()
-    for reference in case.request.references:
+    for index, reference in enumerate(case.request.references):
         name = reference.name
         if name is None:
             continue
-        pointer = f"{pointer_to(case.request, reference)}/name"
+        pointer = f"{pointer_to(case.request, index)}/name"
         if not NAME.fullmatch(name):
             text = f"{shown(name)} cannot be called by a prompt. Use a letter, then up to 63 letters, digits, _ or -."
             yield Problem(code="reference_name_invalid", pointer=pointer, message=f"name: {text}")

@@ -21,9 +21,9 @@ def judge(case: Case) -> Iterator[Problem]:
 
 def _kinds(case: Case) -> Iterator[Problem]:
     taken = case.limits.references
-    for reference in case.request.references:
+    for index, reference in enumerate(case.request.references):
         kinds = taken.get(reference.role)
-        pointer = pointer_to(case.request, reference)
+        pointer = pointer_to(case.request, index)
         if kinds is None:
             roles = [role.value for role in taken]
             told = f"It takes {listed(roles, last='and')}." if roles else "It takes no references at all."
@@ -61,10 +61,10 @@ def _held(case: Case, total: Total, noun: str, why: str = "") -> Iterator[Proble
     if total.max is not None and number > total.max:
         told = "takes none" if total.max == 0 else f"takes at most {counted(total.max, noun)}"
         text = f"{case.who} {told}{why}, and this request has {number}. Take away {number - total.max}."
-        surplus = [ref for ref in case.request.references if (ref.role, ref.kind) in total.of][total.max]
+        standing = [n for n, ref in enumerate(case.request.references) if (ref.role, ref.kind) in total.of]
         yield Problem(
             code="too_many_references",
-            pointer=pointer_to(case.request, surplus),
+            pointer=pointer_to(case.request, standing[total.max]),
             message=f"references: {text}",
             allowed={"min": total.min, "max": total.max},
             nearest=total.max,
@@ -84,7 +84,7 @@ def _held(case: Case, total: Total, noun: str, why: str = "") -> Iterator[Proble
 def _together(case: Case) -> Iterator[Problem]:
     limits, references = case.limits, case.request.references
     if limits.references_exclude_frames and case.has(Role.REFERENCE) and case.has(*FRAMES):
-        frame = next(reference for reference in references if reference.role in FRAMES)
+        frame = next(index for index, reference in enumerate(references) if reference.role in FRAMES)
         text = f"{case.who} takes either frames (first_frame, last_frame) or references, not both in one request."
         yield Problem(
             code="references_exclude_frames",
@@ -92,7 +92,7 @@ def _together(case: Case) -> Iterator[Problem]:
             message=f"references: {text} Take away the one or the other.",
         )
     if limits.last_frame_needs_first and case.has(Role.LAST_FRAME) and not case.has(Role.FIRST_FRAME):
-        last = next(reference for reference in references if reference.role is Role.LAST_FRAME)
+        last = next(index for index, reference in enumerate(references) if reference.role is Role.LAST_FRAME)
         yield Problem(
             code="last_frame_needs_first",
             pointer=pointer_to(case.request, last),
@@ -102,6 +102,6 @@ def _together(case: Case) -> Iterator[Problem]:
     if limits.audio_needs_picture and kinds == {Kind.AUDIO}:
         yield Problem(
             code="audio_reference_alone",
-            pointer=pointer_to(case.request, references[0]),
+            pointer=pointer_to(case.request, 0),
             message=f"references: {case.who} takes audio only together with an image or a video. Add one.",
         )

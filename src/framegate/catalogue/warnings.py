@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from framegate.catalogue.book import Catalogue
-from framegate.catalogue.case import listed, shown
+from framegate.catalogue.case import listed, pointer_to, shown
 from framegate.catalogue.fit import Fit, takes
 from framegate.catalogue.model import Limits, Model, Offer
 from framegate.types import Kind, Problem, Request, Role
@@ -36,7 +36,7 @@ def _unnamed(request: Request, limits: Limits) -> Iterator[Problem]:
         return
     for index, reference in enumerate(request.references):
         if reference.role is Role.REFERENCE and reference.name is None:
-            pointer = reference.pointer or f"/references/{index}"
+            pointer = pointer_to(request, index)
             text = "the model's prompts call references by name, and this one has none, so the prompt cannot call it."
             yield Problem(code="reference_unnamed", pointer=pointer, message=f"references: {text}")
 
