@@ -37,7 +37,7 @@ from framegate.types import (
 
 ATTEMPTS_MAX = 4  # orders begun for one job, where an order certainly came to nothing
 BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
-PROGRESS_STEP = 0.01  # smaller steps are not worth a write
+PROGRESS_STEP = 0.02  # smaller steps are not worth a write
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
 
 

@@ -150,7 +150,8 @@ class Runner:
                 self._slots.leave(job.id)
             if far and not job.state.final:
                 return
-            if step.wait and not job.state.final and not await self._wait(job, step.wait):
+            over = job.state.final or job.cancel_requested
+            if step.wait and not over and not await self._wait(job, step.wait):
                 job = await self._fresh(job)
 
     async def _step(self, job: Job, *, found: bool) -> Step | None:

@@ -13,7 +13,13 @@ from framegate.types import Job, Request, Target
 POSTGRES = os.environ.get("FRAMEGATE_TEST_POSTGRES", "")
 BACKENDS = [
     "sqlite",
-    pytest.param("postgres", marks=pytest.mark.skipif(not POSTGRES, reason="waits for FRAMEGATE_TEST_POSTGRES")),
+    pytest.param(
+        "postgres",
+        marks=[
+            pytest.mark.skipif(not POSTGRES, reason="waits for FRAMEGATE_TEST_POSTGRES"),
+            pytest.mark.xdist_group("postgres"),  # one database: its tests follow one another
+        ],
+    ),
 ]
 
 

@@ -49,9 +49,7 @@ async def test_the_same_key_and_body_find_the_same_job_and_another_body_is_a_con
 
 
 async def test_twenty_creates_at_once_with_one_key_make_one_job(store):
-    kept = await asyncio.gather(
-        *(store.insert(make_job(n), idempotency_key="k", body_hash="a") for n in range(1, 21))
-    )
+    kept = await asyncio.gather(*(store.insert(make_job(n), idempotency_key="k", body_hash="a") for n in range(1, 21)))
 
     assert len({job.id for job in kept}) == 1
     assert len((await store.list(owner="default", limit=50)).jobs) == 1
@@ -203,9 +201,7 @@ async def test_the_migrations_make_the_schema_that_the_code_expects(url):
     writer, reader = make_engines(url)
     async with writer.begin() as connection:
         await connection.run_sync(migrate)
-        left = await connection.run_sync(
-            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
-        )
+        left = await connection.run_sync(lambda sync: compare_metadata(MigrationContext.configure(sync), metadata))
         names = await connection.run_sync(lambda sync: {index["name"] for index in inspect(sync).get_indexes("jobs")})
     await writer.dispose()
     await reader.dispose()

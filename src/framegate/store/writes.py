@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, insert, or_, select, tuple_, update
+from sqlalchemy import BindParameter, and_, bindparam, case, delete, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from framegate.errors import GateError, IdempotencyConflict, NotFound, Stale
@@ -209,10 +209,11 @@ class Release:
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Release"], /) -> list[None]:
         unchanged = jobs.c.version == bindparam("b_version")
+        due_at: BindParameter[float] = bindparam("b_due")
         statement = (
             update(jobs)
             .where(and_(jobs.c.id == bindparam("b_job"), jobs.c.fence == bindparam("b_fence")))
-            .values(worker=None, lease_until=None, due_at=case((unchanged, bindparam("b_due")), else_=jobs.c.due_at))
+            .values(worker=None, lease_until=None, due_at=case((unchanged, due_at), else_=jobs.c.due_at))
         )
         rows = [
             {"b_job": write.job.id, "b_version": write.job.version, "b_fence": write.fence, "b_due": write.due_at}

@@ -1,0 +1,346 @@
+import asyncio
+
+import pytest
+
+from framegate.errors import Conflict, InvalidRequest, NotFound, NotReady, NotSent, ProviderError, Refused, Unsure
+from framegate.moves import ATTEMPTS_MAX
+from framegate.store.writes import OrderState, moved
+from framegate.types import Done, Failed, Fault, Lost, Made, Running, State, Status
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_job_goes_through_every_state_and_each_change_is_an_event(world):
+    async with world(looks=[Running(progress=0.5, stage="rendering"), "done"]).open() as gate:
+        job = await gate.end(await gate.create())
+        events = [event async for event in gate.jobs.events(job.id, owner="default")]
+
+    assert job.fault is None
+    assert [event.state.value for event in events] == [
+        "queued", "preparing", "submitting", "running", "running", "fetching", "checking", "completed",
+    ]  # fmt: skip
+    assert [event.seq for event in events] == list(range(1, 9))
+    assert [event.progress for event in events if event.progress] == [0.475, 0.95, 0.95, 1.0]
+    assert job.outputs[0].frames == 8
+    assert job.cost_micro_usd == 120_000
+
+
+async def test_events_go_on_behind_the_last_one_that_was_seen(world):
+    async with world().open() as gate:
+        job = await gate.end(await gate.create())
+        late = [event.seq async for event in gate.jobs.events(job.id, owner="default", after=4)]
+
+    assert late == list(range(5, job.version + 1))
+
+
+async def test_a_refused_order_fails_the_job_with_the_providers_reason_and_is_not_repeated(world):
+    async with world(submits=[Refused("Too many fingers.")]).open() as gate:
+        job = await gate.end(await gate.create())
+
+        assert (job.state, job.fault.code, job.fault.message) == (State.FAILED, "provider_refused", "Too many fingers.")
+        assert await gate.orders(job) == ["refused"]
+    assert len(gate.provider.orders) == 1
+
+
+async def test_an_order_that_certainly_never_arrived_is_sent_again(world):
+    async with world(submits=[NotSent(), NotSent()]).open() as gate:
+        job = await gate.end(await gate.create())
+
+        assert job.state is State.COMPLETED
+        assert await gate.orders(job) == ["not_sent", "not_sent", "accepted"]
+
+
+async def test_an_order_that_never_arrives_ends_the_job_after_a_stated_number_of_tries(world):
+    async with world(submits=[NotSent()] * 50).open() as gate:
+        job = await gate.end(await gate.create())
+
+        assert (job.state, job.fault.code, job.fault.retryable) == (State.FAILED, "order_not_sent", True)
+        assert await gate.orders(job) == ["not_sent"] * ATTEMPTS_MAX
+
+
+@pytest.mark.parametrize("repeatable", [False, True])
+async def test_an_order_whose_fate_is_unknown_is_never_sent_again_by_itself(world, repeatable):
+    async with world(submits=[Unsure("Timed out after sending.")], repeatable=repeatable).open() as gate:
+        job = await gate.end(await gate.create())
+
+        assert (job.state, job.fault.code, job.fault.unsure) == (State.FAILED, "submit_unsure", True)
+        assert await gate.orders(job) == ["unsure"]
+    assert len(gate.provider.orders) == 1
+
+
+async def _killed_while_submitting(gate):
+    """The intent is written; the process died before anything else was."""
+    job = await gate.create()
+    sending = moved(job, job.created_at, state=State.SUBMITTING, attempts=1)
+    return await gate.store.move(sending, due_at=job.created_at, fence=0, order=OrderState("sending", "key", 1.0))
+
+
+async def test_a_paid_order_found_half_sent_after_a_crash_is_unsure_and_not_sent_again(world):
+    gate = world()
+    async with gate.open(run=False):
+        job = await _killed_while_submitting(gate)
+    async with gate.open():
+        job = await gate.end(job)
+
+        assert (job.state, job.fault.code, job.fault.unsure) == (State.FAILED, "submit_unsure", True)
+        assert await gate.orders(job) == ["unsure"]
+    assert gate.provider.orders == []
+
+
+async def test_a_free_order_found_half_sent_after_a_crash_is_made_again(world):
+    gate = world(repeatable=True)
+    async with gate.open(run=False):
+        job = await _killed_while_submitting(gate)
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert job.state is State.COMPLETED
+    assert len(gate.provider.orders) == 1
+
+
+async def test_a_look_that_fails_is_not_a_job_that_failed(world):
+    async with world(looks=[ProviderError("502"), NotSent(), Running(progress=0.2), "done"]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.COMPLETED
+
+
+async def test_a_job_that_the_provider_fails_ends_with_its_fault(world):
+    fault = Fault(code="content_policy", message="Not this one.")
+    async with world(looks=[Failed(fault=fault)]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault) == (State.FAILED, fault)
+
+
+async def test_a_lost_free_render_is_made_again_but_not_for_ever(world):
+    async with world(looks=[Lost()], repeatable=True).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "order_lost")
+    assert len(gate.provider.orders) == ATTEMPTS_MAX
+
+
+async def test_a_lost_paid_order_is_not_made_again(world):
+    async with world(looks=[Lost()]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code, len(gate.provider.orders)) == (State.FAILED, "order_lost", 1)
+
+
+async def test_a_job_past_its_deadline_expires_and_its_order_is_stopped(world):
+    async with world(looks=[Running(progress=0.1)], job_deadline_seconds=30).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.EXPIRED, "expired")
+    assert "30 seconds" in job.fault.message
+    assert gate.provider.cancelled == [{"id": job.id}]
+
+
+async def test_a_job_that_waits_for_a_place_past_its_deadline_expires_too(world):
+    gate = world(looks=[Running(progress=0.1)], concurrency=1, job_deadline_seconds=40)
+    async with gate.open():
+        jobs = [await gate.create() for _ in range(3)]
+        ended = [await gate.end(job) for job in jobs]
+
+    assert [job.state for job in ended] == [State.EXPIRED] * 3
+    assert gate.provider.most_in == 1
+
+
+async def test_a_running_job_is_cancelled_and_its_order_is_stopped(world):
+    async with world(looks=[Running(progress=0.1)]).open() as gate:
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+
+        job = await gate.jobs.cancel(job.id, owner="default")
+
+        assert job.state is State.CANCELLED
+        assert gate.provider.cancelled == [{"id": job.id}]
+        assert (await gate.jobs.cancel(job.id, owner="default")).state is State.CANCELLED
+
+
+async def test_a_job_cancelled_while_its_order_is_on_its_way_is_stopped_at_the_provider(world):
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(_order):
+        arrived.set()
+        await go.wait()
+
+    async with world(submits=[slow], looks=[Running()]).open() as gate:
+        job = await gate.create()
+        await arrived.wait()
+        cancelling = asyncio.create_task(gate.jobs.cancel(job.id, owner="default"))
+        while not (await gate.jobs.get(job.id, owner="default")).cancel_requested:
+            await asyncio.sleep(0)
+        go.set()
+        await cancelling
+        job = await gate.end(job)
+
+        assert (job.state, job.handle) == (State.CANCELLED, {"id": job.id})
+        assert gate.provider.cancelled == [{"id": job.id}]
+        assert await gate.orders(job) == ["accepted"]
+
+
+async def test_a_job_that_waits_for_a_place_is_cancelled_without_ever_being_ordered(world):
+    gate = world(looks=[Running()], concurrency=1)
+    async with gate.open():
+        first, second = await gate.create(), await gate.create()
+        await gate.until(first, State.RUNNING)
+        job = await gate.jobs.cancel(second.id, owner="default")
+
+        assert job.state is State.CANCELLED
+        assert await gate.orders(second) == []
+
+
+async def test_a_job_that_has_ended_cannot_be_cancelled(world):
+    async with world().open() as gate:
+        job = await gate.end(await gate.create())
+
+        with pytest.raises(Conflict, match="completed already"):
+            await gate.jobs.cancel(job.id, owner="default")
+
+
+async def test_no_more_orders_are_out_at_once_than_the_provider_takes(world):
+    looks = [Running(progress=0.5)] * 30 + ["done"]
+    gate = world(looks=looks, concurrency=3)
+    async with gate.open():
+        jobs = [await gate.create() for _ in range(12)]
+        ended = [await gate.end(job) for job in jobs]
+
+    assert {job.state for job in ended} == {State.COMPLETED}
+    assert gate.provider.most_in == 3
+
+
+async def test_a_job_with_long_to_wait_waits_in_the_store_and_is_taken_up_again(world):
+    gate = world(looks=[Running(progress=0.3), Running(progress=0.6), "done"])
+    gate.provider.poll_seconds = 20.0
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+        while gate.runner._drives:
+            await asyncio.sleep(0)
+        waiting = await gate.store.held(job.id)
+        job = await gate.end(job)
+
+    assert waiting.job.state is State.RUNNING
+    assert job.state is State.COMPLETED
+
+
+async def test_a_file_that_cannot_be_played_fails_the_job_and_its_report_is_kept(world, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video at all" * 100)
+    async with world(looks=[Done(outputs=(Made(path=str(broken)),))]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "output_unplayable")
+    assert job.report["verdict"] == "fail"
+
+
+async def test_a_fault_of_ours_ends_its_job_and_the_runner_goes_on(world, caplog):
+    async with world(submits=[ZeroDivisionError("a bug")]).open() as gate:
+        bad = await gate.end(await gate.create())
+        good = await gate.end(await gate.create())
+
+    assert (bad.fault.code, good.state) == ("internal_error", State.COMPLETED)
+    assert "a bug" not in bad.fault.message
+    assert "a bug" in caplog.text
+
+
+async def test_a_restart_in_the_middle_goes_on_with_the_same_order(world):
+    gate = world(looks=[Running(progress=0.1)])
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    gate.provider.looks = ["done"]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+
+
+async def test_another_owners_job_is_unknown(world):
+    async with world().open() as gate:
+        job = await gate.end(await gate.create())
+        for call in (gate.jobs.get, gate.jobs.cancel, gate.jobs.delete, gate.jobs.output):
+            with pytest.raises(NotFound):
+                await call(job.id, owner="another")
+        with pytest.raises(NotFound):
+            await anext(gate.jobs.events(job.id, owner="another"))
+
+        assert (await gate.jobs.list(owner="another")).jobs == ()
+
+
+@pytest.mark.parametrize("odd", ["", "x", "../../etc/passwd", "\x00", "0190a000-0000-7000-8000-00000000000G", "é" * 36])
+async def test_an_id_of_any_odd_form_is_simply_unknown(world, odd):
+    async with world().open() as gate:
+        with pytest.raises(NotFound):
+            await gate.jobs.get(odd, owner="default")
+
+
+async def test_there_is_no_video_before_the_end_and_none_of_a_failed_job(world):
+    async with world(looks=[Running(), Failed(fault=Fault(code="c", message="Why."))]).open() as gate:
+        job = await gate.create()
+        with pytest.raises(NotReady, match="not ready"):
+            await gate.jobs.output(job.id, owner="default")
+        job = await gate.end(job)
+        with pytest.raises(NotReady, match=r"failed\. Why\."):
+            await gate.jobs.output(job.id, owner="default")
+
+
+async def test_deleting_a_job_takes_its_files_along_but_not_those_that_another_job_has(world):
+    async with world().open() as gate:
+        first, second = [await gate.end(await gate.create()) for _ in range(2)]
+        file = gate.jobs.blobs.path(first.outputs[0].blob.sha256)
+        assert first.outputs[0].blob == second.outputs[0].blob
+
+        await gate.jobs.delete(first.id, owner="default")
+        assert file.exists()
+        await gate.jobs.delete(second.id, owner="default")
+        assert not file.exists()
+        with pytest.raises(NotFound):
+            await gate.jobs.get(first.id, owner="default")
+
+
+async def test_an_unfinished_job_is_not_deleted(world):
+    async with world(looks=[Running()]).open() as gate:
+        job = await gate.create()
+        with pytest.raises(Conflict, match="Cancel it first"):
+            await gate.jobs.delete(job.id, owner="default")
+
+
+async def test_a_list_can_be_narrowed_by_status(world):
+    async with world(looks=[Failed(fault=Fault(code="c", message="m")), "done"]).open() as gate:
+        bad = await gate.end(await gate.create())
+        good = await gate.end(await gate.create())
+
+        failed = await gate.jobs.list(owner="default", status=(Status.FAILED,))
+        assert [job.id for job in failed.jobs] == [bad.id]
+        both = await gate.jobs.list(owner="default")
+        assert [job.id for job in both.jobs] == [good.id, bad.id]
+
+
+async def test_the_first_fall_back_that_takes_the_request_as_it_stands_makes_the_job(world):
+    async with world().open() as gate:
+        job = await gate.create(duration=45, models=("google/veo-3.1", "framegate/animatic"))
+
+    assert job.model == "framegate/animatic"
+
+
+async def test_too_many_unfinished_jobs_are_refused_before_anything_is_made(world):
+    async with world(looks=[Running()], queue_jobs_max=3).open() as gate:
+        for _ in range(3):
+            await gate.create()
+        with pytest.raises(Exception, match="unfinished") as refusal:
+            await gate.create()
+
+        assert refusal.value.status == 429
+        assert len((await gate.jobs.list(owner="default")).jobs) == 3
+
+
+async def test_a_request_that_breaks_rules_is_refused_with_all_of_them_and_makes_no_job(world):
+    async with world().open() as gate:
+        with pytest.raises(InvalidRequest) as refusal:
+            await gate.create(duration=99, resolution="8K")
+
+        assert {problem.pointer for problem in refusal.value.problems} == {"/duration", "/resolution"}
+        assert (await gate.jobs.list(owner="default")).jobs == ()
