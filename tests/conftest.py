@@ -1,79 +1,19 @@
-"""What the tests of several parts share: real gates in processes of their own, and what to feed them."""
+"""What the tests of several parts share."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-START = """
-import json, sys
-from pathlib import Path
-from framegate.app import serve
-from framegate.settings import Settings
-serve(Settings(**json.loads(sys.argv[1])), on_ready=lambda url: print(url, flush=True))
-"""
-STOP_SECONDS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedGate:
-    """A gate in a process of its own, on a free port of this machine."""
-
-    url: str
-    key: str
-    data_dir: Path
-    process: subprocess.Popen[str]
-
-    @property
-    def api(self) -> str:
-        """The base URL for OpenRouter's clients."""
-        return f"{self.url}/api/v1"
-
-
-@contextmanager
-def _served(data_dir: Path, log: Path, *, key: str, **settings: object) -> Iterator[ServedGate]:
-
-    given = {"data_dir": str(data_dir), "port": 0, "api_key": key or None, "render_workers": 1, **settings}
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEGATE_")}
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-c", START, json.dumps(given)],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=environ,
-        )
-    assert process.stdout is not None
-    try:
-        url = process.stdout.readline().strip()
-        if not url:
-            pytest.fail(f"the gate did not start: {log.read_text()}")
-        yield ServedGate(url=url, key=key, data_dir=data_dir, process=process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            pytest.fail(f"the gate did not stop within {STOP_SECONDS} s: {log.read_text()}")
-        finally:
-            process.stdout.close()
-    assert "Traceback" not in log.read_text(), log.read_text()
+from serving import ServedGate, served
 
 
 @pytest.fixture(scope="session")
 def served_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
     """One real gate for many tests: with the key `sk-test`, and our own renderer."""
     folder = tmp_path_factory.mktemp("gate")
-    with _served(folder / "data", folder / "log", key="sk-test") as gate:
+    with served(folder / "data", folder / "log", key="sk-test") as gate:
         yield gate
 
 
@@ -84,7 +24,7 @@ def serve_gate(tmp_path: Path) -> Iterator[Callable[..., ServedGate]]:
 
         def start(*, key: str = "sk-test", data_dir: Path | None = None, **settings: object) -> ServedGate:
             log = tmp_path / f"log-{len(list(tmp_path.glob('log-*')))}"
-            return stack.enter_context(_served(data_dir or tmp_path / "data", log, key=key, **settings))
+            return stack.enter_context(served(data_dir or tmp_path / "data", log, key=key, **settings))
 
         yield start
 

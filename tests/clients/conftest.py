@@ -1,0 +1,81 @@
+"""OpenRouter's own clients, unmodified but for base URL and key, and what they are shown."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from serving import ServedGate
+
+JS = Path(__file__).parent / "js"
+NPM_SECONDS = 300
+
+
+@pytest.fixture(scope="session")
+def api(served_gate: ServedGate) -> Iterator[httpx2.Client]:
+    """A plain HTTP client of the gate, for what OpenRouter's clients have no words for."""
+    headers = {"authorization": f"Bearer {served_gate.key}"}
+    with httpx2.Client(base_url=served_gate.api, headers=headers, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def asset(api: httpx2.Client, photos: tuple[Path, ...]) -> str:
+    """A photo that the gate keeps, as a reference's address."""
+    answer = api.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "application/octet-stream"})
+    return answer.json()["url"]
+
+
+@pytest.fixture
+def cancelled_job(api: httpx2.Client, asset: str) -> str:
+    """The id of a job that was stopped."""
+    job = api.post("/videos", json={**_wanted(asset), "duration": 60}).json()
+    assert api.post(f"/videos/{job['id']}/cancel").json().get("status") == "cancelled"
+    return job["id"]
+
+
+@pytest.fixture
+def unfinished_job(api: httpx2.Client, asset: str) -> Iterator[str]:
+    """The id of a job that is not over while the test runs."""
+    job = api.post("/videos", json={**_wanted(asset), "duration": 60}).json()
+    yield job["id"]
+    assert api.post(f"/videos/{job['id']}/cancel").json().get("status") == "cancelled"
+
+
+def _wanted(asset: str) -> dict[str, Any]:
+    reference = {"type": "image_url", "image_url": {"url": asset}}
+    return {"model": "framegate/animatic", "prompt": "slow push in", "input_references": [reference]}
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Run a script of `js/` with Node.js, its packages installed as the lock file says."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("waits for Node.js and npm, which are not on this machine")
+    folder = tmp_path_factory.mktemp("js")
+    for file in JS.iterdir():
+        if file.is_file():
+            shutil.copy(file, folder)
+    installed = subprocess.run(
+        ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=NPM_SECONDS,
+        check=False,
+    )
+    if installed.returncode:
+        pytest.skip(f"waits for a package registry that npm can reach: {installed.stderr[-300:]}")
+
+    def run(script: str, *arguments: str) -> str:
+        done = subprocess.run(
+            ["node", script, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run
