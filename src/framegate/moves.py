@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import anyio.to_thread
 from framegate import quality
 from framegate.catalogue.model import ImageLimits
 from framegate.clock import Clock
-from framegate.errors import GateError, InvalidRequest, NotSent, ProviderError, Unsure
+from framegate.errors import GateError, InvalidRequest, NotSent, ProviderError, Refused, Unsure
 from framegate.media import references
 from framegate.media.blobs import BlobStore
 from framegate.media.images import FitLimits
@@ -132,16 +132,16 @@ class Moves:
             handle = await provider.submit(self.order(job))
         except NotSent as error:
             return self._again(job, _fault(error))
-        except Unsure as error:
+        except Refused as error:
+            return Step(self.fail(_fault(error)).changes, order="refused")
+        except ProviderError as error:  # whatever it is, it is no certain no
             return self._unsure(error)
-        except ProviderError as error:
-            failed = self.fail(_fault(error))
-            return Step(failed.changes, order="refused")
         changes = {"state": State.RUNNING, "stage": "running", "handle": handle}
         return Step(changes, wait=provider.poll_seconds, order="accepted")
 
-    def _unsure(self, error: Unsure) -> Step:
-        return Step(self.fail(_fault(error)).changes, order="unsure")
+    def _unsure(self, error: ProviderError) -> Step:
+        fault = replace(_fault(error), code=Unsure.code, retryable=False, unsure=True)
+        return Step(self.fail(fault).changes, order="unsure")
 
     def _again(self, job: Job, fault: Fault) -> Step:
         """Order once more, if there is a try left: the last order certainly came to nothing."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from dataclasses import replace
 
 from framegate.clock import Clock
 from framegate.errors import GateError, NotFound, Stale, Unavailable
@@ -189,7 +190,7 @@ class Runner:
         except Unavailable:
             raise
         except GateError as error:
-            return self._moves.fail(Fault(code=error.code, message=error.message))
+            return self._broken(job, Fault(code=error.code, message=error.message))
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours ends this job, not the runner
             _log.exception("Job %s met a fault of ours while %s.", job.id, job.state.value)
             return self._moves.fail(

@@ -59,8 +59,9 @@ async def test_an_order_that_never_arrives_ends_the_job_after_a_stated_number_of
 
 
 @pytest.mark.parametrize("repeatable", [False, True])
-async def test_an_order_whose_fate_is_unknown_is_never_sent_again_by_itself(world, repeatable):
-    async with world(submits=[Unsure("Timed out after sending.")], repeatable=repeatable).open() as gate:
+@pytest.mark.parametrize("error", [Unsure("Timed out after sending."), ProviderError("500 after sending.")])
+async def test_an_order_whose_fate_is_unknown_is_never_sent_again_by_itself(world, repeatable, error):
+    async with world(submits=[error], repeatable=repeatable).open() as gate:
         job = await gate.end(await gate.create())
 
         assert (job.state, job.fault.code, job.fault.unsure) == (State.FAILED, "submit_unsure", True)
@@ -241,7 +242,8 @@ async def test_a_fault_of_ours_ends_its_job_and_the_runner_goes_on(world, caplog
         bad = await gate.end(await gate.create())
         good = await gate.end(await gate.create())
 
-    assert (bad.fault.code, good.state) == ("internal_error", State.COMPLETED)
+        assert await gate.orders(bad) == ["unsure"]
+    assert (bad.fault.code, bad.fault.unsure, good.state) == ("internal_error", True, State.COMPLETED)
     assert "a bug" not in bad.fault.message
     assert "a bug" in caplog.text
 
