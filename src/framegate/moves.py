@@ -35,7 +35,7 @@ from framegate.types import (
     State,
 )
 
-ATTEMPTS_MAX = 4  # orders begun for one job, where an order certainly came to nothing
+ATTEMPTS_MAX = 4  # orders for one job that certainly came to nothing, but for those that a stop of the gate broke off
 BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
 PROGRESS_STEP = 0.02  # smaller steps are not worth a write
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
@@ -64,16 +64,16 @@ class Moves:
 
     async def step(self, job: Job, *, found: bool) -> Step:
         """The move from the job's state. `found`: the job was in this state when this process took it up."""
-        if job.state is State.SUBMITTING:
-            return await self._submit(job, found=found)
-        move = {
-            State.QUEUED: self._start,
-            State.PREPARING: self._prepare,
-            State.RUNNING: self._look,
-            State.FETCHING: self._fetch,
-            State.CHECKING: self._check,
-        }[job.state]
-        return await move(job)
+        match job.state:
+            case State.SUBMITTING:
+                return await self._submit(job, found=found)
+            case State.RUNNING:
+                return await self._look(job, found=found)
+            case State.FETCHING:
+                return await self._fetch(job, found=found)
+            case _:
+                move = {State.QUEUED: self._start, State.PREPARING: self._prepare, State.CHECKING: self._check}[job.state]
+                return await move(job)
 
     def fail(self, fault: Fault, state: State = State.FAILED) -> Step:
         """The move to an end without a video."""
@@ -127,7 +127,7 @@ class Moves:
         if found and not provider.repeatable:
             return self._unsure(Unsure("The gate stopped while the order was on its way."))
         if found:
-            return self._again(job, Fault(code="order_lost", message="The order was interrupted again and again."))
+            return self._anew()
         try:
             handle = await provider.submit(self.order(job))
         except NotSent as error:
@@ -145,12 +145,20 @@ class Moves:
 
     def _again(self, job: Job, fault: Fault) -> Step:
         """Order once more, if there is a try left: the last order certainly came to nothing."""
-        if job.attempts >= ATTEMPTS_MAX:
-            return Step(self.fail(fault).changes, order="not_sent")
-        back = {"state": State.PREPARING, "stage": "waiting to try again", "handle": None}
-        return Step(back, wait=BACK_OFF_SECONDS[min(job.attempts, len(BACK_OFF_SECONDS)) - 1], order="not_sent")
+        setbacks = job.setbacks + 1
+        if setbacks >= ATTEMPTS_MAX:
+            return Step({**self.fail(fault).changes, "setbacks": setbacks}, order="not_sent")
+        back = {"state": State.PREPARING, "stage": "waiting to try again", "handle": None, "setbacks": setbacks}
+        return Step(back, wait=BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1], order="not_sent")
 
-    async def _look(self, job: Job) -> Step:
+    def _anew(self) -> Step:
+        """Order once more, at once: the gate was stopped, however often, and the order has no part in that.
+
+        The job's deadline is what bounds it.
+        """
+        return Step({"state": State.PREPARING, "stage": "preparing", "handle": None}, order="not_sent")
+
+    async def _look(self, job: Job, *, found: bool) -> Step:
         provider = self._provider(job)
         try:
             update = await provider.poll(job.handle or {})
@@ -164,6 +172,8 @@ class Moves:
                 return Step({**made, "state": State.FETCHING, "stage": "fetching", "progress": RENDERED})
             case Failed():
                 return self.fail(update.fault)
+            case Lost() if provider.repeatable and found:
+                return self._anew()
             case Lost() if provider.repeatable:
                 return self._again(job, Fault(code="order_lost", message="The renderer broke off again and again."))
             case Lost():
@@ -176,7 +186,7 @@ class Moves:
             return Step(wait=provider.poll_seconds)
         return Step({"progress": progress, "stage": stage}, wait=provider.poll_seconds)
 
-    async def _fetch(self, job: Job) -> Step:
+    async def _fetch(self, job: Job, *, found: bool) -> Step:
         """Bring every output into our own store."""
         provider = self._provider(job)
         kept: list[Made] = []
@@ -185,9 +195,8 @@ class Moves:
                 kept.append(made)
             elif made.path is not None:
                 if not await anyio.Path(made.path).is_file() and provider.repeatable:
-                    return self._again(
-                        job, Fault(code="output_lost", message="The rendered file was lost again and again.")
-                    )
+                    fault = Fault(code="output_lost", message="The rendered file was lost again and again.")
+                    return self._anew() if found else self._again(job, fault)
                 kept.append(Made(blob=await self.blobs.add_file(Path(made.path), made.media_type, move=True)))
             else:
                 raise NotSent("This provider's outputs cannot be fetched yet.")

@@ -193,9 +193,14 @@ class Runner:
             return self._broken(job, Fault(code=error.code, message=error.message))
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours ends this job, not the runner
             _log.exception("Job %s met a fault of ours while %s.", job.id, job.state.value)
-            return self._moves.fail(
-                Fault(code="internal_error", message="Framegate failed on this job; its log says why.")
-            )
+            message = "Framegate failed on this job; its log says why."
+            return self._broken(job, Fault(code="internal_error", message=message))
+
+    def _broken(self, job: Job, fault: Fault) -> Step:
+        """The end of a job whose move failed; an order that was on its way then may have been taken."""
+        if job.state is not State.SUBMITTING:
+            return self._moves.fail(fault)
+        return Step(self._moves.fail(replace(fault, unsure=True)).changes, order="unsure")
 
     async def _write(self, job: Job, step: Step, fence: int, *, release: bool) -> Job:
         """Make the move durable; on a job that was changed meanwhile (a cancellation), the same move again."""
