@@ -1,8 +1,12 @@
 """What a prompt calls by name or by number must be there, and what only sounds like it is left alone."""
 
+from time import process_time
+
 import pytest
 
 from framegate.catalogue import builtin, check
+from framegate.catalogue.mentions import read
+from framegate.catalogue.prompts import ASTRAY_MAX
 from framegate.types import Kind, Problem, Reference, Request, Role
 
 
@@ -120,3 +124,28 @@ def test_names_must_be_callable_and_each_its_own():
         ("reference_name_invalid", "/references/2/name"),
         ("reference_name_invalid", "/references/3/name"),
     ]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "first, second, third, ",
+        "the first and second and ",
+        "images 1, 2, ",
+        "1, ",
+        "image   ",
+        "@hero- ",
+        "reference ",
+    ],
+)
+def test_no_prompt_takes_long_to_read(piece: str):
+    prompt = piece * (200_000 // len(piece))
+    began = process_time()
+
+    read(prompt)
+
+    assert process_time() - began < 2
+
+
+def test_the_astray_names_of_one_prompt_are_told_up_to_a_limit():
+    assert len(problems(" ".join(f"@name{n}" for n in range(100)))) == ASTRAY_MAX

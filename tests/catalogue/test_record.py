@@ -31,7 +31,7 @@ def test_a_record_has_every_key_that_openrouter_s_clients_require(model: Model):
 
 
 def test_openrouter_s_own_client_reads_the_records():
-    from openrouter.components import VideoModel  # noqa: PLC0415 - slow to import, and only this test needs it
+    from openrouter.components import VideoModel
 
     for model in MODELS:
         assert VideoModel.model_validate(record(model)).id == model.id
