@@ -1,6 +1,7 @@
 """The gate in a server: here for others to reach, or in this process over a socket that nobody else can open."""
 
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
@@ -68,12 +69,18 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
             logging.getLogger(name).setLevel(log_level.upper())
         on_ready(url)
 
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn's handlers stop it, then hand on to these
+        signal.signal(number, _leave)
     try:
         Server(config, app, ready).run([listener])
     except SystemExit:
         if noting.failure:
             raise noting.failure from None
         raise
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
 
 
 class _Background:

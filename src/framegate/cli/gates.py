@@ -1,5 +1,6 @@
 """Which gate a command speaks to: the one it was told of, the one that owns the data folder, or one of its own."""
 
+import gc
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
@@ -53,10 +54,13 @@ def open_gate(server: str | None = None, data: Path | None = None, *, sandbox: b
 
 def _own_or_owner(settings: "Settings", stack: ExitStack) -> "Gate":
     """A gate over the data folder, or the server that has it; waits for a process that has it and serves nobody."""
+    gc.disable()  # importing the gate makes much garbage collection and no garbage
     from framegate.client import Gate
     from framegate.local import local_gate
     from framegate.store.lock import read_owner
 
+    gc.freeze()
+    gc.enable()
     until = time.monotonic() + BUSY_SECONDS_MAX
     said = False
     while True:

@@ -194,4 +194,4 @@ def event(job_id: str, seq: str, data: str) -> Event | None:
 
 
 def _share(percent: float | None) -> float | None:
-    return None if percent is None else percent / 100
+    return None if percent is None else round(percent / 100, 4)
