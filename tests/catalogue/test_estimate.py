@@ -61,6 +61,12 @@ COSTS: list[tuple[str, dict[str, Any], int, str]] = [
         402_000,
         "8 s x $0.05/s (480p without audio) + 1 image x $0.002 at openrouter",
     ),
+    (
+        "alibaba/wan-2.6-flash",
+        {"references": (IMAGE,), "generate_audio": False},
+        187_500,
+        "5 s x $0.0375/s (1080p without audio) at fal",
+    ),
     ("alibaba/wan-2.6", {"resolution": "720p"}, 400_000, "5 s x $0.08/s (720p with audio) at openrouter"),
 ]
 
@@ -83,7 +89,7 @@ def test_a_legal_request_is_priced_and_the_reckoning_shown(
         ("vidu/vidu-q1", {"references": (IMAGE,)}),
         ("bytedance/seedance-2.0", fal(resolution="1080p")),
         ("alibaba/wan-2.7", fal(references=(VIDEO,))),
-        ("alibaba/wan-2.6-flash", {"references": (IMAGE,), "generate_audio": False}),
+        ("kwaivgi/kling-video-o3-pro", {"references": (IMAGE,)}),
     ],
 )
 def test_a_price_that_nobody_tells_is_not_made_up(model: str, asked: dict[str, Any]):

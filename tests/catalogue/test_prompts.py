@@ -88,6 +88,12 @@ def test_a_model_s_own_tokens_are_counted():
     ]
 
 
+def test_a_token_that_two_kinds_share_counts_on_from_the_one_to_the_other():
+    assert problems("Character3 waves", None, model="alibaba/wan-2.6-flash", videos=2) == ()
+    (found,) = problems("Character4 waves", None, model="alibaba/wan-2.6-flash", videos=2)
+    assert found.message.endswith("this request has 3 references.")
+
+
 def test_videos_are_counted_apart_from_images():
     assert problems("@Video1 in the mood of @Image1", None, model="bytedance/seedance-2.0", videos=1) == ()
     (found,) = problems("as in video 2", None, None, model="bytedance/seedance-2.0", videos=1)

@@ -37,7 +37,7 @@ LEGAL: list[tuple[str, dict[str, Any]]] = [
     ("bytedance/seedance-2.0", {"references": refs(1, audios=3), "duration": 15, "resolution": "4K"}),
     ("kwaivgi/kling-video-o1", {"references": refs(7), "duration": 3}),
     ("kwaivgi/kling-video-o1", {"references": refs(first=True, last=True), "duration": 10, "generate_audio": True}),
-    ("kwaivgi/kling-video-o3-pro", {"references": refs(3, videos=1, last=True), "generate_audio": True}),
+    ("kwaivgi/kling-video-o3-pro", {"references": refs(3, videos=1, first=True, last=True), "generate_audio": True}),
     ("vidu/vidu-q1", {"references": refs(7), "duration": 5}),
     ("vidu/vidu-q2-pro", {"references": refs(4, videos=2), "aspect_ratio": "5:4", "duration": 7}),
     ("vidu/vidu-q3-mix", {"references": refs(4), "duration": 16}),

@@ -104,10 +104,13 @@ def _borne(mention: str, names: list[str]) -> bool:
 
 
 def _tokens(case: Case, prompt: str) -> Iterator[Call]:
-    for kind, template in case.limits.prompt_tokens.items():
+    templates = case.limits.prompt_tokens
+    for kind, template in templates.items():
+        # One token for two kinds counts on from the one to the other.
+        counted_kind = kind if list(templates.values()).count(template) == 1 else None
         if known := token(template):
             pattern, first = known
-            yield from (Call(match[0], int(match[1]) + 1 - first, kind) for match in pattern.finditer(prompt))
+            yield from (Call(match[0], int(match[1]) + 1 - first, counted_kind) for match in pattern.finditer(prompt))
 
 
 def _standing(case: Case, kind: Kind | None) -> int:
