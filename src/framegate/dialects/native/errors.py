@@ -122,7 +122,7 @@ def _on_bad_parameter(_: Request, error: Exception) -> Response:
         Problem(
             code="invalid_parameter",
             pointer="",
-            message=f"The {one['loc'][0]} parameter `{one['loc'][-1]}` {PYDANTIC_SUBJECT.sub('', one['msg'])}.",
+            message=f"The {one['loc'][0]} parameter `{one['loc'][1]}` {PYDANTIC_SUBJECT.sub('', one['msg'])}.",
         )
         for one in cast("RequestValidationError", error).errors()
     ]

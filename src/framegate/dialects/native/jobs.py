@@ -141,7 +141,7 @@ async def events(
     await gate.jobs.get(job_id, owner=owner)
     if last_event_id:
         if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 10):
-            raise _bad_header("Last-Event-ID", "is the number of the last event that was received")
+            raise _bad_header("Last-Event-ID", "must be the number of the last event that was received")
         after = int(last_event_id)
     return event_stream(_frames(gate, job_id, owner, after, base_url(request)), gate.closing)
 
@@ -177,7 +177,7 @@ def _checked_key(key: str | None) -> str | None:
     if key is None:
         return None
     if not key.strip() or len(key) > KEY_CHARS_MAX or not (key.isascii() and key.isprintable()):
-        raise _bad_header("Idempotency-Key", f"is 1 to {KEY_CHARS_MAX} printable ASCII characters")
+        raise _bad_header("Idempotency-Key", f"must be 1 to {KEY_CHARS_MAX} printable ASCII characters")
     return key
 
 
