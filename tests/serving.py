@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 
 START = """
@@ -35,6 +36,11 @@ class ServedGate:
     def api(self) -> str:
         """The base URL for OpenRouter's clients."""
         return f"{self.url}/api/v1"
+
+    def client(self) -> httpx2.Client:
+        """A plain HTTP client with the key; its addresses are relative to `api`."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        return httpx2.Client(base_url=self.api, headers=headers, timeout=70, trust_env=False)
 
 
 @contextmanager
@@ -66,4 +72,4 @@ def served(data_dir: Path, log: Path, *, key: str, **settings: object) -> Iterat
             pytest.fail(f"the gate did not stop within {STOP_SECONDS} s: {log.read_text()}")
         finally:
             process.stdout.close()
-    assert "Traceback" not in log.read_text(), log.read_text()
+    assert "Exception in ASGI application" not in log.read_text(), log.read_text()

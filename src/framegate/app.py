@@ -60,10 +60,11 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
         lock = FolderLock(settings.data_dir)
         lock.acquire()
         stack.callback(lock.release)
+        offers = await _offers(settings, stack)  # first: a renderer warms up while the rest opens
         store = await stack.enter_async_context(Store(settings.database_url or sqlite_url(settings.data_dir)))
         net = await stack.enter_async_context(Net(settings))
         blobs = BlobStore(settings.data_dir / "blobs")
-        offers = await _offers(settings, stack)
+        blobs.clean()
 
         def limits(job: Job) -> FitLimits:
             model = book.get(job.model)
@@ -91,6 +92,7 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
 
 async def _offers(settings: Settings, stack: AsyncExitStack) -> Offers:
     pool = Pool(settings.render_workers)
+    pool.warm()
     folder = settings.data_dir / "renders"
     engine = Animatic(pool, folder)
     stack.push_async_callback(engine.close)
@@ -119,7 +121,7 @@ def build(settings: Settings) -> Starlette:
         routes=[
             Route("/healthz", _alive),
             Route("/readyz", ready),
-            Mount(native.PATH, native.build()),
+            Mount(native.PATH, native.build(needs_key=settings.api_key is not None)),
         ],
         middleware=[Middleware(Guard, settings=settings), *_cors(settings)],
         lifespan=lifespan,

@@ -18,8 +18,7 @@ NPM_SECONDS = 300
 @pytest.fixture(scope="session")
 def api(served_gate: ServedGate) -> Iterator[httpx2.Client]:
     """A plain HTTP client of the gate, for what OpenRouter's clients have no words for."""
-    headers = {"authorization": f"Bearer {served_gate.key}"}
-    with httpx2.Client(base_url=served_gate.api, headers=headers, timeout=60, trust_env=False) as client:
+    with served_gate.client() as client:
         yield client
 
 

@@ -14,8 +14,8 @@ from framegate.dialects.page import operations_page
 PATH = "/api/v1"
 
 
-def build() -> FastAPI:
-    """The dialect as an application of its own, to be mounted at `PATH`."""
+def build(*, needs_key: bool) -> FastAPI:
+    """The dialect as an application of its own, to be mounted at `PATH`; `needs_key` is only described here."""
     app = FastAPI(
         title="Framegate",
         version=__version__,
@@ -33,8 +33,9 @@ def build() -> FastAPI:
             template = "#/components/schemas/{model}"
             _, bodies = models_json_schema([(VideoRequest, "validation")], ref_template=template)
             described.setdefault("components", {}).setdefault("schemas", {}).update(bodies["$defs"])
-            described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            described["security"] = [{"key": []}]
+            if needs_key:
+                described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+                described["security"] = [{"key": []}]
         return app.openapi_schema or {}
 
     async def docs() -> HTMLResponse:

@@ -141,9 +141,10 @@ def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _methods_at(request: Request) -> list[str]:
+    """The methods of the first path that fits: `/videos/check` is that, though it would do for a job's id too."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
-    here = [route.methods or set[str]() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted(set[str]().union(*here))
+    path = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
+    return sorted({method for route in routes if route.path == path for method in route.methods or ()})
 
 
 def _on_gone_client(_: Request, __: Exception) -> Response:

@@ -126,7 +126,7 @@ async def report(request: Request, owner: Owner, job_id: str) -> Response:
 @router.get(
     "/videos/{job_id}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/event-stream": {}}}},
 )
 async def events(
     request: Request,
