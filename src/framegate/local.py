@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -118,7 +118,8 @@ class _Background:
 
     def _run(self) -> None:
         try:
-            self._server.run()
+            with suppress(SystemExit):  # uvicorn's way to say that the start failed; `start` raises why
+                self._server.run()
         finally:
             self._ready.set()
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from standin import Plan, standing_in
 
 from framegate import Gate
+from standin import Plan, standing_in
 
 
 @pytest.fixture(autouse=True)

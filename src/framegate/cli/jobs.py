@@ -15,7 +15,7 @@ from framegate.cli.make import finish
 if TYPE_CHECKING:
     from framegate.client import Job
 
-app = typer.Typer(help="List the jobs, newest first; `jobs show ID` shows one whole.", rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None)
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where the video goes.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Write over a file that is there.")]
@@ -34,7 +34,7 @@ def jobs(
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """List the jobs, newest first.
+    """List the jobs, newest first; `jobs show ID` shows one whole.
 
     Example: framegate jobs --status failed --json
     """

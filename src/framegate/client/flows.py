@@ -61,7 +61,7 @@ Flow = Generator[Step, Any, T]
 def send(call: Call) -> Flow[Reply]:
     """Send, and again where that is safe: after a broken connection, and when the gate says 429 or 503."""
     for tried in range(1, TRIES_MAX + 1):
-        seconds = 0.1 * 3**tried
+        seconds = 0.1 * 2**tried
         try:
             reply: Reply = yield Send(call)
         except Unreachable:
@@ -195,7 +195,7 @@ def save(job: views.JobView, path: str | PathLike[str], index: int, what: str = 
                 if reply.status not in (429, 503) or tried == TRIES_MAX:
                     reply.checked()
                     return download.finish()
-            yield Pause(0.1 * 3**tried)
+            yield Pause(0.1 * 2**tried)
     raise AssertionError("the last try returns or raises")
 
 

@@ -9,13 +9,13 @@ import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from standin import VIDEO, Handler, Plan
 
 from framegate import AsyncGate, Gate
 from framegate.client import BrokenVideo, JobCancelled, JobExpired, JobFailed, Unreachable, WaitTimeout
 from framegate.client.streams import Lines
 from framegate.errors import Busy, Conflict, Gone, IdempotencyConflict, InvalidRequest, NotFound, Unauthorized
 from framegate.types import Event, Status
+from standin import VIDEO, Handler, Plan
 
 
 def test_a_job_is_created_followed_and_saved(gate: Gate, tmp_path: Path):

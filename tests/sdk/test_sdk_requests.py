@@ -6,12 +6,12 @@ import io
 from pathlib import Path
 
 import pytest
-from standin import Plan
 
 from framegate import AsyncGate, Gate
 from framegate.client import gate as gates
 from framegate.client.calls import base_url
 from framegate.errors import InvalidRequest
+from standin import Plan
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 

@@ -15,6 +15,15 @@ VIDEO = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(VIDEO).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
 @dataclass
 class Seen:
     method: str
@@ -24,7 +33,7 @@ class Seen:
     body: bytes
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - JSON is what it is
+    def json(self) -> Any:
         return json.loads(self.body)
 
 

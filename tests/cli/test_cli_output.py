@@ -1,0 +1,180 @@
+"""What is shown: help, flags to type, names, plain lines, bars."""
+
+import os
+import pty
+import re
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framegate.cli import app, console
+from framegate.cli.files import NAME_CHARS_MAX, default_name
+from framegate.cli.make import references
+from framegate.cli.models import spans
+from framegate.types import Problem
+from standin import Plan, Ran
+
+Run = Callable[..., Ran]
+FRAMEGATE = (sys.executable, "-m", "framegate")
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
+ROOT: Any = typer.main.get_command(app)
+COMMANDS: dict[str, Any] = {**ROOT.commands, "jobs show": ROOT.commands["jobs"].commands["show"]}
+
+
+def test_help_is_quick():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([*FRAMEGATE, "--help"], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_has_an_example(run: Run, command: str):
+    ran = run(*command.split(), "--help")
+
+    assert ran.code == 0
+    assert f"Example: framegate {command}" in ran.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_flag_is_documented(command: str):
+    section = re.search(rf"^## `framegate {command}`$(.*?)(?=^## |\Z)", DOCS.read_text(), re.MULTILINE | re.DOTALL)
+
+    assert section, f"docs/cli.md has no section for {command}"
+    flags = {flag for option in COMMANDS[command].params for flag in option.opts if flag.startswith("--")}
+    documented = section[1] + DOCS.read_text().split("## ", 1)[0]
+    assert [flag for flag in sorted(flags) if f"`{flag}" not in documented] == []
+
+
+def test_every_exit_code_is_documented():
+    documented = set(re.findall(r"^\| (\d+) \|", DOCS.read_text(), re.MULTILINE))
+
+    assert documented == {str(int(code)) for code in console.Exit}
+
+
+def test_the_version_is_the_packages(run: Run):
+    assert run("--version").out == "framegate 0.1.0\n"
+
+
+FLAGS = [
+    ("/duration", 6, "--duration 6"),
+    ("/generate_audio", True, "--audio"),
+    ("/generate_audio", False, "--no-audio"),
+    ("/aspect_ratio", "16:9", "--aspect-ratio 16:9"),
+    ("/duration", None, ""),
+    ("/input_references/0/name", "hero", ""),
+]
+
+
+@pytest.mark.parametrize(("pointer", "nearest", "flag"), FLAGS)
+def test_the_nearest_legal_value_is_a_flag_to_type(pointer: str, nearest: object, flag: str):
+    assert console.ready_flag(Problem(code="x", pointer=pointer, message="x", nearest=nearest)) == flag
+
+
+def test_a_reference_is_named_before_an_equals_sign(folder: Path):
+    for name in ("a.jpg", "b=c.jpg"):
+        (folder / name).write_bytes(b"x")
+    given_all = ["a.jpg", "hero=a.jpg", "b=c.jpg", "hero=https://example.com/a?x=1", "hero=nope.jpg", "1a=a.jpg"]
+
+    assert references(given_all) == [
+        "a.jpg",
+        {"url": "a.jpg", "name": "hero"},
+        "b=c.jpg",
+        {"url": "https://example.com/a?x=1", "name": "hero"},
+        "hero=nope.jpg",
+        "1a=a.jpg",
+    ]
+
+
+@given(st.text(max_size=300))
+def test_any_prompt_gives_a_file_name_that_is_safe_to_type(prompt: str):
+    name = default_name(prompt, "01a1fb4f-a193-77fc-9b11-9664e0b83787")
+
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]*-e0b83787\.mp4", name)
+    assert len(name) <= NAME_CHARS_MAX + len("-e0b83787.mp4")
+
+
+@given(st.lists(st.integers(0, 30), unique=True))
+def test_spans_say_exactly_the_numbers(numbers: list[int]):
+    told: set[int] = set()
+    for part in filter(None, spans(numbers).removeprefix("-").split(",")):
+        first, _, last = part.partition("-")
+        told |= set(range(int(first), int(last or first) + 1))
+
+    assert told == set(numbers)
+
+
+def test_off_a_terminal_progress_is_plain_lines(run: Run, address: str):
+    ran = run("watch", "job-0", "--server", address)
+
+    assert ran.out == "job-0 completed\n"
+    assert ran.err.splitlines()[:4] == ["queued 10%", "preparing 20%", "running 30%", "checking 40%"]
+    assert "\x1b" not in ran.err
+
+
+def test_watch_as_json_is_one_event_on_each_line(run: Run, address: str):
+    import json
+
+    ran = run("watch", "job-0", "--json", "--server", address)
+
+    events = [json.loads(line) for line in ran.out.splitlines()]
+    assert [event["stage"] for event in events] == ["queued", "preparing", "running", "checking", "completed"]
+    assert events[0] == {
+        "job_id": "job-0",
+        "seq": 1,
+        "at": 1.5,
+        "status": "pending",
+        "stage": "queued",
+        "progress": 0.1,
+    }
+
+
+@pytest.mark.parametrize(("switch", "lively"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+def test_on_a_terminal_progress_is_a_bar_unless_switched_off(address: str, switch: dict[str, str], lively: bool):
+    ours, theirs = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm", **switch}
+    process = subprocess.Popen(
+        [*FRAMEGATE, "watch", "job-0", "--server", address], stdout=subprocess.PIPE, stderr=theirs, env=environ
+    )
+    os.close(theirs)
+    out, _ = process.communicate()
+    said = b""
+    try:
+        while piece := os.read(ours, 65536):
+            said += piece
+    except OSError:  # the terminal's end
+        pass
+    os.close(ours)
+
+    assert (process.returncode, out) == (0, b"job-0 completed\n")
+    assert (b"\x1b" in said) == lively
+
+
+def test_130_ctrl_c_says_that_the_job_is_kept_and_how_to_go_on(address: str, plan: Plan):
+    plan.states = ["queued", "running"]
+    process = subprocess.Popen(
+        [*FRAMEGATE, "generate", "-p", "x", "-o", "x.mp4", "--server", address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    first = [process.stderr.readline() for _ in range(3)]
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+
+    assert first == ["Estimate: $0.40 for m\n", "queued 10%\n", "running 20%\n"]
+    assert (process.returncode, out) == (130, "")
+    assert "framegate watch job-0 -o x.mp4" in err
+    assert "framegate cancel job-0" in err
+    assert "Traceback" not in err
