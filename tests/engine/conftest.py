@@ -29,7 +29,7 @@ def spec(tmp_path: Path):
     """Make a small spec quickly: whatever a test does not say is short and small."""
     plain = Spec(width=320, height=180, fps=12, frames=12, output=str(tmp_path / "clip.mp4"))
 
-    def make(**values: Any) -> Spec:  # noqa: ANN401  # any field of a spec
+    def make(**values: Any) -> Spec:  # any field of a spec
         return replace(plain, **values)
 
     return make

@@ -15,7 +15,7 @@ LAST: dict[str, Any] = {"reference_count": 0, "has_last": True}
 SIDES = st.integers(16, 6000)
 
 
-def views(prompt: str, picture: Size, output: Size, **more: Any):  # noqa: ANN401  # whatever `plan` takes
+def views(prompt: str, picture: Size, output: Size, **more: Any):  # whatever `plan` takes
     shot = plan(prompt, **({"reference_count": 1, "seconds": 4} | more))[0]
     way = path(shot, picture, output)
     return [way.at(step / 100) for step in range(101)]

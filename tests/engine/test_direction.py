@@ -1,12 +1,16 @@
+import contextlib
+import time
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framegate.engine import Easing, Join, Move, Role, TooManyPictures, plan
 
 
-def shots(prompt: str | None, references: int = 1, **more: Any):  # noqa: ANN401  # whatever `plan` takes
+def shots(prompt: str | None, references: int = 1, **more: Any):  # whatever `plan` takes
     return plan(prompt, reference_count=references, seconds=more.pop("seconds", 4), **more)
 
 
@@ -146,7 +150,7 @@ def test_hard_cuts_leave_no_overlap():
 
 
 def test_pictures_that_would_flash_by_are_refused_with_the_length_that_would_do():
-    with pytest.raises(TooManyPictures, match=r"9 shots do not fit into 1 s.*at least 2.25 s"):
+    with pytest.raises(TooManyPictures, match=r"9 shots do not fit into 1 s.*for at least 2.25 s"):
         shots("", 9, seconds=1)
 
 
@@ -158,3 +162,20 @@ def test_no_picture_at_all_is_a_title_card():
 
 def test_the_same_request_gives_the_same_plan():
     assert shots("slow tilt up, then pan left", 3) == shots("slow tilt up, then pan left", 3)
+
+
+@given(st.text(max_size=300), st.integers(0, 4), st.booleans(), st.booleans())
+def test_any_text_gives_a_plan(prompt: str, references: int, first: bool, last: bool):
+    found = shots(prompt, references, has_first=first, has_last=last, seconds=60)
+
+    assert len(found) >= max(references + first + last, 1)
+
+
+@pytest.mark.parametrize("unit", ["pan only ", "only ", "zoom in ", "camera ", "no ", "a, ", "pan very ", "then "])
+def test_a_prompt_made_to_be_slow_is_read_at_once(unit: str):
+    before = time.process_time()
+
+    with contextlib.suppress(TooManyPictures):
+        shots("pan " + unit * (20_000 // len(unit)))
+
+    assert time.process_time() - before < 1

@@ -114,7 +114,10 @@ def main() -> None:
     # Nothing but the protocol goes to standard output, whatever a library prints.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    Worker(sys.stdin, answers).run()
+    try:
+        Worker(sys.stdin, answers).run()
+    except BrokenPipeError:  # the parent has died, and nobody listens
+        os._exit(1)
 
 
 if __name__ == "__main__":

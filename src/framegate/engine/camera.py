@@ -8,7 +8,7 @@ from framegate.engine.vocabulary import Easing, Move
 
 # At amount 1 over REFERENCE_SECONDS; longer shots go further, by the square root of their length.
 ZOOM_LOG = 0.18
-PAN_OF_VIEW = 0.16
+PAN_OF_VIEW = 0.18
 TILT_OF_VIEW = 0.16
 REFERENCE_SECONDS = 4.0
 ZOOM_MOST = 2.0
@@ -20,9 +20,9 @@ FACE_LINE = 0.25
 HEADROOM = 0.25  # other pictures: this part of the height left over goes above the view
 # A reference whose shape is far from the output's is travelled along, by parts of the view.
 ODD_SHAPE = 0.3
-TRAVEL_ACROSS = 0.22
+TRAVEL_ACROSS = 0.13
 TALL_SHAPE = 1.1
-TRAVEL_UP = 0.35
+TRAVEL_UP = 0.18
 
 RAMPS = {Easing.SMOOTH: 0.35, Easing.GENTLE: 0.5, Easing.STEADY: 0.12}
 
@@ -144,6 +144,8 @@ def _travel(picture: Size, whole: View, seconds: float) -> tuple[float, float]:
 
 def _free(whole: View, steps: _Steps, picture: Size, easing: Easing) -> Path:
     """A shot with no frame to meet: half of the travel lies on each side of the composition."""
+    x, y = _further(steps.x, picture.width / whole.width - 1), _further(steps.y, picture.height / whole.height - 1)
+    steps = _Steps(steps.zoom_log, x, y)
     # Just as much closer as gives the travel its room: small pictures are not magnified for nothing.
     room_x = picture.width / (whole.width * (1 + abs(steps.x)))
     room_y = picture.height / (whole.height * (1 + abs(steps.y)))
@@ -153,6 +155,11 @@ def _free(whole: View, steps: _Steps, picture: Size, easing: Easing) -> Path:
     start = wide.moved(steps.x / 2, steps.y / 2, picture).moved(-steps.x, -steps.y, picture)
     end = start.moved(steps.x, steps.y, picture)
     return Path(start, end.zoomed(zoom), easing) if steps.zoom_log >= 0 else Path(start.zoomed(zoom), end, easing)
+
+
+def _further(travel: float, room: float) -> float:
+    """A picture that reaches well beyond the frame is panned over further, up to twice as far."""
+    return math.copysign(max(abs(travel), min(room, 2 * abs(travel))), travel)
 
 
 def _leave(start: View, steps: _Steps, picture: Size, whole: View) -> View:

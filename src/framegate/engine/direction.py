@@ -12,9 +12,12 @@ from framegate.engine.vocabulary import Easing, Move
 
 SHOT_SECONDS_LEAST = 0.25
 DISSOLVE_SECONDS_MOST = 0.6
-MORPH_SECONDS_MOST = 1.2  # from the first frame to the last, the join is the story
 DISSOLVE_SHARE_MOST = 0.3  # of one shot's length
+# From the first frame to the last, the join is the story.
+MORPH_SECONDS_MOST = 1.5
+MORPH_SHARE_MOST = 0.6
 GENTLE = 0.65
+DENIAL_CHARACTERS_MOST = 40  # how far before a move a "not" or "without" may stand
 
 
 class Role(StrEnum):
@@ -98,7 +101,7 @@ def plan(
     if seconds < SHOT_SECONDS_LEAST * len(shots):
         raise TooManyPictures(
             f"{len(shots)} shots do not fit into {seconds:g} s: each needs {SHOT_SECONDS_LEAST:g} s, "
-            f"so ask for fewer pictures or at least {SHOT_SECONDS_LEAST * len(shots):g} s"
+            f"so ask for fewer pictures or moves, or for at least {SHOT_SECONDS_LEAST * len(shots):g} s"
         )
     missing = [name for pattern, name in words.NOT_MADE if re.search(rf"\b(?:{pattern})", text)]
     if missing:
@@ -165,7 +168,7 @@ def _read(clause: str) -> _Directive | None:
     for pattern, move in words.PHRASES:
         for match in re.finditer(rf"\b(?:{pattern})", clause):
             span = match.span()
-            denied = re.search(words.NEGATIONS, clause[: span[0]]) is not None
+            denied = re.search(words.NEGATIONS, clause[max(span[0] - DENIAL_CHARACTERS_MOST, 0) : span[0]]) is not None
             if not denied and all(span[1] <= start or end <= span[0] for start, end, _ in found):
                 found.append((*span, move))
     if not found:
@@ -257,7 +260,8 @@ def _timed(shots: list[Shot], seconds: float, *, cuts: bool) -> tuple[Shot, ...]
     """Shots of equal length over the whole clip, each dissolve lying in both of its shots."""
     pair = [shot.role for shot in shots] == [Role.FIRST_FRAME, Role.LAST_FRAME]
     most = MORPH_SECONDS_MOST if pair else DISSOLVE_SECONDS_MOST
-    overlap = 0.0 if cuts else min(most, DISSOLVE_SHARE_MOST * seconds / len(shots))
+    share = MORPH_SHARE_MOST if pair else DISSOLVE_SHARE_MOST
+    overlap = 0.0 if cuts else min(most, share * seconds / len(shots))
     joins = [Join.OPENS, *(_join(shot, cuts=cuts) for shot in shots[1:])]
     overlaps = [overlap if join is Join.DISSOLVES else 0.0 for join in joins]
     length = (seconds + sum(overlaps)) / len(shots)

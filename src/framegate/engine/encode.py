@@ -35,7 +35,7 @@ class Writer:
     def __init__(self, path: str, output: Size, fps: int, exact: tuple[int, ...] = ()) -> None:
         self._output = output
         self._waiting: queue.Queue[av.VideoFrame | None] = queue.Queue(WAITING_FRAMES_MOST)
-        self._fault: Exception | None = None
+        self._fault: BaseException | None = None
         self._count = 0
         try:
             # The muxer would otherwise write its own version into the file.
@@ -57,6 +57,8 @@ class Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None and self._fault is None:
+            self._fault = error  # nobody wants the frames that still wait
         self._waiting.put(None)
         self._thread.join()
         try:

@@ -79,6 +79,8 @@ def load(path: str) -> Pixels:
                 plain = Image.new("RGBA", upright.size, "white")
                 plain.alpha_composite(upright.convert("RGBA"))
                 upright = plain
+            if upright.mode.startswith("I"):  # grey of 16 bits, which Pillow would clip
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
             return np.asarray(upright.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnreadablePicture(f"{Path(path).name} cannot be read as a picture: {error}") from error
@@ -137,11 +139,13 @@ def blend(a: Planes, b: Planes, share: float, into: Planes) -> None:
 def title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
     """A quiet plate that bears the prompt: what a clip without any picture shows."""
     width, height = round(output.width * TITLE_SCALE), round(output.height * TITLE_SCALE)
-    tint = np.array([6, 8, 12]) + np.random.default_rng(seed).integers(0, 10, 3)
+    chance = np.random.default_rng(seed)
+    tint = np.array([6, 8, 12]) + chance.integers(0, 10, 3)
     rows, columns = np.mgrid[0:height, 0:width]
     away = np.hypot((columns / width - 0.5) * 1.1, rows / height - 0.45)
     light = np.clip(66 - 52 * away, 10, 70)[..., None]
-    plate = Image.fromarray((light + tint).astype(np.uint8))
+    grain = chance.random((height, width, 1))  # without it the slow gradient would show as steps
+    plate = Image.fromarray((light + tint + grain).astype(np.uint8))
     text = " ".join((prompt or "").split())
     if text:
         _write(plate, text if len(text) <= TITLE_CHARACTERS_MOST else text[: TITLE_CHARACTERS_MOST - 1] + "…")
