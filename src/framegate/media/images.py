@@ -352,7 +352,7 @@ class _Fitting:
                 data = _encoded(image, media_type, quality)
                 if len(data) <= bytes_max:
                     return data, media_type, image.size
-            image = image.resize((round(image.width * SHRINK), round(image.height * SHRINK)), Image.Resampling.LANCZOS)
+            image = image.resize((int(image.width * SHRINK), int(image.height * SHRINK)), Image.Resampling.LANCZOS)
         message = f"The picture cannot be brought under {bytes_max:,} bytes, the most that the model takes."
         raise ReferenceUnusable("reference_too_large", message)
 
