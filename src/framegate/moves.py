@@ -64,16 +64,11 @@ class Moves:
 
     async def step(self, job: Job, *, found: bool) -> Step:
         """The move from the job's state. `found`: the job was in this state when this process took it up."""
-        match job.state:
-            case State.SUBMITTING:
-                return await self._submit(job, found=found)
-            case State.RUNNING:
-                return await self._look(job, found=found)
-            case State.FETCHING:
-                return await self._fetch(job, found=found)
-            case _:
-                move = {State.QUEUED: self._start, State.PREPARING: self._prepare, State.CHECKING: self._check}[job.state]
-                return await move(job)
+        ordered = {State.SUBMITTING: self._submit, State.RUNNING: self._look, State.FETCHING: self._fetch}
+        if job.state in ordered:
+            return await ordered[job.state](job, found=found)
+        move = {State.QUEUED: self._start, State.PREPARING: self._prepare, State.CHECKING: self._check}[job.state]
+        return await move(job)
 
     def fail(self, fault: Fault, state: State = State.FAILED) -> Step:
         """The move to an end without a video."""
@@ -127,11 +122,12 @@ class Moves:
         if found and not provider.repeatable:
             return self._unsure(Unsure("The gate stopped while the order was on its way."))
         if found:
-            return self._anew()
+            stopped = Fault(code="order_lost", message="The gate was stopped while the order was on its way.")
+            return self._again(job, stopped, found=True)
         try:
             handle = await provider.submit(self.order(job))
         except NotSent as error:
-            return self._again(job, _fault(error))
+            return self._again(job, _fault(error), found=False)
         except Refused as error:
             return Step(self.fail(_fault(error)).changes, order="refused")
         except ProviderError as error:  # whatever it is, it is no certain no
@@ -143,20 +139,19 @@ class Moves:
         fault = replace(_fault(error), code=Unsure.code, retryable=False, unsure=True)
         return Step(self.fail(fault).changes, order="unsure")
 
-    def _again(self, job: Job, fault: Fault) -> Step:
-        """Order once more, if there is a try left: the last order certainly came to nothing."""
+    def _again(self, job: Job, fault: Fault, *, found: bool) -> Step:
+        """Order once more: the last order certainly came to nothing.
+
+        `found`: it was a stop of the gate that broke it off. The order has no part in that, so it is made again at
+        once, however often; the job's deadline is the bound. Otherwise only while there is a try left.
+        """
+        if found:
+            return Step({"state": State.PREPARING, "stage": "preparing", "handle": None}, order="not_sent")
         setbacks = job.setbacks + 1
         if setbacks >= ATTEMPTS_MAX:
             return Step({**self.fail(fault).changes, "setbacks": setbacks}, order="not_sent")
         back = {"state": State.PREPARING, "stage": "waiting to try again", "handle": None, "setbacks": setbacks}
         return Step(back, wait=BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1], order="not_sent")
-
-    def _anew(self) -> Step:
-        """Order once more, at once: the gate was stopped, however often, and the order has no part in that.
-
-        The job's deadline is what bounds it.
-        """
-        return Step({"state": State.PREPARING, "stage": "preparing", "handle": None}, order="not_sent")
 
     async def _look(self, job: Job, *, found: bool) -> Step:
         provider = self._provider(job)
@@ -172,10 +167,9 @@ class Moves:
                 return Step({**made, "state": State.FETCHING, "stage": "fetching", "progress": RENDERED})
             case Failed():
                 return self.fail(update.fault)
-            case Lost() if provider.repeatable and found:
-                return self._anew()
             case Lost() if provider.repeatable:
-                return self._again(job, Fault(code="order_lost", message="The renderer broke off again and again."))
+                lost = Fault(code="order_lost", message="The renderer broke off again and again.")
+                return self._again(job, lost, found=found)
             case Lost():
                 return self.fail(Fault(code="order_lost", message="The provider no longer knows this order."))
 
@@ -196,7 +190,7 @@ class Moves:
             elif made.path is not None:
                 if not await anyio.Path(made.path).is_file() and provider.repeatable:
                     fault = Fault(code="output_lost", message="The rendered file was lost again and again.")
-                    return self._anew() if found else self._again(job, fault)
+                    return self._again(job, fault, found=found)
                 kept.append(Made(blob=await self.blobs.add_file(Path(made.path), made.media_type, move=True)))
             else:
                 raise NotSent("This provider's outputs cannot be fetched yet.")

@@ -302,6 +302,7 @@ class Job:
     account: str = ""
     handle: Handle | None = None
     attempts: int = 0  # orders begun
+    setbacks: int = 0  # orders that came to nothing, but for those that a stop of the gate broke off
     progress: float | None = None  # 0 to 1
     stage: str = "queued"
     cancel_requested: bool = False
