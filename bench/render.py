@@ -75,7 +75,7 @@ def encode_only(photo: str, output: str) -> Callable[[], object]:
     writer = encode.Writer(output, OUTPUT, FPS)
     picture = pictures.load(photo)
     (shot,) = plan(PUSH, reference_count=1, seconds=FRAMES / FPS)
-    path = camera.path(shot, pictures.size_of(picture), OUTPUT)
+    (path,) = camera.paths([shot], pictures.size_of(picture), OUTPUT)
     sheet = pictures.sheet(picture, (path.start, path.end), OUTPUT)
     frames: list[av.VideoFrame] = []
     for at in range(FRAMES):

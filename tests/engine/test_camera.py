@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.engine import plan
-from framegate.engine.camera import Size, ease, fit_view, path
+from framegate.engine.camera import Size, ease, fit_view, paths
 
 WIDE, TALL = Size(1280, 720), Size(720, 1280)
 REFERENCE: dict[str, Any] = {}
@@ -17,7 +17,7 @@ SIDES = st.integers(16, 6000)
 
 def views(prompt: str, picture: Size, output: Size, **more: Any):  # whatever `plan` takes
     shot = plan(prompt, **({"reference_count": 1, "seconds": 4} | more))[0]
-    way = path(shot, picture, output)
+    (way,) = paths([shot], picture, output)
     return [way.at(step / 100) for step in range(101)]
 
 
@@ -107,3 +107,16 @@ def test_a_tall_picture_is_travelled_upwards_and_a_wide_one_across():
 
     assert up[-1].y < up[0].y - 0.2 * up[0].height
     assert across[-1].x > across[0].x + 0.1 * across[0].width
+
+
+@pytest.mark.parametrize("request_", [REFERENCE, FIRST, LAST])
+def test_moves_over_one_picture_go_on_where_the_one_before_ended(request_: dict[str, Any]):
+    picture = Size(1600, 900)
+    shots = plan("push in, then pan left, then tilt up", **({"reference_count": 1, "seconds": 6} | request_))
+
+    ways = paths(shots, picture, WIDE)
+
+    assert len(ways) == 3
+    assert all(before.end == after.start for before, after in pairwise(ways))
+    assert request_ is not FIRST or ways[0].start == fit_view(picture, WIDE)
+    assert request_ is not LAST or ways[-1].end == fit_view(picture, WIDE)

@@ -1,9 +1,10 @@
 """Where the camera looks at each moment: views of a picture, eased from one to another. Numbers only."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from framegate.engine.direction import Join, Role, Shot
+from framegate.engine.direction import Role, Shot
 from framegate.engine.vocabulary import Easing, Move
 
 # At amount 1 over REFERENCE_SECONDS; longer shots go further, by the square root of their length.
@@ -96,17 +97,29 @@ def fit_view(picture: Size, output: Size) -> View:
     return View((picture.width - width) / 2, min(max(top, 0.0), spare), width, height)
 
 
-def path(shot: Shot, picture: Size, output: Size, before: View | None = None) -> Path:
-    """The camera's way through one shot; `before` is where the shot before it left the camera, on the same picture."""
+def paths(shots: Sequence[Shot], picture: Size, output: Size) -> list[Path]:
+    """The camera's way through the shots over one picture, each going on from where the one before it ends.
+
+    A first frame is left from, and a last frame arrived at, whole.
+    """
     whole = fit_view(picture, output)
-    steps = _steps(shot, picture, whole)
-    if shot.role is Role.LAST_FRAME:
-        return Path(_leave(whole, steps.reversed(), picture, whole), whole, shot.easing)
-    if shot.role is Role.FIRST_FRAME and before is None:
-        before = whole
-    if before is not None and (shot.join is Join.GOES_ON or shot.role is Role.FIRST_FRAME):
-        return Path(before, _leave(before, steps, picture, whole), shot.easing)
-    return _free(whole, steps, picture, shot.easing)
+    ways: list[Path] = []
+    if shots[0].role is Role.LAST_FRAME:
+        at = whole
+        for shot in reversed(shots):
+            back = _leave(at, _steps(shot, picture, whole).reversed(), picture, whole)
+            ways.insert(0, Path(back, at, shot.easing))
+            at = back
+        return ways
+    at = whole if shots[0].role is Role.FIRST_FRAME else None
+    for shot in shots:
+        steps = _steps(shot, picture, whole)
+        if at is None:
+            ways.append(_free(whole, steps, picture, shot.easing))
+        else:
+            ways.append(Path(at, _leave(at, steps, picture, whole), shot.easing))
+        at = ways[-1].end
+    return ways
 
 
 @dataclass(frozen=True)

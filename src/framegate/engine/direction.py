@@ -213,8 +213,10 @@ def _easing(manner: Sequence[str]) -> Easing:
 
 def _shots_of(slot: _Slot, names: Sequence[str | None]) -> list[Shot]:
     shots: list[Shot] = []
-    for directive in slot.directives or [_Directive()]:
-        moves, note = _possible(slot, directive, alone=len(slot.directives) < 2)
+    directives = slot.directives or [_Directive()]
+    edge = {Role.FIRST_FRAME: directives[0], Role.LAST_FRAME: directives[-1]}.get(slot.role)
+    for directive in directives:
+        moves, note = _possible(slot, directive) if directive is edge else (directive.moves, "")
         name = names[slot.index] if slot.role is Role.REFERENCE and slot.index < len(names) else None
         shots.append(
             Shot(
@@ -234,10 +236,10 @@ def _shots_of(slot: _Slot, names: Sequence[str | None]) -> list[Shot]:
     return shots
 
 
-def _possible(slot: _Slot, directive: _Directive, *, alone: bool) -> tuple[tuple[Move, ...], str]:
+def _possible(slot: _Slot, directive: _Directive) -> tuple[tuple[Move, ...], str]:
     """A frame that must be met exactly fills the output: from it nothing can pull out, into it nothing can push."""
     impossible = {Role.FIRST_FRAME: Move.PULL_OUT, Role.LAST_FRAME: Move.PUSH_IN}.get(slot.role)
-    if not alone or impossible not in directive.moves:
+    if impossible not in directive.moves:
         return directive.moves, ""
     if not directive.asked:
         return (Move.PULL_OUT,), "settles on the last frame"

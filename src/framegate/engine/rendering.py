@@ -1,13 +1,14 @@
 """From a spec to a finished file."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from framegate.engine import camera, pictures
-from framegate.engine.camera import Size, View
-from framegate.engine.direction import Join, Role, Shot, plan
+from framegate.engine.camera import Size
+from framegate.engine.direction import Role, Shot, plan
 from framegate.engine.encode import Writer
 from framegate.engine.errors import OutputFailed
 from framegate.engine.pictures import Pixels, Planes, Sheet
@@ -58,69 +59,70 @@ class _Take:
         into.y[:], into.u[:], into.v[:] = still.y, still.u, still.v
 
 
+class _Reel:
+    """The takes of a clip as its time goes on: the one running, the one before it, and the next made ready."""
+
+    def __init__(self, takes: Iterator[_Take], output: Size) -> None:
+        self._takes = takes
+        self._before: _Take | None = None
+        self._running = next(takes)
+        self._next = next(takes, None)
+        self._spare = pictures.blank(output), pictures.blank(output)
+
+    def draw(self, second: float, into: Planes) -> None:
+        while self._next is not None and self._next.shot.start <= second:
+            self._before, self._running, self._next = self._running, self._next, next(self._takes, None)
+        before, running = self._before, self._running
+        if before is None or second >= before.shot.end:
+            running.draw(second, into)
+            return
+        before.draw(second, self._spare[0])
+        running.draw(second, self._spare[1])
+        share = (second - running.shot.start) / (before.shot.end - running.shot.start)
+        pictures.blend(self._spare[0], self._spare[1], camera.ease(share, 0.5), into)
+
+
 def _make(spec: Spec, path: str, progress: Progress) -> None:
     output = Size(spec.width, spec.height)
-    takes = list(_takes(spec, output))
+    reel = _Reel(_takes(spec, output), output)
     exact = tuple(at for at, given in ((0, spec.first_frame), (spec.frames - 1, spec.last_frame)) if given is not None)
-    spare = pictures.blank(output), pictures.blank(output)
     with Writer(path, output, spec.fps, exact) as writer:
         for at in range(spec.frames):
             frame, planes = writer.frame()
             # Spread over the whole length, so that the last frame is where the camera arrives.
-            _compose(takes, at / (spec.frames - 1) * spec.seconds, planes, spare)
+            reel.draw(at / (spec.frames - 1) * spec.seconds, planes)
             writer.write(frame)
             progress((at + 1) / spec.frames)
 
 
-def _compose(takes: list[_Take], second: float, into: Planes, spare: tuple[Planes, Planes]) -> None:
-    current = max(at for at, take in enumerate(takes) if take.shot.start <= second or at == 0)
-    take = takes[current]
-    earlier = takes[current - 1] if current and take.shot.join is Join.DISSOLVES else None
-    if earlier is None or second >= earlier.shot.end:
-        take.draw(second, into)
-        return
-    earlier.draw(second, spare[0])
-    take.draw(second, spare[1])
-    share = (second - take.shot.start) / (earlier.shot.end - take.shot.start)
-    pictures.blend(spare[0], spare[1], camera.ease(share, 0.5), into)
-
-
 def _takes(spec: Spec, output: Size) -> Iterator[_Take]:
-    loaded: dict[str, Pixels] = {}
-    before: View | None = None
-    for shot in plan(
+    shots = plan(
         spec.prompt,
         reference_count=len(spec.references),
         has_first=spec.first_frame is not None,
         has_last=spec.last_frame is not None,
         seconds=spec.seconds,
         names=spec.names,
-    ):
-        picture = _picture(spec, shot, output, loaded)
-        size = pictures.size_of(picture)
-        path = camera.path(shot, size, output, before if shot.join is Join.GOES_ON else None)
-        whole = camera.fit_view(size, output)
-        before = path.end
-        yield _Take(
-            shot,
-            path,
-            pictures.sheet(picture, (path.start, path.end), output),
-            pictures.fitted(picture, whole, output) if shot.role is Role.FIRST_FRAME and shot.start == 0 else None,
-            pictures.fitted(picture, whole, output)
-            if shot.role is Role.LAST_FRAME and shot.end == spec.seconds
-            else None,
-        )
+    )
+    for (role, index), group in groupby(shots, key=lambda shot: (shot.role, shot.index)):
+        same = list(group)
+        picture = _picture(spec, role, index, output)
+        for shot, path in zip(same, camera.paths(same, pictures.size_of(picture), output), strict=True):
+            opens, closes = shot is shots[0], shot is shots[-1]
+            yield _Take(
+                shot,
+                path,
+                pictures.sheet(picture, (path.start, path.end), output),
+                pictures.fitted(picture, path.start, output) if opens and role is Role.FIRST_FRAME else None,
+                pictures.fitted(picture, path.end, output) if closes and role is Role.LAST_FRAME else None,
+            )
 
 
-def _picture(spec: Spec, shot: Shot, output: Size, loaded: dict[str, Pixels]) -> Pixels:
-    if shot.role is Role.TITLE:
+def _picture(spec: Spec, role: Role, index: int, output: Size) -> Pixels:
+    if role is Role.TITLE:
         return pictures.title_card(spec.prompt, output, spec.seed)
-    paths: Mapping[Role, str | None] = {Role.FIRST_FRAME: spec.first_frame, Role.LAST_FRAME: spec.last_frame}
-    path = paths.get(shot.role) or spec.references[shot.index]
-    if path not in loaded:
-        loaded.clear()  # one decoded picture at a time: the sheets are what the render keeps
-        loaded[path] = pictures.load(path)
-    return loaded[path]
+    frames = {Role.FIRST_FRAME: spec.first_frame, Role.LAST_FRAME: spec.last_frame}
+    return pictures.load(frames.get(role) or spec.references[index])
 
 
 def _publish(partial: Path, output: Path) -> None:
