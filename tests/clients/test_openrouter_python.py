@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import av
@@ -91,3 +92,21 @@ def test_a_create_sent_again_with_its_key_is_the_same_job(client: OpenRouter, as
     assert again.id == first.id
     with pytest.raises(errors.OpenRouterError, match="Idempotency-Key"):
         client.video_generation.generate(**{**body, "prompt": "another"}, http_headers=headers)
+
+
+def test_the_example_of_the_docs_runs(served_gate: ServedGate, asset: str):
+    docs = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    example = docs.partition("```python\n")[2].partition("```")[0]
+    for written, meant in (
+        ("http://127.0.0.1:8787/api/v1", served_gate.api),
+        ('"KEY"', repr(served_gate.key)),
+        ("https://example.com/a.jpg", asset),
+        ("duration=4", "duration=1"),
+    ):
+        assert written in example
+        example = example.replace(written, meant)
+    seen: dict[str, Any] = {}
+    exec(compile(example, "docs/api.md", "exec"), seen)
+
+    assert seen["job"].status == "completed"
+    assert seen["video"][4:8] == b"ftyp"

@@ -304,3 +304,41 @@ def test_no_field_of_an_answer_is_described_as_null(gate: TestClient):
     assert '"null"' not in json.dumps(
         [schemas[name] for name in ("VideoJob", "JobList", "CheckAnswer", "OutputAnswer")]
     )
+
+
+def test_frames_and_references_are_never_dropped_for_one_another(
+    open_gate: Callable[..., TestClient], photos: tuple[Path, ...]
+):
+    gate = open_gate(sandbox=True)
+    image = {"type": "image_url", "image_url": {"url": upload(gate, photos[0])}}
+    frame = {**image, "frame_type": "first_frame"}
+    body = {"model": "google/veo-3.1", "prompt": "x", "frame_images": [frame], "input_references": [image]}
+    refused = gate.post("/videos", json=body)
+    problems = refused.json()["error"]["metadata"]["problems"]
+
+    assert refused.status_code == 400
+    assert any("frame" in problem["message"] and "reference" in problem["message"] for problem in problems)
+
+
+def test_in_a_sandbox_a_fall_back_model_takes_what_the_first_does_not(
+    open_gate: Callable[..., TestClient], photos: tuple[Path, ...]
+):
+    gate = open_gate(sandbox=True)
+    photo = upload(gate, photos[0])
+    body = wanted(photo, model="google/veo-3.1", models=["framegate/animatic"], duration=1, resolution="360p")
+    job = gate.post("/videos", json=body).json()
+    alone = gate.post("/videos", json={**body, "models": None})
+
+    assert job["model"] == "framegate/animatic"
+    assert alone.status_code == 400
+    assert "framegate/animatic" in alone.json()["error"]["metadata"]["alternatives"]
+
+
+def test_a_price_above_the_cap_is_refused(open_gate: Callable[..., TestClient], photos: tuple[Path, ...]):
+    gate = open_gate(sandbox=True)
+    body = wanted(upload(gate, photos[0]), model="google/veo-3.1", duration=8, resolution="720p", aspect_ratio="16:9")
+    refused = gate.post("/videos", json={**body, "max_cost_usd": 0.01})
+
+    assert refused.status_code == 400
+    assert [problem["pointer"] for problem in refused.json()["error"]["metadata"]["problems"]] == ["/max_cost_usd"]
+    assert gate.post("/videos/check", json=body).json()["estimate"]["usd"] > 0.01

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from framegate.errors import Gone
 from framegate.types import Blob
 
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 128 * 1024
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Route
 
 from framegate.dialects.native.answers import ErrorAnswer, problem_answers
-from framegate.dialects.native.requests import UNION_TAGS
+from framegate.dialects.native.requests import NOT_PLACES
 from framegate.errors import GateError, InvalidRequest
 from framegate.types import Problem
 
@@ -71,7 +71,7 @@ def validated(shape: type[Shape], body: object) -> Shape:
 
 
 def _problem(error: ErrorDetails, shape: type[BaseModel]) -> Problem:
-    place = [part for part in error["loc"] if part not in UNION_TAGS]
+    place = [part for part in error["loc"] if part not in NOT_PLACES]
     name = ".".join(str(part) for part in place) or "body"
     pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
     kind = error["type"]

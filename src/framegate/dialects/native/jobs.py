@@ -79,7 +79,7 @@ async def list_jobs(
     limit: Number = 50,
     after: Cursor = None,
     status: Annotated[list[Status] | None, Query()] = None,
-    model: Annotated[str | None, Query(min_length=1, max_length=256)] = None,
+    model: Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")] = None,
 ) -> Response:
     """Jobs, newest first. `next` of one page is `after` of the following one."""
     gate = gate_of(request)

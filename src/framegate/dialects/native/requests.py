@@ -12,6 +12,7 @@ from framegate.settings import Settings
 from framegate.types import Kind, Problem, Reference, Request, Role, Routing
 
 UNION_TAGS = frozenset({"image reference", "video reference", "audio reference"})
+NOT_PLACES = UNION_TAGS | {"[key]"}  # what pydantic names besides the places in the body
 
 
 def _integral(value: object) -> object:
