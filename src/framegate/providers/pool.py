@@ -100,6 +100,7 @@ class Pool:
         self._waiting: deque[Render] = deque()
         self._idle: list[Worker] = []
         self._busy: dict[Worker, asyncio.Task[None]] = {}
+        self._starting = 0  # renders that were taken from the queue and wait for their child to start
         self._spare: asyncio.Task[None] | None = None
 
     def warm(self) -> None:
@@ -154,11 +155,31 @@ class Pool:
         if self._spare is not None:
             spare, self._spare = self._spare, None
             await spare
-        while self._waiting and len(self._busy) < self.size:
+        while self._waiting and len(self._busy) + self._starting < self.size:
             render = self._waiting.popleft()
-            worker = self._idle.pop() if self._idle else await Worker.spawn()
+            try:
+                worker = await self._free_worker()
+            except OSError as error:  # no process or no memory to be had: as if the child had died
+                _log.warning("No render process could be started: %s", error)
+                render.update = Lost()
+                continue
+            if self._renders.get(render.id) is not render:  # forgotten while its child started
+                self._idle.append(worker)
+                continue
             worker.ask(render)
             self._busy[worker] = asyncio.create_task(self._follow(worker), name=f"framegate-render-{render.id}")
+
+    async def _free_worker(self) -> Worker:
+        """An idle child that lives, or a new one."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.returncode is None:
+                return worker
+        self._starting += 1
+        try:
+            return await Worker.spawn()
+        finally:
+            self._starting -= 1
 
     async def _follow(self, worker: Worker) -> None:
         try:
