@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
 import httpx2  # noqa: TID251 - only to hand the SDK its transport
@@ -15,7 +15,7 @@ import uvicorn
 
 from framegate.app import Server, build
 from framegate.client import Gate
-from framegate.errors import Unavailable
+from framegate.errors import GateError, Unavailable
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from framegate.settings import Settings
 
 START_SECONDS_MAX = 60
+TEMPORARY_CHARS_MAX = 60  # a socket's path has about a hundred in all
 STOP_SECONDS_MAX = 10  # for downloads under way; those who follow a job are let go at once
 KEEP_ALIVE_SECONDS = 30
 
@@ -34,11 +35,12 @@ def local_gate(settings: "Settings") -> "Generator[Gate]":
     Jobs that it leaves unfinished stay in the data folder, and go on with the next gate that owns it. Raises
     `DataFolderBusy` when another process owns the folder.
     """
-    with TemporaryDirectory(prefix="framegate-") as folder:  # readable by its owner only
+    place = gettempdir() if len(gettempdir()) <= TEMPORARY_CHARS_MAX else "/tmp"  # noqa: S108 - the folder made in it is new
+    with TemporaryDirectory(prefix="framegate-", dir=place) as folder:  # its owner's alone
         path = Path(folder) / "gate.sock"
         server = _Background(settings, path)
-        server.start()
         try:
+            server.start()
             transport = httpx2.HTTPTransport(uds=str(path))
             with Gate("http://localhost", settings.api_key, transport=transport) as gate:
                 yield gate
@@ -74,8 +76,7 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
     try:
         Server(config, app, ready).run([listener])
     except SystemExit:
-        if noting.failure:
-            raise noting.failure from None
+        noting.raise_failure()
         raise
 
 
@@ -109,7 +110,8 @@ class _Background:
         if not self._ready.wait(START_SECONDS_MAX):
             raise Unavailable(f"The gate did not start within {START_SECONDS_MAX} seconds.")
         if not self._server.started:
-            raise self._app.failure or Unavailable("The gate ended while it was starting.")
+            self._app.raise_failure()
+            raise Unavailable("The gate ended while it was starting.")
 
     def stop(self) -> None:
         """End the gate; what is unfinished stays in the data folder."""
@@ -136,13 +138,22 @@ class _NotingFailure:
     """Passes everything on, and keeps what the lifespan failed with: uvicorn only logs it."""
 
     def __init__(self, app: "ASGIApp") -> None:
-        self.failure: BaseException | None = None
+        self._failure: BaseException | None = None
         self._app = app
+
+    def raise_failure(self) -> None:
+        """Raise it, if there is one; a fault of a library's own kind, such as a broken database, as `Unavailable`."""
+        if self._failure is None:
+            return
+        if isinstance(self._failure, (GateError, OSError)):
+            raise self._failure
+        first = str(self._failure).split("\n", 1)[0]
+        raise Unavailable(f"The gate cannot start: {first} ({type(self._failure).__name__}).") from self._failure
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         try:
             await self._app(scope, receive, send)
         except BaseException as failure:
             if scope["type"] == "lifespan":
-                self.failure = failure
+                self._failure = failure
             raise

@@ -62,6 +62,9 @@ def test_1_a_file_that_fails_verification(run: Run, folder: Path):
         ("serve", "--host", "0.0.0.0"),
         ("serve", "--port", "99999"),
         ("models", "--server", "http://127.0.0.1:9", "--sandbox"),
+        ("models", "--server", "http://[::1"),
+        ("models", "--server", "ftp://example.com"),
+        ("check", "--prompt", "\udcff"),
     ],
 )
 def test_2_wrong_usage(run: Run, arguments: tuple[str, ...]):
@@ -157,6 +160,15 @@ def test_5_a_data_folder_that_stays_busy(run: Run, tmp_path: Path, monkeypatch: 
     assert (waiting.code, serving.code) == (5, 5)
     assert "owns the data folder" in waiting.err
     assert "owns the data folder" in serving.err
+
+
+def test_5_a_database_that_is_none(run: Run, tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "framegate.db").write_bytes(b"no database" * 100)
+    ran = run("models")
+
+    assert (ran.code, ran.out) == (5, "")
+    assert "not a database" in ran.err
 
 
 @pytest.mark.parametrize("state", ["cancelled", "expired"])

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import re
+import time
 from pathlib import Path
 
 import httpx2
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from framegate import AsyncGate, Gate
 from framegate.client import BrokenVideo, JobCancelled, JobExpired, JobFailed, Unreachable, WaitTimeout
-from framegate.client.streams import Lines
+from framegate.client.streams import Following, Lines
 from framegate.errors import Busy, Conflict, Gone, IdempotencyConflict, InvalidRequest, NotFound, Unauthorized
 from framegate.types import Event, Status
 from standin import VIDEO, Handler, Plan
@@ -69,6 +70,13 @@ def test_waiting_ends_in_time_though_the_job_goes_on(gate: Gate, plan: Plan):
 
     with pytest.raises(WaitTimeout, match="job-0"):
         gate.videos.get("job-0").wait(timeout=0.2)
+
+
+def test_signs_of_life_do_not_put_the_deadline_off():
+    following = Following("job-0", deadline=time.monotonic() - 1)
+
+    with pytest.raises(WaitTimeout):
+        following.write(b": still here\n\n")
 
 
 def test_a_gate_that_never_goes_on_telling_is_given_up(gate: Gate, plan: Plan, quick: list[float]):

@@ -62,5 +62,8 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         console.say(f"error: {where}{error.strerror or error}")
         sys.exit(console.Exit.FAILED)
+    except UnicodeEncodeError:
+        console.say("error: An argument is not UTF-8 text.")
+        sys.exit(console.Exit.USAGE)
     except KeyboardInterrupt:
         sys.exit(console.Exit.INTERRUPTED)

@@ -29,6 +29,13 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+BY_CODE = {
+    "unreachable": Exit.NO_GATE,
+    "cancelled": Exit.STOPPED,
+    "expired": Exit.STOPPED,
+    "settings_invalid": Exit.USAGE,
+    "address_invalid": Exit.USAGE,
+}
 FLAGS = {
     "duration": "--duration",
     "resolution": "--resolution",
@@ -80,8 +87,7 @@ def exit_code(error: GateError) -> Exit:
         return Exit.NOT_FOUND
     if isinstance(error, (errors.Unavailable, errors.Busy, errors.Unauthorized, errors.Forbidden)):
         return Exit.NO_GATE
-    by_code = {"unreachable": Exit.NO_GATE, "cancelled": Exit.STOPPED, "expired": Exit.STOPPED}
-    return by_code.get(error.code, Exit.USAGE if error.code == "settings_invalid" else Exit.FAILED)
+    return BY_CODE.get(error.code, Exit.FAILED)
 
 
 def show_error(error: GateError) -> None:

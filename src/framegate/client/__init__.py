@@ -7,6 +7,7 @@ job.wait().save("out.mp4")
 
 from framegate.client.calls import Described, Source, VideoRequest
 from framegate.client.faults import (
+    AddressInvalid,
     BrokenVideo,
     JobCancelled,
     JobEnded,
@@ -19,6 +20,7 @@ from framegate.client.gate import AsyncGate, AsyncJob, Gate, Job
 from framegate.client.views import Asset, CheckResult, JobView, Record
 
 __all__ = [
+    "AddressInvalid",
     "Asset",
     "AsyncGate",
     "AsyncJob",

@@ -11,7 +11,7 @@ import httpx2
 
 from framegate.client import calls
 from framegate.client.calls import Call, Upload
-from framegate.client.faults import Unreachable
+from framegate.client.faults import AddressInvalid, Unreachable
 from framegate.client.flows import Flow, Items, Pause, Pull, Send, Step
 from framegate.client.views import Reply
 from framegate.errors import GateError
@@ -30,7 +30,7 @@ class _Connection:
         url, key = client_defaults()
         self.base_url = calls.base_url(base_url or url)
         self.api_key = api_key or key
-        host = urlsplit(self.base_url).hostname or ""
+        host = _host(self.base_url)
         self._options: dict[str, Any] = {
             "base_url": self.base_url,
             "headers": {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {},
@@ -217,6 +217,19 @@ class AsyncDriver(_Connection):
                     walk.fail(error)
                 else:
                     walk.answer(reply)
+
+
+def _host(url: str) -> str:
+    """The host of the gate's address. Raises `AddressInvalid`."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+        httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL) as error:
+        raise AddressInvalid(f"`{url}` is no address of a gate: {error}.") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise AddressInvalid(f"`{url}` is no address of a gate. It looks like http://127.0.0.1:8787.")
+    return host
 
 
 def _reply(response: httpx2.Response, content: bytes | None = None) -> Reply:

@@ -1,6 +1,7 @@
-"""What the SDK raises: the gate's own error tree, and four ends that only a client can see.
+"""What the SDK raises: the gate's own error tree, and what only a client can see.
 
 GateError
+├── AddressInvalid the gate's address is none
 ├── Unreachable    no whole answer came from the gate
 ├── WaitTimeout    the job goes on, the waiting is over
 ├── BrokenVideo    the file that arrived is not the file that the gate keeps
@@ -19,6 +20,12 @@ from framegate.types import Problem, Status
 
 if TYPE_CHECKING:
     from framegate.client.views import JobView
+
+
+class AddressInvalid(GateError):
+    """That is no address of a gate."""
+
+    code = "address_invalid"
 
 
 class Unreachable(GateError):
