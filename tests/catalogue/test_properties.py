@@ -117,11 +117,15 @@ def test_a_request_changed_to_each_nearest_value_becomes_legal(request: Request)
     assert model is not None
     request = replace(request, references=needed(model))
 
-    for _ in range(4):
+    for _ in range(6):  # one change may bring another rule to light
         verdict = check(request, catalogue=builtin())
         if verdict.ok:
             return
-        request = replace(request, **{problem.pointer[1:]: problem.nearest for problem in verdict.problems})
+        changes = {problem.pointer[1:]: problem.nearest for problem in verdict.problems}
+        if changes.pop("input_references", None) is not None:  # only an offer that needs references comes near
+            each = (needed(replace(model, offers=(offer,))) for offer in model.offers)
+            changes["references"] = next(least for least in each if least)
+        request = replace(request, **changes)
 
     pytest.fail(f"still not legal: {verdict.problems}")
 
@@ -142,10 +146,12 @@ def test_every_offer_takes_a_request_that_says_no_more_than_it_must(model: Model
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
-def test_an_offer_takes_no_more_than_its_model(model: Model):
-    for offer in model.offers:
-        for name in ("durations", "resolutions", "aspect_ratios"):
-            ours, theirs = getattr(model.limits, name), getattr(offer.limits, name)
-            assert ours is None or set(theirs) <= set(ours)
-        for role, kinds in offer.limits.references.items():
-            assert set(kinds) <= set(model.limits.references[role])
+def test_a_model_takes_what_its_offers_take_together_no_more_and_no_less(model: Model):
+    for name in ("durations", "resolutions", "aspect_ratios"):
+        together = [getattr(offer.limits, name) for offer in model.offers]
+        assert set(getattr(model.limits, name) or ()) == {value for values in together for value in values or ()}
+    places = [
+        {(role, kind, count.max) for role, kinds in limits.references.items() for kind, count in kinds.items()}
+        for limits in (model.limits, *(offer.limits for offer in model.offers))
+    ]
+    assert places[0] == set[Any]().union(*places[1:])

@@ -109,7 +109,7 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ),
     ("pixverse/pixverse-c1", {"references": refs(1), "prompt": "é" * 1025}, [("prompt_too_long", "/prompt")]),
     ("pixverse/pixverse-5.5", {"prompt": "cat"}, [("prompt_too_short", "/prompt")]),
-    ("alibaba/wan-2.6", {"references": refs(1)}, [("role_unsupported", "/references/0/role")]),
+    ("alibaba/wan-2.6", {"references": refs(1)}, [("kind_unsupported", "/references/0/kind")]),
     ("alibaba/wan-2.7", {"references": refs(3, videos=3)}, [("too_many_references", "/references/5")]),
     ("alibaba/wan-2.7", {"negative_prompt": "n" * 501}, [("negative_prompt_too_long", "/negative_prompt")]),
     ("alibaba/happyhorse-1.0", {"references": refs(10)}, [("too_many_references", "/references/9")]),
@@ -214,6 +214,12 @@ def test_an_offer_that_is_not_usable_does_not_count():
 
     assert {problem.code for problem in verdict.problems} == {"duration_unsupported", "too_few_references"}
     assert "google/veo-3.1 at fal makes 8 s, not 4 s" in verdict.problems[0].message
+
+
+def test_a_rule_that_every_offer_keeps_is_told_in_the_model_s_own_words():
+    (problem,) = judged("wan/vace-14b", duration=16).problems
+
+    assert problem.message == "duration: wan/vace-14b makes 1 to 15 s, not 16 s. The nearest is 15 s."
 
 
 def test_routing_decides_by_whose_limits_a_request_is_judged():

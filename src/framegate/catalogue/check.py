@@ -5,7 +5,7 @@ from math import isfinite
 
 from framegate.catalogue.book import Catalogue
 from framegate.catalogue.case import listed, shown
-from framegate.catalogue.fit import any_offer, best_fit, takes
+from framegate.catalogue.fit import Fit, any_offer, best_fit, broken, takes
 from framegate.catalogue.model import Model, Offer
 from framegate.catalogue.warnings import warn
 from framegate.types import Problem, Request, Verdict
@@ -37,8 +37,8 @@ def check(
     had = available(model) and any(map(usable, model.offers))
     # A model that cannot be had is judged all the same, so that every problem shows at once.
     best = best_fit(request, model, usable if had else any_offer)
-    broken = best.problems if best else (_no_offer(request, model),)
-    problems = (*broken, *around) if had else (_unavailable(model), *broken, *around)
+    told = _told(request, model, best, every=all(map(usable, model.offers)) or not had)
+    problems = (*told, *around) if had else (_unavailable(model), *told, *around)
     warnings = tuple(warn(request, model, best, catalogue, usable))
     if problems or best is None:
         others = alternatives(request, catalogue=catalogue, available=available, usable=usable)
@@ -60,6 +60,12 @@ def alternatives(
     if any(True for _ in _cap(request)):
         return ()
     return tuple(model.id for model in others if takes(request, model, usable))
+
+
+def _told(request: Request, model: Model, best: Fit | None, *, every: bool) -> tuple[Problem, ...]:
+    if best is None:
+        return (_no_offer(request, model),)
+    return broken(request, model, best) if every and best.problems else best.problems
 
 
 def _unknown_model(name: str, pointer: str, catalogue: Catalogue) -> Problem:

@@ -57,15 +57,29 @@ def best_fit(request: Request, model: Model, usable: Callable[[Offer], bool]) ->
 def _fit(request: Request, model: Model, offer: Offer) -> Fit:
     who = f"{model.id} at {offer.provider}" if offer.narrowed else model.id
     case = Case(request=request, limits=offer.limits, defaults=model.defaults, who=who)
-    judges = (shape.judge(case), references.judge(case), prompts.judge(case), _switches(case))
-    problems = tuple(chain.from_iterable(judges))
-    if problems:
+    if problems := _judge(case):
         return Fit(offer, problems)
     target = shape.settle(case)
     cost = estimate(model, target, request, offer=offer)
     # Only a legal request has a price, so the cap is the last thing to be judged.
     over = tuple(_over_cap(request, cost, who))
     return Fit(offer, over, None if over else target, cost)
+
+
+def broken(request: Request, model: Model, best: Fit) -> tuple[Problem, ...]:
+    """The problems to tell: those of the offer that comes nearest, in the model's own words where they say as much.
+
+    A model's own limits hold for all its offers together, so they speak only where no offer was left out.
+    """
+    if len(fits(request, model)) < len(model.offers) or request.max_cost_usd is not None:
+        return best.problems
+    whole = _judge(Case(request=request, limits=model.limits, defaults=model.defaults, who=model.id))
+    return whole if len(whole) == len(best.problems) else best.problems
+
+
+def _judge(case: Case) -> tuple[Problem, ...]:
+    judges = (shape.judge(case), references.judge(case), prompts.judge(case), _switches(case))
+    return tuple(chain.from_iterable(judges))
 
 
 def _switches(case: Case) -> Iterator[Problem]:
@@ -85,7 +99,8 @@ def _switches(case: Case) -> Iterator[Problem]:
 
 
 def _switch(code: str, name: str, text: str, nearest: bool | None) -> Problem:
-    return Problem(code=code, pointer=f"/{name}", message=f"{name}: {text}", allowed=[nearest], nearest=nearest)
+    allowed = [] if nearest is None else [nearest]
+    return Problem(code=code, pointer=f"/{name}", message=f"{name}: {text}", allowed=allowed, nearest=nearest)
 
 
 def _over_cap(request: Request, cost: Estimate | None, who: str) -> Iterator[Problem]:

@@ -35,7 +35,9 @@ def _kinds(case: Case) -> Iterator[Problem]:
             )
         elif reference.kind not in kinds:
             names = [kind.value for kind in kinds]
-            text = f"{case.who} takes {listed(names)} as {reference.role}, not {reference.kind}."
+            text = (
+                f"{case.who} takes {listed(map(_several, kinds))} as {reference.role}, not {_several(reference.kind)}."
+            )
             yield Problem(
                 code="kind_unsupported", pointer=f"{pointer}/kind", message=f"references: {text}", allowed=names
             )
@@ -49,11 +51,17 @@ def _counts(case: Case) -> Iterator[Problem]:
             yield from _held(case, Total(of=here, min=count.min, max=count.max), noun)
 
 
+def _several(kind: Kind) -> str:
+    return "audio" if kind is Kind.AUDIO else f"{kind}s"
+
+
 def _total(case: Case, total: Total) -> Iterator[Problem]:
+    kinds = {kind for _, kind in total.of}
+    noun = kinds.pop().value if len(kinds) == 1 else "reference"
     if total.when is None:
-        yield from _held(case, total, "reference")
+        yield from _held(case, total, noun)
     elif case.count(total.when):
-        yield from _held(case, total, "reference", f" when one of them is a {total.when[1]}")
+        yield from _held(case, total, noun, f" when a {total.when[1]} is among them")
 
 
 def _held(case: Case, total: Total, noun: str, why: str = "") -> Iterator[Problem]:

@@ -137,7 +137,8 @@ def _size(case: Case) -> Iterator[Problem]:
     if named != (resolution, ratio) and _made(case, resolution, ratio) != pixels(asked):
         width, height = _made(case, resolution, ratio)
         said = [name for name in ("resolution", "aspect_ratio") if getattr(case.request, name) is not None]
-        text = f"{asked} is {named[0]} at {named[1]}, but {listed(said, last='and')} ask for {resolution} at {ratio}."
+        verb = "says" if len(said) == 1 else "say"
+        text = f"{asked} is {named[0]} at {named[1]}, but {listed(said, last='and')} {verb} {resolution} at {ratio}."
         nearest = f"{width}x{height}"
         yield Problem(
             code="size_conflict",
@@ -158,11 +159,17 @@ def _unsupported_size(case: Case, asked: str) -> Problem:
 
 
 def _nearest_size(case: Case, asked: str, sizes: Sequence[str]) -> str:
+    resolution, ratio = chosen(case)
+    width, height = _made(case, resolution, ratio)
+    # What else the client says of the size counts for more than the number that cannot be had.
+    told = case.request.resolution is not None or case.request.aspect_ratio is not None
+    if told and f"{width}x{height}" in sizes:
+        return f"{width}x{height}"
     wanted = pixels(asked) or _made(case, case.defaults.resolution, case.defaults.aspect_ratio)
 
     def distance(size: str) -> int:
-        width, height = pixels(size) or (0, 0)
-        return abs(width - wanted[0]) + abs(height - wanted[1])
+        wide, high = pixels(size) or (0, 0)
+        return abs(wide - wanted[0]) + abs(high - wanted[1])
 
     return min(sizes, key=distance)
 
