@@ -18,7 +18,7 @@ QUALITY = 85
 class Stills:
     """Picks a poster and eight frames, evenly spread, out of frames that come in order.
 
-    Holds those nine scaled pictures and nothing else, however long the video is.
+    Holds those and the first, scaled, and nothing else, however long the video is.
     """
 
     def __init__(self, duration: float | None) -> None:
@@ -27,9 +27,12 @@ class Stills:
         self._poster_due = length * POSTER_AT
         self._cells: list[tuple[float, Image.Image]] = []
         self._poster: Image.Image | None = None
+        self._first: Image.Image | None = None  # for a file that is shorter than it claims
 
     def take(self, frame: VideoFrame, time: float) -> None:
         """Look at the next frame, shown at `time` seconds; keep a copy of it if its turn has come."""
+        if self._first is None:
+            self._first = _scaled(frame, POSTER_SIDE_MAX)
         if self._poster is None and time >= self._poster_due:
             self._poster = _scaled(frame, POSTER_SIDE_MAX)
         reached = 0
@@ -41,20 +44,20 @@ class Stills:
 
     def poster_jpeg(self) -> bytes | None:
         """The frame at a third of the video; None if there was none."""
-        poster = self._poster or (self._cells[-1][1] if self._cells else None)
+        poster = self._poster or self._first
         return poster and _jpeg(poster)
 
     def contact_sheet_jpeg(self) -> bytes | None:
         """The frames in a grid, each with its time; None if there were none."""
-        if not self._cells:
+        cells = self._cells or ([(0.0, _thumbnail(self._first))] if self._first else [])
+        if not cells:
             return None
-        width = max(cell.width for _, cell in self._cells)
-        height = max(cell.height for _, cell in self._cells)
-        columns = min(COLUMNS, len(self._cells))
-        rows = math.ceil(len(self._cells) / columns)
+        width, height = max(cell.width for _, cell in cells), max(cell.height for _, cell in cells)
+        columns = min(COLUMNS, len(cells))
+        rows = math.ceil(len(cells) / columns)
         sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * (height + GAP) + GAP), "#181818")
         draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-        for index, (time, cell) in enumerate(self._cells):
+        for index, (time, cell) in enumerate(cells):
             left, top = GAP + index % columns * (width + GAP), GAP + index // columns * (height + GAP)
             sheet.paste(cell, (left, top))
             text = f"{time:.2f} s"
@@ -62,6 +65,12 @@ class Stills:
             draw.rectangle((box[0] - 4, box[1] - 3, box[2] + 4, box[3] + 3), fill="#000000")
             draw.text((left + 6, top + 5), text, font=font, fill="#ffffff")
         return _jpeg(sheet)
+
+
+def _thumbnail(image: Image.Image) -> Image.Image:
+    small = image.copy()
+    small.thumbnail((CELL_WIDTH, CELL_WIDTH))
+    return small
 
 
 def _scaled(frame: VideoFrame, side_max: int) -> Image.Image:

@@ -166,6 +166,8 @@ def probe(path: Path) -> Probe:
 
 def describe(container: InputContainer, media_type: str) -> Probe:
     """What an open file says of itself. Raises `Unreadable` where it has no stream, or frames beyond the limit."""
+    if not all(map(_decodable, (*container.streams.video, *container.streams.audio))):
+        raise Unreadable("not_media", "A track of the file is coded in a way that is not known here.")
     video, audio = _video(container), next(iter(container.streams.audio), None)
     if video is None and audio is None:
         raise Unreadable("not_media", "The file holds neither a video nor a sound track.")
@@ -206,6 +208,10 @@ def tracks(container: InputContainer) -> list[VideoStream | AudioStream]:
     return [*([video] if video else []), *container.streams.audio[:1]]
 
 
+def _decodable(stream: Stream) -> bool:
+    return cast("Any", stream).codec_context is not None  # PyAV's annotations leave the None out
+
+
 def _video(container: InputContainer) -> VideoStream | None:
     covers = Disposition.attached_pic  # the sleeve of a song is no video
     return next((stream for stream in container.streams.video if not stream.disposition & covers), None)
@@ -225,7 +231,7 @@ def remux_faststart(source: Path, target: Path) -> None:
 def _copy_streams(read: InputContainer, write: OutputContainer) -> None:
     write.metadata.update(read.metadata)
     untyped = cast("Any", write)  # PyAV's annotations of these two methods are incomplete
-    streams: list[Stream] = [*read.streams.video, *read.streams.audio]
+    streams = [stream for stream in (*read.streams.video, *read.streams.audio) if _decodable(stream)]
     copies: dict[int, Stream] = {stream.index: untyped.add_stream_from_template(stream) for stream in streams}
     for packet in read.demux(streams):
         if packet.dts is not None:

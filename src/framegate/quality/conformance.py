@@ -113,22 +113,21 @@ def _whole(done: Decoded, boxes: Boxes | None) -> Iterator[Finding]:
 def _encoding(done: Decoded, boxes: Boxes | None) -> Iterator[Finding]:
     """Will every player and browser take it?"""
     probe = done.probe
-    for name, value, usual in (
-        ("container", probe.container, ("mp4",)),
-        ("codec", probe.codec, ("h264",)),
-        ("profile", probe.profile, PROFILES if probe.codec == "h264" else ()),
-        ("pix_fmt", probe.pix_fmt, PIX_FMTS),
+    for name, said, value, usual in (
+        ("container", "container", probe.container, ("mp4",)),
+        ("codec", "codec", probe.codec, ("h264",)),
+        ("profile", "codec's profile", probe.profile, PROFILES if probe.codec == "h264" else ()),
+        ("pix_fmt", "pixel format", probe.pix_fmt, PIX_FMTS),
     ):
+        expected, told = ", ".join(usual), value or "not told"
         if not usual:
-            sentence = f"The profile is {value or 'not told'}; which players take it is not known here."
-            yield _finding(name, Verdict.UNVERIFIABLE, value, "", sentence)
+            sentence = f"The {said} is {told}; which players take it is not known here."
+            yield _finding(name, Verdict.UNVERIFIABLE, value, expected, sentence)
         elif value in usual:
-            yield _finding(
-                name, Verdict.PASS, value, ", ".join(usual), f"The {name} is {value}, which plays everywhere."
-            )
+            yield _finding(name, Verdict.PASS, value, expected, f"The {said} is {told}, which plays everywhere.")
         else:
-            sentence = f"The {name} is {value or 'not told'}; some players take only {', '.join(usual)}."
-            yield _finding(name, Verdict.WARN, value, ", ".join(usual), sentence)
+            sentence = f"The {said} is {told}; some players take only {expected}."
+            yield _finding(name, Verdict.WARN, value, expected, sentence)
     ratio = probe.sample_aspect_ratio
     square = "Pixels are square." if ratio == 1 else f"Pixels are {ratio} as wide as high; some players ignore that."
     yield _finding("sample_aspect_ratio", Verdict.PASS if ratio == 1 else Verdict.WARN, str(ratio), "1", square)

@@ -69,7 +69,7 @@ class Decoded:
         return (self.frames - 1) / span if self.frames > 1 and span > 0 else self.probe.fps
 
 
-def decode(path: Path, sinks: Sequence[FrameSink] = (), *, seconds_max: float = SECONDS_MAX) -> Decoded:
+def decode(path: Path, sinks: Sequence[FrameSink] = (), *, seconds_max: float | None = None) -> Decoded:
     """Decode the first video track and the first sound track to their ends.
 
     Memory does not grow with the length. A fault in the middle ends up in `error`; raises `videos.Unreadable` only for
@@ -80,7 +80,7 @@ def decode(path: Path, sinks: Sequence[FrameSink] = (), *, seconds_max: float = 
         tracks = videos.tracks(container)
         for track in tracks:
             track.codec_context.thread_type = ThreadType.AUTO
-        until = monotonic() + seconds_max
+        until = monotonic() + (SECONDS_MAX if seconds_max is None else seconds_max)
         try:
             for packet in container.demux(tracks):
                 _count(done, packet)

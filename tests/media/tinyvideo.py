@@ -1,0 +1,62 @@
+"""Small videos, made in a moment."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+
+def make(  # noqa: PLR0913 - one name for each way in which a video may differ
+    path: Path,
+    *,
+    frames: int = 12,
+    fps: int = 24,
+    width: int = 160,
+    height: int = 90,
+    codec: str = "libx264",
+    container: str = "mp4",
+    pix_fmt: str = "yuv420p",
+    sound: bool = False,
+    loudness: float = 0.3,
+    faststart: bool = True,
+    b_frames: bool = False,
+    rotation: int = 0,
+    aspect: Fraction | None = None,
+    times: list[int] | None = None,
+) -> Path:
+    """A bright bar wandering over a dark picture, with a tone if asked; `times` are frame times in 1/fps."""
+    options = {"movflags": "+faststart"} if faststart and container in ("mp4", "mov") else {}
+    with av.open(str(path), "w", format=container, options=options) as file:
+        if frames:
+            coding = {"preset": "veryfast", "bf": "2" if b_frames else "0"} if codec == "libx264" else {}
+            video = file.add_stream(codec, rate=fps, options=coding)
+            video.width, video.height, video.pix_fmt = width, height, pix_fmt
+            if aspect:
+                video.sample_aspect_ratio = aspect
+            if rotation:
+                video.set_display_rotation(rotation)
+        if sound:
+            audio = file.add_stream("aac", rate=48_000, layout="stereo")
+        for index in range(frames):
+            picture = np.zeros((height, width, 3), np.uint8)
+            left = index * 7 % width
+            picture[:, left : left + width // 4] = 230
+            picture[:, :, 2] = index * 5 % 256
+            picture[: height // 4, width // 2 :, 0] = 250
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = times[index] if times else index
+            frame.time_base = Fraction(1, fps)
+            file.mux(video.encode(frame))
+        if frames:
+            file.mux(video.encode())
+        if sound:
+            wave = loudness * np.sin(np.arange(48_000 * max(frames, 12) // fps) / 20)
+            for start in range(0, len(wave), 1024):
+                part = np.stack([wave[start : start + 1024].astype(np.float32)] * 2)
+                samples = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+                samples.sample_rate = 48_000
+                samples.pts = start
+                file.mux(audio.encode(samples))
+            file.mux(audio.encode())
+    return path
