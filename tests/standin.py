@@ -46,6 +46,7 @@ class Plan:
     jobs: int = 1
     faults: list[tuple[str, Callable[["Handler"], None]]] = field(default_factory=list)  # (path pattern, act) once each
     events_per_connection: int = 100
+    more: dict[str, Any] = field(default_factory=dict)  # of the job
     video: bytes = VIDEO
     seen: list[Seen] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Handler(BaseHTTPRequestHandler):
             "polling_url": f"/api/v1/videos/job-{number}",
             "error": self.plan.error,
             "outputs": [{"sha256": SHA256, "width": 1280, "height": 720}] if status == "completed" else [],
+            **self.plan.more,
         }
 
     def handle_any(self) -> None:

@@ -122,6 +122,28 @@ def test_off_a_terminal_progress_is_plain_lines(run: Run, address: str):
     assert "\x1b" not in ran.err
 
 
+def test_what_was_not_as_asked_is_said(run: Run, address: str, plan: Plan):
+    change = {"reference": 1, "what": "resized", "before": "9000x9000", "after": "4096x4096", "reason": "too large"}
+    warning = {"code": "seed", "pointer": "/seed", "message": "The seed is only a hint to this model."}
+    plan.more = {"adjustments": [change], "warnings": [warning], "quality": "warn", "usage": {"cost": 1.6}}
+    ran = run("generate", "-p", "x", "-o", "x.mp4", "--server", address)
+
+    assert (ran.code, ran.out) == (0, "x.mp4\n")
+    assert ran.err.splitlines()[-5:] == [
+        "warning: The seed is only a hint to this model.",
+        "note: reference 1 resized, 9000x9000 to 4096x4096: too large",
+        "warning: the file has not passed every check (warn).",
+        "hint: framegate verify x.mp4",
+        "Cost: $1.60",
+    ]
+
+
+def test_in_the_sandbox_it_is_said_that_nothing_is_spent(run: Run, address: str, plan: Plan):
+    plan.more = {"provider": "sandbox"}
+
+    assert "nothing is spent" in run("generate", "-p", "x", "--server", address).err
+
+
 def test_watch_as_json_is_one_event_on_each_line(run: Run, address: str):
     import json
 

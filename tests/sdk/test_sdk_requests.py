@@ -72,8 +72,8 @@ def test_a_path_without_a_file_is_refused_before_anything_is_sent(gate: Gate, pl
 
 
 def test_a_misspelt_argument_is_an_error(gate: Gate):
-    with pytest.raises(TypeError, match="promt"):
-        gate.videos.create(promt="x")  # pyright: ignore[reportCallIssue]
+    with pytest.raises(TypeError, match="text"):
+        gate.videos.create(text="x")  # pyright: ignore[reportCallIssue]
 
 
 def test_the_key_goes_to_the_gate(address: str, plan: Plan):

@@ -11,6 +11,7 @@ from framegate.cli.console import Exit
 from framegate.cli.files import default_name, free_place
 from framegate.cli.gates import Data, JobId, Json, Server, open_gate
 from framegate.cli.make import finish
+from framegate.types import Status
 
 if TYPE_CHECKING:
     from framegate.client import Job
@@ -26,9 +27,7 @@ def jobs(
     context: typer.Context,
     *,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 20,
-    status: Annotated[
-        list[str] | None, typer.Option("--status", help="Only these: pending, in_progress, completed, failed, …")
-    ] = None,
+    status: Annotated[list[Status] | None, typer.Option("--status", help="Only these; again for each.")] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Only of this model.")] = None,
     json: Json = False,
     server: Server = None,

@@ -85,6 +85,8 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
         if not wait:
             console.out_json(job.raw) if json else console.out(job.id)
             return
+        if job.provider == "sandbox":
+            console.say("Sandbox: our own renderer makes the file, and nothing is spent.")
         place = output or Path(default_name(prompt, job.id))
         finish(job, place, again=f"framegate watch {job.id} -o {place}", json=json, force=force)
 
@@ -166,10 +168,20 @@ def finish(job: "Job", place: Path, *, again: str, json: bool, force: bool) -> N
         console.hint(f"go on with: {again}")
         console.hint(f"stop it with: framegate cancel {job.id}")
         raise typer.Exit(Exit.INTERRUPTED) from None
+    _tell(job, place)
+    console.out_json({**job.raw, "path": str(place)}) if json else console.out(str(place))
+
+
+def _tell(job: "Job", place: Path) -> None:
+    """Say what was not as asked, and what it cost."""
     console.show_warnings(job.warnings)
+    for change in job.raw.get("adjustments") or ():
+        console.say("note: reference {reference} {what}, {before} to {after}: {reason}".format_map(change))
+    if job.raw.get("quality") in ("warn", "fail"):
+        console.say(f"warning: the file has not passed every check ({job.raw['quality']}).")
+        console.hint(f"framegate verify {place}")
     if job.cost_usd:
         console.say(f"Cost: {console.dollars(job.cost_usd)}")
-    console.out_json({**job.raw, "path": str(place)}) if json else console.out(str(place))
 
 
 def _uploaded(gate: "Gate", request: "VideoRequest") -> "VideoRequest":
