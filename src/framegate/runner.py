@@ -115,7 +115,8 @@ class Runner:
                     self._store.hub.interrupt(job_id)
             if now >= extend_at and self._drives:
                 try:
-                    await self._store.extend(self.worker, until=now + LEASE_SECONDS)
+                    # What was put down is not among them: its lease is to run out.
+                    await self._store.extend(self.worker, self._drives, until=now + LEASE_SECONDS)
                 except Unavailable as error:
                     _log.warning("The leases could not be kept: %s", error.message)
                 extend_at = now + HEARTBEAT_SECONDS

@@ -2,7 +2,17 @@ import asyncio
 
 import pytest
 
-from framegate.errors import Conflict, InvalidRequest, NotFound, NotReady, NotSent, ProviderError, Refused, Unsure
+from framegate.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    NotSent,
+    ProviderError,
+    Refused,
+    Unavailable,
+    Unsure,
+)
 from framegate.moves import ATTEMPTS_MAX
 from framegate.store.writes import OrderState, moved
 from framegate.types import Done, Failed, Fault, Lost, Made, Running, State, Status
@@ -346,3 +356,23 @@ async def test_a_request_that_breaks_rules_is_refused_with_all_of_them_and_makes
 
         assert {problem.pointer for problem in refusal.value.problems} == {"/duration", "/resolution"}
         assert (await gate.jobs.list(owner="default")).jobs == ()
+
+
+async def test_a_job_put_down_while_the_store_was_away_is_taken_up_again_though_others_keep_the_runner_busy(
+    world, monkeypatch
+):
+    async with world(looks=[Running()]).open() as gate:
+        busy = await gate.create()
+        await gate.until(busy, State.RUNNING)
+        real, away = gate.store.move, [Unavailable("The disk is full.")]
+
+        async def move(job, **how):
+            if away:
+                raise away.pop()
+            return await real(job, **how)
+
+        monkeypatch.setattr(gate.store, "move", move)
+        put_down = await gate.create()
+
+        await gate.until(put_down, State.RUNNING)
+        assert not away

@@ -1,7 +1,7 @@
 """The store: jobs, events, assets and secrets over one database."""
 
 import secrets as randomness
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -82,9 +82,9 @@ class Store:
         """Let a held job go until it is due again."""
         await self._writer.do(writes.Release(held.job, held.fence, due_at))
 
-    async def extend(self, worker: str, *, until: float) -> None:
-        """Keep all that a worker holds until a later time."""
-        await self._writer.do(writes.Extend(worker, until))
+    async def extend(self, worker: str, job_ids: Iterable[str], *, until: float) -> None:
+        """Keep these jobs, of those that a worker holds, until a later time."""
+        await self._writer.do(writes.Extend(worker, until, tuple(job_ids)))
 
     async def release_all(self, worker: str | None = None) -> None:
         """Let go of all that a worker holds; of all that anybody holds, for the sole owner of a store at its start."""

@@ -225,10 +225,11 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """Keep all that a worker holds until a later time; with no time, let it all go."""
+    """Keep these jobs of a worker until a later time; with no time, let them go."""
 
     worker: str | None  # None: every worker
     until: float | None
+    job_ids: tuple[str, ...] | None = None  # None: all that it holds
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Extend"], /) -> list[None]:
@@ -236,6 +237,8 @@ class Extend:
             statement = update(jobs).where(jobs.c.active, jobs.c.worker.is_not(None))
             if write.worker is not None:
                 statement = statement.where(jobs.c.worker == write.worker)
+            if write.job_ids is not None:
+                statement = statement.where(jobs.c.id.in_(write.job_ids))
             values: dict[str, Any] = {"lease_until": write.until}
             await connection.execute(statement.values(values if write.until else {**values, "worker": None}))
         return [None] * len(writes)
