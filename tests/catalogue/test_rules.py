@@ -240,6 +240,18 @@ def test_fall_backs_come_first_among_the_alternatives_and_must_be_known():
     ]
 
 
+def test_what_no_model_takes_is_not_looked_at_to_the_end():
+    verdict = judged("framegate/animatic", references=refs(5000), models=("nobody/knows",) * 5000)
+
+    assert [(problem.code, problem.pointer) for problem in verdict.problems[:3]] == [
+        ("too_many_references", "/references/16"),
+        ("too_many_references", "/references/64"),
+        ("too_many_fallbacks", "/models/8"),
+    ]
+    assert len(verdict.problems) == 3 + 8
+    assert verdict.alternatives == ()
+
+
 def test_a_size_that_contradicts_its_resolution_is_a_problem():
     (problem,) = judged("google/veo-3.1", size="1920x1080", resolution="720p").problems
 
@@ -292,6 +304,12 @@ def test_options_that_openrouter_does_not_hand_on_are_a_warning():
     (warning,) = judged("google/veo-3.1", options=options).warnings
 
     assert (warning.code, warning.pointer) == ("option_unknown", "/provider/options/google-vertex/steps")
+
+
+def test_warnings_are_told_up_to_a_limit():
+    options = {"google-vertex": {f"option{n}": n for n in range(1000)}}
+
+    assert len(judged("google/veo-3.1", options=options).warnings) == 32
 
 
 def test_a_reference_without_a_name_is_a_warning_where_prompts_call_by_name():

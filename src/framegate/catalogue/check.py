@@ -1,14 +1,20 @@
 """Holds a request against a model, before anything is paid: every broken rule at once, and what would do."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
 from math import isfinite
 
 from framegate.catalogue.book import Catalogue
-from framegate.catalogue.case import listed, shown
+from framegate.catalogue.case import listed, pointer_to, shown
 from framegate.catalogue.fit import Fit, any_offer, best_fit, broken, takes
 from framegate.catalogue.model import Model, Offer
 from framegate.catalogue.warnings import warn
 from framegate.types import Problem, Request, Verdict
+
+REFERENCES_MAX = 64  # far more than any model takes
+FALLBACKS_MAX = 8
+WARNINGS_MAX = 32
 
 
 def any_model(_model: Model) -> bool:
@@ -28,22 +34,25 @@ def check(
     A model takes a request that one of its usable offers takes; else the problems are those of the offer that comes
     nearest. Pure: looks at nothing but its arguments, and raises nothing for any request.
     """
+    around = (*_too_much(request), *_cap(request), *_fallbacks(request, catalogue))
+    request = replace(request, references=request.references[:REFERENCES_MAX], models=request.models[:FALLBACKS_MAX])
     model = catalogue.get(request.model)
-    around = (*_cap(request), *_fallbacks(request, catalogue))
     if model is None:
-        problems = (_unknown_model(request.model, "/model", catalogue), *around)
-        others = alternatives(request, catalogue=catalogue, available=available, usable=usable)
-        return Verdict(model=request.model, problems=problems, alternatives=others)
-    had = available(model) and any(map(usable, model.offers))
-    # A model that cannot be had is judged all the same, so that every problem shows at once.
-    best = best_fit(request, model, usable if had else any_offer)
-    told = _told(request, model, best, every=all(map(usable, model.offers)) or not had)
-    problems = (*told, *around) if had else (_unavailable(model), *told, *around)
-    warnings = tuple(warn(request, model, best, catalogue, usable))
-    if problems or best is None:
-        others = alternatives(request, catalogue=catalogue, available=available, usable=usable)
-        return Verdict(model=model.id, problems=problems, warnings=warnings, alternatives=others)
-    return Verdict(model=model.id, warnings=warnings, target=best.target, estimate=best.estimate)
+        problems, warnings, best = (_unknown_model(request.model, "/model", catalogue), *around), (), None
+    else:
+        had = available(model) and any(map(usable, model.offers))
+        # A model that cannot be had is judged all the same, so that every problem shows at once.
+        best = best_fit(request, model, usable if had else any_offer)
+        told = _told(request, model, best, every=all(map(usable, model.offers)) or not had)
+        problems = (*told, *around) if had else (_unavailable(model), *told, *around)
+        warnings = tuple(islice(warn(request, model, best, catalogue, usable), WARNINGS_MAX))
+    name = model.id if model else request.model
+    if best and not problems:
+        return Verdict(model=name, warnings=warnings, target=best.target, estimate=best.estimate)
+    # What is wrong of any model leaves no alternative; an unknown fall-back is left out with the rest of `models`.
+    hopeless = any(problem.code != "model_unknown" for problem in around)
+    others = () if hopeless else alternatives(request, catalogue=catalogue, available=available, usable=usable)
+    return Verdict(model=name, problems=problems, warnings=warnings, alternatives=others)
 
 
 def alternatives(
@@ -57,8 +66,6 @@ def alternatives(
     asked = catalogue.get(request.model)
     wanted = [model for model in map(catalogue.get, request.models) if model is not None]
     others = dict.fromkeys(model for model in (*wanted, *catalogue) if model is not asked and available(model))
-    if any(True for _ in _cap(request)):
-        return ()
     return tuple(model.id for model in others if takes(request, model, usable))
 
 
@@ -98,8 +105,27 @@ def _no_offer(request: Request, model: Model) -> Problem:
     )
 
 
+def _too_much(request: Request) -> Iterator[Problem]:
+    if (number := len(request.references)) > REFERENCES_MAX:
+        yield Problem(
+            code="too_many_references",
+            pointer=pointer_to(request, REFERENCES_MAX),
+            message=f"references: no model takes {number}; at most {REFERENCES_MAX} are looked at. Send fewer.",
+            allowed={"min": 0, "max": REFERENCES_MAX},
+            nearest=REFERENCES_MAX,
+        )
+    if (number := len(request.models)) > FALLBACKS_MAX:
+        yield Problem(
+            code="too_many_fallbacks",
+            pointer=f"/models/{FALLBACKS_MAX}",
+            message=f"models: at most {FALLBACKS_MAX} fall-backs are taken, and this request has {number}. Send fewer.",
+            allowed={"min": 0, "max": FALLBACKS_MAX},
+            nearest=FALLBACKS_MAX,
+        )
+
+
 def _fallbacks(request: Request, catalogue: Catalogue) -> Iterator[Problem]:
-    for index, name in enumerate(request.models):
+    for index, name in enumerate(request.models[:FALLBACKS_MAX]):
         if catalogue.get(name) is None:
             yield _unknown_model(name, f"/models/{index}", catalogue)
 

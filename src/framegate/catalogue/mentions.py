@@ -42,7 +42,7 @@ _WORDS: list[str] = [
     *("first", "second", "third", "fourth", "fifth", "sixth"),
     *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
 ]
-_ORDINAL = rf"(?:{'|'.join(_WORDS)}|\d{{1,2}}(?:st|nd|rd|th))"
+_ORDINAL = rf"(?:{'|'.join(_WORDS)}|\d{{1,2}}(?:st|[nr]d|th))"
 _GIVEN = r"(?:reference|input|source|attached|uploaded|provided|supplied)"
 _NOUN = rf"(?:(?P<given>{_GIVEN}) )?(?P<noun>image|picture|photo(?:graph)?|video|clip|audio|reference)"
 _OTHERWISE = r"(?! (?:frames?|books?|windows?|galler(?:y|ies)|on|hanging|to|different|various)\b)"
