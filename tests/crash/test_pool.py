@@ -81,6 +81,17 @@ async def test_no_more_processes_are_started_than_may_render_at_once(pool, spec,
     assert begun.empty()
 
 
+async def test_a_render_that_is_asked_for_again_ends_the_one_that_is_under_way(pool, spec):
+    pool.size = 2
+    await pool.start("a", spec("a") | {"frames": 3600})
+    [first] = pool._busy
+
+    await pool.start("a", spec("a"))
+
+    assert first.process.returncode is not None
+    assert isinstance(await done(pool, "a"), Done)
+
+
 async def test_an_idle_process_that_has_died_is_replaced_before_it_costs_a_try(pool, spec):
     await pool.start("a", spec("a"))
     await done(pool, "a")

@@ -112,7 +112,8 @@ class Pool:
         self._idle.append(await Worker.spawn())
 
     async def start(self, render_id: str, spec: dict[str, Any]) -> None:
-        """Take a render in."""
+        """Take a render in; an earlier one of the same id is dropped first, since both would write one file."""
+        await self.forget(render_id)
         render = Render(render_id, spec)
         self._renders[render_id] = render
         while len(self._renders) > RENDERS_REMEMBERED_MAX:
