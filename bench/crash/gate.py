@@ -15,7 +15,6 @@ READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
 ORPHAN_SECONDS_MAX = 2.0
 LOOK_SECONDS = 0.02
-ENGINE = "engine/__main__.py"
 TOKEN = "FRAMEGATE_CRASH_RUN"  # children inherit it: a render process is found by it, whoever its parent is by then
 
 
@@ -46,13 +45,9 @@ class Gate:
         return self._process is not None and self._process.poll() is None
 
     def tracebacks(self) -> list[str]:
-        """What the servers' log tells of faults of the gate's own.
-
-        A render process may still notice that nobody listens before it dies with its parent: that is none.
-        """
+        """What the log tells of faults of the gate's own, in its servers and in their render processes."""
         said = self.log.read_text(encoding="utf-8", errors="replace")
-        faults = [_fault(part) for part in said.split("Traceback (most recent call last):\n")[1:]]
-        return [fault for fault in faults if not (ENGINE in fault and "BrokenPipeError" in fault)]
+        return [_fault(part) for part in said.split("Traceback (most recent call last):\n")[1:]]
 
     def spawn(self) -> None:
         """Start a server; it is not ready yet."""
