@@ -27,10 +27,14 @@ REQUESTS = 40
 GROWTH_MB_MAX = 16.0
 FIRST_BYTE_MS_MAX = 50.0
 JOB_ID = "00000000-0000-7000-8000-000000000000"
-SERVE = (
-    "import sys; from pathlib import Path; from framegate.app import serve; from framegate.settings import Settings;"
-    "serve(Settings(data_dir=Path(sys.argv[1]), port=0), on_ready=lambda url: print(url, flush=True))"
-)
+SERVE = """
+import socket, sys
+from pathlib import Path
+from framegate.local import run
+from framegate.settings import Settings
+listener = socket.create_server(("127.0.0.1", 0))
+run(Settings(data_dir=Path(sys.argv[1])), listener, on_ready=lambda url: print(url, flush=True), log_level="warning")
+"""
 
 
 def main() -> int:

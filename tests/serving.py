@@ -14,11 +14,13 @@ import httpx2
 import pytest
 
 START = """
-import json, sys
-from pathlib import Path
-from framegate.app import serve
+import json, logging, socket, sys
+from framegate.local import run
 from framegate.settings import Settings
-serve(Settings(**json.loads(sys.argv[1])), on_ready=lambda url: print(url, flush=True))
+logging.basicConfig()
+settings = Settings(**json.loads(sys.argv[1]))
+listener = socket.create_server((settings.host, settings.port))
+run(settings, listener, on_ready=lambda url: print(url, flush=True), log_level="warning")
 """
 STOP_SECONDS = 20
 

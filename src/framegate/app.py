@@ -1,7 +1,6 @@
-"""Assembles the gate: opens its parts, mounts its dialects, serves them, and stops all of it cleanly."""
+"""Assembles the gate: opens its parts, mounts its dialects, and stops all of it cleanly."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,13 +31,11 @@ from framegate.provider import Offers
 from framegate.providers.animatic import Animatic, Sandbox
 from framegate.providers.pool import Pool
 from framegate.runner import Runner
-from framegate.settings import Settings, SettingsInvalid
+from framegate.settings import Settings
 from framegate.store import FolderLock, Store
 from framegate.store.engines import sqlite_url
 from framegate.types import Job
 
-STOP_SECONDS_MAX = 10  # for downloads under way; live streams end at once
-KEEP_ALIVE_SECONDS = 30
 EXPOSED = ("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After")
 
 
@@ -171,34 +168,3 @@ class Server(uvicorn.Server):
         gate: Gate = self._app.state.gate
         gate.closing.set()
         await super().shutdown(sockets)
-
-
-def serve(settings: Settings, *, on_ready: Callable[[str], object] = lambda _: None) -> None:
-    """Serve until a signal says stop; `on_ready` is told the base URL.
-
-    Raises `SettingsInvalid` for an open gate on an address that others can reach.
-    """
-    if settings.api_key is None and not _is_loopback(settings.host):
-        raise SettingsInvalid(
-            f"Without a key the gate listens on loopback only, and `{settings.host}` is not. "
-            "Set `api_key` (or FRAMEGATE_API_KEY), or listen on 127.0.0.1."
-        )
-    app = build(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=STOP_SECONDS_MAX,
-    )
-    Server(config, app, on_ready).run()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

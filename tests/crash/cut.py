@@ -3,9 +3,10 @@
 import json
 import os
 import signal
+import socket
 import sys
 
-from framegate.app import serve
+from framegate.local import run
 from framegate.media.blobs import BlobStore
 from framegate.settings import Settings
 from framegate.store import Store
@@ -76,4 +77,6 @@ PLACES = {
 
 if __name__ == "__main__":
     PLACES[sys.argv[2]]()
-    serve(Settings(**json.loads(sys.argv[1])), on_ready=lambda url: print(url, flush=True))  # noqa: T201 - to the test
+    settings = Settings(**json.loads(sys.argv[1]))
+    listener = socket.create_server((settings.host, settings.port))
+    run(settings, listener, on_ready=lambda url: print(url, flush=True), log_level="warning")  # noqa: T201 - to the test

@@ -98,7 +98,7 @@ def test_what_is_not_said_is_not_made_up():
     ("body", "pointer", "says"),
     [
         ({"model": None}, "/model", "`model` should be a valid string"),
-        ({"promt": "x"}, "/promt", "Did you mean `prompt`?"),
+        ({"prompts": "x"}, "/prompts", "Did you mean `prompt`?"),
         ({"zzz": 1}, "/zzz", "There is no field `zzz` here."),
         ({"duration": "4"}, "/duration", "integer"),
         ({"duration": 4.5}, "/duration", "integer"),
@@ -133,9 +133,9 @@ def test_what_breaks_a_rule_is_named_with_its_place(body: dict[str, Any], pointe
 
 
 def test_every_broken_rule_is_told_at_once():
-    found = problems(promt="x", duration="4", input_references=[URL])
+    found = problems(prompts="x", duration="4", input_references=[URL])
 
-    assert {problem.pointer for problem in found} == {"/promt", "/duration", "/input_references/0"}
+    assert {problem.pointer for problem in found} == {"/prompts", "/duration", "/input_references/0"}
 
 
 @pytest.mark.parametrize("body", [[], "x", 1, None, True])
