@@ -131,7 +131,7 @@ def test_what_was_not_as_asked_is_said(run: Run, address: str, plan: Plan):
     assert (ran.code, ran.out) == (0, "x.mp4\n")
     assert ran.err.splitlines()[-5:] == [
         "warning: The seed is only a hint to this model.",
-        "note: reference 1 resized, 9000x9000 to 4096x4096: too large",
+        "note: picture 2 resized, 9000x9000 to 4096x4096: too large",
         "warning: the file has not passed every check (warn).",
         "hint: framegate verify x.mp4",
         "Cost: $1.60",

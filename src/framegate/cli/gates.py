@@ -48,6 +48,8 @@ def open_gate(server: str | None = None, data: Path | None = None, *, sandbox: b
             yield gate
         return
     settings = load(data_dir=data, sandbox=sandbox or None)
+    if "render_workers" not in settings.model_fields_set:  # a job left unfinished must not hold up the new one
+        settings = settings.model_copy(update={"render_workers": max(2, settings.render_workers)})
     with ExitStack() as stack:
         yield _own_or_owner(settings, stack)
 

@@ -176,7 +176,10 @@ def _tell(job: "Job", place: Path) -> None:
     """Say what was not as asked, and what it cost."""
     console.show_warnings(job.warnings)
     for change in job.raw.get("adjustments") or ():
-        console.say("note: reference {reference} {what}, {before} to {after}: {reason}".format_map(change))
+        number = change["reference"] + 1  # first and last frame come before the references
+        console.say(
+            f"note: picture {number} {change['what']}, {change['before']} to {change['after']}: {change['reason']}"
+        )
     if job.raw.get("quality") in ("warn", "fail"):
         console.say(f"warning: the file has not passed every check ({job.raw['quality']}).")
         console.hint(f"framegate verify {place}")
