@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import uuid_utils
 
 from framegate import catalogue as rules
-from framegate.catalogue import Catalogue
-from framegate.catalogue.model import Model
+from framegate.catalogue import Catalogue, Fit, Offer
 from framegate.clock import Clock
 from framegate.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, ReferenceUnusable, Stale
 from framegate.media import references
@@ -28,6 +27,7 @@ from framegate.types import (
     Request,
     State,
     Status,
+    Target,
     Verdict,
 )
 
@@ -45,6 +45,17 @@ _STATES = {status: tuple(state for state in State if state.status is status) for
 class _Count:
     jobs: int = 0
     at: float = -1e9
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Where a request goes, and as what."""
+
+    request: Request
+    verdict: Verdict
+    fit: Fit
+    target: Target
+    provider: Provider
 
 
 class Jobs:
@@ -89,12 +100,10 @@ class Jobs:
 
     def judge(self, request: Request) -> Verdict:
         """What the check says of a request by the catalogue alone."""
-        return rules.check(
-            request, catalogue=self.catalogue, available=lambda model: self._provider(model, request) is not None
-        )
+        return rules.check(request, catalogue=self.catalogue, usable=self._usable)
 
-    def _provider(self, model: Model, request: Request) -> Provider | None:
-        return self._offers.choose((offer.provider for offer in model.offers), request.routing)
+    def _usable(self, offer: Offer) -> bool:
+        return self._offers.taking(offer.provider) is not None
 
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
         """Keep an uploaded file for its owner, once looked at; a reference names it `asset://SHA256`."""
@@ -113,45 +122,45 @@ class Jobs:
         used, `IdempotencyConflict`, and `Busy` when too many jobs are unfinished.
         """
         await self._make_room()
-        request, model, verdict = self._first_that_fits(request)
-        target = verdict.target
-        provider = self._provider(model, request)
-        if target is None or provider is None:
-            raise InvalidRequest(verdict.problems, warnings=verdict.warnings, alternatives=verdict.alternatives)
-        request = replace(request, references=await self._keep_inline(request.references, owner))
+        route = self._route(request)
+        inputs = await self._keep_inline(request.references, owner)
         now = self._clock.now()
         job = Job(
             id=str(uuid_utils.uuid7()),
             owner=owner,
             dialect=dialect,
-            request=request,
-            model=model.id,
-            target=target,
+            request=replace(route.request, references=inputs),
+            model=route.verdict.model,
+            target=route.target,
             created_at=now,
             updated_at=now,
             deadline_at=now + self.settings.job_deadline_seconds,
-            provider=provider.name,
-            account=provider.account,
-            warnings=verdict.warnings,
-            estimate=verdict.estimate,
+            offer=route.fit.offer.provider,
+            provider=route.provider.name,
+            account=route.provider.account,
+            warnings=route.verdict.warnings,
+            estimate=route.fit.estimate,
         )
         self._count.jobs += 1
         return await self._store.insert(job, idempotency_key=idempotency_key, body_hash=body_hash)
 
-    def _first_that_fits(self, request: Request) -> tuple[Request, Model, Verdict]:
-        """The model that the client asked for, or the first of its fall-backs that takes the request as it stands."""
-        refusal: InvalidRequest | None = None
+    def _route(self, request: Request) -> "_Route":
+        """The model that the client asked for, or the first of its fall-backs that takes the request as it stands.
+
+        Of its offers, the first that takes it, as the request's routing orders them. Raises `InvalidRequest`.
+        """
+        refusals: list[Verdict] = []
         for name in (request.model, *request.models):
             asked = replace(request, model=name)
             verdict = self.judge(asked)
             model = self.catalogue.get(name)
-            if verdict.ok and model is not None:
-                return asked, model, verdict
-            refusal = refusal or InvalidRequest(
-                verdict.problems, warnings=verdict.warnings, alternatives=verdict.alternatives
-            )
-        assert refusal is not None  # noqa: S101 - there is always a first model
-        raise refusal
+            for fit in rules.fits(asked, model, usable=self._usable) if verdict.ok and model else ():
+                provider = self._offers.taking(fit.offer.provider)
+                if fit.target is not None and provider is not None:
+                    return _Route(asked, verdict, fit, fit.target, provider)
+            refusals.append(verdict)
+        first = refusals[0]
+        raise InvalidRequest(first.problems, warnings=first.warnings, alternatives=first.alternatives)
 
     async def _keep_inline(self, given: Sequence[Reference], owner: str) -> tuple[Reference, ...]:
         """What needs no network is judged now; a data URL's picture goes to our files, not into the job."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
-from framegate.types import Handle, Order, Routing, Update
+from framegate.types import Handle, Order, Update
 
 
 class Provider(ABC):
@@ -55,12 +55,6 @@ class Offers:
             return self._sandbox
         return self._providers.get(name)
 
-    def choose(self, names: Iterable[str], routing: Routing) -> Provider | None:
-        """The provider to order from, of those by name that make a model, as the request's routing allows."""
-        allowed = [name for name in names if name not in routing.ignore and (not routing.only or name in routing.only)]
-        allowed.sort(key=lambda name: routing.order.index(name) if name in routing.order else len(routing.order))
-        for name in allowed:
-            provider = self._providers.get(name) or self._sandbox
-            if provider is not None:
-                return provider
-        return None
+    def taking(self, name: str) -> Provider | None:
+        """The provider that takes orders for an offer of the provider of that name."""
+        return self._providers.get(name) or self._sandbox

@@ -298,7 +298,8 @@ class Job:
     version: int = 1  # rises by one with every move; also the sequence number of that move's event
     started_at: float | None = None
     finished_at: float | None = None
-    provider: str = ""
+    offer: str = ""  # the provider by whose offer, its limits and its price, the request was judged
+    provider: str = ""  # who makes it: that provider, or the sandbox in its place
     account: str = ""
     handle: Handle | None = None
     attempts: int = 0  # orders begun
