@@ -60,6 +60,8 @@ def test_camera_words_become_the_move_they_mean(prompt: str, moves: tuple[Move, 
         "slow motion waves",
         "a cat looks right",
         "don't zoom in",
+        "don\u2019t zoom in",
+        "the camera doesn't pan left",
         "without any zoom in or out",
     ],
 )

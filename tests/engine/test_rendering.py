@@ -183,6 +183,12 @@ def test_a_prompt_alone_becomes_a_title_card(spec: Callable[..., Spec]):
     assert np.median(frame) < 90  # on a quiet plate
 
 
+def test_a_prompt_that_the_font_cannot_set_leaves_the_plate_empty(spec: Callable[..., Spec]):
+    (frame, *_) = luma(render(spec(prompt="\u5d50\u306e\u706f\u53f0", width=640, height=360)).path)
+
+    assert frame.max() < 100
+
+
 def test_progress_rises_to_one(spec: Callable[..., Spec], cat: str):
     told: list[float] = []
 

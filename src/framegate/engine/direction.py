@@ -110,7 +110,7 @@ def plan(
 
 
 def _normal(prompt: str) -> str:
-    text = re.sub(r"slow[- ]motion|slow[- ]mo\b|time[- ]lapse", "", prompt.lower())
+    text = re.sub(r"slow[- ]motion|slow[- ]mo\b|time[- ]lapse", "", prompt.lower().replace("\u2019", "'"))
     return re.sub(r"[ \t]+", " ", re.sub(r"[-_\u2013\u2014]", " ", text))
 
 

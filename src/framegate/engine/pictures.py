@@ -137,7 +137,10 @@ def blend(a: Planes, b: Planes, share: float, into: Planes) -> None:
 
 
 def title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
-    """A quiet plate that bears the prompt: what a clip without any picture shows."""
+    """A quiet plate that bears the prompt: what a clip without any picture shows.
+
+    A prompt in a script that the built-in font lacks leaves the plate empty; boxes would say less.
+    """
     width, height = round(output.width * TITLE_SCALE), round(output.height * TITLE_SCALE)
     chance = np.random.default_rng(seed)
     tint = np.array([6, 8, 12]) + chance.integers(0, 10, 3)
@@ -147,9 +150,20 @@ def title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
     grain = chance.random((height, width, 1))  # without it the slow gradient would show as steps
     plate = Image.fromarray((light + tint + grain).astype(np.uint8))
     text = " ".join((prompt or "").split())
-    if text:
+    if text and _has_glyphs(text):
         _write(plate, text if len(text) <= TITLE_CHARACTERS_MOST else text[: TITLE_CHARACTERS_MOST - 1] + "…")
     return np.asarray(plate)
+
+
+def _has_glyphs(text: str) -> bool:
+    missing = _glyph("\uffff")
+    return all(_glyph(character) != missing for character in set(text) - {" "})
+
+
+def _glyph(character: str) -> bytes:
+    tile = Image.new("L", (48, 48))
+    ImageDraw.Draw(tile).text((8, 8), character, font=ImageFont.load_default(20), fill=255)
+    return tile.tobytes()
 
 
 def _write(plate: Image.Image, text: str) -> None:

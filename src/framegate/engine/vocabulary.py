@@ -44,7 +44,7 @@ _GOES = (
     r"|go(?:es|ing)?|inch(?:es|ing)?|sweep(?:s|ing)?)"
 )
 _SIDEWAYS = (
-    r"(?:pan(?:s|ning|ned)?|truck(?:s|ing)?|slid(?:e|es|ing)|track(?:s|ing)?|doll(?:y|ies|ying)|sweep(?:s|ing)?"
+    r"(?:pan(?:s|n(?:ing|ed))?|truck(?:s|ing)?|slid(?:e|es|ing)|track(?:s|ing)?|doll(?:y|ies|ying)|sweep(?:s|ing)?"
     rf"|{_CAMERA} {_GOES})"
 )
 _UPRIGHT = (
@@ -91,7 +91,7 @@ PHRASES: tuple[tuple[str, Move], ...] = (
     (rf"(?:zoom|truck|track)(?:s|ing)?{_HOW} (?:in|into|forwards?|closer)\b", Move.PUSH_IN),
     (rf"doll(?:y|ies|ying){_HOW} (?:in|into|forwards?|closer|towards?)\b", Move.PUSH_IN),
     (rf"{_CAMERA}{_HOW} {_GOES}{_HOW} (?:in|into|forwards?|closer|towards?)\b", Move.PUSH_IN),
-    (rf"clos(?:e|es|ing){_HOW} in on|mov(?:e|es|ing){_HOW} in (?:on|closer)", Move.PUSH_IN),
+    (rf"(?:close|closes|closing){_HOW} in on|mov(?:e|es|ing){_HOW} in (?:on|closer)", Move.PUSH_IN),
     (rf"{_CAMERA}{_HOW} pull(?:s|ing)?{_HOW} (?:out|back|backwards?|away)\b", Move.PULL_OUT),
     (rf"pull(?:s|ing)?{_HOW} (?:out|backwards?|away)\b{_NOT_A_THING}|pull back|pull(?:s|ing) back\b", Move.PULL_OUT),
     (rf"(?:zoom|truck|track)(?:s|ing)?{_HOW} (?:out|backwards?|away)\b|zoom(?:s|ing)? back\b", Move.PULL_OUT),
@@ -168,7 +168,7 @@ EASINGS: dict[str, Easing] = {
 # Words that may stand with a modifier in a part of their own: "…, slowly and with a smooth ease, …".
 FILLERS = frozenset({"a", "an", "the", "and", "with", "in", "at", "but", "ease", "pace", "speed", "move", "movement"})
 
-NEGATIONS = r"\b(?:no|not|never|without|avoid|don'?t|do not|does not|doesn'?t)(?: \w+){0,2} $"
+NEGATIONS = r"\b(?:no|not|never|without|avoid|do(?:es)?n'?t)(?: \w+){0,2} $"
 SEQUENCE = r"[.;!?\n]+|,? ?\b(?:and )?(?:then|next|afterwards?|after that|followed by|finally|before)\b,?|\bcut to\b"
 CUTS = r"\b(?:hard|straight|jump|smash|sharp)[ -]cuts?\b|\bcuts? (?:to|between)\b|\bno (?:dissolve|cross ?fade)s?\b"
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
