@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from broken import png
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -368,3 +368,22 @@ def test_whatever_the_picture_the_plan_keeps_every_limit(
     assert canvas[0] * canvas[1] <= (max_pixels or 10**12)
     assert canvas[0] / canvas[1] <= (ratios[1] or 10**6)
     assert canvas[0] / canvas[1] >= (ratios[0] or 0)
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # Pillow tells of damaged EXIF data, which spoils no picture
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["JPEG", "PNG", "WEBP", "AVIF", "GIF"]),
+    st.lists(st.tuples(st.integers(0, 5000), st.binary(min_size=1, max_size=6)), min_size=1, max_size=6),
+)
+def test_whatever_is_damaged_a_picture_is_used_or_refused(tmp_path: Path, kind: str, patches: list[tuple[int, bytes]]):
+    data = bytearray(saved(halves(), kind))
+    for offset, patch in patches:
+        data[offset % len(data) : offset % len(data) + len(patch)] = patch
+    path = placed(tmp_path, bytes(data))
+    try:
+        picture = look(path, pixels_max=10**6)
+    except ReferenceUnusable:
+        return
+    fitted = fit(path, picture, FitLimits(max_side=30, formats=("image/jpeg",)), index=0)
+    assert max(fitted.width, fitted.height) <= 30

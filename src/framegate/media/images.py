@@ -28,6 +28,7 @@ MEDIA_TYPES = {
     "GIF": "image/gif",
 }
 DECODERS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error)  # all that they raise
 TAKEN = "JPEG, PNG, WebP, AVIF and GIF are taken."
 TRACKING_SIDE_MAX = 2  # pixels
 LOSSLESS_FIRST = ("image/png", "image/webp", "image/avif", "image/jpeg")
@@ -101,7 +102,7 @@ def look(path: Path, *, pixels_max: int, pointer: str = "") -> Picture:
             _check_size(image.size, pixels_max, refuse)
             image.load()
             return _picture(image)
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:  # what Pillow's decoders raise
+    except DECODE_ERRORS as error:
         message = "The picture is cut off or damaged: it cannot be decoded to its end. Send the whole file."
         raise refuse("reference_truncated", message) from error
 
