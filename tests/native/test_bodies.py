@@ -1,5 +1,6 @@
 """Bodies are read within limits, and only what every part behind can keep is let in."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -141,3 +142,19 @@ def test_a_fingerprint_tells_bodies_apart_by_what_they_mean():
     assert bodies.fingerprint({"a": 1, "b": [2]}) == bodies.fingerprint({"b": [2], "a": 1})
     assert bodies.fingerprint({"a": [1, 2]}) != bodies.fingerprint({"a": [2, 1]})
     assert bodies.fingerprint({"a": 1}) != bodies.fingerprint({"a": "1"})
+    assert bodies.fingerprint(["x" * 20_000]) == bodies.fingerprint(["x" * 20_000])
+    assert bodies.fingerprint(["x" * 20_000]) != bodies.fingerprint(["x" * 20_001])
+
+
+def test_a_body_that_stops_arriving_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    async def receive() -> dict[str, object]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def read() -> None:
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/json")]}
+        await bodies.read_json(Request(scope, receive), bytes_max=BYTES_MAX)
+
+    monkeypatch.setattr(bodies, "IDLE_SECONDS_MAX", 0.01)
+    with pytest.raises(bodies.TooSlow, match="stopped arriving"):
+        asyncio.run(read())

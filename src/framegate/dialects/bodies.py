@@ -15,6 +15,7 @@ from framegate.types import Problem
 
 DEPTH_MAX = 32
 INTEGER_MAX = 2**63 - 1
+TEXT_CHARS_MAX = 10_000
 IDLE_SECONDS_MAX = 60.0  # between two pieces of a body
 
 
@@ -65,7 +66,9 @@ async def read_json(request: Request, *, bytes_max: int) -> Any:  # noqa: ANN401
         raise UnsupportedMediaType(
             f"The body must be JSON, sent as `Content-Type: application/json`; it came as {said}."
         )
-    text = b"".join([piece async for piece in pieces(request, bytes_max=bytes_max)])
+    text = bytearray()
+    async for piece in pieces(request, bytes_max=bytes_max):
+        text += piece
     if not text.strip():
         raise _not_json("The body is empty; it must be a JSON object.")
     try:
@@ -78,8 +81,19 @@ async def read_json(request: Request, *, bytes_max: int) -> Any:  # noqa: ANN401
 
 def fingerprint(value: object) -> str:
     """The same for two JSON values that mean the same, whatever the order of their keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(_shortened(value), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _shortened(value: object) -> object:
+    """The value with a hash in the place of each long text (a data URL): those take long to write as JSON."""
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_shortened(item) for item in cast("list[object]", value)]
+    if isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
+        return f"\0{hashlib.sha256(value.encode()).hexdigest()}"  # no text of a client begins with NUL
+    return value
 
 
 def _not_json(message: str) -> InvalidRequest:
