@@ -59,10 +59,11 @@ def test_a_local_file_is_sent_as_what_it_is(gate: Gate, plan: Plan, tmp_path: Pa
 
     [upload] = plan.asked("POST", "/assets")
     assert (upload.body, upload.headers["content-type"]) == (photo.read_bytes(), "image/png")
+    assert upload.headers["content-length"] == str(len(PNG) * 100_000)
     assert asset.url.startswith("asset://")
 
 
-@pytest.mark.parametrize("missing", ["nope.jpg", Path("nope.jpg"), Path()])
+@pytest.mark.parametrize("missing", ["nope.jpg", Path("nope.jpg"), Path(), "x" * 5000, "\0"])
 def test_a_path_without_a_file_is_refused_before_anything_is_sent(gate: Gate, plan: Plan, missing: str | Path):
     with pytest.raises(InvalidRequest) as refusal:
         gate.videos.create(prompt="x", references=["https://example.com/a.png", missing])

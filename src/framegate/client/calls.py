@@ -63,6 +63,11 @@ class Upload:
     source: Path | bytes
     media_type: str
 
+    @property
+    def size_bytes(self) -> int:
+        """The length, told ahead so that a file that is too large is refused before it is sent."""
+        return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
+
     def chunks(self) -> Iterator[bytes]:
         """Read the file piece by piece, so that a long video does not fill the memory."""
         with io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb") as file:
@@ -160,7 +165,8 @@ def create(made: Mapping[str, Any], key: str | None) -> Call:
 
 def upload(given: Upload) -> Call:
     """Store a file; the gate keeps it by its content, so the same file twice is one."""
-    return Call(method="POST", path="/assets", upload=given, headers={"Content-Type": given.media_type})
+    headers = {"Content-Type": given.media_type, "Content-Length": str(given.size_bytes)}
+    return Call(method="POST", path="/assets", upload=given, headers=headers)
 
 
 def uploads(source: Source, *, pointer: str = "") -> Upload:
@@ -172,18 +178,14 @@ def uploads(source: Source, *, pointer: str = "") -> Upload:
         name = getattr(source, "name", "")
         return Upload(source=held, media_type=_named(name) if isinstance(name, str) else _sniffed(held))
     path = Path(source).expanduser()
-    if path.is_file():
-        return Upload(source=path, media_type=_named(path.name))
-    what = "a folder, not a file" if path.is_dir() else "no file here and not an address"
-    raise InvalidRequest(
-        [
-            Problem(
-                code="reference_not_found",
-                pointer=pointer,
-                message=f"`{path}` is {what}. Give the path of a picture, or an https:// address.",
-            )
-        ]
-    )
+    try:
+        if path.is_file():
+            return Upload(source=path, media_type=_named(path.name))
+        what = "a folder, not a file" if path.is_dir() else "no file here and not an address"
+    except OSError as error:
+        what = f"no file: {error.strerror}"
+    message = f"`{str(path)[:200]}` is {what}. Give the path of a picture, or an https:// address."
+    raise InvalidRequest([Problem(code="reference_not_found", pointer=pointer, message=message)])
 
 
 def _input(given: Described, pointer: str) -> Input:
