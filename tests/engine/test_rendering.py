@@ -176,8 +176,9 @@ def test_references_follow_one_another_in_order(spec: Callable[..., Spec], astro
     assert set(order) == {0, 1, 2}
 
 
-def test_a_prompt_alone_becomes_a_title_card(spec: Callable[..., Spec]):
-    (frame, *_) = luma(render(spec(prompt="A lighthouse in a storm", width=640, height=360)).path)
+@pytest.mark.parametrize("prompt", ["A lighthouse in a storm", "Ein Caf\u00e9 \u2013 nachts, 5 \u20ac das Glas"])
+def test_a_prompt_alone_becomes_a_title_card(spec: Callable[..., Spec], prompt: str):
+    (frame, *_) = luma(render(spec(prompt=prompt, width=640, height=360)).path)
 
     assert frame.max() > 150  # there is text
     assert np.median(frame) < 90  # on a quiet plate

@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -24,6 +25,7 @@ OVERSAMPLING = 1.6
 MARGIN_PIXELS = 4  # around the views, for the filter's reach
 TITLE_SCALE = 1.25
 TITLE_CHARACTERS_MOST = 240
+GAPS_MOST = 0.1  # of the characters
 TITLE_POINTS_LEAST = 8
 
 # ITU-R BT.709, limited range, from full-range RGB of 8 bits: rows are Y, Cb, Cr; the last column is the offset.
@@ -150,14 +152,24 @@ def title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
     grain = chance.random((height, width, 1))  # without it the slow gradient would show as steps
     plate = Image.fromarray((light + tint + grain).astype(np.uint8))
     text = " ".join((prompt or "").split())
-    if text and _has_glyphs(text):
-        _write(plate, text if len(text) <= TITLE_CHARACTERS_MOST else text[: TITLE_CHARACTERS_MOST - 1] + "…")
+    if len(text) > TITLE_CHARACTERS_MOST:
+        text = text[: TITLE_CHARACTERS_MOST - 1] + "\u2026"
+    if settable := _settable(text):
+        _write(plate, settable)
     return np.asarray(plate)
 
 
-def _has_glyphs(text: str) -> bool:
+def _settable(text: str) -> str:
+    """The text in the letters that the built-in font has: without its accents, say. Nothing if that leaves gaps."""
     missing = _glyph("\uffff")
-    return all(_glyph(character) != missing for character in set(text) - {" "})
+    plain = {character: _plain(character, missing) for character in set(text)}
+    gaps = sum(not plain[character] for character in text)
+    return "" if gaps > GAPS_MOST * len(text) else "".join(plain[character] for character in text)
+
+
+def _plain(character: str, missing: bytes) -> str:
+    spelled = "-" if unicodedata.category(character) == "Pd" else unicodedata.normalize("NFKD", character)
+    return next((one for one in (character, *spelled) if one == " " or _glyph(one) != missing), "")
 
 
 def _glyph(character: str) -> bytes:
