@@ -10,7 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from framegate.dialects.links import Links
+from framegate.errors import NotFound
 from framegate.jobs import Jobs
+from framegate.types import Job
 
 REQUIRED = {
     "id",
@@ -114,6 +116,26 @@ def test_events_go_on_where_a_client_stopped(gate: TestClient, photo: str):
     assert [event["number"] for event in rest] == list(range(4, len(events) + 1))
     assert events_of(gate.get(url, params={"after": 3}).text) == rest
     assert events_of(gate.get(url, params={"after": len(events)}).text) == []
+
+
+def test_events_of_a_job_that_is_deleted_meanwhile_just_end(
+    gate: TestClient, photo: str, monkeypatch: pytest.MonkeyPatch
+):
+    job = finished(gate, photo)
+    real, calls = Jobs.get, 0
+
+    async def deleted_after_two_looks(self: Jobs, job_id: str, *, owner: str) -> Job:
+        nonlocal calls
+        calls += 1
+        if calls > 2:
+            raise NotFound
+        return await real(self, job_id, owner=owner)
+
+    monkeypatch.setattr(Jobs, "get", deleted_after_two_looks)
+    events = events_of(gate.get(job["events_url"]).text)
+
+    assert events
+    assert "done" not in [event["name"] for event in events]
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "1.5", "9" * 20, "٣"])
@@ -285,6 +307,16 @@ def test_the_gate_says_whether_it_is_up(gate: TestClient):
     assert gate.get("http://127.0.0.1:8787/healthz").json() == {"status": "alive"}
     assert gate.get("http://127.0.0.1:8787/readyz").json() == {"status": "ready"}
     assert gate.get("http://127.0.0.1:8787/nothing").json()["error"]["code"] == 404
+
+
+def test_a_gate_whose_runner_has_stopped_is_not_ready(open_gate: Callable[..., TestClient]):
+    gate = open_gate()
+    gate.portal.call(gate.app.state.parts.runner.stop)
+    answer = gate.get("http://127.0.0.1:8787/readyz")
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert gate.get("http://127.0.0.1:8787/healthz").status_code == 200
 
 
 def test_the_docs_page_lists_every_operation_and_needs_nothing_from_elsewhere(gate: TestClient):

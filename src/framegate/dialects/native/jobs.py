@@ -1,7 +1,7 @@
 """Jobs: create, check, look, follow, list, cancel, delete."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -148,12 +148,14 @@ async def events(
 
 async def _frames(gate: Gate, job_id: str, owner: str, after: int, base: str) -> AsyncGenerator[bytes]:
     links, status = links_of(gate), None
-    async with aclosing(cast("AsyncGenerator[Event]", gate.jobs.events(job_id, owner=owner, after=after))) as found:
-        async for event in found:
-            job = await gate.jobs.get(job_id, owner=owner) if event.state.final else None
-            name = "done" if job else "progress" if event.status is status else "status"
-            status = event.status
-            yield frame(name, event_answer(event, job, base=base, links=links).sent(), number=event.seq)
+    found = cast("AsyncGenerator[Event]", gate.jobs.events(job_id, owner=owner, after=after))
+    with suppress(NotFound):  # deleted meanwhile: nothing more to tell
+        async with aclosing(found):
+            async for event in found:
+                job = await gate.jobs.get(job_id, owner=owner) if event.state.final else None
+                name = "done" if job else "progress" if event.status is status else "status"
+                status = event.status
+                yield frame(name, event_answer(event, job, base=base, links=links).sent(), number=event.seq)
 
 
 def shown(request: Request, job: Job) -> VideoJob:
