@@ -191,12 +191,21 @@ def test_a_bomb_is_refused_by_its_header_with_memory_flat(tmp_path: Path, bomb: 
     assert peak < 2**20
 
 
+def test_a_jpeg_of_endless_passes_is_refused_before_it_is_decoded(tmp_path: Path):
+    data = saved(noise(512, 512), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    assert look(placed(tmp_path, data), pixels_max=PIXELS_MAX).width == 512
+    with pytest.raises(ReferenceUnusable, match="passes") as caught:
+        look(placed(tmp_path, data[:-2] + data[last:-2] * 200 + data[-2:]), pixels_max=PIXELS_MAX)
+    assert caught.value.code == "reference_unsupported_format"
+
+
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
 def test_of_an_animation_the_first_frame_is_used_and_said_so(tmp_path: Path, kind: str):
     more = [Image.new("RGB", (60, 40), colour) for colour in ("green", "white")]
     path = placed(tmp_path, saved(halves(), kind, save_all=True, append_images=more))
     picture = look(path, pixels_max=PIXELS_MAX)
-    assert picture.frames == 3
+    assert picture.frames == (2 if kind == "GIF" else 3)
     fitted = fit(path, picture, FitLimits(), index=4)
     assert fitted.data
     assert [(change.what, change.reference) for change in fitted.adjustments] == [("converted", 4)]

@@ -18,6 +18,7 @@ def make(  # noqa: PLR0913 - one name for each way in which a video may differ
     container: str = "mp4",
     pix_fmt: str = "yuv420p",
     sound: bool = False,
+    sound_seconds: float | None = None,
     loudness: float = 0.3,
     faststart: bool = True,
     b_frames: bool = False,
@@ -51,7 +52,7 @@ def make(  # noqa: PLR0913 - one name for each way in which a video may differ
         if frames:
             file.mux(video.encode())
         if sound:
-            wave = loudness * np.sin(np.arange(48_000 * max(frames, 12) // fps) / 20)
+            wave = loudness * np.sin(np.arange(int(48_000 * (sound_seconds or max(frames, 12) / fps))) / 20)
             for start in range(0, len(wave), 1024):
                 part = np.stack([wave[start : start + 1024].astype(np.float32)] * 2)
                 samples = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")

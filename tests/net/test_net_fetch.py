@@ -141,6 +141,7 @@ async def test_an_endless_redirect_ends(net: Net, web: Web, tmp_path: Path):
         ("http://0x7f000001/", "reference_private_address"),
         ("http://127.0.0.2/", "reference_private_address"),
         ("file:///etc/passwd", "reference_bad_url"),
+        ("http://[", "reference_bad_url"),
         ("http://me:secret@93.184.215.14/", "reference_bad_url"),
     ],
 )

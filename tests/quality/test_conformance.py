@@ -96,6 +96,7 @@ def test_what_differs_from_the_request_is_named(tmp_path: Path, change: dict[str
         ({"frames": 29, "fps": 24}, {"frames": "fail", "duration": "warn"}),
         ({"sound": True}, {"audio": "warn"}),
         ({"sound": True, "loudness": 0.0}, {"audio": "warn", "audio_level": "warn"}),
+        ({"sound": True, "sound_seconds": 0.2}, {"audio": "warn", "audio_length": "warn"}),
         ({"faststart": False}, {"moov_first": "warn"}),
         ({"pix_fmt": "yuv444p"}, {"profile": "warn", "pix_fmt": "warn"}),
         ({"aspect": Fraction(4, 3)}, {"sample_aspect_ratio": "warn", "aspect_ratio": "fail"}),

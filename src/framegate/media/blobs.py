@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -100,7 +99,6 @@ class BlobStore:
                 while chunk := read.read(CHUNK_BYTES):
                     digest.update(chunk)
                     size += write.write(chunk)
-                shutil.copystat(source, path)
                 _to_disk(write)
             blob = self._settle(path, digest.hexdigest(), size, media_type)
         finally:
@@ -114,7 +112,6 @@ class BlobStore:
         if not place.parent.is_dir():
             place.parent.mkdir(exist_ok=True)
             _folder_to_disk(self.root)
-        path.chmod(0o644)
         path.replace(place)
         _folder_to_disk(place.parent)
         return Blob(sha256=sha256, size_bytes=size, media_type=media_type)

@@ -30,6 +30,8 @@ MEDIA_TYPES = {
 DECODERS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error)  # all that they raise
 TAKEN = "JPEG, PNG, WebP, AVIF and GIF are taken."
+JPEG_PASSES_MAX = 100  # encoders use about ten
+CHUNK_BYTES = 2**16
 TRACKING_SIDE_MAX = 2  # pixels
 LOSSLESS_FIRST = ("image/png", "image/webp", "image/avif", "image/jpeg")
 LOSSY_FIRST = ("image/jpeg", "image/webp", "image/avif", "image/png")
@@ -51,7 +53,7 @@ class Picture:
     height: int
     alpha: bool
     oriented: bool  # the file lies on its side or is mirrored, and only its EXIF data tells
-    frames: int  # more than one for an animation, of which the first is used
+    frames: int  # more than one for an animation, of which the first is used; a GIF's are counted to two only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,8 @@ def look(path: Path, *, pixels_max: int, pointer: str = "") -> Picture:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     _check_kind(head, refuse)
+    if head.startswith(b"\xff\xd8"):
+        _check_passes(path, refuse)
     try:
         _check_size(_webp_size(head), pixels_max, refuse)
         with closing(Image.open(path, formats=DECODERS)) as image:
@@ -115,9 +119,8 @@ def fit(path: Path, picture: Picture, limits: FitLimits, *, index: int) -> Fitte
     """
     fitting = _Fitting(picture, limits, index)
     with closing(Image.open(path, formats=DECODERS)) as image:
-        upright = fitting.upright(image)
-    resized = fitting.resize(fitting.colours(upright))
-    return fitting.encode(resized, path.stat().st_size)
+        fitting.upright(image)
+        return fitting.encode(fitting.resize(fitting.colours(image)), path.stat().st_size)
 
 
 def _check_kind(head: bytes, refuse: Refuse) -> None:
@@ -145,6 +148,15 @@ def _check_size(size: tuple[int, int], pixels_max: int, refuse: Refuse) -> None:
     if 0 < width <= TRACKING_SIDE_MAX and 0 < height <= TRACKING_SIDE_MAX:
         message = f"The picture is {width} x {height} pixels: a tracking pixel or a place holder, not a reference."
         raise refuse("reference_tracking_pixel", message)
+
+
+def _check_passes(path: Path, refuse: Refuse) -> None:
+    """A progressive JPEG repaints the whole picture with each pass, so a small file can keep a decoder for hours."""
+    with path.open("rb") as file:
+        passes = sum(chunk.count(b"\xff\xda") for chunk in iter(lambda: file.read(CHUNK_BYTES), b""))
+    if passes > JPEG_PASSES_MAX:
+        message = f"The JPEG paints its picture in {passes:,} passes; at most {JPEG_PASSES_MAX} are taken."
+        raise refuse("reference_unsupported_format", message)
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:
@@ -176,14 +188,21 @@ def _picture(image: Image.Image) -> Picture:
         height=height,
         alpha=image.has_transparency_data,
         oriented=orientation != 1,
-        frames=1 if image.format == "MPO" else getattr(image, "n_frames", 1),
+        frames=_frames(image),
     )
+
+
+def _frames(image: Image.Image) -> int:
+    if image.format == "GIF":  # counting them all means walking through the file, seconds of it where that is meant
+        return 2 if getattr(image, "is_animated", False) else 1
+    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def _eight_bit_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bit grey, which Pillow would cut off at 255
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _in_srgb(image: Image.Image) -> Image.Image | None:
@@ -212,12 +231,12 @@ def plan(size: tuple[int, int], limits: FitLimits) -> tuple[tuple[int, int], tup
     if limits.min_side and min(width, height) * scale < limits.min_side:
         room = min(side_max / max(width, height), math.sqrt(pixels_max / (width * height)))
         scale = min(limits.min_side / min(width, height), room)
-    for _ in range(64):  # whole pixels may overshoot by one
+    for _ in range(2000):  # whole pixels overshoot by one, and padding the shorter side may need room
         scaled = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
         canvas = _canvas(scaled, limits, padded=True)
         if max(canvas) <= side_max and canvas[0] * canvas[1] <= pixels_max:
             return scaled, canvas
-        scale *= 0.998
+        scale *= 0.995
     raise ValueError(f"No picture of {_by(size)} fits {limits}.")
 
 
@@ -276,11 +295,11 @@ class _Fitting:
     def note(self, what: str, before: str, after: str, reason: str) -> None:
         self.changes.append(Adjustment(reference=self.index, what=what, before=before, after=after, reason=reason))
 
-    def upright(self, image: Image.Image) -> Image.Image:
+    def upright(self, image: Image.Image) -> None:
         if self.picture.oriented:
             before = f"EXIF orientation {_orientation(image)}"
             self.note("oriented", before, "upright", "Not every model reads EXIF data.")
-        return ImageOps.exif_transpose(image)
+            ImageOps.exif_transpose(image, in_place=True)
 
     def colours(self, image: Image.Image) -> Image.Image:
         plain, exact = _eight_bit_rgb(image), _in_srgb(image)
@@ -307,8 +326,7 @@ class _Fitting:
     def encode(self, image: Image.Image, bytes_before: int) -> Fitted:
         media_type = self._media_type(image)
         if media_type != self.picture.media_type or self.picture.frames > 1:
-            before = f"{self.picture.frames} frames of {self.picture.media_type}"
-            before = before if self.picture.frames > 1 else self.picture.media_type
+            before = f"animated {self.picture.media_type}" if self.picture.frames > 1 else self.picture.media_type
             reason = "Of an animation the first frame is used." if self.picture.frames > 1 else self._format_rule()
             self.note("converted", before, media_type, reason)
         bytes_max = self.limits.max_bytes or bytes_before

@@ -1,5 +1,6 @@
 """Conformance: does the file hold together, and is it what was asked for?"""
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,12 @@ def _sound(done: Decoded, target: Target | None) -> Iterator[Finding]:
         yield _finding("audio", Verdict.FAIL, heard, "sound", "Sound was asked for, and there is none.")
     else:
         yield _finding("audio", Verdict.WARN, heard, "no sound", "There is sound, which was not asked for.")
+    if heard and done.frames and done.probe.audio_rate:
+        seconds = done.samples / done.probe.audio_rate
+        sentence = f"The sound lasts {seconds:.2f} s, the picture {done.duration:.2f} s."
+        verdict = _ranked(abs(seconds - done.duration), passes=DURATION_WARN, warns=math.inf)
+        expected = f"{done.duration:.2f} s ± {DURATION_WARN} s"
+        yield _finding("audio_length", verdict, round(seconds, 3), expected, sentence)
     if heard:
         silent = done.peak < SILENCE_PEAK
         sentence = "The sound track is silent throughout." if silent else "The sound track can be heard."
