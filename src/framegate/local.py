@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING
 
-import httpx2  # noqa: TID251 - only to hand the SDK its transport
 import uvicorn
 
 from framegate.app import Server, build
@@ -18,6 +17,7 @@ from framegate.client import Gate
 from framegate.errors import GateError, Unavailable
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from framegate.settings import Settings
@@ -41,8 +41,7 @@ def local_gate(settings: "Settings") -> "Generator[Gate]":
         server = _Background(settings, path)
         try:
             server.start()
-            transport = httpx2.HTTPTransport(uds=str(path))
-            with Gate("http://localhost", settings.api_key, transport=transport) as gate:
+            with Gate(f"unix:{path}", settings.api_key) as gate:
                 yield gate
         finally:
             server.stop()
@@ -101,7 +100,7 @@ class _Background:
             access_log=False,
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
-        self._server = _Unlisted(config, app, lambda _: self._ready.set())
+        self._server = _OnSocketFile(config, app, lambda _: self._ready.set(), path)
         self._thread = threading.Thread(target=self._run, name="framegate", daemon=True)
 
     def start(self) -> None:
@@ -126,12 +125,18 @@ class _Background:
             self._ready.set()
 
 
-class _Unlisted(Server):
-    """A server that nobody is told of but the one who waits for it."""
+class _OnSocketFile(Server):
+    """A server that is told of by its socket's path: to the one who waits, and to other commands of this user."""
+
+    def __init__(self, config: uvicorn.Config, app: "Starlette", on_ready: Callable[[str], object], path: Path) -> None:
+        super().__init__(config, app, on_ready)
+        self._path = path
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await uvicorn.Server.startup(self, sockets)
-        self._on_ready("")
+        url = f"unix:{self._path}"
+        self._app.state.parts.lock.announce(url)
+        self._on_ready(url)
 
 
 class _NotingFailure:

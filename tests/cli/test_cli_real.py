@@ -77,6 +77,17 @@ def test_ctrl_c_keeps_the_job_and_watch_goes_on_with_it(run: Run, folder: Path):
     assert run("verify", "cat.mp4").code == 0
 
 
+def test_a_job_is_cancelled_from_another_terminal_while_its_command_runs(run: Run):
+    with started("generate", "-p", "x", "-r", str(PHOTOS / "cat.png"), "--duration", "60") as process:
+        line_with(process, "rendering")
+        [job] = json.loads(run("jobs", "--json").out)["data"]
+        cancelled = run("cancel", job["id"])
+        process.communicate(timeout=30)
+
+    assert (cancelled.code, cancelled.out) == (0, f"{job['id']} cancelled\n")
+    assert process.returncode == 6
+
+
 def test_beside_a_server_that_has_the_data_folder_commands_use_it(run: Run):
     with started("serve", "--port", "0") as server:
         url = line_with(server, "Framegate serves").split()[2].rstrip(",")

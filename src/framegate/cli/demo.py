@@ -17,7 +17,7 @@ SECONDS = 12
 
 
 def demo() -> None:
-    """Make demo.mp4 and demo-contact-sheet.jpg here, from three photos that come along.
+    """Make a video from three photos. Writes demo.mp4 and demo-contact-sheet.jpg here, with no key and no network.
 
     Example: framegate demo
     """

@@ -35,8 +35,13 @@ BUSY_LOOK_SECONDS = 0.25
 
 
 @contextmanager
-def open_gate(server: str | None = None, data: Path | None = None, *, sandbox: bool = False) -> "Generator[Gate]":
-    """A gate to speak to, for as long as the context lasts."""
+def open_gate(
+    server: str | None = None, data: Path | None = None, *, sandbox: bool = False, brief: bool = False
+) -> "Generator[Gate]":
+    """A gate to speak to, for as long as the context lasts.
+
+    `brief` is for what takes a moment: it may be asked of the gate inside another command, which ends with that.
+    """
     from framegate.client import Gate
     from framegate.settings import client_defaults, load
 
@@ -51,11 +56,11 @@ def open_gate(server: str | None = None, data: Path | None = None, *, sandbox: b
     if "render_workers" not in settings.model_fields_set:  # a job left unfinished must not hold up the new one
         settings = settings.model_copy(update={"render_workers": max(2, settings.render_workers)})
     with ExitStack() as stack:
-        yield _own_or_owner(settings, stack)
+        yield _own_or_owner(settings, stack, brief=brief)
 
 
-def _own_or_owner(settings: "Settings", stack: ExitStack) -> "Gate":
-    """A gate over the data folder, or the server that has it; waits for a process that has it and serves nobody."""
+def _own_or_owner(settings: "Settings", stack: ExitStack, *, brief: bool) -> "Gate":
+    """A gate over the data folder, or the server that has it; waits for another command that has it."""
     gc.disable()  # importing the gate makes much garbage collection and no garbage
     from framegate.client import Gate
     from framegate.local import local_gate
@@ -71,10 +76,13 @@ def _own_or_owner(settings: "Settings", stack: ExitStack) -> "Gate":
         except DataFolderBusy:
             owner = read_owner(settings.data_dir)
             url = str(owner.get("url") or "")
-            if url and _is_loopback(url):
+            inside = url.startswith("unix:")
+            if brief and inside:
+                return stack.enter_context(Gate(url, settings.api_key))
+            if _is_loopback(url):
                 console.say(f"Using the server at {url}, which owns {settings.data_dir}.")
                 return stack.enter_context(Gate(url, settings.api_key))
-            if url or time.monotonic() > until:
+            if (url and not inside) or time.monotonic() > until:
                 raise
             if not said:
                 console.say(f"Waiting for process {owner.get('pid', 'unknown')}, which is using {settings.data_dir} …")

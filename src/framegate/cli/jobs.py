@@ -33,13 +33,13 @@ def jobs(
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """List the jobs, newest first; `jobs show ID` shows one whole.
+    """List the jobs, newest first. `jobs show ID` shows one whole.
 
     Example: framegate jobs --status failed --json
     """
     if context.invoked_subcommand:
         return
-    with open_gate(server, data) as gate:
+    with open_gate(server, data, brief=True) as gate:
         found = list(gate.videos.list(limit=limit, status=status or (), model=model))
     if json:
         console.out_json({"data": [job.raw for job in found]})
@@ -58,7 +58,7 @@ def show(job_id: JobId, *, json: Json = False, server: Server = None, data: Data
     """
     import json as encoder
 
-    with open_gate(server, data) as gate:
+    with open_gate(server, data, brief=True) as gate:
         job = gate.videos.get(job_id)
     if json:
         console.out_json(job.raw)
@@ -77,7 +77,7 @@ def watch(
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """Follow a job to its end, and save its video where -o says.
+    """Follow a job to its end. Saves its video where -o says.
 
     Example: framegate watch 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 -o out.mp4
     """
@@ -119,7 +119,7 @@ def download(
 
     Example: framegate download 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 -o out.mp4
     """
-    with open_gate(server, data) as gate:
+    with open_gate(server, data, brief=True) as gate:
         job = gate.videos.get(job_id)
         place = output or Path(default_name(job.prompt, job.id))
         free_place(place, force=force)
@@ -132,7 +132,7 @@ def cancel(job_id: JobId, *, json: Json = False, server: Server = None, data: Da
 
     Example: framegate cancel 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
-    with open_gate(server, data) as gate:
+    with open_gate(server, data, brief=True) as gate:
         job = gate.videos.cancel(job_id)
     console.out_json(job.raw) if json else console.out(f"{job.id} {job.status}")
 

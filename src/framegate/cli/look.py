@@ -46,7 +46,7 @@ def verify(
     *,
     json: Json = False,
 ) -> None:
-    """Decode a video to its end and say what is wrong with it. Exits 1 when it fails.
+    """Decode a video to its end. Says what is wrong with it, and exits 1 when it fails.
 
     Example: framegate verify out.mp4
     """
@@ -66,7 +66,7 @@ def verify(
 
 
 def doctor(*, json: Json = False, server: Server = None, data: Data = None) -> None:
-    """Look at this machine and these settings, and say what would not work. Exits 1 when something would not.
+    """Look at this machine and these settings. Says what would not work, and exits 1 when something would not.
 
     Example: framegate doctor --json
     """

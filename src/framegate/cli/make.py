@@ -58,7 +58,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
     max_cost: MaxCost = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the video goes.")] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over a file that is there.")] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="--no-wait: print the job's id and leave.")] = True,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the job's id and leave.")] = False,
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="The same key, the same job, however often it is sent.")
     ] = None,
@@ -71,7 +71,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
 
     Example: framegate generate -r hero=front.jpg -r side.png -p "a slow push-in on @hero at dusk" -o out.mp4
     """
-    if output and wait:
+    if output and not no_wait:
         free_place(output, force=force)
     asked: VideoRequest = {
         "prompt": prompt, "references": references(reference), "first_frame": first_frame, "last_frame": last_frame,
@@ -82,7 +82,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
         request = _uploaded(gate, asked)
         _agree(gate, request, reference or [])
         job = gate.videos.create(idempotency_key=idempotency_key, **request)
-        if not wait:
+        if no_wait:
             console.out_json(job.raw) if json else console.out(job.id)
             return
         if job.provider == "sandbox":
@@ -112,7 +112,7 @@ def check(  # noqa: PLR0913 - one parameter for each flag
     data: Data = None,
     sandbox: Sandbox = False,
 ) -> None:
-    """Say what would come of a request: every problem, the video it asks for, the price. Places nothing.
+    """Judge a request. Says every problem, or the video it asks for and the price; places nothing.
 
     Example: framegate check -m google/veo-3.1 -r front.jpg -p "she turns to us" --duration 5
     """
@@ -121,7 +121,7 @@ def check(  # noqa: PLR0913 - one parameter for each flag
         "model": model, "duration": duration, "resolution": resolution, "aspect_ratio": aspect_ratio, "size": size,
         "fps": fps, "generate_audio": audio, "seed": seed, "negative_prompt": negative_prompt, "max_cost_usd": max_cost,
     }  # fmt: skip
-    with open_gate(server, data, sandbox=sandbox) as gate:
+    with open_gate(server, data, sandbox=sandbox, brief=True) as gate:
         verdict = gate.videos.check(**_uploaded(gate, asked))
     if json:
         console.out_json(verdict.raw)

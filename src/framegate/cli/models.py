@@ -21,7 +21,7 @@ def models(
 
     Example: framegate models google/veo-3.1
     """
-    with open_gate(server, data, sandbox=sandbox) as gate:
+    with open_gate(server, data, sandbox=sandbox, brief=True) as gate:
         found = [record.raw for record in gate.models.list()]
     if model is not None:
         _show_one(model, found, json=json)

@@ -101,9 +101,9 @@ class Input:
     name: str | None = None
 
 
-def base_url(address: str | None) -> str:
+def base_url(address: str) -> str:
     """Complete the address of a gate to the base URL of its API."""
-    address = (address or DEFAULT_URL).rstrip("/")
+    address = address.rstrip("/")
     if "://" not in address:
         address = f"http://{address}"
     return address if address.endswith("/api/v1") else f"{address}/api/v1"

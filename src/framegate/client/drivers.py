@@ -28,7 +28,9 @@ class _Connection:
 
     def __init__(self, base_url: str | None, api_key: str | None) -> None:
         url, key = client_defaults()
-        self.base_url = calls.base_url(base_url or url)
+        given = base_url or url or calls.DEFAULT_URL
+        self.socket_path = given.removeprefix("unix:") if given.startswith("unix:") else None
+        self.base_url = calls.base_url("http://localhost" if self.socket_path else given)
         self.api_key = api_key or key
         host = _host(self.base_url)
         self._options: dict[str, Any] = {
@@ -52,7 +54,7 @@ class _Connection:
         return arguments
 
     def _unreachable(self, error: httpx2.TransportError) -> Unreachable:
-        origin = self.base_url.removesuffix("/api/v1")
+        origin = self.socket_path or self.base_url.removesuffix("/api/v1")
         if isinstance(error, httpx2.ConnectError):
             return Unreachable(f"Nothing answers at {origin} ({error}).")
         if isinstance(error, httpx2.TimeoutException):
@@ -97,6 +99,8 @@ class Driver(_Connection):
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         super().__init__(base_url, api_key)
+        if self.socket_path and not transport:
+            transport = httpx2.HTTPTransport(uds=self.socket_path)
         self._http = httpx2.Client(**self._options, transport=transport)
 
     def __enter__(self) -> Self:
@@ -161,6 +165,8 @@ class AsyncDriver(_Connection):
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__(base_url, api_key)
+        if self.socket_path and not transport:
+            transport = httpx2.AsyncHTTPTransport(uds=self.socket_path)
         self._http = httpx2.AsyncClient(**self._options, transport=transport)
 
     async def __aenter__(self) -> Self:
