@@ -292,6 +292,13 @@ def test_each_limit_is_met_and_each_change_is_named(
     assert not limits.formats or again.media_type in limits.formats
 
 
+def test_formats_may_be_named_as_vendors_name_them(photos: Path):
+    cat = photos / "cat.png"
+    picture = look(cat, pixels_max=PIXELS_MAX)
+    assert fit(cat, picture, FitLimits(formats=("jpeg", "PNG", "bmp")), index=0).data is None
+    assert fit(cat, picture, FitLimits(formats=("jpg",)), index=0).media_type == "image/jpeg"
+
+
 def test_padding_keeps_the_whole_picture_in_the_colour_of_its_border(tmp_path: Path):
     image = Image.new("RGB", (100, 50), (10, 200, 30))
     image.putpixel((50, 25), (255, 0, 0))

@@ -66,7 +66,7 @@ class FitLimits:
     max_bytes: int | None = None
     min_ratio: float | None = None
     max_ratio: float | None = None
-    formats: tuple[str, ...] = ()  # media types
+    formats: tuple[str, ...] = ()  # "image/png", or "png" as vendors write it
 
     def __post_init__(self) -> None:
         """Refuse limits that no picture can meet."""
@@ -345,7 +345,8 @@ class _Fitting:
         return Fitted(data=data, media_type=media_type, width=width, height=height, adjustments=self.changes)
 
     def _allowed(self) -> tuple[str, ...]:
-        return self.limits.formats or tuple(MEDIA_TYPES.values())
+        names = (name.lower().removeprefix("image/") for name in self.limits.formats)
+        return tuple(f"image/{'jpeg' if name == 'jpg' else name}" for name in names) or tuple(MEDIA_TYPES.values())
 
     def _media_type(self, image: Image.Image) -> str:
         """The picture's own type where that may stay, else the one that loses least."""
