@@ -39,10 +39,10 @@ def cancelled_job(api: httpx2.Client, asset: str) -> str:
 
 @pytest.fixture
 def unfinished_job(api: httpx2.Client, asset: str) -> Iterator[str]:
-    """The id of a job that is not over while the test runs."""
+    """The id of a job that is not over when the test begins: a minute of video takes many seconds."""
     job = api.post("/videos", json={**_wanted(asset), "duration": 60}).json()
     yield job["id"]
-    assert api.post(f"/videos/{job['id']}/cancel").json().get("status") == "cancelled"
+    assert api.post(f"/videos/{job['id']}/cancel").status_code in (200, 409)  # 409: it is over by now
 
 
 def _wanted(asset: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ const failure = async (promise) => {
   }
 };
 
+const notReady = await failure(videoGeneration.getVideoContent({ jobId: unfinished }));
 const models = await videoGeneration.listVideosModels();
 let job = await videoGeneration.generate(request({ duration: 1, resolution: "360p", aspectRatio: "16:9" }));
 while (["pending", "in_progress"].includes(job.status)) {
@@ -38,7 +39,7 @@ console.log(
     direct: [direct.status, direct.headers.get("content-type")],
     refused: await failure(videoGeneration.generate(request({ duration: 999 }))),
     unknown: await failure(videoGeneration.getGeneration({ jobId: "unknown" })),
-    notReady: await failure(videoGeneration.getVideoContent({ jobId: unfinished })),
+    notReady,
     cancelled: (await videoGeneration.getGeneration({ jobId: cancelled })).status,
   }),
 );
