@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import logging
 import re
 import socket
 import ssl
@@ -21,6 +22,9 @@ import httpx2
 from framegate.errors import ReferenceUnusable
 from framegate.settings import Settings
 from framegate.sniff import looks_like_html
+
+for _library in ("httpx2", "httpcore2"):  # they log whole addresses, signatures included
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 URL_CHARS_MAX = 8192
 CONNECT_SECONDS_MAX = 10.0

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -260,6 +261,10 @@ async def test_a_caller_that_gives_up_leaves_no_file(net: Net, web: Web, tmp_pat
     assert not (tmp_path / "file").exists()
 
 
-async def test_messages_do_not_repeat_a_signed_address(net: Net, web: Web, tmp_path: Path):
+async def test_neither_messages_nor_logs_repeat_a_signed_address(
+    net: Net, web: Web, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
     url = web.says("/a.png?signature=verysecret", answer(b"", "403 Forbidden"))
     assert "verysecret" not in (await refusal(net, url, tmp_path)).message
+    assert "verysecret" not in caplog.text
