@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from framegate.cli import app, console
 from framegate.cli.files import NAME_CHARS_MAX, default_name
+from framegate.cli.gates import from_here
 from framegate.cli.make import references
 from framegate.cli.models import spans
 from framegate.types import Problem
@@ -94,6 +95,19 @@ def test_a_reference_is_named_before_an_equals_sign(folder: Path):
         "hero=nope.jpg",
         "1a=a.jpg",
     ]
+
+
+@pytest.mark.parametrize(
+    ("listens", "reached"),
+    [
+        ("http://0.0.0.0:1", "http://127.0.0.1:1"),
+        ("http://[::]:1", "http://[::1]:1"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://10.0.0.0:1", "http://10.0.0.0:1"),
+    ],
+)
+def test_a_server_on_all_addresses_is_reached_on_this_machine(listens: str, reached: str):
+    assert from_here(listens) == reached
 
 
 @given(st.text(max_size=300))

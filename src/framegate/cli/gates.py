@@ -75,7 +75,7 @@ def _own_or_owner(settings: "Settings", stack: ExitStack, *, brief: bool) -> "Ga
             return stack.enter_context(local_gate(settings))
         except DataFolderBusy:
             owner = read_owner(settings.data_dir)
-            url = str(owner.get("url") or "")
+            url = from_here(str(owner.get("url") or ""))
             inside = url.startswith("unix:")
             if brief and inside:
                 return stack.enter_context(Gate(url, settings.api_key))
@@ -88,6 +88,11 @@ def _own_or_owner(settings: "Settings", stack: ExitStack, *, brief: bool) -> "Ga
                 console.say(f"Waiting for process {owner.get('pid', 'unknown')}, which is using {settings.data_dir} …")
                 said = True
             time.sleep(BUSY_LOOK_SECONDS)  # noqa: TID251 - there is no event to wait for
+
+
+def from_here(url: str) -> str:
+    """A server's address as this machine reaches it, where it listens on all addresses."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _is_loopback(url: str) -> bool:

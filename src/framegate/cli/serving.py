@@ -10,6 +10,7 @@ import typer
 
 from framegate.cli import console
 from framegate.cli.console import Exit
+from framegate.cli.gates import from_here
 
 if TYPE_CHECKING:
     from framegate.settings import Settings
@@ -72,9 +73,12 @@ def listening(settings: "Settings") -> socket.socket:
 
 def greet(url: str, settings: "Settings") -> None:
     """Say where the gate is and what to type first."""
+    listens, url = url, from_here(url)
     key = " (with the key)" if settings.api_key else ""
     header = ' -H "Authorization: Bearer $FRAMEGATE_API_KEY"' if settings.api_key else ""
-    console.say(f"Framegate serves {url}{key}, data in {settings.data_dir}" + (", sandbox" if settings.sandbox else ""))
+    console.say(
+        f"Framegate serves {listens}{key}, data in {settings.data_dir}" + (", sandbox" if settings.sandbox else "")
+    )
     console.say(f"  OpenRouter's API and ours: {url}/api/v1   (docs: {url}/api/v1/docs)")
     console.say("Try, in another terminal:")
     console.say(f"  FRAMEGATE_URL={url} framegate generate -r photo.jpg -p 'a slow push-in at dusk'")
