@@ -79,6 +79,9 @@ class Runner:
         if room <= 0:
             return IDLE_SECONDS
         claimed = await self._store.claim(self.worker, now=now, until=now + LEASE_SECONDS, limit=room)
+        for held in claimed:  # orders that stand have their places before any other job takes a turn
+            if held.job.state in (State.SUBMITTING, State.RUNNING):
+                self._slots.enter(held.job.id, held.job.provider)
         for held in claimed:
             task = asyncio.create_task(self._drive(held), name=f"framegate-job-{held.job.id}")
             self._drives[held.job.id] = task
@@ -126,8 +129,6 @@ class Runner:
     async def _drive(self, held: Held) -> None:
         job = held.job
         self._deadlines[job.id] = job.deadline_at
-        if job.state in (State.SUBMITTING, State.RUNNING):
-            self._slots.enter(job.id, job.provider)
         try:
             await self._move_on(held)
         except (Stale, NotFound):

@@ -9,6 +9,7 @@ Turn = tuple[str, "asyncio.Future[None]"]  # who waits, and what wakes it
 
 @dataclass(slots=True)
 class _Places:
+    limit: int | None = None
     taken: set[str] = field(default_factory=set[str])
     waiting: deque[Turn] = field(default_factory=deque[Turn])
 
@@ -28,6 +29,7 @@ class Slots:
     async def take(self, job_id: str, provider: str, limit: int | None) -> None:
         """Wait for one of `limit` places; None means as many as come."""
         places = self._places.setdefault(provider, _Places())
+        places.limit = limit
         if limit is not None and (len(places.taken) >= limit or places.waiting):
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             places.waiting.append((job_id, turn))
@@ -39,7 +41,10 @@ class Slots:
         self.enter(job_id, provider)
 
     def leave(self, job_id: str) -> None:
-        """Give the place back, if there is one; the next in line has it."""
+        """Give the place back, if there is one; the next in line has it, unless there are too many already.
+
+        There may be after a restart: jobs whose orders stand come in whatever the limit says.
+        """
         provider = self._where.pop(job_id, None)
         if provider is None:
             return
@@ -48,12 +53,11 @@ class Slots:
         self._call_next(provider, places)
 
     def _call_next(self, provider: str, places: _Places) -> None:
-        while places.waiting:
+        while places.waiting and (places.limit is None or len(places.taken) < places.limit):
             job_id, turn = places.waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 self.enter(job_id, provider)  # kept for it until it wakes
-                return
 
     def _give_up(self, places: _Places, job_id: str, turn: "asyncio.Future[None]") -> None:
         if turn.done() and not turn.cancelled():

@@ -376,3 +376,20 @@ async def test_a_job_put_down_while_the_store_was_away_is_taken_up_again_though_
 
         await gate.until(put_down, State.RUNNING)
         assert not away
+
+
+async def test_no_more_orders_stand_than_the_provider_takes_after_a_restart_either(world):
+    gate = world(looks=[Running()], concurrency=2)
+    async with gate.open():
+        jobs = [await gate.create() for _ in range(6)]
+        await gate.until(jobs[-1], State.PREPARING)
+        await gate.until(jobs[0], State.RUNNING)
+        await gate.until(jobs[1], State.RUNNING)
+    async with gate.open():
+        last = await gate.jobs.cancel(jobs.pop().id, owner="default")  # it had its turn to ask for a place
+        assert last.state is State.CANCELLED
+        assert len(gate.provider.orders) == 2
+
+        gate.provider.looks = ["done"]
+        for job in jobs:
+            assert (await gate.end(job)).state is State.COMPLETED
