@@ -1,11 +1,11 @@
 """The animatic engine: camera moves over still pictures, by a prompt; no generative model.
 
-Reading a prompt (`plan`) is cheap; `render` brings in OpenCV and the encoder, so it is imported on first use.
+Reading a prompt (`direct`) is cheap; `render` brings in OpenCV and the encoder, so it is imported on first use.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from framegate.engine.direction import Join, Role, Shot, plan
+from framegate.engine.direction import direct, plan
 from framegate.engine.errors import (
     Abandoned,
     BadSpec,
@@ -14,8 +14,8 @@ from framegate.engine.errors import (
     TooManyPictures,
     UnreadablePicture,
 )
+from framegate.engine.shots import Easing, Join, Move, Plan, Role, Shot
 from framegate.engine.spec import Rendered, Spec
-from framegate.engine.vocabulary import Easing, Move
 
 if TYPE_CHECKING:
     from framegate.engine.rendering import render
@@ -28,12 +28,14 @@ __all__ = [
     "Join",
     "Move",
     "OutputFailed",
+    "Plan",
     "Rendered",
     "Role",
     "Shot",
     "Spec",
     "TooManyPictures",
     "UnreadablePicture",
+    "direct",
     "plan",
     "render",
 ]

@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from framegate.engine.direction import Role, Shot
-from framegate.engine.vocabulary import Easing, Move
+from framegate.engine.shots import Easing, Move, Role, Shot
 
 # At amount 1 over REFERENCE_SECONDS; longer shots go further, by the square root of their length.
 ZOOM_LOG = 0.18
@@ -26,6 +25,11 @@ TALL_SHAPE = 1.1
 TRAVEL_UP = 0.18
 
 RAMPS = {Easing.SMOOTH: 0.35, Easing.GENTLE: 0.5, Easing.STEADY: 0.12}
+
+_LEFT = {Move.PAN_LEFT, Move.TRUCK_LEFT, Move.ORBIT_LEFT, Move.ARC_LEFT}
+_RIGHT = {Move.PAN_RIGHT, Move.TRUCK_RIGHT, Move.ORBIT_RIGHT, Move.ARC_RIGHT}
+_UP = {Move.TILT_UP, Move.PEDESTAL_UP}
+_DOWN = {Move.TILT_DOWN, Move.PEDESTAL_DOWN}
 
 
 @dataclass(frozen=True)
@@ -139,8 +143,8 @@ def _steps(shot: Shot, picture: Size, whole: View) -> _Steps:
     zoom_log = min(ZOOM_LOG * scale, math.log(ZOOM_MOST))
     pan, tilt = min(PAN_OF_VIEW * scale, PAN_OF_VIEW_MOST), min(TILT_OF_VIEW * scale, PAN_OF_VIEW_MOST)
     moves = set(shot.moves)
-    x = pan * ((Move.PAN_RIGHT in moves) - (Move.PAN_LEFT in moves))
-    y = tilt * ((Move.TILT_DOWN in moves) - (Move.TILT_UP in moves))
+    x = pan * (bool(moves & _RIGHT) - bool(moves & _LEFT))
+    y = tilt * (bool(moves & _DOWN) - bool(moves & _UP))
     if not shot.asked and shot.role is Role.REFERENCE:
         x, y = _travel(picture, whole, shot.seconds)
     return _Steps(zoom_log * ((Move.PUSH_IN in moves) - (Move.PULL_OUT in moves)), x, y)

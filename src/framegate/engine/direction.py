@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import pairwise
 
 from framegate.engine import vocabulary as words
 from framegate.engine.errors import TooManyPictures
-from framegate.engine.vocabulary import Easing, Move
+from framegate.engine.shots import Easing, Join, Move, Plan, Role, Shot
 
 SHOT_SECONDS_LEAST = 0.25
 DISSOLVE_SECONDS_MOST = 0.6
@@ -18,47 +17,6 @@ MORPH_SECONDS_MOST = 1.5
 MORPH_SHARE_MOST = 0.6
 GENTLE = 0.65
 DENIAL_CHARACTERS_MOST = 40  # how far before a move a "not" or "without" may stand
-
-
-class Role(StrEnum):
-    FIRST_FRAME = "first_frame"
-    REFERENCE = "reference"
-    LAST_FRAME = "last_frame"
-    TITLE = "title"
-
-
-class Join(StrEnum):
-    """How a shot follows the one before it."""
-
-    OPENS = "opens"
-    DISSOLVES = "dissolves"
-    CUTS = "cuts"
-    GOES_ON = "goes on"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shot:
-    """One picture for a while: what the camera does over it. Seconds count from the start of the clip.
-
-    Shots that dissolve overlap: `start` lies before the end of the shot before. `index` counts the references
-    from 0. `asked` tells a move read in the prompt from the one given to a picture without any.
-    """
-
-    role: Role
-    index: int
-    moves: tuple[Move, ...]
-    amount: float
-    easing: Easing
-    start: float
-    end: float
-    join: Join
-    asked: bool
-    words: str
-    note: str = ""
-
-    @property
-    def seconds(self) -> float:
-        return self.end - self.start
 
 
 @dataclass(frozen=True)
@@ -81,6 +39,38 @@ class _Slot:
     directives: list[_Directive] = field(default_factory=list["_Directive"])
 
 
+def direct(
+    prompt: str | None,
+    *,
+    reference_count: int,
+    has_first: bool = False,
+    has_last: bool = False,
+    has_source: bool = False,
+    seconds: float,
+    names: Sequence[str | None] = (),
+    audio: bool = False,  # noqa: ARG001  # the sound bed is read next
+) -> Plan:
+    """What a prompt is read as: shots, look, sound, and notes on what is not made. The same request, the same plan.
+
+    Raises TooManyPictures when a shot would be shorter than SHOT_SECONDS_LEAST.
+    """
+    text = _normal(prompt or "")
+    slots = _slots(reference_count, has_first=has_first, has_last=has_last, has_source=has_source)
+    _assign(text, slots, names)
+    shots = [shot for slot in slots for shot in _shots_of(slot, names)]
+    if seconds < SHOT_SECONDS_LEAST * len(shots):
+        raise TooManyPictures(
+            f"{len(shots)} shots do not fit into {seconds:g} s: each needs {SHOT_SECONDS_LEAST:g} s, "
+            f"so ask for fewer pictures or moves, or for at least {SHOT_SECONDS_LEAST * len(shots):g} s"
+        )
+    notes: list[str] = []
+    missing = [name for pattern, name in words.NOT_MADE if re.search(rf"\b(?:{pattern})", text)]
+    if missing:
+        notes.append(f"not made by this engine: {', '.join(missing)}")
+        shots[0] = replace(shots[0], note=_also(shots[0].note, notes[0]))
+    return Plan(shots=_timed(shots, seconds, cuts=re.search(words.CUTS, text) is not None), notes=tuple(notes))
+
+
 def plan(
     prompt: str | None,
     *,
@@ -90,23 +80,15 @@ def plan(
     seconds: float,
     names: Sequence[str | None] = (),
 ) -> tuple[Shot, ...]:
-    """The shot list of a clip; the same request gives the same list.
-
-    Raises TooManyPictures when a shot would be shorter than SHOT_SECONDS_LEAST.
-    """
-    text = _normal(prompt or "")
-    slots = _slots(reference_count, has_first=has_first, has_last=has_last)
-    _assign(text, slots, names)
-    shots = [shot for slot in slots for shot in _shots_of(slot, names)]
-    if seconds < SHOT_SECONDS_LEAST * len(shots):
-        raise TooManyPictures(
-            f"{len(shots)} shots do not fit into {seconds:g} s: each needs {SHOT_SECONDS_LEAST:g} s, "
-            f"so ask for fewer pictures or moves, or for at least {SHOT_SECONDS_LEAST * len(shots):g} s"
-        )
-    missing = [name for pattern, name in words.NOT_MADE if re.search(rf"\b(?:{pattern})", text)]
-    if missing:
-        shots[0] = replace(shots[0], note=_also(shots[0].note, f"not made by this engine: {', '.join(missing)}"))
-    return _timed(shots, seconds, cuts=re.search(words.CUTS, text) is not None)
+    """The shots of `direct` alone."""
+    return direct(
+        prompt,
+        reference_count=reference_count,
+        has_first=has_first,
+        has_last=has_last,
+        seconds=seconds,
+        names=names,
+    ).shots
 
 
 def _normal(prompt: str) -> str:
@@ -114,10 +96,12 @@ def _normal(prompt: str) -> str:
     return re.sub(r"[ \t]+", " ", re.sub(r"[-_\u2013\u2014]", " ", text))
 
 
-def _slots(reference_count: int, *, has_first: bool, has_last: bool) -> list[_Slot]:
+def _slots(reference_count: int, *, has_first: bool, has_last: bool, has_source: bool) -> list[_Slot]:
     slots = [_Slot(Role.REFERENCE, index) for index in range(reference_count)]
     if has_first:
         slots.insert(0, _Slot(Role.FIRST_FRAME, 0))
+    if has_source:
+        slots.insert(0, _Slot(Role.SOURCE, 0))
     if has_last:
         slots.append(_Slot(Role.LAST_FRAME, 0))
     return slots or [_Slot(Role.TITLE, 0)]

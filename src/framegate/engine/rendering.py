@@ -8,10 +8,11 @@ from pathlib import Path
 
 from framegate.engine import camera, pictures
 from framegate.engine.camera import Size
-from framegate.engine.direction import Role, Shot, plan
+from framegate.engine.direction import plan
 from framegate.engine.encode import Writer
 from framegate.engine.errors import OutputFailed
 from framegate.engine.pictures import Pixels, Planes, Sheet
+from framegate.engine.shots import Role, Shot
 from framegate.engine.spec import Rendered, Spec
 
 Progress = Callable[[float], None]

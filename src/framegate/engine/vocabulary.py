@@ -4,28 +4,7 @@ Phrases are matched on lower-case text whose hyphens are spaces; the first table
 that overlap it.
 """
 
-from enum import StrEnum
-
-
-class Move(StrEnum):
-    """What the camera does. Left and right are the camera's: a pan to the right moves the content to the left."""
-
-    PUSH_IN = "push-in"
-    PULL_OUT = "pull-out"
-    PAN_LEFT = "pan left"
-    PAN_RIGHT = "pan right"
-    TILT_UP = "tilt up"
-    TILT_DOWN = "tilt down"
-    LOCKED_OFF = "locked-off"
-
-
-class Easing(StrEnum):
-    """How the speed comes and goes; always from rest and back to rest."""
-
-    SMOOTH = "smooth"
-    GENTLE = "gentle"
-    STEADY = "steady"
-
+from framegate.engine.shots import Easing, Move
 
 OPPOSITE = {
     Move.PUSH_IN: Move.PULL_OUT,
@@ -34,6 +13,16 @@ OPPOSITE = {
     Move.PAN_RIGHT: Move.PAN_LEFT,
     Move.TILT_UP: Move.TILT_DOWN,
     Move.TILT_DOWN: Move.TILT_UP,
+    Move.TRUCK_LEFT: Move.TRUCK_RIGHT,
+    Move.TRUCK_RIGHT: Move.TRUCK_LEFT,
+    Move.PEDESTAL_UP: Move.PEDESTAL_DOWN,
+    Move.PEDESTAL_DOWN: Move.PEDESTAL_UP,
+    Move.ORBIT_LEFT: Move.ORBIT_RIGHT,
+    Move.ORBIT_RIGHT: Move.ORBIT_LEFT,
+    Move.ARC_LEFT: Move.ARC_RIGHT,
+    Move.ARC_RIGHT: Move.ARC_LEFT,
+    Move.ROLL_LEFT: Move.ROLL_RIGHT,
+    Move.ROLL_RIGHT: Move.ROLL_LEFT,
     Move.LOCKED_OFF: Move.LOCKED_OFF,
 }
 
