@@ -29,7 +29,7 @@ from PIL import Image
 from framegate.engine import Spec, camera, encode, pictures, plan
 from framegate.engine.rendering import render
 
-PHOTO = Path(__file__).parents[1] / "tests" / "engine" / "photos" / "astronaut.png"
+PHOTO = Path(__file__).parents[1] / "tests" / "photos" / "astronaut.png"
 PHOTO_PIXELS = (1920, 1080)  # both sides start from the same photo of the usual size
 OUTPUT = camera.Size(1280, 720)
 FPS, FRAMES, REPEATS = 24, 96, 7

@@ -6,7 +6,7 @@ import pytest
 
 from framegate.engine import Spec
 
-PHOTOS = Path(__file__).parent / "photos"
+PHOTOS = Path(__file__).parents[1] / "photos"
 
 
 @pytest.fixture
