@@ -166,8 +166,9 @@ class Jobs:
         """What needs no network is judged now; a data URL's picture goes to our files, not into the job."""
         kept: list[Reference] = []
         for index, reference in enumerate(given):
-            scheme = reference.url[:8].lower()
-            if not scheme.startswith(("data:", "asset://")):
+            if not reference.url[:8].lower().startswith(("data:", "asset://")):
+                with references.pointing(reference.pointer or f"/references/{index}"):
+                    self._net.judge(reference.url)
                 kept.append(reference)
                 continue
             blob = await self._take(reference, index, owner)

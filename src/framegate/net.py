@@ -132,15 +132,23 @@ class _Guard(httpcore2.AsyncNetworkBackend):
         except (OSError, UnicodeError) as error:
             raise _unreachable(f"The name `{host}` cannot be resolved.") from error
         for address in addresses:
-            if kind := self._refusal(address):
-                raise ReferenceUnusable(
-                    "reference_private_address",
-                    f"`{host}` leads to {kind}. References come from public addresses only, unless the operator "
-                    "sets `allow_private_addresses`.",
-                )
+            self._check(host, address)
         if not addresses:
             raise _unreachable(f"The name `{host}` has no address.")
         return addresses[:ADDRESSES_MAX]
+
+    def _check(self, host: str, address: str) -> None:
+        if kind := self._refusal(address):
+            raise ReferenceUnusable(
+                "reference_private_address",
+                f"`{host}` leads to {kind}. References come from public addresses only, unless the operator "
+                "sets `allow_private_addresses`.",
+            )
+
+    def judge(self, host: str) -> None:
+        """What a host that is written as an address says by itself; a name says nothing before it is asked for."""
+        if literal := literal_address(host):
+            self._check(host, literal)
 
     async def connect_tcp(
         self,
@@ -230,7 +238,7 @@ class Net:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._settings = settings
-        guard = _Guard(resolve, refusal or self._address_refusal)
+        self._guard = guard = _Guard(resolve, refusal or self._address_refusal)
         self._client = httpx2.AsyncClient(
             transport=_Transport(guard, ssl_context or httpx2.create_ssl_context(trust_env=False)),
             trust_env=False,
@@ -250,6 +258,10 @@ class Net:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
+
+    def judge(self, url: str) -> None:
+        """Refuse what no fetch could get, without asking anybody. Raises `ReferenceUnusable`."""
+        self._guard.judge(_parse(url).host)
 
     async def fetch(self, url: str, into: Path, *, bytes_max: int, seconds_max: float, accept: str = ACCEPT) -> Fetched:
         """Stream what lies at `url` into the new file `into`; `seconds_max` counts for all of it, redirects included.

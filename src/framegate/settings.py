@@ -68,7 +68,7 @@ class Settings(BaseModel):
         10_000, description="Unfinished jobs at once; more are answered 429."
     )
     body_bytes_max: Annotated[int, Field(ge=1024)] = Field(
-        64 * 2**20, description="Largest JSON body, data URLs included."
+        32 * 2**20, description="Largest JSON body, data URLs included."
     )
     reference_bytes_max: Annotated[int, Field(ge=1024)] = Field(50 * 2**20, description="Largest reference picture.")
     reference_pixels_max: Annotated[int, Field(ge=1)] = Field(

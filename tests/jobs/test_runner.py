@@ -15,7 +15,7 @@ from framegate.errors import (
 )
 from framegate.moves import ATTEMPTS_MAX
 from framegate.store.writes import OrderState, moved
-from framegate.types import Done, Failed, Fault, Lost, Made, Running, State, Status
+from framegate.types import Done, Failed, Fault, Lost, Made, Reference, Running, State, Status
 
 pytestmark = pytest.mark.anyio
 
@@ -107,6 +107,21 @@ async def test_a_free_order_found_half_sent_after_a_crash_is_made_again(world):
 
     assert job.state is State.COMPLETED
     assert len(gate.provider.orders) == 1
+
+
+@pytest.mark.parametrize(("repeatable", "order"), [(False, "unsure"), (True, "not_sent")])
+async def test_a_job_cancelled_with_its_order_half_sent_says_whether_that_may_have_been_taken(world, repeatable, order):
+    gate = world(repeatable=repeatable)
+    async with gate.open(run=False):
+        job = await _killed_while_submitting(gate)
+        await gate.store.move(moved(job, job.created_at, cancel_requested=True), due_at=job.created_at)
+    async with gate.open():
+        job = await gate.end(job)
+
+        assert (job.state, job.fault.code, job.fault.unsure) == (State.CANCELLED, "cancelled", order == "unsure")
+        assert ("may charge" in job.fault.message) is (order == "unsure")
+        assert await gate.orders(job) == [order]
+    assert gate.provider.orders == []
 
 
 async def test_a_look_that_fails_is_not_a_job_that_failed(world):
@@ -347,6 +362,27 @@ async def test_too_many_unfinished_jobs_are_refused_before_anything_is_made(worl
 
         assert refusal.value.status == 429
         assert len((await gate.jobs.list(owner="default")).jobs) == 3
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("nonsense", "reference_bad_url"),
+        ("ftp://example.com/a.png", "reference_bad_url"),
+        ("http://169.254.169.254/latest", "reference_private_address"),
+        ("http://[::ffff:127.0.0.1]/a.png", "reference_private_address"),
+        ("data:image/png;base64,AAAA", "reference_not_an_image"),
+        ("asset://" + "0" * 64, "reference_unknown_asset"),
+    ],
+)
+async def test_a_reference_that_could_never_be_had_is_refused_at_create_and_named(world, url, code):
+    async with world().open() as gate:
+        with pytest.raises(InvalidRequest) as refusal:
+            await gate.create(references=(Reference(url=url, pointer="/input_references/0/image_url/url"),))
+
+        [problem] = refusal.value.problems
+        assert (problem.code, problem.pointer) == (code, "/input_references/0/image_url/url")
+        assert (await gate.jobs.list(owner="default")).jobs == ()
 
 
 async def test_a_request_that_breaks_rules_is_refused_with_all_of_them_and_makes_no_job(world):

@@ -61,7 +61,7 @@ async def take(
     the reference's place in the request.
     """
     bytes_max = settings.reference_bytes_max if reference.kind is Kind.IMAGE else settings.video_bytes_max
-    with _pointing(reference.pointer or f"/references/{index}"):
+    with pointing(reference.pointer or f"/references/{index}"):
         scheme = reference.url[:16].partition(":")[0].lower()
         if scheme == "asset":
             return await _take_asset(reference, blobs, settings, has_asset)
@@ -86,7 +86,7 @@ async def take_upload(
     """
     async with _scratch(blobs) as path:
         size, _ = await write_stream(stream, path, bytes_max=settings.video_bytes_max)
-        with _pointing(""):
+        with pointing(""):
             kind = await anyio.to_thread.run_sync(_kind_of, path)
             claimed = (media_type or "").partition("/")[0].lower()
             if claimed in tuple(Kind) and claimed != kind:
@@ -108,7 +108,7 @@ async def prepare(
     if taken.picture is None:
         return Prepared(reference=reference, blob=taken.blob, path=str(path)), []
     picture = taken.picture
-    with _pointing(reference.pointer or f"/references/{index}"):
+    with pointing(reference.pointer or f"/references/{index}"):
         fitted = await anyio.to_thread.run_sync(lambda: images.fit(path, picture, limits, index=index))
     blob = taken.blob if fitted.data is None else await blobs.add_bytes(fitted.data, fitted.media_type)
     prepared = Prepared(
@@ -198,7 +198,7 @@ def _readable() -> Generator[None]:
 
 
 @contextmanager
-def _pointing(pointer: str) -> Generator[None]:
+def pointing(pointer: str) -> Generator[None]:
     """Let an error name the reference's place in the request."""
     try:
         yield
