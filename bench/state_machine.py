@@ -52,7 +52,7 @@ class NoMoves:
     def fail(self, fault: Fault, state: State = State.FAILED) -> Step:
         return Step({"state": state, "fault": fault})
 
-    async def end(self, job: Job, state: State, fault: Fault) -> Step:
+    async def end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Step:
         return self.fail(fault, state)
 
 

@@ -74,9 +74,14 @@ class Moves:
         """The move to an end without a video."""
         return Step({"state": state, "stage": state.value, "fault": fault, "finished_at": self.clock.now()})
 
-    async def end(self, job: Job, state: State, fault: Fault) -> Step:
+    async def end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Step:
         """End a job before its time: stop its order where the provider can, and say where it cannot."""
         provider = self.offers.get(job.provider)
+        if job.state is State.SUBMITTING:
+            if not found or (provider is not None and provider.repeatable):
+                return Step(self.fail(fault, state).changes, order="not_sent")
+            said = f"{fault.message} Its order was on its way when the gate stopped: the provider may charge."
+            return Step(self.fail(replace(fault, message=said, unsure=True), state).changes, order="unsure")
         if job.handle is not None and provider is not None:
             try:
                 stopped = await provider.cancel(job.handle)

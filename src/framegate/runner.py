@@ -139,7 +139,7 @@ class Runner:
     async def _move_on(self, held: Held) -> None:
         job, found = held.job, True
         while not job.state.final:
-            step = await self._early_end(job) or await self._step(job, found=found)
+            step = await self._early_end(job, found=found) or await self._step(job, found=found)
             if step is None:  # interrupted: look at the job anew
                 job = await self._fresh(job)
                 continue
@@ -175,15 +175,14 @@ class Runner:
             await self._clock.sleep(max(0.0, self._due(job, seconds) - self._clock.now()))
         return not scope.cancelled_caught
 
-    async def _early_end(self, job: Job) -> Step | None:
+    async def _early_end(self, job: Job, *, found: bool) -> Step | None:
         if job.cancel_requested:
-            return await self._moves.end(
-                job, State.CANCELLED, Fault(code="cancelled", message="The job was cancelled.")
-            )
+            cancelled = Fault(code="cancelled", message="The job was cancelled.")
+            return await self._moves.end(job, State.CANCELLED, cancelled, found=found)
         if self._clock.now() >= job.deadline_at:
             seconds = round(job.deadline_at - job.created_at)
             late = Fault(code="expired", message=f"The job did not end within {seconds} seconds of its acceptance.")
-            return await self._moves.end(job, State.EXPIRED, late)
+            return await self._moves.end(job, State.EXPIRED, late, found=found)
         return None
 
     async def _guarded(self, job: Job, *, found: bool) -> Step:
