@@ -115,7 +115,7 @@ def in_the_database(data: Path, asked: Sequence[Asked], found: Found, broken: li
             broken.append(f"the way of job {job_id}: {fault}")
         found.repeated_renders += max(0, len(orders[job_id]) - 1)
         delivered = orders[job_id].count("accepted")
-        if delivered > 1 or (state == "completed" and delivered != 1):
+        if delivered > 1 or (state == "completed" and delivered != 1) or "sending" in orders[job_id]:
             found.duplicates += delivered > 1
             broken.append(f"job {job_id} is {state} by the orders {orders[job_id]}")
     broken += [
