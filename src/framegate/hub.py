@@ -11,6 +11,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.any = asyncio.Event()
+        self.outbox = asyncio.Event()  # a webhook is to be sent
         self._followers: dict[str, set[asyncio.Event]] = {}
         self._moving: dict[str, anyio.CancelScope] = {}
 

@@ -103,6 +103,7 @@ class Request:
     max_cost_usd: float | None = None
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     callback_url: str | None = None
+    callback_events: tuple[str, ...] = ()  # which of the dialect's events to call for; none named: its usual ones
     previous_job_id: str | None = None
     session_id: str | None = None
     user: str | None = None
@@ -294,6 +295,7 @@ class Job:
     created_at: float
     updated_at: float
     deadline_at: float
+    base_url: str = ""  # the dialect's absolute address as the client reached it: links in webhooks begin so
     state: State = State.QUEUED
     version: int = 1  # rises by one with every move; also the sequence number of that move's event
     started_at: float | None = None
@@ -333,3 +335,66 @@ class Event:
     def status(self) -> Status:
         """The public status after the change."""
         return self.state.status
+
+
+class DeliveryState(StrEnum):
+    """Where a webhook stands."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try to hand over a webhook: the answer's HTTP status, or why there was none."""
+
+    number: int
+    at: float  # Unix seconds
+    milliseconds: int
+    status: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event of a job on its way to one address. Its id is the event's, the same however often it is sent."""
+
+    id: str  # UUIDv7
+    job_id: str
+    owner: str
+    dialect: str
+    url: str
+    type: str  # in the dialect's words
+    seq: int  # the job's version after the change
+    body: str  # JSON, fixed when the event happened
+    created_at: float
+    due_at: float
+    state: DeliveryState = DeliveryState.WAITING
+    attempts: int = 0
+    attempts_before: int = 0  # those made before it was last asked for by hand: its schedule counts from there
+    log: tuple[Attempt, ...] = ()
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    CREATE = "create"  # place, cancel and delete jobs; upload
+    READ = "read"  # look at jobs and fetch their files
+    ADMIN = "admin"  # manage keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key that clients send; its text is kept nowhere, only the text's hash."""
+
+    id: str
+    owner: str
+    name: str
+    sha256: str
+    scopes: tuple[Scope, ...]
+    created_at: float
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    last_used_at: float | None = None  # to the minute
+    requests_per_minute: int | None = None  # None: no limit

@@ -1,21 +1,24 @@
-"""The store: jobs, events, assets and secrets over one database."""
+"""The store: jobs, events, assets and secrets over one database; webhooks and keys beside them."""
 
 import secrets as randomness
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import Executable, Select, func, insert, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Select, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from framegate.errors import Unavailable
 from framegate.hub import Hub
 from framegate.store import codec, writes
 from framegate.store.engines import bring_up_to_date, make_engines
+from framegate.store.keyring import Keyring
+from framegate.store.outbox import Outbox
+from framegate.store.reader import Reader
 from framegate.store.tables import assets, events, jobs, orders, secrets
 from framegate.store.writer import Writer
 from framegate.store.writes import Held
-from framegate.types import Blob, Event, Job, State
+from framegate.types import Blob, Delivery, Event, Job, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,9 @@ class Store:
         self.hub = hub or Hub()
         self._write_engine, self._read_engine = make_engines(url)
         self._writer = Writer(self._write_engine, group_max=group_max)
+        self._reader = Reader(self._read_engine)
+        self.outbox = Outbox(self._writer, self._reader)
+        self.keys = Keyring(self._writer, self._reader)
 
     async def __aenter__(self) -> Self:
         await bring_up_to_date(self._write_engine)
@@ -49,13 +55,20 @@ class Store:
 
     # -- jobs: written
 
-    async def insert(self, job: Job, *, idempotency_key: str | None = None, body_hash: str = "") -> Job:
+    async def insert(
+        self,
+        job: Job,
+        *,
+        idempotency_key: str | None = None,
+        body_hash: str = "",
+        deliveries: tuple[Delivery, ...] = (),
+    ) -> Job:
         """Accept a job; the earlier one if its idempotency key was used before for the same body.
 
         Raises `IdempotencyConflict` where the body is another.
         """
-        kept: Job = await self._writer.do(writes.Insert(job, idempotency_key, body_hash))
-        self.hub.changed(kept.id)
+        kept: Job = await self._writer.do(writes.Insert(job, idempotency_key, body_hash, deliveries))
+        self._told(kept.id, deliveries)
         return kept
 
     async def move(
@@ -66,15 +79,19 @@ class Store:
         fence: int | None = None,
         release: bool = False,
         order: writes.OrderState | None = None,
+        deliveries: tuple[Delivery, ...] = (),
     ) -> Job:
-        """Put `job` in the place of its last version. Raises `Stale` if it has moved on or the claim is lost."""
-        kept: Job = await self._writer.do(writes.Move(job, due_at, fence, release, order))
-        self.hub.changed(kept.id)
+        """Put `job` in the place of its last version, and its webhooks with it, or neither.
+
+        Raises `Stale` if it has moved on or the claim is lost.
+        """
+        kept: Job = await self._writer.do(writes.Move(job, due_at, fence, release, order, deliveries))
+        self._told(kept.id, deliveries)
         return kept
 
     async def claim(self, worker: str, *, now: float, until: float, limit: int) -> list[Held]:
         """Take up to `limit` due jobs that nobody holds; nobody else gets them before `until`."""
-        if await self._first(_due(now).limit(1)) is None:
+        if await self._reader.first(_due(now).limit(1)) is None:
             return []
         return await self._writer.do(writes.Claim(worker, now, until, limit))
 
@@ -91,19 +108,19 @@ class Store:
         await self._writer.do(writes.Extend(worker, None))
 
     async def delete(self, job_id: str) -> None:
-        """Forget a job, its events and its orders."""
+        """Forget a job, its events, its orders and its webhooks."""
         await self._writer.do(writes.Delete(job_id))
         self.hub.changed(job_id)
 
     # -- jobs: read
 
     async def get(self, job_id: str) -> Job | None:
-        row = await self._first(select(jobs.c.request, jobs.c.document).where(jobs.c.id == job_id))
+        row = await self._reader.first(select(jobs.c.request, jobs.c.document).where(jobs.c.id == job_id))
         return codec.load_job(row["request"], row["document"]) if row else None
 
     async def held(self, job_id: str) -> Held | None:
         """A job with the fence of its last claim."""
-        row = await self._first(select(jobs.c.fence, jobs.c.request, jobs.c.document).where(jobs.c.id == job_id))
+        row = await self._reader.first(select(jobs.c.fence, jobs.c.request, jobs.c.document).where(jobs.c.id == job_id))
         return Held(codec.load_job(row["request"], row["document"]), row["fence"]) if row else None
 
     async def list(
@@ -123,7 +140,7 @@ class Store:
             query = query.where(jobs.c.state.in_([state.value for state in states]))
         if model is not None:
             query = query.where(jobs.c.model == model)
-        rows = await self._all(query.order_by(jobs.c.id.desc()).limit(limit + 1))
+        rows = await self._reader.all(query.order_by(jobs.c.id.desc()).limit(limit + 1))
         more = len(rows) > limit
         found = tuple(codec.load_job(row["request"], row["document"]) for row in rows[:limit])
         return Page(found, found[-1].id if more else None)
@@ -131,29 +148,29 @@ class Store:
     async def events(self, job_id: str, *, after: int = 0) -> tuple[Event, ...]:
         """A job's events behind a sequence number, in order."""
         query = select(events).where(events.c.job_id == job_id, events.c.seq > after).order_by(events.c.seq)
-        return tuple(codec.load_event(row) for row in await self._all(query))
+        return tuple(codec.load_event(row) for row in await self._reader.all(query))
 
     async def orders(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """Every order that was begun for a job, in order."""
-        rows = await self._all(select(orders).where(orders.c.job_id == job_id).order_by(orders.c.attempt))
+        rows = await self._reader.all(select(orders).where(orders.c.job_id == job_id).order_by(orders.c.attempt))
         return tuple(dict(row) for row in rows)
 
     async def count_active(self) -> int:
         """How many jobs have not ended."""
-        row = await self._first(select(func.count().label("n")).select_from(jobs).where(jobs.c.active))
+        row = await self._reader.first(select(func.count().label("n")).select_from(jobs).where(jobs.c.active))
         return row["n"] if row else 0
 
     async def next_due(self) -> float | None:
         """When the next job that nobody holds is due."""
         query = select(func.min(jobs.c.due_at).label("due_at")).where(jobs.c.active, jobs.c.worker.is_(None))
-        row = await self._first(query)
+        row = await self._reader.first(query)
         return row["due_at"] if row else None
 
     async def mentions(self, sha256: str) -> bool:
         """Whether any job or asset still needs a file."""
         in_jobs = select(jobs.c.id).where(jobs.c.document.contains(sha256) | jobs.c.request.contains(sha256)).limit(1)
         in_assets = select(assets.c.sha256).where(assets.c.sha256 == sha256).limit(1)
-        return await self._first(in_jobs) is not None or await self._first(in_assets) is not None
+        return await self._reader.first(in_jobs) is not None or await self._reader.first(in_assets) is not None
 
     # -- assets and secrets
 
@@ -164,36 +181,30 @@ class Store:
     async def asset(self, owner: str, sha256: str) -> Blob | None:
         """An owner's uploaded file."""
         query = select(assets.c.media_type, assets.c.size_bytes)
-        row = await self._first(query.where(assets.c.owner == owner, assets.c.sha256 == sha256))
+        row = await self._reader.first(query.where(assets.c.owner == owner, assets.c.sha256 == sha256))
         return Blob(sha256=sha256, **row) if row else None
 
     async def secret(self, name: str) -> bytes:
         """A secret of this gate by its name, made at first use: 32 random bytes."""
         query = select(secrets.c.value).where(secrets.c.name == name)
-        row = await self._first(query)
+        row = await self._reader.first(query)
         if row is None:
             try:
                 async with self._write_engine.begin() as connection:
                     await connection.execute(insert(secrets).values(name=name, value=randomness.token_bytes(32)))
             except IntegrityError:
                 pass  # another process was first: its secret is the one
-            row = await self._first(query)
+            row = await self._reader.first(query)
         if row is None:
             raise Unavailable("The store does not keep what is written to it.")
         return row["value"]
 
     # -- inside
 
-    async def _first(self, query: Executable) -> Any:  # noqa: ANN401 - a row of whatever was asked
-        rows = await self._all(query)
-        return rows[0] if rows else None
-
-    async def _all(self, query: Executable) -> Sequence[Any]:
-        try:
-            async with self._read_engine.connect() as connection:
-                return (await connection.execute(query)).mappings().all()
-        except DBAPIError as error:
-            raise Unavailable(f"The store could not be read: {error.orig}") from error
+    def _told(self, job_id: str, deliveries: tuple[Delivery, ...]) -> None:
+        self.hub.changed(job_id)
+        if deliveries:
+            self.hub.outbox.set()
 
 
 def _due(now: float) -> Select[str]:

@@ -73,6 +73,57 @@ orders = Table(
     Column("at", Double, nullable=False),
 )
 
+# An event on its way to the address that its job named; written with the move that made it.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(36), primary_key=True),  # the event's id
+    Column("job_id", String(36), ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("dialect", String(32), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("host", String(255), nullable=False),  # of the address: one slow host does not hold up the others
+    Column("type", String(100), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String(16), nullable=False),  # waiting delivered failed
+    Column("attempts", Integer, nullable=False),
+    Column("attempts_before", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("worker", String(64)),
+    Column("fence", Integer, nullable=False),
+    Column("lease_until", Double),
+    UniqueConstraint("job_id", "seq", "type"),  # no event happens twice
+)
+Index("ix_deliveries_due", deliveries.c.state, deliveries.c.due_at)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("delivery_id", String(36), ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("status", Integer),
+    Column("error", Text),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("sha256", String(64), nullable=False),  # of the whole text; the text itself is kept nowhere
+    Column("scopes", String(100), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    Column("last_used_at", Double),
+    Column("requests_per_minute", Integer),
+)
+
 assets = Table(
     "assets",
     metadata,

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from framegate.errors import GateError, IdempotencyConflict, NotFound, Stale
 from framegate.store import codec
+from framegate.store.outbox import put_in
 from framegate.store.tables import assets, events, jobs, orders
-from framegate.types import Blob, Job
+from framegate.types import Blob, Delivery, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Insert:
     job: Job
     idempotency_key: str | None
     body_hash: str
+    deliveries: tuple[Delivery, ...] = ()
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Insert"], /) -> list[Job | GateError]:
@@ -54,6 +56,7 @@ class Insert:
         if fresh:
             await connection.execute(insert(jobs), [write._row() for write in fresh])  # noqa: SLF001 - its own
             await connection.execute(insert(events), [codec.event_columns(write.job) for write in fresh])
+            await put_in(connection, [delivery for write in fresh for delivery in write.deliveries])
         return answers
 
     def _row(self) -> dict[str, Any]:
@@ -102,6 +105,7 @@ class Move:
     fence: int | None = None
     release: bool = False
     order: OrderState | None = None
+    deliveries: tuple[Delivery, ...] = ()
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Move"], /) -> list[Job | GateError]:
@@ -129,6 +133,7 @@ class Move:
         if good:
             await connection.execute(insert(events), [codec.event_columns(write.job) for write in good])
         await _write_orders(connection, [write for write in good if write.order])
+        await put_in(connection, [delivery for write in good for delivery in write.deliveries])
         return answers
 
 
@@ -246,7 +251,7 @@ class Extend:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Forget a job that has ended, with its events and orders."""
+    """Forget a job that has ended, with its events, orders and webhooks."""
 
     job_id: str
 

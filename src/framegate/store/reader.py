@@ -1,0 +1,28 @@
+"""Reads of a store: rows by their columns' names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Executable
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from framegate.errors import Unavailable
+
+
+class Reader:
+    """Asks a database that others may write to meanwhile. Raises `Unavailable` where it cannot."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def first(self, query: Executable) -> Any:  # noqa: ANN401 - a row of whatever was asked
+        rows = await self.all(query)
+        return rows[0] if rows else None
+
+    async def all(self, query: Executable) -> Sequence[Any]:
+        try:
+            async with self._engine.connect() as connection:
+                return (await connection.execute(query)).mappings().all()
+        except DBAPIError as error:
+            raise Unavailable(f"The store could not be read: {error.orig}") from error
