@@ -71,6 +71,7 @@ class Reference:
     role: Role = Role.REFERENCE
     name: str | None = None
     pointer: str = ""  # JSON pointer to where the client wrote it, so that an error can name the place
+    view_of: str | None = None  # the name of the reference that this is another view of; the two count as one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,17 @@ class Routing:
     order: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handling:
+    """How the gate is to treat a job, beside what the job asks of a model."""
+
+    start_seconds: float | None = None  # a job whose order has not begun by then is expired
+    low_priority: bool = False  # stands behind all others that wait for a place at the same provider
+    try_again: bool = True  # whether an order that certainly came to nothing is made again
+    keep_seconds: int | None = None  # for how long the finished files are handed out; None: as long as they are kept
+    private: bool = False  # the finished files take the key, whoever holds their address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +120,7 @@ class Request:
     session_id: str | None = None
     user: str | None = None
     trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    handling: Handling = field(default_factory=Handling)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,11 @@ class Case:
     who: str
 
     def count(self, *places: tuple[Role, Kind]) -> int:
-        """How many references stand at these roles and kinds."""
-        return sum((reference.role, reference.kind) in places for reference in self.request.references)
+        """How many references stand at these roles and kinds; further views of one are not counted."""
+        return sum(
+            reference.view_of is None and (reference.role, reference.kind) in places
+            for reference in self.request.references
+        )
 
     def has(self, *roles: Role) -> bool:
         """Whether any reference has one of these roles."""
