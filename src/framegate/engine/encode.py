@@ -1,20 +1,24 @@
 # pyright: reportUnknownMemberType=false
 # PyAV leaves the type of its packets open.
-"""Frames into an MP4, by x264 in a thread of its own; the same frames always give the same bytes."""
+"""Frames and sound into an MP4, each encoded in a thread of its own; the same input always gives the same bytes."""
 
 import queue
 import threading
+from collections.abc import Iterable
+from fractions import Fraction
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import av
 import numpy as np
+from av.audio.frame import AudioFrame
 from av.error import FFmpegError
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from framegate.engine.camera import Size
 from framegate.engine.errors import OutputFailed
+from framegate.engine.layers import RATE, Samples
 from framegate.engine.pictures import Plane, Planes
 
 PRESET = "veryfast"
@@ -23,6 +27,7 @@ THREADS = 4  # x264's output depends on how many it runs, so the number does not
 ANCHOR_QP = 12  # of a first or last frame that must be met exactly
 QP_STEP_MOST = 40  # and x264 may go there at once
 WAITING_FRAMES_MOST = 6
+SOUND_BITS_PER_SECOND = 128_000
 COMMENT = "animatic: camera moves over the references, no generative model"
 
 
@@ -32,14 +37,18 @@ class Writer:
     Raises OutputFailed when the encoder or the disk does.
     """
 
-    def __init__(self, path: str, output: Size, fps: int, exact: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, path: str, output: Size, fps: int, exact: tuple[int, ...] = (), sound: Iterable[Samples] | None = None
+    ) -> None:
         self._output = output
         self._waiting: queue.Queue[av.VideoFrame | None] = queue.Queue(WAITING_FRAMES_MOST)
         self._fault: BaseException | None = None
         self._count = 0
+        self._muxing = threading.Lock()
         try:
-            # The muxer would otherwise write its own version into the file.
-            options = {"movflags": "+faststart", "fflags": "+bitexact"}
+            # The muxer would otherwise write its own version into the file, and the order of sound and picture
+            # would follow the threads' pace.
+            options = {"movflags": "+faststart", "fflags": "+bitexact", "max_interleave_delta": "0"}
             self._container = av.open(path, "w", format="mp4", options=options)
         except (FFmpegError, OSError) as error:
             raise OutputFailed(f"the video file cannot be created: {error}") from error
@@ -50,17 +59,30 @@ class Writer:
         context.thread_count = THREADS
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-        self._thread = threading.Thread(target=self._encode, name="animatic-encoder", daemon=True)
+        self._threads = [threading.Thread(target=self._encode, name="animatic-encoder", daemon=True)]
+        if sound is not None:
+            self._sound = self._container.add_stream("aac", rate=RATE, options={"flags": "+bitexact"})
+            self._sound.codec_context.bit_rate = SOUND_BITS_PER_SECOND
+            self._sound.codec_context.layout = "stereo"
+            self._threads.append(
+                threading.Thread(target=self._encode_sound, args=(sound,), name="animatic-sound", daemon=True)
+            )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            self._container.start_encoding()
+        except (FFmpegError, OSError) as error:
+            raise OutputFailed(f"the video file cannot be begun: {error}") from error
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if error is not None and self._fault is None:
             self._fault = error  # nobody wants the frames that still wait
         self._waiting.put(None)
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         try:
             self._container.close()
         except (FFmpegError, OSError) as fault:
@@ -82,16 +104,38 @@ class Writer:
 
     def _encode(self) -> None:
         while (frame := self._waiting.get()) is not None:
-            self._mux(frame)
-        self._mux(None)
+            self._encode_frame(frame)
+        self._encode_frame(None)
 
-    def _mux(self, frame: av.VideoFrame | None) -> None:
+    def _encode_frame(self, frame: av.VideoFrame | None) -> None:
         if self._fault is not None:
             return  # keep taking frames, so that the drawing side never waits for ever
         try:
-            self._container.mux(self._stream.encode(frame))
+            self._mux(cast("list[Any]", self._stream.encode(frame)))
         except Exception as error:  # noqa: BLE001  # the top of its thread: `write` and `__exit__` tell of it
             self._fault = error
+
+    def _encode_sound(self, sound: Iterable[Samples]) -> None:
+        at = 0
+        try:
+            for samples in sound:
+                if self._fault is not None:
+                    return
+                self._mux(cast("list[Any]", self._sound.encode(_audio_frame(samples, at))))
+                at += samples.shape[1]
+            self._mux(cast("list[Any]", self._sound.encode(None)))
+        except Exception as error:  # noqa: BLE001  # the top of its thread: `write` and `__exit__` tell of it
+            self._fault = error
+
+    def _mux(self, packets: list[Any]) -> None:
+        with self._muxing:
+            self._container.mux(packets)
+
+
+def _audio_frame(samples: Samples, at: int) -> AudioFrame:
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
+    frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), at
+    return frame
 
 
 def _options(exact: tuple[int, ...]) -> dict[str, str]:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from framegate.engine import camera, pictures
+from framegate.engine import camera, pictures, sound
 from framegate.engine.camera import Size
-from framegate.engine.direction import plan
+from framegate.engine.direction import direct
 from framegate.engine.encode import Writer
 from framegate.engine.errors import OutputFailed
+from framegate.engine.layers import RATE
 from framegate.engine.pictures import Pixels, Planes, Sheet
-from framegate.engine.shots import Role, Shot
+from framegate.engine.shots import Plan, Role, Shot
 from framegate.engine.spec import Rendered, Spec
 
 Progress = Callable[[float], None]
@@ -85,9 +86,11 @@ class _Reel:
 
 def _make(spec: Spec, path: str, progress: Progress) -> None:
     output = Size(spec.width, spec.height)
-    reel = _Reel(_takes(spec, output), output)
+    plan = _plan(spec)
+    reel = _Reel(_takes(spec, plan, output), output)
+    heard = sound.bed(plan.heard, round(spec.seconds * RATE), spec.seed) if spec.audio else None
     exact = tuple(at for at, given in ((0, spec.first_frame), (spec.frames - 1, spec.last_frame)) if given is not None)
-    with Writer(path, output, spec.fps, exact) as writer:
+    with Writer(path, output, spec.fps, exact, heard) as writer:
         for at in range(spec.frames):
             frame, planes = writer.frame()
             # Spread over the whole length, so that the last frame is where the camera arrives.
@@ -96,15 +99,20 @@ def _make(spec: Spec, path: str, progress: Progress) -> None:
             progress((at + 1) / spec.frames)
 
 
-def _takes(spec: Spec, output: Size) -> Iterator[_Take]:
-    shots = plan(
+def _plan(spec: Spec) -> Plan:
+    return direct(
         spec.prompt,
         reference_count=len(spec.references),
         has_first=spec.first_frame is not None,
         has_last=spec.last_frame is not None,
         seconds=spec.seconds,
         names=spec.names,
+        audio=spec.audio,
     )
+
+
+def _takes(spec: Spec, plan: Plan, output: Size) -> Iterator[_Take]:
+    shots = plan.shots
     for (role, index), group in groupby(shots, key=lambda shot: (shot.role, shot.index)):
         same = list(group)
         picture = _picture(spec, role, index, output)

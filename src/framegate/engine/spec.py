@@ -21,7 +21,9 @@ _REQUIRED = ("width", "height", "fps", "frames", "output")
 class Spec:
     """One clip to make: pictures in order, what the camera does, and the exact file wanted.
 
-    `names` goes with `references`: the name by which the prompt's `@name` means each, or None.
+    `names` goes with `references`: the name by which the prompt's `@name` means each, or None. `style` is a picture
+    that lends only its colours. With a `source`, a video to go on from, the file is that video followed by `frames`
+    new ones.
     """
 
     prompt: str | None = None
@@ -29,6 +31,9 @@ class Spec:
     first_frame: str | None = None
     last_frame: str | None = None
     names: tuple[str | None, ...] = ()
+    source: str | None = None
+    style: str | None = None
+    audio: bool = False
     width: int
     height: int
     fps: int
@@ -57,6 +62,7 @@ class Spec:
 
     @property
     def seconds(self) -> float:
+        """How long the new frames are shown."""
         return self.frames / self.fps
 
     def to_json(self) -> str:
@@ -104,6 +110,9 @@ def _checked(name: str, value: object) -> Any:  # noqa: ANN401  # one JSON value
     if name in ("width", "height", "fps", "frames", "seed"):
         if type(value) is not int:
             raise BadSpec(f"{name} must be a whole number")
+    elif name == "audio":
+        if type(value) is not bool:
+            raise BadSpec("audio must be true or false")
     elif not isinstance(value, str) and (value is not None or name == "output"):
         raise BadSpec(f"{name} must be a string")
     return value
