@@ -15,6 +15,7 @@ GateError                    code, HTTP meaning, retryable, unsure
 ├── Busy                     429
 ├── Unavailable              503
 │   └── DataFolderBusy       503  another process owns the data folder
+├── NotDelivered             502  a webhook that its receiver did not take (inside only)
 ├── Stale                    409  a late move of a job that has moved on (inside only)
 └── ProviderError            502
     ├── Refused              502  the provider said no: final for this offer, nothing was spent
@@ -148,6 +149,10 @@ class Busy(GateError):
     status = 429
     retryable = True
 
+    def __init__(self, message: str = "", *, code: str = "", retry_after: float = 5.0) -> None:
+        self.retry_after = retry_after  # seconds
+        super().__init__(message, code=code)
+
 
 class Unavailable(GateError):
     """The gate cannot serve this now."""
@@ -162,6 +167,14 @@ class DataFolderBusy(Unavailable):
 
     code = "data_folder_busy"
     retryable = False
+
+
+class NotDelivered(GateError):
+    """The webhook could not be handed over."""
+
+    code = "webhook_not_delivered"
+    status = 502
+    retryable = True
 
 
 class Stale(GateError):
@@ -189,6 +202,10 @@ class NotSent(ProviderError):
 
     code = "order_not_sent"
     retryable = True
+
+    def __init__(self, message: str = "", *, code: str = "", retry_after: float | None = None) -> None:
+        self.retry_after = retry_after  # seconds; None where the provider does not say
+        super().__init__(message, code=code)
 
 
 class Unsure(ProviderError):

@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from framegate.types import Handle, Order, Update
+from framegate.errors import Refused, Unsure
+from framegate.types import Handle, Made, Order, Update
 
 
 class Provider(ABC):
@@ -32,6 +34,17 @@ class Provider(ABC):
     async def cancel(self, handle: Handle) -> bool:  # noqa: ARG002 - for those that can
         """Stop the order if the provider can; say whether it was stopped."""
         return False
+
+    async def reconcile(self, order: Order) -> Handle | None:  # noqa: ARG002 - for those that can
+        """Find the order that may have been taken; None where it certainly was not.
+
+        Raises `Unsure` where the provider has no way to tell, as most have not.
+        """
+        raise Unsure
+
+    async def download(self, made: Made, into: Path, *, bytes_max: int) -> None:  # noqa: ARG002 - for those that must
+        """Fetch a file that lies at the account's own origin and asks for its key."""
+        raise Refused(f"{self.name} keeps no files behind its key.")
 
     async def close(self) -> None:  # noqa: B027 - usually nothing to do
         """Let go of what the provider holds (processes, connections)."""

@@ -70,6 +70,7 @@ class Reference:
     kind: Kind = Kind.IMAGE
     role: Role = Role.REFERENCE
     name: str | None = None
+    type: str | None = None  # what of it guides: asset, style, character, location, or a word of the model's own
     pointer: str = ""  # JSON pointer to where the client wrote it, so that an error can name the place
     view_of: str | None = None  # the name of the reference that this is another view of; the two count as one
 
@@ -139,7 +140,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The video that a legal request asks for, every default settled."""
+    """The video that a legal request asks for, every default settled.
+
+    Of a video that goes on from a source, `duration` and `frames` are what is added; the file has the source before
+    them.
+    """
 
     width: int
     height: int
@@ -149,11 +154,22 @@ class Target:
     seed: int | None
     resolution: str | None = None
     aspect_ratio: str | None = None
+    source_seconds: float | None = None  # how long the source is, 0 until it is measured; None: there is none
 
     @property
     def frames(self) -> int:
-        """The exact number of frames."""
+        """The exact number of frames that are made."""
         return self.fps * self.duration
+
+    @property
+    def whole_frames(self) -> int:
+        """The number of frames in the file."""
+        return self.frames + round((self.source_seconds or 0.0) * self.fps)
+
+    @property
+    def whole_seconds(self) -> float:
+        """How long the file is."""
+        return self.duration + (self.source_seconds or 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +226,8 @@ class Prepared:
     path: str
     width: int | None = None
     height: int | None = None
+    fitted: bool = False  # it is no longer what its address gives
+    link: str | None = None  # our own signed address of it, where the gate can be reached from outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +238,8 @@ class Order:
     key: str  # the same for every try of the same order: an idempotency key where the provider takes one
     request: Request
     model: str  # canonical id
+    model_id: str = ""  # the provider's own
+    prompt: str | None = None  # with names in the words that the provider's model reads
     target: Target
     references: tuple[Prepared, ...] = ()
 
@@ -234,6 +254,7 @@ class Made:
     path: str | None = None
     url: str | None = None
     media_type: str = "video/mp4"
+    own: bool = False  # the address asks for the account's key, and lies at its origin
     blob: Blob | None = None  # once it is in our own store
 
 
@@ -258,10 +279,14 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The order is made; `cost_micro_usd` is what the provider says it cost, if it says."""
+    """The order is made; `cost_micro_usd` is what the provider says it cost, if it says.
+
+    `notes` are sentences for the client about what was made otherwise than asked.
+    """
 
     outputs: tuple[Made, ...]
     cost_micro_usd: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
