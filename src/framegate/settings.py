@@ -1,12 +1,13 @@
 """The only reader of the environment and of framegate.toml."""
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from framegate.errors import GateError
 
@@ -24,6 +25,46 @@ def default_data_dir() -> Path:
     from platformdirs import user_data_path  # noqa: PLC0415 - not needed when a folder is given
 
     return user_data_path("framegate", appauthor=False)
+
+
+# The vendors' own names for their keys, each with the provider that it belongs to.
+KEY_VARIABLES = {
+    "openrouter": "OPENROUTER_API_KEY",
+    "modelgates": "MODELGATES_API_KEY",
+    "phaseo": "PHASEO_API_KEY",
+    "pictory": "PICTORY_API_KEY",
+    "fal": "FAL_KEY",
+    "vllm_omni": "VLLM_OMNI_API_KEY",
+    "sglang": "SGLANG_API_KEY",
+}
+KEYLESS = ("vllm_omni", "sglang")  # servers of one's own: an address is enough
+AccountName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+
+class Account(BaseModel):
+    """One account at one service, or one server of one's own.
+
+    In framegate.toml a table of `[[accounts]]`, with the key itself (`api_key`) or the variable that holds it
+    (`api_key_env`). From the environment by the vendors' own names, such as FAL_KEY, under the account name `default`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provider: str = Field(description="Which service: " + ", ".join(KEY_VARIABLES) + ".")
+    name: AccountName = Field("default", description="How the account is called here; jobs remember it.")
+    api_key: str | None = Field(None, repr=False, description="The key.")
+    api_key_env: str | None = Field(None, description="The environment variable that holds the key.")
+    base_url: str | None = Field(None, description="Another address than the service's own; it is trusted.")
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description="Orders at once.")
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = Field(None, description="Orders begun in a minute.")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.provider not in KEY_VARIABLES:
+            raise ValueError(f"there is no provider {self.provider!r}; there are {', '.join(KEY_VARIABLES)}")
+        if self.base_url is not None and not self.base_url.startswith(("https://", "http://")):
+            raise ValueError("base_url begins with https:// or http://")
+        return self
 
 
 class Settings(BaseModel):
@@ -48,7 +89,9 @@ class Settings(BaseModel):
         description="SQLAlchemy URL; SQLite in the data folder when empty. postgresql+asyncpg://… is taken too.",
     )
     api_key: str | None = Field(
-        None, repr=False, description="The key that clients must send. Without one, loopback only, open."
+        None,
+        repr=False,
+        description="The operator's own key. Without it and `framegate keys`: loopback only, open.",
     )
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Host names by which the gate may be called besides its own address."
@@ -84,9 +127,28 @@ class Settings(BaseModel):
         5, description="Redirects followed for one reference."
     )
     allow_private_addresses: bool = Field(
-        default=False, description="Let references come from private and loopback addresses."
+        default=False,
+        description="Let references come from private and loopback addresses, and webhooks go there, by http too.",
     )
+    accounts: tuple[Account, ...] = Field((), description="Accounts at services, as `[[accounts]]` in framegate.toml.")
     link_seconds: Annotated[int, Field(ge=60)] = Field(24 * 3600, description="How long a signed link to a file works.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_protected(settings: Settings, *, needs_key: bool) -> None:
+    """Refuse to listen for other machines without a key. Raises `SettingsInvalid`."""
+    if not needs_key and not is_loopback(settings.host):
+        raise SettingsInvalid(
+            f"Without a key the gate listens on loopback only, and {settings.host} is not. "
+            "Make a key first: framegate keys create"
+        )
 
 
 def environment() -> Mapping[str, str]:
@@ -109,17 +171,37 @@ def load(environ: Mapping[str, str] | None = None, *, file: Path | None = None, 
             raise SettingsInvalid(f"{path} is not TOML: {error}") from error
     elif file or environ.get("FRAMEGATE_CONFIG"):
         raise SettingsInvalid(f"There is no settings file at {path}.")
-    for name in Settings.model_fields:
+    for name in Settings.model_fields.keys() - {"accounts"}:
         text = environ.get(f"{PREFIX}{name.upper()}")
         if text:
             values[name] = tuple(filter(None, text.split(","))) if name.startswith("allowed_") else text
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**values)
+        return _with_accounts(Settings(**values), environ)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "settings"
         raise SettingsInvalid(f"Setting `{name}` (or {PREFIX}{name.upper()}): {first['msg']}.") from error
+
+
+def _with_accounts(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """The settings with every account's key in place, and with the accounts that the environment alone tells of."""
+    accounts: list[Account] = []
+    for account in settings.accounts:
+        key = environ.get(account.api_key_env) if account.api_key_env else account.api_key
+        if key is None and account.provider not in KEYLESS:
+            missing = f"{account.api_key_env} is not set" if account.api_key_env else "it has no api_key or api_key_env"
+            raise SettingsInvalid(f"The account `{account.name}` at {account.provider} has no key: {missing}.")
+        accounts.append(account.model_copy(update={"api_key": key}))
+    named = {account.provider for account in accounts}
+    for provider, variable in KEY_VARIABLES.items():
+        key, url = environ.get(variable), environ.get(f"{PREFIX}{provider.upper()}_BASE_URL")
+        if provider not in named and (key or (url and provider in KEYLESS)):
+            accounts.append(Account(provider=provider, api_key=key, base_url=url))
+    twice = [a for i, a in enumerate(accounts) if (a.provider, a.name) in {(b.provider, b.name) for b in accounts[:i]}]
+    if twice:
+        raise SettingsInvalid(f"Two accounts at {twice[0].provider} are called `{twice[0].name}`. Give each its name.")
+    return settings.model_copy(update={"accounts": tuple(accounts)})
 
 
 def client_defaults(environ: Mapping[str, str] | None = None) -> tuple[str | None, str | None]:
