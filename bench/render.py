@@ -26,12 +26,16 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from framegate.engine import Spec, camera, encode, pictures, plan
+from framegate.engine import Spec, encode
+from framegate.engine.direction import direct
+from framegate.engine.framing import Size
+from framegate.engine.reel import Reel
 from framegate.engine.rendering import render
+from framegate.engine.takes import takes
 
 PHOTO = Path(__file__).parents[1] / "tests" / "photos" / "astronaut.png"
 PHOTO_PIXELS = (1920, 1080)  # both sides start from the same photo of the usual size
-OUTPUT = camera.Size(1280, 720)
+OUTPUT = Size(1280, 720)
 FPS, FRAMES, REPEATS = 24, 96, 7
 PUSH, PAN = "push-in", "very slow, tiny, steady pan right"
 STEADY_FRAMES = range(24, 72)  # of the pan, where it has reached its pace
@@ -73,14 +77,13 @@ def render_only(photo: str, output: str) -> Callable[[], object]:
 def encode_only(photo: str, output: str) -> Callable[[], object]:
     """The engine's own frames, drawn beforehand: what remains is the encoder."""
     writer = encode.Writer(output, OUTPUT, FPS)
-    picture = pictures.load(photo)
-    (shot,) = plan(PUSH, reference_count=1, seconds=FRAMES / FPS)
-    (path,) = camera.paths([shot], pictures.size_of(picture), OUTPUT)
-    sheet = pictures.sheet(picture, (path.start, path.end), OUTPUT)
+    made = spec(photo, output, PUSH)
+    plan = direct(PUSH, reference_count=1, seconds=made.seconds)
+    reel = Reel(takes(made, plan, OUTPUT), OUTPUT, 1 / FPS)
     frames: list[av.VideoFrame] = []
     for at in range(FRAMES):
         frame, planes = writer.frame()
-        sheet.sample(path.at(at / (FRAMES - 1)), planes)
+        reel.draw(at / (FRAMES - 1) * made.seconds, planes)
         frames.append(frame)
 
     def work() -> None:

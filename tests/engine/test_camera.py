@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.engine import plan
-from framegate.engine.camera import Size, ease, fit_view, paths
+from framegate.engine.camera import ease, paths
+from framegate.engine.framing import Size, fit_view
 
 WIDE, TALL = Size(1280, 720), Size(720, 1280)
 REFERENCE: dict[str, Any] = {}

@@ -2,83 +2,117 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from framegate.engine.framing import HELD_ROOM, Focus, Size, View, compose, dutch
 from framegate.engine.shots import Easing, Move, Role, Shot
 
 # At amount 1 over REFERENCE_SECONDS; longer shots go further, by the square root of their length.
 ZOOM_LOG = 0.18
 PAN_OF_VIEW = 0.18
 TILT_OF_VIEW = 0.16
+TRUCK_OF_VIEW = 0.13
+ARC_ZOOM_LOG = 0.1
+ROLL_RADIANS = 0.12
 REFERENCE_SECONDS = 4.0
 ZOOM_MOST = 2.0
 PAN_OF_VIEW_MOST = 0.45
-# Where a push-in heads for, in parts of the view from its top: a little above the middle, where faces are.
-FOCUS = 0.42
-# In an upright picture the face is about here, in parts of its height; in the view it goes to FOCUS.
-FACE_LINE = 0.25
-HEADROOM = 0.25  # other pictures: this part of the height left over goes above the view
+ROLL_RADIANS_MOST = 0.5
 # A reference whose shape is far from the output's is travelled along, by parts of the view.
 ODD_SHAPE = 0.3
 TRAVEL_ACROSS = 0.13
 TALL_SHAPE = 1.1
 TRAVEL_UP = 0.18
+# How far near things pass far ones, in parts of the view. Beyond 0.06 guessed depth shows as rubber.
+PASSING = 0.05
+PASSING_MOST = 0.06
+NEARER_ZOOM = 0.5  # of the zoom's logarithm: near things grow by more than far ones
+NEARER_ZOOM_MOST = 0.12
+YAW = 0.05
+PASSING_ROOM = 1.05  # how much closer a shot with passing things looks, so that the picture's pinned borders stay out
 
 RAMPS = {Easing.SMOOTH: 0.35, Easing.GENTLE: 0.5, Easing.STEADY: 0.12}
 
-_LEFT = {Move.PAN_LEFT, Move.TRUCK_LEFT, Move.ORBIT_LEFT, Move.ARC_LEFT}
-_RIGHT = {Move.PAN_RIGHT, Move.TRUCK_RIGHT, Move.ORBIT_RIGHT, Move.ARC_RIGHT}
-_UP = {Move.TILT_UP, Move.PEDESTAL_UP}
-_DOWN = {Move.TILT_DOWN, Move.PEDESTAL_DOWN}
+_PANS = (Move.PAN_LEFT, Move.PAN_RIGHT)
+_TRUCKS = (Move.TRUCK_LEFT, Move.TRUCK_RIGHT)
+_ORBITS = (Move.ORBIT_LEFT, Move.ORBIT_RIGHT)
+_ARCS = (Move.ARC_LEFT, Move.ARC_RIGHT)
+_ROLLS = (Move.ROLL_LEFT, Move.ROLL_RIGHT)
+_TILTS = (Move.TILT_UP, Move.TILT_DOWN)
+_PEDESTALS = (Move.PEDESTAL_UP, Move.PEDESTAL_DOWN)
+_ZOOMS = (Move.PULL_OUT, Move.PUSH_IN)
 
 
 @dataclass(frozen=True)
-class Size:
-    width: int
-    height: int
+class Lean:
+    """How the camera stands beside where it looks.
 
+    `roll` is in radians, clockwise. `x` and `y` are how far the nearest things are passed against the farthest, in
+    parts of the view's width; `zoom` how much more the nearest are enlarged; `yaw` how much larger the right edge
+    of the view is than the left.
+    """
 
-@dataclass(frozen=True)
-class View:
-    """A rectangle of the picture, of the output's shape, in the picture's pixels measured at their edges."""
+    roll: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
+    zoom: float = 0.0
+    yaw: float = 0.0
 
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def zoomed(self, zoom: float) -> "View":
-        width, height = self.width / zoom, self.height / zoom
-        return View(self.x + (self.width - width) / 2, self.y + (self.height - height) * FOCUS, width, height)
-
-    def moved(self, x: float, y: float, within: Size) -> "View":
-        """The view moved by parts of its own width and height, as far as the picture goes."""
-        return View(
-            min(max(self.x + x * self.width, 0.0), within.width - self.width),
-            min(max(self.y + y * self.height, 0.0), within.height - self.height),
-            self.width,
-            self.height,
+    def plus(self, other: "Lean", times: float = 1.0) -> "Lean":
+        return Lean(
+            self.roll + times * other.roll,
+            self.x + times * other.x,
+            self.y + times * other.y,
+            self.zoom + times * other.zoom,
+            self.yaw + times * other.yaw,
         )
+
+    @property
+    def deep(self) -> bool:
+        return bool(self.x or self.y or self.zoom or self.yaw)
+
+
+LEVEL = Lean()
+
+
+@dataclass(frozen=True)
+class Pose:
+    view: View
+    lean: Lean = LEVEL
 
 
 @dataclass(frozen=True)
 class Path:
-    """The way from one view to another."""
+    """The way from one view to another, and from one lean to another."""
 
     start: View
     end: View
     easing: Easing
+    lean_start: Lean = LEVEL
+    lean_end: Lean = LEVEL
 
     def at(self, share: float) -> View:
         """The view at a share of the shot's time: the zoom grows evenly, and the centre stays in step with it."""
+        return between(self.start, self.end, ease(share, RAMPS[self.easing]))
+
+    def pose(self, share: float) -> Pose:
         eased = ease(share, RAMPS[self.easing])
-        a, b = self.start, self.end
-        ratio = b.width / a.width
-        width = a.width * ratio**eased
-        # A zoom about a fixed point moves the edges in proportion to the width, not to the time.
-        along = eased if abs(ratio - 1) < 1e-6 else (width - a.width) / (b.width - a.width)
-        x, y = a.x + (b.x - a.x) * along, a.y + (b.y - a.y) * along
-        return View(x, y, width, width * a.height / a.width)
+        lean = self.lean_start.plus(self.lean_end.plus(self.lean_start, -1), eased)
+        return Pose(between(self.start, self.end, eased), lean)
+
+    @property
+    def deep(self) -> bool:
+        """Whether near things pass far ones on this way."""
+        return self.lean_start.deep or self.lean_end.deep
+
+
+def between(a: View, b: View, eased: float) -> View:
+    ratio = b.width / a.width
+    width = a.width * ratio**eased
+    # A zoom about a fixed point moves the edges in proportion to the width, not to the time.
+    along = eased if abs(ratio - 1) < 1e-6 else (width - a.width) / (b.width - a.width)
+    x, y = a.x + (b.x - a.x) * along, a.y + (b.y - a.y) * along
+    return View(x, y, width, width * a.height / a.width)
 
 
 def ease(share: float, ramp: float) -> float:
@@ -91,63 +125,65 @@ def ease(share: float, ramp: float) -> float:
     return ramp * (x**3 - x**4 / 2) / (1 - ramp)
 
 
-def fit_view(picture: Size, output: Size) -> View:
-    """The largest view: it fills the output, centred across, and cuts off less above than below."""
-    width = min(float(picture.width), picture.height * output.width / output.height)
-    height = width * output.height / output.width
-    spare = max(picture.height - height, 0.0)
-    upright = picture.height >= picture.width
-    top = FACE_LINE * picture.height - FOCUS * height if upright else HEADROOM * spare
-    return View((picture.width - width) / 2, min(max(top, 0.0), spare), width, height)
-
-
-def paths(shots: Sequence[Shot], picture: Size, output: Size) -> list[Path]:
+def paths(shots: Sequence[Shot], picture: Size, output: Size, focus: Focus | None = None) -> list[Path]:
     """The camera's way through the shots over one picture, each going on from where the one before it ends.
 
     A first frame is left from, and a last frame arrived at, whole.
     """
-    whole = fit_view(picture, output)
-    ways: list[Path] = []
+    whole = compose(picture, output, focus)
     if shots[0].role is Role.LAST_FRAME:
-        at = whole
-        for shot in reversed(shots):
-            back = _leave(at, _steps(shot, picture, whole).reversed(), picture, whole)
-            ways.insert(0, Path(back, at, shot.easing))
-            at = back
-        return ways
-    at = whole if shots[0].role is Role.FIRST_FRAME else None
+        return _arriving(shots, picture, whole)
+    ways: list[Path] = []
     for shot in shots:
         steps = _steps(shot, picture, whole)
-        if at is None:
-            ways.append(_free(whole, steps, picture, shot.easing))
+        if ways:
+            ways.append(_going_on(ways[-1].end, ways[-1].lean_end, shot, steps, picture, whole))
+        elif shot.role in (Role.FIRST_FRAME, Role.SOURCE):
+            ways.append(_going_on(whole, LEVEL, shot, steps, picture, whole))
         else:
-            ways.append(Path(at, _leave(at, steps, picture, whole), shot.easing))
-        at = ways[-1].end
+            composed = compose(picture, output, focus, shot.framing, shot.angle)
+            ways.append(_free(composed, steps, picture, shot))
     return ways
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """What the moves come to: a change of zoom (natural logarithm), and travel in parts of the view."""
+    """What the moves come to: a change of zoom (natural logarithm), travel in parts of the view, and lean."""
 
     zoom_log: float = 0.0
     x: float = 0.0
     y: float = 0.0
+    lean: Lean = LEVEL
 
     def reversed(self) -> "_Steps":
-        return _Steps(-self.zoom_log, -self.x, -self.y)
+        return _Steps(-self.zoom_log, -self.x, -self.y, LEVEL.plus(self.lean, -1))
 
 
 def _steps(shot: Shot, picture: Size, whole: View) -> _Steps:
     scale = shot.amount * math.sqrt(shot.seconds / REFERENCE_SECONDS)
-    zoom_log = min(ZOOM_LOG * scale, math.log(ZOOM_MOST))
-    pan, tilt = min(PAN_OF_VIEW * scale, PAN_OF_VIEW_MOST), min(TILT_OF_VIEW * scale, PAN_OF_VIEW_MOST)
     moves = set(shot.moves)
-    x = pan * (bool(moves & _RIGHT) - bool(moves & _LEFT))
-    y = tilt * (bool(moves & _DOWN) - bool(moves & _UP))
+
+    def way(pair: tuple[Move, Move]) -> int:
+        return (pair[1] in moves) - (pair[0] in moves)
+
+    def limited(value: float, most: float) -> float:
+        return math.copysign(min(abs(value), most), value)
+
+    arc = way(_ARCS)
+    zoom_log = limited(scale * (ZOOM_LOG * way(_ZOOMS) + ARC_ZOOM_LOG * abs(arc)), math.log(ZOOM_MOST))
+    x = limited(scale * (PAN_OF_VIEW * way(_PANS) + TRUCK_OF_VIEW * (way(_TRUCKS) + arc / 2)), PAN_OF_VIEW_MOST)
+    y = limited(scale * (TILT_OF_VIEW * way(_TILTS) + TRUCK_OF_VIEW * way(_PEDESTALS)), PAN_OF_VIEW_MOST)
     if not shot.asked and shot.role is Role.REFERENCE:
         x, y = _travel(picture, whole, shot.seconds)
-    return _Steps(zoom_log * ((Move.PUSH_IN in moves) - (Move.PULL_OUT in moves)), x, y)
+    around = way(_ORBITS) + arc
+    lean = Lean(
+        roll=limited(scale * ROLL_RADIANS * way(_ROLLS), ROLL_RADIANS_MOST),
+        x=limited(scale * PASSING * (way(_TRUCKS) + 2 * around), 2 * PASSING_MOST),
+        y=limited(scale * PASSING * way(_PEDESTALS), 2 * PASSING_MOST),
+        zoom=limited(NEARER_ZOOM * zoom_log, NEARER_ZOOM_MOST),
+        yaw=limited(scale * YAW * around, 2 * YAW),
+    )
+    return _Steps(zoom_log, x, y, lean)
 
 
 def _travel(picture: Size, whole: View, seconds: float) -> tuple[float, float]:
@@ -159,24 +195,58 @@ def _travel(picture: Size, whole: View, seconds: float) -> tuple[float, float]:
     return (min(across, TRAVEL_ACROSS * pace), 0.0) if across > ODD_SHAPE else (0.0, 0.0)
 
 
-def _free(whole: View, steps: _Steps, picture: Size, easing: Easing) -> Path:
+def _free(whole: View, steps: _Steps, picture: Size, shot: Shot) -> Path:
     """A shot with no frame to meet: half of the travel lies on each side of the composition."""
     x, y = _further(steps.x, picture.width / whole.width - 1), _further(steps.y, picture.height / whole.height - 1)
-    steps = _Steps(steps.zoom_log, x, y)
+    lean_start, lean_end = _leans(steps.lean, dutch(shot.angle))
+    whole = _with_room(whole, lean_start, lean_end, shot.handheld, picture)
     # Just as much closer as gives the travel its room: small pictures are not magnified for nothing.
-    room_x = picture.width / (whole.width * (1 + abs(steps.x)))
-    room_y = picture.height / (whole.height * (1 + abs(steps.y)))
+    room_x = picture.width / (whole.width * (1 + abs(x)))
+    room_y = picture.height / (whole.height * (1 + abs(y)))
     wide = whole.zoomed(1 / min(room_x, room_y, 1.0))
     zoom = math.exp(abs(steps.zoom_log))
     # There and back again: near an edge, the whole travel is set off from the edge instead of being cut short.
-    start = wide.moved(steps.x / 2, steps.y / 2, picture).moved(-steps.x, -steps.y, picture)
-    end = start.moved(steps.x, steps.y, picture)
-    return Path(start, end.zoomed(zoom), easing) if steps.zoom_log >= 0 else Path(start.zoomed(zoom), end, easing)
+    start = wide.moved(x / 2, y / 2, picture).moved(-x, -y, picture)
+    end = start.moved(x, y, picture)
+    if steps.zoom_log >= 0:
+        return Path(start, end.zoomed(zoom), shot.easing, lean_start, lean_end)
+    return Path(start.zoomed(zoom), end, shot.easing, lean_start, lean_end)
+
+
+def _leans(lean: Lean, tilt: float) -> tuple[Lean, Lean]:
+    """Passing goes half to each side; a roll begins upright; the closer end of a zoom has its depth."""
+    half = replace(lean, roll=0.0, zoom=0.0)
+    start = replace(LEVEL.plus(half, -0.5), roll=tilt, zoom=max(-lean.zoom, 0.0))
+    return start, replace(LEVEL.plus(half, 0.5), roll=tilt + lean.roll, zoom=max(lean.zoom, 0.0))
+
+
+def _with_room(whole: View, start: Lean, end: Lean, handheld: float, picture: Size) -> View:
+    passing = any((start.x, start.y, start.yaw, end.x, end.y, end.yaw))
+    zoom = (PASSING_ROOM if passing else 1.0) * (1 + HELD_ROOM * handheld)
+    roll = max(abs(start.roll), abs(end.roll))
+    turned = whole.contained(roll, picture)
+    return turned.zoomed(zoom) if zoom > 1 else turned
 
 
 def _further(travel: float, room: float) -> float:
     """A picture that reaches well beyond the frame is panned over further, up to twice as far."""
     return math.copysign(max(abs(travel), min(room, 2 * abs(travel))), travel)
+
+
+def _arriving(shots: Sequence[Shot], picture: Size, whole: View) -> list[Path]:
+    ways: list[Path] = []
+    at, lean = whole, LEVEL
+    for shot in reversed(shots):
+        back = _going_on(at, lean, shot, _steps(shot, picture, whole).reversed(), picture, whole)
+        ways.insert(0, Path(back.end, at, shot.easing, back.lean_end, lean))
+        at, lean = back.end, back.lean_end
+    return ways
+
+
+def _going_on(start: View, lean: Lean, shot: Shot, steps: _Steps, picture: Size, whole: View) -> Path:
+    end_lean = lean.plus(steps.lean)
+    end = _leave(start, steps, picture, whole)
+    return Path(start, end.contained(abs(end_lean.roll), picture), shot.easing, lean, end_lean)
 
 
 def _leave(start: View, steps: _Steps, picture: Size, whole: View) -> View:

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-from framegate.engine.camera import Size
+from framegate.engine.framing import Size
 from framegate.engine.errors import OutputFailed
 from framegate.engine.layers import RATE, Samples
 from framegate.engine.pictures import Plane, Planes

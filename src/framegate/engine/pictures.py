@@ -1,6 +1,5 @@
 """Still pictures as the camera needs them: decoded, filtered once, and kept as the three planes of the video."""
 
-import math
 import textwrap
 import unicodedata
 from dataclasses import dataclass
@@ -12,17 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from framegate.engine.camera import Size, View
+from framegate.engine.arrays import Map, floats
 from framegate.engine.errors import UnreadablePicture
+from framegate.engine.framing import Size, View
 
 Plane: TypeAlias = NDArray[np.uint8]
 Pixels: TypeAlias = NDArray[np.uint8]
 
 PIXELS_MOST = 80_000_000
-# Linear sampling of a picture filtered to this multiple of the output comes nearer to the ideal than cubic sampling of
-# one at 1.25 (46 to 49 dB against 44 to 47 on photos), in a third of the time.
-OVERSAMPLING = 1.6
-MARGIN_PIXELS = 4  # around the views, for the filter's reach
 TITLE_SCALE = 1.25
 TITLE_CHARACTERS_MOST = 240
 GAPS_MOST = 0.1  # of the characters
@@ -48,28 +44,6 @@ class Planes:
     v: Plane
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """The part of a picture that a shot looks at, filtered for it: `scale` sheet pixels to one of the picture."""
-
-    planes: Planes
-    x: float
-    y: float
-    scale_x: float
-    scale_y: float
-
-    def sample(self, view: View, into: Planes) -> None:
-        """What the camera sees, at exact sub-pixel places."""
-        height, width = into.y.shape
-        x, y = (view.x - self.x) * self.scale_x, (view.y - self.y) * self.scale_y
-        sx, sy = view.width * self.scale_x / width, view.height * self.scale_y / height
-        _warp(self.planes.y, into.y, (sx, sx / 2 + x - 0.5, sy, sy / 2 + y - 0.5))
-        # Chroma sample i lies on luma column 2i, and between the luma rows 2j and 2j + 1.
-        chroma = (sx, (sx / 2 + x - 0.5) / 2, sy, (sy + y - 1) / 2)
-        _warp(self.planes.u, into.u, chroma)
-        _warp(self.planes.v, into.v, chroma)
-
-
 def load(path: str) -> Pixels:
     """The picture as RGB, upright. Raises UnreadablePicture."""
     try:
@@ -92,21 +66,6 @@ def size_of(picture: Pixels) -> Size:
     return Size(picture.shape[1], picture.shape[0])
 
 
-def sheet(picture: Pixels, views: tuple[View, View], output: Size) -> Sheet:
-    """The part of the picture that lies between two views, prefiltered for sampling at the output's size."""
-    width = math.sqrt(views[0].width * views[1].width)  # neither end of a long zoom gets all of the sharpness
-    scale = OVERSAMPLING * output.width / width
-    margin = MARGIN_PIXELS / scale
-    size = size_of(picture)
-    left = max(int(min(view.x for view in views) - margin), 0)
-    top = max(int(min(view.y for view in views) - margin), 0)
-    right = min(math.ceil(max(view.x + view.width for view in views) + margin), size.width)
-    bottom = min(math.ceil(max(view.y + view.height for view in views) + margin), size.height)
-    width, height = (max(round(side * scale / 2), 1) * 2 for side in (right - left, bottom - top))
-    part = resized(picture[top:bottom, left:right], width, height)
-    return Sheet(planes(part), left, top, width / (right - left), height / (bottom - top))
-
-
 def fitted(picture: Pixels, view: View, output: Size) -> Planes:
     """The view as one still of the output's size, without the camera's resampling: the plain picture, fitted."""
     box = (view.x, view.y, view.x + view.width, view.y + view.height)
@@ -118,6 +77,13 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
     smaller = width < picture.shape[1] or height < picture.shape[0]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     return _pixels(cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=method))
+
+
+def small_copy(picture: Pixels, side: int) -> Map:
+    """The picture with its longer side at `side` pixels, from 0 to 1: what analysis looks at."""
+    scale = side / max(picture.shape[:2])
+    size = max(round(picture.shape[1] * scale), 8), max(round(picture.shape[0] * scale), 8)
+    return floats(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) / 255
 
 
 def planes(picture: Pixels) -> Planes:
@@ -132,9 +98,13 @@ def blank(output: Size) -> Planes:
     return Planes(np.empty((output.height, output.width), np.uint8), np.empty(half, np.uint8), np.empty(half, np.uint8))
 
 
+def each(planes: Planes) -> tuple[Plane, Plane, Plane]:
+    return planes.y, planes.u, planes.v
+
+
 def blend(a: Planes, b: Planes, share: float, into: Planes) -> None:
     """A dissolve: `share` of b over a."""
-    for one, other, out in ((a.y, b.y, into.y), (a.u, b.u, into.u), (a.v, b.v, into.v)):
+    for one, other, out in zip(each(a), each(b), each(into), strict=True):
         cv2.addWeighted(one, 1 - share, other, share, 0, dst=out)
 
 
@@ -197,19 +167,6 @@ def _set(draw: ImageDraw.ImageDraw, plate: Image.Image, text: str, points: int) 
         ink = (226, 226, 222)
         draw.multiline_text(middle, lines, font=font, fill=ink, anchor="mm", spacing=spacing, align="center")
     return fits
-
-
-def _warp(source: Plane, into: Plane, scale_and_shift: tuple[float, float, float, float]) -> None:
-    sx, x, sy, y = scale_and_shift
-    height, width = into.shape
-    cv2.warpAffine(
-        source,
-        np.array([[sx, 0, x], [0, sy, y]]),
-        (width, height),
-        dst=into,
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
 
 
 def _subsampled(chroma: Plane) -> Plane:

@@ -1,20 +1,19 @@
 """From a spec to a finished file."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Callable
 from pathlib import Path
 
-from framegate.engine import camera, pictures, sound
-from framegate.engine.camera import Size
+from framegate.engine import sound
 from framegate.engine.direction import direct
 from framegate.engine.encode import Writer
 from framegate.engine.errors import OutputFailed
+from framegate.engine.framing import Size
 from framegate.engine.layers import RATE
-from framegate.engine.pictures import Pixels, Planes, Sheet
-from framegate.engine.shots import Plan, Role, Shot
+from framegate.engine.reel import Reel
+from framegate.engine.shots import Plan
 from framegate.engine.spec import Rendered, Spec
+from framegate.engine.takes import takes
 
 Progress = Callable[[float], None]
 
@@ -42,52 +41,10 @@ def render(spec: Spec, progress: Progress | None = None) -> Rendered:
     )
 
 
-@dataclass(frozen=True)
-class _Take:
-    """A shot with all that its frames need; `first` and `last` are stills to be met exactly."""
-
-    shot: Shot
-    path: camera.Path
-    sheet: Sheet
-    first: Planes | None
-    last: Planes | None
-
-    def draw(self, second: float, into: Planes) -> None:
-        share = min(max((second - self.shot.start) / self.shot.seconds, 0.0), 1.0)
-        still = self.first if share == 0 else self.last if share == 1 else None
-        if still is None:
-            self.sheet.sample(self.path.at(share), into)
-            return
-        into.y[:], into.u[:], into.v[:] = still.y, still.u, still.v
-
-
-class _Reel:
-    """The takes of a clip as its time goes on: the one running, the one before it, and the next made ready."""
-
-    def __init__(self, takes: Iterator[_Take], output: Size) -> None:
-        self._takes = takes
-        self._before: _Take | None = None
-        self._running = next(takes)
-        self._next = next(takes, None)
-        self._spare = pictures.blank(output), pictures.blank(output)
-
-    def draw(self, second: float, into: Planes) -> None:
-        while self._next is not None and self._next.shot.start <= second:
-            self._before, self._running, self._next = self._running, self._next, next(self._takes, None)
-        before, running = self._before, self._running
-        if before is None or second >= before.shot.end:
-            running.draw(second, into)
-            return
-        before.draw(second, self._spare[0])
-        running.draw(second, self._spare[1])
-        share = (second - running.shot.start) / (before.shot.end - running.shot.start)
-        pictures.blend(self._spare[0], self._spare[1], camera.ease(share, 0.5), into)
-
-
 def _make(spec: Spec, path: str, progress: Progress) -> None:
     output = Size(spec.width, spec.height)
     plan = _plan(spec)
-    reel = _Reel(_takes(spec, plan, output), output)
+    reel = Reel(takes(spec, plan, output), output, 1 / spec.fps)
     heard = sound.bed(plan.heard, round(spec.seconds * RATE), spec.seed) if spec.audio else None
     exact = tuple(at for at, given in ((0, spec.first_frame), (spec.frames - 1, spec.last_frame)) if given is not None)
     with Writer(path, output, spec.fps, exact, heard) as writer:
@@ -109,29 +66,6 @@ def _plan(spec: Spec) -> Plan:
         names=spec.names,
         audio=spec.audio,
     )
-
-
-def _takes(spec: Spec, plan: Plan, output: Size) -> Iterator[_Take]:
-    shots = plan.shots
-    for (role, index), group in groupby(shots, key=lambda shot: (shot.role, shot.index)):
-        same = list(group)
-        picture = _picture(spec, role, index, output)
-        for shot, path in zip(same, camera.paths(same, pictures.size_of(picture), output), strict=True):
-            opens, closes = shot is shots[0], shot is shots[-1]
-            yield _Take(
-                shot,
-                path,
-                pictures.sheet(picture, (path.start, path.end), output),
-                pictures.fitted(picture, path.start, output) if opens and role is Role.FIRST_FRAME else None,
-                pictures.fitted(picture, path.end, output) if closes and role is Role.LAST_FRAME else None,
-            )
-
-
-def _picture(spec: Spec, role: Role, index: int, output: Size) -> Pixels:
-    if role is Role.TITLE:
-        return pictures.title_card(spec.prompt, output, spec.seed)
-    frames = {Role.FIRST_FRAME: spec.first_frame, Role.LAST_FRAME: spec.last_frame}
-    return pictures.load(frames.get(role) or spec.references[index])
 
 
 def _publish(partial: Path, output: Path) -> None:

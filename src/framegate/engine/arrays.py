@@ -1,0 +1,37 @@
+# pyright: reportUnknownMemberType=false
+# OpenCV leaves the element type of its arrays open; these say it, and nothing more.
+"""Floating-point pictures and maps, with their types."""
+
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Map: TypeAlias = NDArray[np.floating[Any]]
+
+
+def floats(values: object) -> Map:
+    return np.asarray(values, np.float32)
+
+
+def blurred(values: Map, sigma: float) -> Map:
+    return floats(cv2.GaussianBlur(values, (0, 0), sigma))
+
+
+def scaled(values: Map, width: int, height: int) -> Map:
+    smaller = width < values.shape[1]
+    return floats(cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
+
+
+def glow_of(values: Map, sigma: float) -> Map:
+    """A wide blur, made on a small copy: cheap at any width."""
+    height, width = values.shape[:2]
+    shrink = max(sigma / 4, 1.0)
+    small = scaled(values, max(round(width / shrink), 4), max(round(height / shrink), 4))
+    return scaled(blurred(small, sigma / shrink), width, height)
+
+
+def smoothstep(values: Map, low: float, high: float) -> Map:
+    x = np.clip((values - low) / (high - low), 0, 1)
+    return x * x * (3 - 2 * x)

@@ -1,0 +1,125 @@
+"""Shots made ready to be drawn: each with its picture, its sheet, its way, and the frames it must meet exactly."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from framegate.engine import camera, depth, look, pictures, sheets, subject
+from framegate.engine.arrays import floats, scaled
+from framegate.engine.camera import Pose
+from framegate.engine.framing import HELD_ROOM, Focus, Size
+from framegate.engine.handheld import Sway
+from framegate.engine.pictures import Pixels, Planes
+from framegate.engine.scene import Look
+from framegate.engine.sheets import Sheet
+from framegate.engine.shots import Plan, Role, Shot
+from framegate.engine.spec import Spec
+
+SETTLING_SECONDS = 1.0  # before and after a frame met exactly, in which sway and look come and go
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture with what is known about it."""
+
+    picture: Pixels
+    focus: Focus | None = None
+    relief: depth.Relief | None = None
+
+    @property
+    def size(self) -> Size:
+        return pictures.size_of(self.picture)
+
+
+@dataclass(frozen=True)
+class Take:
+    """A shot with all that its frames need.
+
+    `first` and `last` are stills to be met exactly; near them `plain`, the sheet without any look, shows through.
+    """
+
+    shot: Shot
+    path: camera.Path
+    sheet: Sheet
+    sway: Sway
+    plain: Sheet | None = None
+    first: Planes | None = None
+    last: Planes | None = None
+
+    def share(self, second: float) -> float:
+        return min(max((second - self.shot.start) / self.shot.seconds, 0.0), 1.0)
+
+    def freedom(self, second: float) -> float:
+        """From 0 where a frame must be met exactly to 1 well away from it."""
+        settling = min(SETTLING_SECONDS, self.shot.seconds / 2)
+        away = [1.0]
+        if self.first is not None:
+            away.append((second - self.shot.start) / settling)
+        if self.last is not None:
+            away.append((self.shot.end - second) / settling)
+        return camera.ease(min(max(min(away), 0.0), 1.0), 0.5)
+
+    def pose(self, second: float) -> Pose:
+        pose = self.path.pose(self.share(second))
+        return self.sway.applied(pose, second, self.sheet.picture, self.freedom(second))
+
+    def still(self, second: float) -> Planes | None:
+        """The picture that must be met exactly at this second, if one must."""
+        share = self.share(second)
+        return self.first if share == 0 else self.last if share == 1 else None
+
+
+def takes(spec: Spec, plan: Plan, output: Size) -> Iterator[Take]:
+    """The shots of a plan, each made ready when its turn comes."""
+    for (role, index), group in groupby(plan.shots, key=lambda shot: (shot.role, shot.index)):
+        same = list(group)
+        scene = _scene(spec, role, index, output)
+        ways = camera.paths(same, scene.size, output, scene.focus)
+        for shot, path in zip(same, ways, strict=True):
+            opens, closes = shot is plan.shots[0], shot is plan.shots[-1]
+            first = pictures.fitted(scene.picture, path.start, output) if opens and _opening(role) else None
+            last = pictures.fitted(scene.picture, path.end, output) if closes and role is Role.LAST_FRAME else None
+            own = Look() if role is Role.TITLE else plan.look
+            exact = first is not None or last is not None
+            yield Take(
+                shot,
+                path,
+                _sheet(scene, shot, path, own, output),
+                Sway(spec.seed, shot.handheld),
+                _sheet(scene, shot, path, Look(), output) if exact and not own.plain else None,
+                first,
+                last,
+            )
+
+
+def _opening(role: Role) -> bool:
+    return role in (Role.FIRST_FRAME, Role.SOURCE)
+
+
+def _scene(spec: Spec, role: Role, index: int, output: Size) -> Scene:
+    if role is Role.TITLE:
+        return Scene(pictures.title_card(spec.prompt, output, spec.seed))
+    frames = {Role.FIRST_FRAME: spec.first_frame, Role.LAST_FRAME: spec.last_frame}
+    picture = pictures.load(frames.get(role) or spec.references[index])
+    found = subject.find(picture)
+    return Scene(picture, found.focus, depth.relief(picture, found))
+
+
+def _sheet(scene: Scene, shot: Shot, path: camera.Path, own: Look, output: Size) -> Sheet:
+    scale = sheets.scale_for(path, output)
+    box = sheets.box(path, scene.size, scale, HELD_ROOM * shot.handheld)
+    part = sheets.filtered(scene.picture, box, scale)
+    if not own.plain:
+        part = look.dressed(part, own, _ground(scene, box, pictures.size_of(part)))
+    near = scene.relief.near if scene.relief is not None and path.deep else None
+    return Sheet(pictures.planes(part), box, scene.size, near)
+
+
+def _ground(scene: Scene, box: sheets.Box, size: Size) -> look.Ground:
+    if scene.relief is None:
+        flat = floats([[1.0]])
+        return look.Ground(scaled(flat, size.width, size.height), scaled(flat, size.width, size.height))
+    near, sharp = (
+        sheets.part_of(field, box, scene.size, size) for field in (scene.relief.nearness, scene.relief.whole)
+    )
+    return look.Ground(near, sharp)
