@@ -17,12 +17,15 @@ from starlette.routing import Mount, Route
 
 from framegate import catalogue
 from framegate.clock import SystemClock
+from framegate.deliveries import Deliverer
 from framegate.dialects import native
 from framegate.dialects.gate import Gate
+from framegate.dialects.links import Links
 from framegate.dialects.native.errors import install
 from framegate.errors import Unavailable
 from framegate.guard import Guard
 from framegate.jobs import Jobs
+from framegate.keys import Authenticator
 from framegate.media.blobs import BlobStore
 from framegate.media.images import FitLimits
 from framegate.moves import Moves, fit_limits
@@ -31,10 +34,11 @@ from framegate.provider import Offers
 from framegate.providers.animatic import Animatic, Sandbox
 from framegate.providers.pool import Pool
 from framegate.runner import Runner
-from framegate.settings import Settings
+from framegate.settings import Settings, check_protected
 from framegate.store import FolderLock, Store
 from framegate.store.engines import sqlite_url
 from framegate.types import Job
+from framegate.webhooks import Hooks
 
 EXPOSED = ("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After")
 
@@ -44,7 +48,9 @@ class Parts:
     """What a running gate is made of."""
 
     jobs: Jobs
+    keys: Authenticator
     runner: Runner
+    deliverer: Deliverer
     store: Store
     lock: FolderLock
 
@@ -59,15 +65,19 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
         stack.callback(lock.release)
         offers = await _offers(settings, stack)  # first: a renderer warms up while the rest opens
         store = await stack.enter_async_context(Store(settings.database_url or sqlite_url(settings.data_dir)))
+        keys = Authenticator(store.keys, operator_key=settings.api_key, clock=clock)
+        check_protected(settings, needs_key=await keys.look())
         net = await stack.enter_async_context(Net(settings))
         blobs = BlobStore(settings.data_dir / "blobs")
         blobs.clean()
 
         def limits(job: Job) -> FitLimits:
             model = book.get(job.model)
-            offer = model.offer(job.provider) if model else None
+            offer = model.offer(job.offer) if model else None
             return fit_limits((offer or model).limits.images) if model else FitLimits()
 
+        secret = await store.secret("links")
+        hooks = await _hooks(settings, store, secret)
         jobs = Jobs(
             settings=settings,
             store=store,
@@ -76,15 +86,26 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
             blobs=blobs,
             net=net,
             clock=clock,
-            secret=await store.secret("links"),
+            secret=secret,
+            hooks=hooks,
         )
         moves = Moves(
             settings=settings, offers=offers, blobs=blobs, net=net, clock=clock, limits=limits, asset=store.asset
         )
-        runner = Runner(store, moves, clock=clock, sole=settings.database_url is None)
+        sole = settings.database_url is None
+        deliverer = Deliverer(store, net, hooks, clock=clock, sole=sole)
+        await deliverer.start()
+        stack.push_async_callback(deliverer.stop)
+        runner = Runner(store, moves, clock=clock, hooks=hooks, sole=sole)
         await runner.start()
         stack.push_async_callback(runner.stop)
-        yield Parts(jobs=jobs, runner=runner, store=store, lock=lock)
+        yield Parts(jobs=jobs, keys=keys, runner=runner, deliverer=deliverer, store=store, lock=lock)
+
+
+async def _hooks(settings: Settings, store: Store, secret: bytes) -> Hooks:
+    """How each dialect calls back."""
+    links = Links(secret=secret, seconds=settings.link_seconds)
+    return Hooks([native.hook(links)], master=await store.secret("webhooks"))
 
 
 async def _offers(settings: Settings, stack: AsyncExitStack) -> Offers:
@@ -102,23 +123,29 @@ def build(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
         async with running(settings) as parts:
-            gate = Gate(settings=settings, jobs=parts.jobs, closing=asyncio.Event())
+            gate = Gate(settings=settings, jobs=parts.jobs, keys=parts.keys, closing=asyncio.Event())
             app.state.gate, app.state.parts = gate, parts
             yield {"gate": gate}
             gate.closing.set()
+
+    def needs_key() -> bool:
+        parts: Parts = app.state.parts
+        return parts.keys.needs_key
 
     async def ready(_: Request) -> JSONResponse:
         parts: Parts = app.state.parts
         await parts.store.count_active()
         if not parts.runner.alive:
             raise Unavailable("The runner has stopped.")
+        if not parts.deliverer.alive:
+            raise Unavailable("The deliverer of webhooks has stopped.")
         return JSONResponse({"status": "ready"})
 
     app = Starlette(
         routes=[
             Route("/healthz", _alive),
             Route("/readyz", ready),
-            Mount(native.PATH, native.build(needs_key=settings.api_key is not None)),
+            Mount(native.PATH, native.build(needs_key=needs_key)),
         ],
         middleware=[Middleware(Guard, settings=settings), *_cors(settings)],
         lifespan=lifespan,

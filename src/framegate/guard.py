@@ -26,7 +26,8 @@ class Guard:
         self.app = app
         own = {urlsplit(settings.public_url).hostname or ""} if settings.public_url else set[str]()
         self.hosts = NAMES | own | {settings.host.lower()} | {host.lower() for host in settings.allowed_hosts}
-        self.any_host = settings.api_key is not None and not settings.allowed_hosts
+        self.names_free = not settings.allowed_hosts
+        self.any_host = settings.api_key is not None and self.names_free
         public = {_origin(settings.public_url)} if settings.public_url else set[str]()
         self.origins = public | {_origin(origin) for origin in settings.allowed_origins}
 
@@ -46,7 +47,7 @@ class Guard:
         if parsed is None:
             return _refused(400, "The Host header is missing or malformed.", "bad_host")
         name = parsed[1].lower()
-        if not (self.any_host or name in self.hosts or _is_address(name)):
+        if not (self.any_host or self._keyed(scope) or name in self.hosts or _is_address(name)):
             text = f"This gate does not answer to the name `{name}`. Add it to `allowed_hosts` if it should."
             return _refused(421, text, "unknown_host")
         origin = headers.get("origin")
@@ -55,6 +56,11 @@ class Guard:
             return None
         text = f"Pages of `{origin[:100]}` may not call this gate. Add it to `allowed_origins` if they should."
         return _refused(403, text, "foreign_origin")
+
+    def _keyed(self, scope: Scope) -> bool:
+        """Whether keys were made with `framegate keys`, which may happen while the gate runs."""
+        gate = scope.get("state", {}).get("gate")
+        return self.names_free and gate is not None and gate.keys.needs_key
 
 
 def _origin(url: str) -> str:

@@ -19,6 +19,7 @@ from framegate.store import Page, Store
 from framegate.store.writes import moved
 from framegate.types import (
     Blob,
+    Delivery,
     Event,
     Job,
     Output,
@@ -30,6 +31,7 @@ from framegate.types import (
     Target,
     Verdict,
 )
+from framegate.webhooks import Hooks
 
 JOBS_PER_PAGE_MAX = 100
 WAIT_SECONDS_MAX = 60.0
@@ -61,7 +63,7 @@ class _Route:
 class Jobs:
     """The gate's jobs, each seen by its owner alone: another's is unknown."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of the gate, each by its name
         self,
         *,
         settings: Settings,
@@ -72,6 +74,7 @@ class Jobs:
         net: Net,
         clock: Clock,
         secret: bytes,
+        hooks: Hooks | None = None,
     ) -> None:
         self.settings = settings
         self.catalogue = catalogue
@@ -81,6 +84,7 @@ class Jobs:
         self._offers = offers
         self._net = net
         self._clock = clock
+        self._hooks = hooks or Hooks()
         self._count = _Count()
 
     # -- before a job
@@ -114,9 +118,16 @@ class Jobs:
     # -- a job's life
 
     async def create(
-        self, request: Request, *, owner: str, dialect: str, idempotency_key: str | None = None, body_hash: str = ""
+        self,
+        request: Request,
+        *,
+        owner: str,
+        dialect: str,
+        idempotency_key: str | None = None,
+        body_hash: str = "",
+        base_url: str = "",
     ) -> Job:
-        """Accept a job: once this returns, it is durable.
+        """Accept a job: once this returns, it is durable. `base_url` is where the links in its webhooks begin.
 
         Raises `InvalidRequest` with every broken rule, `ReferenceUnusable` for a data URL or an asset that cannot be
         used, `IdempotencyConflict`, and `Busy` when too many jobs are unfinished.
@@ -135,6 +146,7 @@ class Jobs:
             created_at=now,
             updated_at=now,
             deadline_at=now + self.settings.job_deadline_seconds,
+            base_url=base_url,
             offer=route.fit.offer.provider,
             provider=route.provider.name,
             account=route.provider.account,
@@ -142,7 +154,8 @@ class Jobs:
             estimate=route.fit.estimate,
         )
         self._count.jobs += 1
-        return await self._store.insert(job, idempotency_key=idempotency_key, body_hash=body_hash)
+        told = self._hooks.deliveries(None, job)
+        return await self._store.insert(job, idempotency_key=idempotency_key, body_hash=body_hash, deliveries=told)
 
     def _route(self, request: Request) -> "_Route":
         """The model that the client asked for, or the first of its fall-backs that takes the request as it stands.
@@ -198,7 +211,7 @@ class Jobs:
         """A job as it stands. Raises `NotFound`."""
         job = await self._store.get(job_id) if _JOB_ID.fullmatch(job_id) else None
         if job is None or job.owner != owner:
-            raise NotFound(f"There is no job {job_id[:64]!r} here.")
+            raise _unknown(job_id)
         return job
 
     async def wait(self, job_id: str, *, owner: str, seconds: float) -> Job:
@@ -269,7 +282,7 @@ class Jobs:
                 f"The job is {job.state.status.value}. Cancel it first, then delete it.", code="job_not_over"
             )
         await self._store.delete(job_id)
-        files = [blob for out in job.outputs for blob in (out.blob, out.poster, out.contact_sheet)]
+        files = [blob for out in job.outputs for blob in (out.blob, out.poster, out.contact_sheet, *out.matches)]
         for blob in files:
             if blob is not None and not await self._store.mentions(blob.sha256):
                 await self.blobs.delete(blob.sha256)
@@ -292,7 +305,16 @@ class Jobs:
 
     async def output(self, job_id: str, *, owner: str, index: int = 0) -> Output:
         """A finished video. Raises `NotFound`, `NotReady`, and `Gone` where the file is no longer kept."""
-        job = await self.get(job_id, owner=owner)
+        return self._kept(await self.get(job_id, owner=owner), index)
+
+    async def linked_output(self, job_id: str, *, index: int = 0) -> Output:
+        """A finished video for whoever holds a link of ours to it: the link's signature stands for the owner."""
+        job = await self._store.get(job_id) if _JOB_ID.fullmatch(job_id) else None
+        if job is None:
+            raise _unknown(job_id)
+        return self._kept(job, index)
+
+    def _kept(self, job: Job, index: int) -> Output:
         if not job.state.final:
             raise NotReady(f"The video is not ready: the job is {job.state.status.value}.")
         if job.state is not State.COMPLETED:
@@ -304,3 +326,28 @@ class Jobs:
         if not self.blobs.has(output.blob.sha256):
             raise Gone
         return output
+
+    # -- its webhooks
+
+    async def webhooks(self, job_id: str, *, owner: str) -> tuple[Delivery, ...]:
+        """What a job had to tell its `callback_url`, and every try to do so. Raises `NotFound`."""
+        await self.get(job_id, owner=owner)
+        return await self._store.outbox.of_job(job_id)
+
+    async def replay_webhook(self, job_id: str, delivery_id: str, *, owner: str) -> Delivery:
+        """Have a webhook sent again, under the same event id. Raises `NotFound`."""
+        await self.get(job_id, owner=owner)
+        await self._store.outbox.replay(job_id, delivery_id, now=self._clock.now())
+        self._store.hub.outbox.set()
+        for delivery in await self._store.outbox.of_job(job_id):
+            if delivery.id == delivery_id:
+                return delivery
+        raise _unknown(job_id)  # deleted meanwhile
+
+    def webhook_secret(self, *, owner: str) -> str:
+        """The secret by which an owner verifies webhooks, as `whsec_…`."""
+        return self._hooks.secret(owner)
+
+
+def _unknown(job_id: str) -> NotFound:
+    return NotFound(f"There is no job {job_id[:64]!r} here.")

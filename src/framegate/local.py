@@ -1,6 +1,7 @@
 """The gate in a server: here for others to reach, or in this process over a socket that nobody else can open."""
 
 import logging
+import secrets
 import signal
 import socket
 import threading
@@ -35,6 +36,8 @@ def local_gate(settings: "Settings") -> "Generator[Gate]":
     Jobs that it leaves unfinished stay in the data folder, and go on with the next gate that owns it. Raises
     `DataFolderBusy` when another process owns the folder.
     """
+    if settings.api_key is None:  # the folder's owner is the operator, whatever keys others were given
+        settings = settings.model_copy(update={"api_key": secrets.token_urlsafe(32)})
     place = gettempdir() if len(gettempdir()) <= TEMPORARY_CHARS_MAX else "/tmp"  # noqa: S108 - the folder made in it is new
     with TemporaryDirectory(prefix="framegate-", dir=place) as folder:  # its owner's alone
         path = Path(folder) / "gate.sock"

@@ -6,7 +6,7 @@ import logging
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -19,7 +19,7 @@ import anyio.to_thread
 import httpcore2
 import httpx2
 
-from framegate.errors import ReferenceUnusable
+from framegate.errors import NotDelivered, ReferenceUnusable
 from framegate.settings import Settings
 from framegate.sniff import looks_like_html
 
@@ -280,6 +280,23 @@ class Net:
             with anyio.CancelScope(shield=True):
                 await anyio.Path(into).unlink(missing_ok=True)
             raise
+
+    async def post(self, url: str, body: bytes, *, headers: Mapping[str, str], seconds_max: float) -> int:
+        """Hand `body` to a receiver and say its answer's status; the answer's own body is not read.
+
+        A redirect is an answer like any other: it is not followed. Raises `NotDelivered`, which says why.
+        """
+        try:
+            target = _parse(url)
+            if target.scheme != "https" and not self._settings.allow_private_addresses:
+                raise NotDelivered(f"{shown(target)} is not an https:// address.")
+            with anyio.fail_after(seconds_max), _translated(target):
+                async with self._client.stream("POST", target, content=body, headers=dict(headers)) as response:
+                    return response.status_code
+        except TimeoutError as error:
+            raise NotDelivered(f"No answer came within {seconds_max:g} seconds.") from error
+        except ReferenceUnusable as error:
+            raise NotDelivered(error.message) from error
 
     async def _follow(self, url: httpx2.URL, into: Path, bytes_max: int, accept: str) -> Fetched:
         first = url

@@ -12,6 +12,7 @@ from framegate.slots import Slots
 from framegate.store import Held, Store
 from framegate.store.writes import OrderState, moved
 from framegate.types import Fault, Job, State
+from framegate.webhooks import Hooks
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +27,14 @@ WATCH_SECONDS = 1.0
 class Runner:
     """One runner in one process. `sole`: nobody else works on this store, so whatever was held is free again."""
 
-    def __init__(self, store: Store, moves: Moves, *, clock: Clock, sole: bool = True) -> None:
+    def __init__(
+        self, store: Store, moves: Moves, *, clock: Clock, hooks: Hooks | None = None, sole: bool = True
+    ) -> None:
         self.worker = f"worker-{secrets.token_hex(6)}"
         self._store = store
         self._moves = moves
         self._clock = clock
+        self._hooks = hooks or Hooks()
         self._sole = sole
         self._slots = Slots()
         self._drives: dict[str, asyncio.Task[None]] = {}
@@ -211,8 +215,11 @@ class Runner:
             order = OrderState(step.order, order_key(job), now) if step.order else None
             due_at = self._due(job, step.wait)
             final = after.state.final
+            told = self._hooks.deliveries(job, after)
             try:
-                return await self._store.move(after, due_at=due_at, fence=fence, release=release or final, order=order)
+                return await self._store.move(
+                    after, due_at=due_at, fence=fence, release=release or final, order=order, deliveries=told
+                )
             except Stale:
                 job = await self._ours(job, fence)
 

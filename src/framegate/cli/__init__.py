@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from framegate.cli import console, demo, jobs, look, make, models, serving
+from framegate.cli import console, demo, jobs, keys, look, make, models, serving
 from framegate.errors import GateError
 
 EPILOG = (
@@ -32,6 +32,7 @@ app.command()(jobs.cancel)
 app.command()(look.verify)
 app.command()(look.doctor)
 app.command()(serving.serve)
+app.add_typer(keys.app, name="keys")
 app.command()(demo.demo)
 
 

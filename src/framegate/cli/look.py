@@ -171,7 +171,7 @@ def _owner(settings: "Settings") -> Finding:
 
 
 def _key(settings: "Settings") -> Finding:
-    from framegate.cli.serving import is_loopback
+    from framegate.settings import is_loopback
 
     if settings.api_key:
         return Finding("key", "ok", "set")

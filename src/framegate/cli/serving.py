@@ -1,6 +1,5 @@
 """`serve`: the gate for others to reach."""
 
-import ipaddress
 import logging
 import socket
 from pathlib import Path
@@ -41,12 +40,6 @@ def serve(
     from framegate.settings import load
 
     settings = load(host=host, port=port, data_dir=data, sandbox=sandbox or None)
-    if settings.api_key is None and not is_loopback(settings.host):
-        console.fail(
-            f"Without a key the gate listens on loopback only, and {settings.host} is not.",
-            Exit.USAGE,
-            "set a key that clients must send: export FRAMEGATE_API_KEY=$(openssl rand -hex 24)",
-        )
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with listening(settings) as listener:
         run(settings, listener, on_ready=lambda url: greet(url, settings), log_level=log_level)
@@ -83,11 +76,3 @@ def greet(url: str, settings: "Settings") -> None:
     console.say("Try, in another terminal:")
     console.say(f"  FRAMEGATE_URL={url} framegate generate -r photo.jpg -p 'a slow push-in at dusk'")
     console.say(f"  curl {url}/api/v1/videos/models{header}")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

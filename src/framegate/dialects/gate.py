@@ -1,18 +1,19 @@
 """What every dialect is handed: the parts of the running gate, who is calling, and under which address."""
 
 import asyncio
-import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from framegate.errors import Unauthorized
 from framegate.jobs import Jobs
+from framegate.keys import Authenticator
 from framegate.settings import Settings
+from framegate.types import Scope
 
-OWNER = "default"
+LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Gate:
 
     settings: Settings
     jobs: Jobs
+    keys: Authenticator
     closing: asyncio.Event
 
 
@@ -29,22 +31,33 @@ def gate_of(connection: HTTPConnection) -> Gate:
     return connection.state.gate
 
 
-def has_key(connection: HTTPConnection) -> bool:
-    """Whether the caller sent the key, or none is needed."""
-    key = gate_of(connection).settings.api_key
-    if key is None:
-        return True
-    scheme, _, sent = connection.headers.get("authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(sent.strip().encode(), key.encode())
+def key_in(connection: HTTPConnection, *, scheme: str = "Bearer", header: str = "authorization") -> str | None:
+    """The key that a caller sent as `Authorization: Bearer KEY`; as the whole header where `scheme` is empty."""
+    sent = connection.headers.get(header, "").strip()
+    if not scheme:
+        return sent or None
+    said, _, key = sent.partition(" ")
+    return key.strip() or None if said.lower() == scheme.lower() else None
 
 
-def owner_of(connection: HTTPConnection) -> str:
-    """Whose jobs the caller may see. Raises `Unauthorized`."""
-    if not has_key(connection):
-        raise Unauthorized
-    return OWNER
+def owners(
+    read: Callable[[HTTPConnection], str | None], *, scope: Scope | None = None
+) -> Callable[[HTTPConnection], Awaitable[str]]:
+    """A dependency that tells whose jobs a caller may see, for a dialect whose clients put the key where `read` looks.
+
+    Without a `scope`, to look (GET, HEAD) takes `read`, and anything else `create`. It raises `Unauthorized`,
+    `Forbidden` and `Busy`, for the dialect to answer in its own shape.
+    """
+
+    async def owner(connection: HTTPConnection) -> str:
+        looks = connection.scope.get("method", "GET") in LOOKS
+        needed = scope or (Scope.READ if looks else Scope.CREATE)
+        return (await gate_of(connection).keys.authenticate(read(connection), needed)).owner
+
+    return owner
 
 
+owner_of = owners(key_in)
 Owner = Annotated[str, Depends(owner_of)]
 
 

@@ -1,5 +1,6 @@
 """OpenRouter's video API to the letter, and the superset that Framegate adds to it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -7,14 +8,17 @@ from fastapi.responses import HTMLResponse
 from pydantic.json_schema import models_json_schema
 
 from framegate import __version__
-from framegate.dialects.native import errors, files, jobs, models
+from framegate.dialects.native import errors, files, jobs, models, webhooks
 from framegate.dialects.native.requests import VideoRequest
+from framegate.dialects.native.webhooks import hook
 from framegate.dialects.page import operations_page
+
+__all__ = ["PATH", "build", "hook"]
 
 PATH = "/api/v1"
 
 
-def build(*, needs_key: bool) -> FastAPI:
+def build(*, needs_key: Callable[[], bool]) -> FastAPI:
     """The dialect as an application of its own, to be mounted at `PATH`; `needs_key` is only described here."""
     app = FastAPI(
         title="Framegate",
@@ -22,7 +26,7 @@ def build(*, needs_key: bool) -> FastAPI:
         description=__doc__ or "",
         docs_url=None,
         redoc_url=None,
-        routes=[*models.router.routes, *jobs.router.routes, *files.router.routes],
+        routes=[*models.router.routes, *jobs.router.routes, *files.router.routes, *webhooks.router.routes],
     )
     errors.install(app)
 
@@ -33,10 +37,11 @@ def build(*, needs_key: bool) -> FastAPI:
             template = "#/components/schemas/{model}"
             _, bodies = models_json_schema([(VideoRequest, "validation")], ref_template=template)
             described.setdefault("components", {}).setdefault("schemas", {}).update(bodies["$defs"])
-            if needs_key:
-                described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-                described["security"] = [{"key": []}]
-        return app.openapi_schema or {}
+        described = app.openapi_schema or {}
+        if needs_key():  # may come to be while the gate runs
+            described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            described["security"] = [{"key": []}]
+        return described
 
     async def docs() -> HTMLResponse:
         return HTMLResponse(operations_page(openapi()))

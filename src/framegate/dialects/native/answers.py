@@ -115,6 +115,7 @@ class VideoJob(Answer):
     poster_url: str | None = None
     contact_sheet_url: str | None = None
     events_url: str
+    webhooks_url: str | None = None
     cancel_url: str | None = None
     error_code: str | None = None
     problems: list[ProblemAnswer] | None = None
@@ -218,9 +219,10 @@ def job_answer(job: Job, *, base: str, links: Links) -> VideoJob:
         size=f"{target.width}x{target.height}",
         fps=target.fps,
         seed=target.seed,
-        warnings=problem_answers((*job.warnings, *_unkept_promises(job))) or None,
+        warnings=problem_answers(job.warnings) or None,
         adjustments=_adjustments(job.adjustments) or None,
         events_url=f"{here}/events",
+        webhooks_url=f"{here}/webhooks" if job.request.callback_url else None,
         cancel_url=None if over else f"{here}/cancel",
         report_url=f"{here}/report" if job.report else None,
         quality=_verdict(job.report),
@@ -230,14 +232,6 @@ def job_answer(job: Job, *, base: str, links: Links) -> VideoJob:
         **_failure(job),
         **_files(job, here, links),
     )
-
-
-def _unkept_promises(job: Job) -> list[Problem]:
-    """What the client asked for that will not happen."""
-    if job.request.callback_url is None:
-        return []
-    message = "`callback_url` is kept with the job, but this version of Framegate calls nobody; poll, or follow events."
-    return [Problem(code="callback_url_not_called", pointer="/callback_url", message=message)]
 
 
 def _failure(job: Job) -> dict[str, Any]:

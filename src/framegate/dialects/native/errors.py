@@ -1,6 +1,7 @@
 """Errors in OpenRouter's shape: `{"error": {"code": 400, "message": "…", "metadata": {…}}}`, whatever went wrong."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -18,7 +19,7 @@ from starlette.routing import Match, Route
 
 from framegate.dialects.native.answers import ErrorAnswer, problem_answers
 from framegate.dialects.native.requests import NOT_PLACES
-from framegate.errors import GateError, InvalidRequest
+from framegate.errors import Busy, GateError, InvalidRequest
 from framegate.types import Problem
 
 REFERENCE_FORM = '{"type": "image_url", "image_url": {"url": "https://…"}}'
@@ -103,7 +104,9 @@ def _unknown_field(name: str, pointer: str, place: Sequence[str | int], shape: t
 def _on_gate_error(_: Request, error: Exception) -> Response:
     error = cast("GateError", error)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-    if error.status in (429, 503):
+    if isinstance(error, Busy):
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    elif error.status == 503:
         headers["Retry-After"] = "5"
     if not isinstance(error, InvalidRequest):
         return answer(error.status, error.message, error.code, headers=headers)

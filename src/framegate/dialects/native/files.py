@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from framegate.dialects.bodies import media_type, pieces
 from framegate.dialects.files import send_file
 from framegate.dialects.forms import file_of_form
-from framegate.dialects.gate import OWNER, Owner, gate_of, has_key
+from framegate.dialects.gate import Owner, gate_of, owner_of
 from framegate.dialects.native.answers import AssetAnswer, asset_answer
 from framegate.dialects.native.errors import ERRORS, operation_id
 from framegate.dialects.native.jobs import links_of
@@ -103,7 +103,15 @@ async def _output(request: Request, job_id: str, what: str, index: int | None) -
     gate, number = gate_of(request), index or 0
     expires, signature = request.query_params.get("expires"), request.query_params.get("signature")
     links = links_of(gate)
-    if not (has_key(request) or links.permits(job_id, f"{what}/{number}", expires=expires, signature=signature)):
-        said = "This link has expired or is not as it was given out" if signature else "The key is missing"
-        raise Unauthorized(f"{said}. Send the key as `Authorization: Bearer KEY`, or ask for the job's links anew.")
-    return await gate.jobs.output(job_id, owner=OWNER, index=number)
+    if links.permits(job_id, f"{what}/{number}", expires=expires, signature=signature):
+        return await gate.jobs.linked_output(job_id, index=number)
+    try:
+        owner = await owner_of(request)
+    except Unauthorized as error:
+        if not signature:
+            raise
+        raise Unauthorized(
+            "This link has expired or is not as it was given out. Send the key as `Authorization: Bearer KEY`, "
+            "or ask for the job's links anew."
+        ) from error
+    return await gate.jobs.output(job_id, owner=owner, index=number)

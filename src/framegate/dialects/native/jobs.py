@@ -23,11 +23,11 @@ from framegate.dialects.native.answers import (
 )
 from framegate.dialects.native.errors import ERRORS, operation_id, validated
 from framegate.dialects.native.requests import VideoRequest, to_request
+from framegate.dialects.native.webhooks import DIALECT
 from framegate.errors import InvalidRequest, NotFound, NotReady
 from framegate.types import Event, Job, Problem, Status
 from framegate.types import Request as Wanted
 
-DIALECT = "native"
 WAIT_SECONDS_MAX = 60
 KEY_CHARS_MAX = 255
 
@@ -56,6 +56,7 @@ async def create(
         dialect=DIALECT,
         idempotency_key=_checked_key(idempotency_key),
         body_hash=fingerprint(body) if idempotency_key else "",
+        base_url=base_url(request),
     )
     return _sent(shown(request, job), status=202)
 
