@@ -41,7 +41,7 @@ def make(  # noqa: PLR0913 - one name for each way in which a video may differ
             audio = file.add_stream("aac", rate=48_000, layout="stereo")
         for index in range(frames):
             picture = np.zeros((height, width, 3), np.uint8)
-            left = index * 7 % width
+            left = index * 2 % width
             picture[:, left : left + width // 4] = 230
             picture[:, :, 2] = index * 5 % 256
             picture[: height // 4, width // 2 :, 0] = 250

@@ -1,15 +1,20 @@
-"""The report on a finished file."""
+"""The report on a finished file: does it hold together, does it move, and is it what the references show?"""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framegate.media import videos
 from framegate.media.stills import Stills
+from framegate.quality import asked, fidelity, motion
 from framegate.quality.conformance import inspect
+from framegate.quality.fidelity import Samples
+from framegate.quality.motion import Motion
+from framegate.quality.pictures import Match, ReferencePicture
 from framegate.quality.report import Finding, Report, Verdict
 from framegate.types import Target
 
-__all__ = ["Finding", "Report", "Verdict", "Verified", "inspect", "verify"]
+__all__ = ["Finding", "Match", "ReferencePicture", "Report", "Verdict", "Verified", "inspect", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +30,16 @@ class Verified:
     audio: bool = False
     poster_jpeg: bytes | None = None
     contact_sheet_jpeg: bytes | None = None
+    matches: tuple[Match, ...] = ()  # for each reference, the frame that is most like it
 
 
-def verify(path: Path, target: Target | None = None) -> Verified:
+def verify(
+    path: Path,
+    target: Target | None = None,
+    *,
+    references: Sequence[ReferencePicture] = (),
+    prompt: str | None = None,
+) -> Verified:
     """Judge any file, made here or not, and take its poster and contact sheet, all in one decoding pass.
 
     Never raises for a bad file; blocks for as long as decoding takes, so call it in a thread.
@@ -36,11 +48,17 @@ def verify(path: Path, target: Target | None = None) -> Verified:
         claimed = videos.probe(path).duration
     except videos.Unreadable:
         return Verified(report=inspect(path, target=target))
-    stills = Stills(claimed)
-    report = inspect(path, target=target, sinks=(stills,))
+    stills, moving, samples = Stills(claimed), Motion(), Samples(claimed, len(references))
+    report = inspect(path, target=target, sinks=(stills, moving, samples))
     facts = report.facts
     if "frames" not in facts:  # the file changed under our hands
         return Verified(report=report)
+    known = target is not None or prompt is not None or bool(references)
+    measured, judged = moving.measured, fidelity.judge(references, samples)
+    if measured.frames:
+        allowed = asked.read(prompt, pictures=len(references), known=known)
+        report = report.having([*motion.findings(measured, allowed), *judged.findings])
+        report = replace(report, facts={**facts, "motion": measured.motion and round(measured.motion, 4)})
     return Verified(
         report=report,
         width=facts["width"],
@@ -51,4 +69,5 @@ def verify(path: Path, target: Target | None = None) -> Verified:
         audio=bool(facts["audio_seconds"]),
         poster_jpeg=stills.poster_jpeg(),
         contact_sheet_jpeg=stills.contact_sheet_jpeg(),
+        matches=tuple(judged.matches),
     )

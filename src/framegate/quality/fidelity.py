@@ -1,0 +1,298 @@
+"""Fidelity: is each reference in the clip, where, and how near is it?
+
+Everything is compared with decoys. For features that is the reference in a mirror: the same texture and as many
+points, but another thing. For colours and whole frames it is the other pictures of the request, and some of our own.
+"""
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av import VideoFrame
+
+from framegate.quality import likeness, pictures
+from framegate.quality.features import MATCHES_LEAST, Features, features, inliers
+from framegate.quality.likeness import Likeness
+from framegate.quality.pictures import Floats, Match, Pixels, ReferencePicture
+from framegate.quality.report import Finding, Verdict
+from framegate.types import Role
+
+GROUP = "fidelity"
+SAMPLES_LEAST, SAMPLES_MOST, SAMPLES_OF_EACH = 8, 24, 3
+FEATURES_LEAST = 24  # a plainer picture cannot be recognised
+DECOY_TIMES = 2.0  # by which the reference must outdo its mirror image
+INLIERS_SCALE = 25.0  # so many inliers count for 63 % of a full score
+PALETTE_MOST = 15.0  # dE76; right pictures measured 1 to 11, wrong ones 23 to 63
+SSIM_LEAST = 0.7  # right frames measured 0.97, wrong ones 0.1 to 0.45
+SSIM_MARGIN = 0.1
+DECOYS = Path(__file__).parents[1] / "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One frame of the clip."""
+
+    number: int
+    seconds: float
+    pixels: Pixels
+
+
+class Samples:
+    """Keeps frames evenly spread over the clip, with the first and the last, and nothing else."""
+
+    def __init__(self, duration: float | None, references: int) -> None:
+        count = min(max(SAMPLES_LEAST, SAMPLES_OF_EACH * references), SAMPLES_MOST)
+        self._due = [(duration or 0.0) * (index + 0.5) / count for index in range(count)]
+        self._count = 0
+        self._newest: tuple[VideoFrame, float] | None = None
+        self.spread: list[Sample] = []
+        self.first: Sample | None = None
+
+    def take(self, frame: VideoFrame, time: float) -> None:
+        """Look at the next frame; keep a copy of it if its turn has come."""
+        reached = sum(due <= time for due in self._due)
+        sample = None
+        if self.first is None or reached:
+            sample = Sample(self._count, time, pictures.shown(frame))
+        if sample and reached:
+            del self._due[:reached]
+            self.spread.append(sample)
+        self.first = self.first or sample
+        self._newest = frame, time
+        self._count += 1
+
+    @property
+    def last(self) -> Sample | None:
+        """The last frame of all."""
+        if self._newest is None:
+            return None
+        frame, time = self._newest
+        return Sample(self._count - 1, time, pictures.shown(frame))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame, and how much of a reference is in it."""
+
+    sample: Sample
+    inliers: int
+    decoy: int  # inliers of the reference's mirror image
+    colours: float  # dE76 between the whole palettes
+
+    @property
+    def sure(self) -> bool:
+        """Whether the features prove that the reference is in the frame."""
+        return self.inliers >= MATCHES_LEAST and self.inliers > DECOY_TIMES * self.decoy
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A reference that could be read."""
+
+    picture: ReferencePicture
+    pixels: Pixels
+    features: Features
+    mirrored: Features
+    palette: Floats
+
+
+@dataclass(slots=True)
+class Judged:
+    """The findings on all references, and the frame that matches each best."""
+
+    findings: list[Finding] = field(default_factory=list[Finding])
+    matches: list[Match] = field(default_factory=list[Match])
+
+
+def judge(references: Sequence[ReferencePicture], samples: Samples) -> Judged:
+    """Compare a clip's frames with every reference."""
+    judged = Judged()
+    first, last = samples.first, samples.last
+    if first is None or last is None:
+        return judged
+    known: list[Known] = []
+    for picture in references:
+        pixels = pictures.load(picture.path)
+        if pixels is None:
+            sentence = f"{picture.called} cannot be read as a picture, so nothing can be compared with it."
+            judged.findings.append(_finding(_name(picture), Verdict.UNVERIFIABLE, _about(picture), "", sentence))
+        else:
+            known.append(_know(picture, pixels))
+    spread = samples.spread or [first]
+    looks = [(sample, features(sample.pixels), likeness.palette(sample.pixels)) for sample in spread] if known else []
+    for one in known:
+        others = [other for other in known if other is not one]
+        if one.picture.role is Role.REFERENCE:
+            seen = [_seen(one, *look) for look in looks]
+            best = max(seen, key=lambda it: (it.sure, it.inliers, -it.colours))
+            judged.findings.append(_recognised(one, seen, best))
+            judged.findings.append(_palette(one, best, others))
+        else:
+            sample = first if one.picture.role is Role.FIRST_FRAME else last
+            best = _seen(one, sample, features(sample.pixels), likeness.palette(sample.pixels))
+            judged.findings.append(_frame(one, best, others))
+        jpeg = pictures.beside(one.pixels, best.sample.pixels, best.sample.seconds)
+        where = round(best.sample.seconds, 3)
+        judged.matches.append(
+            Match(
+                reference=one.picture.index, role=one.picture.role, frame=best.sample.number, seconds=where, jpeg=jpeg
+            )
+        )
+    return judged
+
+
+def _know(picture: ReferencePicture, pixels: Pixels) -> Known:
+    mirrored = np.ascontiguousarray(pixels[:, ::-1])
+    return Known(picture, pixels, features(pixels), features(mirrored), likeness.palette(pixels))
+
+
+def _seen(one: Known, sample: Sample, found: Features, colours: Floats) -> Seen:
+    return Seen(
+        sample,
+        inliers(one.features, found),
+        inliers(one.mirrored, found),
+        likeness.palette_distance(one.palette, colours),
+    )
+
+
+def _recognised(one: Known, seen: Sequence[Seen], best: Seen) -> Finding:
+    """By local features: they prove that it was borrowed, or prove nothing."""
+    sure = [it for it in seen if it.sure]
+    decoy = max(it.decoy for it in seen)
+    value = _about(one.picture) | {
+        "inliers": best.inliers,
+        "decoy_inliers": decoy,
+        "score": round(sum(1 - math.exp(-it.inliers / INLIERS_SCALE) for it in sure) / len(seen), 3),
+        "frames": [it.sample.number for it in sure],
+        "frames_looked_at": len(seen),
+        "seconds": list(_spans(seen)),
+    }
+    rule = f"at least {MATCHES_LEAST} inliers, and more than {DECOY_TIMES:g} times its mirror image's"
+    called = one.picture.called
+    if sure:
+        spans = " and ".join(f"{start:.1f} to {end:.1f} s" for start, end in _spans(seen))
+        sentence = (
+            f"{called} is in the clip: {best.inliers} of its points are found in one frame, "
+            f"{best.decoy or 'none'} of its mirror image; it was seen in {len(sure)} of {len(seen)} frames, {spans}."
+        )
+        return _finding("reference", Verdict.PASS, value, rule, sentence)
+    mirrored = max(seen, key=lambda it: it.decoy)
+    if mirrored.decoy >= MATCHES_LEAST and mirrored.decoy > DECOY_TIMES * mirrored.inliers:
+        sentence = f"{called} is in the clip, but mirrored."
+        return _finding("reference", Verdict.WARN, value, rule, sentence)
+    if one.features.places < FEATURES_LEAST:
+        sentence = f"{called} is too plain to be recognised: it has {one.features.places} points to look for."
+    elif decoy:
+        sentence = f"{called} cannot be told from its mirror image: a pattern of its kind proves nothing."
+    else:
+        sentence = (
+            f"No part of {called[0].lower()}{called[1:]} is found as it stands. A subject in another pose or style "
+            "cannot be verified without a learned model."
+        )
+    return _finding("reference", Verdict.UNVERIFIABLE, value, rule, sentence)
+
+
+def _spans(seen: Sequence[Seen]) -> Iterator[tuple[float, float]]:
+    """From where to where it was seen, in seconds, by frames that follow each other."""
+    start: float | None = None
+    end = 0.0
+    for it in seen:
+        if it.sure:
+            start, end = it.sample.seconds if start is None else start, it.sample.seconds
+        elif start is not None:
+            yield round(start, 3), round(end, 3)
+            start = None
+    if start is not None:
+        yield round(start, 3), round(end, 3)
+
+
+def _palette(one: Known, best: Seen, others: Sequence[Known]) -> Finding:
+    """By colours: a check of style and scene, that says nothing of the subject."""
+    colours = likeness.palette(best.sample.pixels)
+    part = likeness.palette(likeness.covering(one.pixels, best.sample.pixels))
+    distance = min(best.colours, likeness.palette_distance(part, colours))
+    foreign = *(other.palette for other in others), *_decoy_palettes()
+    decoys = [
+        likeness.palette_distance(palette, colours)
+        for palette in foreign
+        if likeness.palette_distance(palette, one.palette) > PALETTE_MOST
+    ]
+    nearest = min(decoys, default=math.inf)
+    value = _about(one.picture) | {
+        "distance": round(distance, 2),
+        "decoy_distance": round(nearest, 2) if decoys else None,
+        "frame": best.sample.number,
+    }
+    rule = f"at most {PALETTE_MOST:g} dE76, and nearer than other pictures"
+    if distance <= PALETTE_MOST and distance < nearest:
+        sentence = f"The colours of {_called(one)} are {distance:.1f} dE76 away in the frame that is nearest."
+        return _finding("palette", Verdict.PASS, value, rule, sentence)
+    sentence = (
+        f"The colours of {_called(one)} are {distance:.1f} dE76 away; other light, another style or a small subject "
+        "make that too, so it proves nothing."
+    )
+    return _finding("palette", Verdict.UNVERIFIABLE, value, rule, sentence)
+
+
+def _frame(one: Known, best: Seen, others: Sequence[Known]) -> Finding:
+    """Pixel by pixel: a first or last frame is to be met as it stands."""
+    pixels, name = best.sample.pixels, _name(one.picture)
+    own = likeness.as_frame(one.pixels, pixels)
+    rivals = [(other, likeness.as_frame(other.pixels, pixels)) for other in others]
+    foreign = [decoy for decoy in _decoys() if likeness.as_frame(decoy, one.pixels).ssim < SSIM_LEAST]
+    decoys = [likeness.as_frame(decoy, pixels).ssim for decoy in foreign]
+    rival: tuple[Known | None, Likeness | None] = max(rivals, key=lambda it: it[1].ssim, default=(None, None))
+    value = _about(one.picture) | {
+        "ssim": round(own.ssim, 4),
+        "psnr": round(own.psnr, 2),
+        "decoy_ssim": round(max([*decoys, *(it.ssim for _, it in rivals)]), 4),
+        "inliers": best.inliers,
+        "frame": best.sample.number,
+    }
+    rule = f"SSIM at least {SSIM_LEAST:g}, and that of no other picture higher"
+    what = "first" if one.picture.role is Role.FIRST_FRAME else "last"
+    numbers = f"SSIM {own.ssim:.2f}, PSNR {own.psnr:.1f} dB"
+    other, like = rival
+    if other and like and like.ssim >= SSIM_LEAST and like.ssim > own.ssim + SSIM_MARGIN:
+        sentence = f"The {what} frame is not {_called(one)} but {_called(other)} ({numbers})."
+        return _finding(name, Verdict.FAIL, value, rule, sentence)
+    if own.ssim >= SSIM_LEAST and own.ssim > max(decoys) + SSIM_MARGIN:
+        sentence = f"The {what} frame is {_called(one)} ({numbers})."
+        return _finding(name, Verdict.PASS, value, rule, sentence)
+    if best.sure:
+        sentence = f"The {what} frame shows {_called(one)}, but not as it stands ({numbers})."
+    else:
+        sentence = f"The {what} frame is not {_called(one)} as it stands ({numbers})."
+    return _finding(name, Verdict.WARN, value, rule, sentence)
+
+
+def _called(one: Known) -> str:
+    called = one.picture.called
+    return called[0].lower() + called[1:]
+
+
+def _name(picture: ReferencePicture) -> str:
+    return str(picture.role)
+
+
+def _about(picture: ReferencePicture) -> dict[str, Any]:
+    return {"reference": picture.index} | ({"name": picture.name} if picture.name else {})
+
+
+@functools.cache
+def _decoys() -> tuple[Pixels, ...]:
+    loaded = [pictures.load(path) for path in sorted(DECOYS.glob("*.[jp][pn]g"))]
+    return tuple(one for one in loaded if one is not None)
+
+
+@functools.cache
+def _decoy_palettes() -> tuple[Floats, ...]:
+    return tuple(likeness.palette(decoy) for decoy in _decoys())
+
+
+def _finding(name: str, verdict: Verdict, value: Any, expected: str, sentence: str) -> Finding:  # noqa: ANN401 - JSON
+    return Finding(name=name, group=GROUP, verdict=verdict, value=value, expected=expected, sentence=sentence)
