@@ -115,6 +115,11 @@ class Jobs:
         await self._store.keep_asset(owner, blob, now=self._clock.now())
         return blob
 
+    async def share(self, blob: Blob, *, owner: str) -> str:
+        """Let an owner use a file that is kept already; the reference that names it."""
+        await self._store.keep_asset(owner, blob, now=self._clock.now())
+        return f"asset://{blob.sha256}"
+
     # -- a job's life
 
     async def create(
@@ -300,6 +305,15 @@ class Jobs:
                     return
                 if job.version <= after:
                     await watch.change(within=LOOK_SECONDS)
+
+    async def history(self, job_id: str, *, owner: str) -> tuple[Event, ...]:
+        """A job's events until now. Raises `NotFound`."""
+        await self.get(job_id, owner=owner)
+        return await self._store.events(job_id)
+
+    async def ahead(self, job_id: str | None = None) -> int:
+        """How many jobs wait for their order before this one does; how many in all where none is named."""
+        return await self._store.count_ahead(job_id or "~")
 
     # -- what came of it
 

@@ -160,6 +160,13 @@ class Store:
         row = await self._reader.first(select(func.count().label("n")).select_from(jobs).where(jobs.c.active))
         return row["n"] if row else 0
 
+    async def count_ahead(self, job_id: str) -> int:
+        """How many older jobs have no order yet, as this one has none."""
+        waiting = (State.QUEUED.value, State.PREPARING.value)
+        query = select(func.count().label("n")).select_from(jobs)
+        row = await self._reader.first(query.where(jobs.c.active, jobs.c.state.in_(waiting), jobs.c.id < job_id))
+        return row["n"] if row else 0
+
     async def next_due(self) -> float | None:
         """When the next job that nobody holds is due."""
         query = select(func.min(jobs.c.due_at).label("due_at")).where(jobs.c.active, jobs.c.worker.is_(None))
