@@ -1,7 +1,7 @@
 """The one move from each state of a job."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from framegate import quality
 from framegate.catalogue.model import ImageLimits
 from framegate.clock import Clock
 from framegate.errors import GateError, InvalidRequest, NotSent, ProviderError, Refused, Unsure
-from framegate.media import references
+from framegate.media import references, videos
 from framegate.media.blobs import BlobStore
 from framegate.media.images import FitLimits
 from framegate.net import Net
@@ -26,13 +26,17 @@ from framegate.types import (
     Failed,
     Fault,
     Job,
+    Kind,
     Lost,
     Made,
     Order,
     Output,
     Prepared,
+    Problem,
+    Role,
     Running,
     State,
+    Target,
 )
 
 ATTEMPTS_MAX = 4  # orders for one job that certainly came to nothing, but for those that a stop of the gate broke off
@@ -118,9 +122,11 @@ class Moves:
                 ready, changed = await references.prepare(taken, reference, index, self.blobs, limits)
                 prepared.append(ready)
                 adjustments.extend(changed)
+            target = await anyio.to_thread.run_sync(_measured, job.target, prepared)
         except InvalidRequest as error:
             return self.fail(Fault(code=error.code, message=error.message, problems=error.problems))
-        return Step({"prepared": tuple(prepared), "adjustments": tuple(adjustments), "stage": "waiting"})
+        inputs = {"prepared": tuple(prepared), "adjustments": tuple(adjustments), "target": target}
+        return Step({**inputs, "stage": "waiting"})
 
     async def _submit(self, job: Job, *, found: bool) -> Step:
         provider = self._provider(job)
@@ -168,7 +174,11 @@ class Moves:
             case Running():
                 return self._progress(job, update, provider)
             case Done():
-                made = {"made": update.outputs, "cost_micro_usd": update.cost_micro_usd}
+                made = {
+                    "made": update.outputs,
+                    "cost_micro_usd": update.cost_micro_usd,
+                    "warnings": _noted(job, update),
+                }
                 return Step({**made, "state": State.FETCHING, "stage": "fetching", "progress": RENDERED})
             case Failed():
                 return self.fail(update.fault)
@@ -196,10 +206,23 @@ class Moves:
                 if not await anyio.Path(made.path).is_file() and provider.repeatable:
                     fault = Fault(code="output_lost", message="The rendered file was lost again and again.")
                     return self._again(job, fault, found=found)
-                kept.append(Made(blob=await self.blobs.add_file(Path(made.path), made.media_type, move=True)))
+                kept.append(Made(blob=await self._keep(Path(made.path), made.media_type)))
             else:
                 raise NotSent("This provider's outputs cannot be fetched yet.")
         return Step({"state": State.CHECKING, "stage": "checking", "made": tuple(kept)})
+
+    async def _keep(self, path: Path, media_type: str) -> Blob:
+        """Move a finished file into our own store, its index first so that playing starts at once."""
+        into = await anyio.to_thread.run_sync(self.blobs.scratch)
+        try:
+            if await anyio.to_thread.run_sync(_indexed_first, path, into):
+                blob = await self.blobs.add_file(into, media_type, move=True)
+                await anyio.Path(path).unlink(missing_ok=True)
+                return blob
+            return await self.blobs.add_file(path, media_type, move=True)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.Path(into).unlink(missing_ok=True)
 
     async def _check(self, job: Job) -> Step:
         """Decode every file to its end, measure it, and take the poster and the contact sheet from it."""
@@ -208,15 +231,17 @@ class Moves:
         for index, made in enumerate(job.made):
             if made.blob is None:
                 return self.fail(Fault(code="output_lost", message="The file was not kept."))
-            verified = await anyio.to_thread.run_sync(
-                quality.verify, self.blobs.path(made.blob.sha256), job.target, abandon_on_cancel=True
-            )
+            verified = await anyio.to_thread.run_sync(self._verify, job, made.blob, abandon_on_cancel=True)
+            first = report is None
             report = report or verified.report.as_json()
             if not verified.report.playable:
                 why = next((f.sentence for f in verified.report.findings if f.verdict == "fail"), "It does not decode.")
                 unplayable = self.fail(Fault(code="output_unplayable", message=f"The file cannot be played. {why}"))
                 return Step({**unplayable.changes, "report": report})
             outputs.append(await self._output(index, made.blob, verified))
+            if first:
+                found = zip(verified.matches, outputs[-1].matches, strict=True)
+                report = {**report, "matches": [{**match.as_json(), "sha256": blob.sha256} for match, blob in found]}
         return Step(
             {
                 "state": State.COMPLETED,
@@ -227,6 +252,15 @@ class Moves:
                 "finished_at": self.clock.now(),
             }
         )
+
+    def _verify(self, job: Job, blob: Blob) -> quality.Verified:
+        pictures = [
+            quality.ReferencePicture(path=Path(one.path), role=reference.role, index=index, name=reference.name)
+            for index, one in enumerate(job.prepared)
+            if (reference := one.reference).kind is Kind.IMAGE
+        ]
+        path = self.blobs.path(blob.sha256)
+        return quality.verify(path, job.target, references=pictures, prompt=job.request.prompt)
 
     async def _output(self, index: int, blob: Blob, verified: quality.Verified) -> Output:
         pictures = [
@@ -244,6 +278,7 @@ class Moves:
             audio=verified.audio,
             poster=pictures[0],
             contact_sheet=pictures[1],
+            matches=tuple([await self.blobs.add_bytes(match.jpeg, "image/jpeg") for match in verified.matches]),
         )
 
     # -- inside
@@ -266,6 +301,31 @@ class Moves:
                 f"The provider `{job.provider}` that took this job is not configured any more.", code="provider_missing"
             )
         return provider
+
+
+def _measured(target: Target, prepared: Sequence[Prepared]) -> Target:
+    """The target with the length of the source that it goes on from, if it goes on from one."""
+    source = next((one for one in prepared if one.reference.role is Role.SOURCE), None)
+    if target.source_seconds is None or source is None:
+        return target
+    return replace(target, source_seconds=videos.probe(Path(source.path)).duration or 0.0)
+
+
+def _noted(job: Job, done: Done) -> tuple[Problem, ...]:
+    """The job's warnings with the provider's notes, each once, since an order may be made more than once."""
+    notes = [Problem(code="render_note", pointer="", message=note) for note in dict.fromkeys(done.notes)]
+    return (*job.warnings, *(note for note in notes if note not in job.warnings))
+
+
+def _indexed_first(path: Path, into: Path) -> bool:
+    """Write a copy with its index first where the file has it last; one that cannot be read is left for the report."""
+    try:
+        if videos.probe(path).container != "mp4" or videos.boxes(path).moov_first:
+            return False
+        videos.remux_faststart(path, into)
+    except videos.Unreadable:
+        return False
+    return True
 
 
 def fit_limits(images: ImageLimits) -> FitLimits:

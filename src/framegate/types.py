@@ -121,6 +121,7 @@ class Request:
     session_id: str | None = None
     user: str | None = None
     trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notes: Mapping[str, Any] = field(default_factory=dict[str, Any])  # kept by the dialect for its own answers alone
     handling: Handling = field(default_factory=Handling)
 
 
@@ -318,6 +319,7 @@ class Output:
     audio: bool
     poster: Blob | None = None
     contact_sheet: Blob | None = None
+    matches: tuple[Blob, ...] = ()  # for each reference, the frame that is most like it, as the report lists them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

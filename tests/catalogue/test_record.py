@@ -88,7 +88,9 @@ def test_what_no_service_tells_is_told():
         "reference": {"image": {"min": 0, "max": 16}},
         "first_frame": {"image": {"min": 0, "max": 1}},
         "last_frame": {"image": {"min": 0, "max": 1}},
+        "source": {"video": {"min": 0, "max": 1}},
     }
+    assert shown["extends_source"] is shown["previous_job"] is True
     assert shown["reference_combinations"]["references_with_frames"] is True
     assert shown["prompt_limits"]["max_chars"] == 5000
     assert shown["default"]["duration"] == 4

@@ -1,5 +1,6 @@
 """Each model's own rules, one line each: the request, and the problems that it has."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,10 @@ def refs(images: int = 0, *, videos: int = 0, audios: int = 0, first: bool = Fal
     return tuple(made)
 
 
+def source(kind: str = "video"):
+    return Reference(url="https://pictures.test/source", kind=Kind(kind), role=Role.SOURCE)
+
+
 def judged(model: str, **asked: object):
     asked.setdefault("prompt", "A quiet street at dawn")
     return check(Request(model=model, **asked), catalogue=builtin())
@@ -26,6 +31,9 @@ LEGAL: list[tuple[str, dict[str, Any]]] = [
     ("framegate/animatic", {}),
     ("framegate/animatic", {"references": refs(16, first=True, last=True), "duration": 60, "fps": 60, "seed": 1}),
     ("framegate/animatic", {"references": refs(last=True), "prompt": None}),
+    ("framegate/animatic", {"references": (source(), *refs(2, last=True)), "generate_audio": True}),
+    ("framegate/animatic", {"references": (source(),), "prompt": None}),
+    ("framegate/animatic", {"prompt": "on", "previous_job_id": "j"}),
     ("framegate/animatic", {"generate_audio": False, "size": "1920x1080", "resolution": "1080p"}),
     ("google/veo-3.1", {"references": refs(3)}),
     ("google/veo-3.1", {"duration": 4, "references": refs(first=True, last=True), "seed": 7}),
@@ -65,7 +73,7 @@ def test_a_model_takes_what_its_vendor_says_it_takes(model: str, asked: dict[str
 
 
 BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
-    ("framegate/animatic", {"generate_audio": True}, [("audio_unsupported", "/generate_audio")]),
+    ("wan/vace-14b", {"generate_audio": True}, [("audio_unsupported", "/generate_audio")]),
     ("framegate/animatic", {"negative_prompt": "x"}, [("negative_prompt_unsupported", "/negative_prompt")]),
     ("framegate/animatic", {"references": refs(17)}, [("too_many_references", "/references/16")]),
     (
@@ -76,6 +84,9 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("framegate/animatic", {"prompt": "p" * 5001}, [("prompt_too_long", "/prompt")]),
     ("framegate/animatic", {"prompt": None}, [("prompt_required", "/prompt")]),
     ("framegate/animatic", {"references": refs(videos=1)}, [("kind_unsupported", "/references/0/kind")]),
+    ("framegate/animatic", {"references": (source("image"),)}, [("kind_unsupported", "/references/0/kind")]),
+    ("framegate/animatic", {"references": (source(), source())}, [("too_many_references", "/references/1")]),
+    ("google/veo-3.1", {"references": (source(),)}, [("role_unsupported", "/references/0/role")]),
     ("google/veo-3.1", {"references": refs(1, first=True)}, [("references_exclude_frames", "/references/1")]),
     ("google/veo-3.1", {"references": refs(1), "duration": 4}, [("duration_unsupported", "/duration")]),
     ("google/veo-3.1", {"resolution": "1080p", "duration": 6}, [("duration_unsupported", "/duration")]),
@@ -316,6 +327,23 @@ def test_a_reference_without_a_name_is_a_warning_where_prompts_call_by_name():
     assert [warning.code for warning in judged("pixverse/pixverse-c1", references=refs(1)).warnings] == [
         "reference_unnamed"
     ]
+
+
+def test_a_video_that_goes_on_from_a_source_is_as_long_as_both():
+    target = judged("framegate/animatic", references=(source(),), duration=6, fps=24).target
+
+    assert target is not None
+    assert (target.duration, target.frames, target.source_seconds) == (6, 144, 0.0)
+    measured = replace(target, source_seconds=2.5)
+    assert (measured.whole_frames, measured.whole_seconds) == (204, 8.5)
+
+
+def test_a_source_that_is_to_be_changed_is_not_gone_on_from():
+    target = judged("wan/vace-14b", references=(source(),)).target
+
+    assert target is not None
+    assert target.source_seconds is None
+    assert target.whole_frames == target.frames
 
 
 def test_the_defaults_settle_the_target():

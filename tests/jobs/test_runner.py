@@ -1,5 +1,8 @@
 import asyncio
+from dataclasses import replace
 
+import av
+import numpy as np
 import pytest
 
 from framegate.errors import (
@@ -13,9 +16,10 @@ from framegate.errors import (
     Unavailable,
     Unsure,
 )
+from framegate.media.videos import boxes
 from framegate.moves import ATTEMPTS_MAX
 from framegate.store.writes import OrderState, moved
-from framegate.types import Done, Failed, Fault, Lost, Made, Reference, Running, State, Status
+from framegate.types import Done, Failed, Fault, Kind, Lost, Made, Reference, Role, Running, State, Status
 
 pytestmark = pytest.mark.anyio
 
@@ -429,3 +433,52 @@ async def test_no_more_orders_stand_than_the_provider_takes_after_a_restart_eith
         gate.provider.looks = ["done"]
         for job in jobs:
             assert (await gate.end(job)).state is State.COMPLETED
+
+
+async def test_what_was_made_otherwise_than_asked_is_told_with_the_job_once(world):
+    gone = Done(outputs=(Made(path="/no/such/file.mp4"),), notes=("The cat was left out.",))
+    gate = world(repeatable=True)
+    gate.provider.looks = [gone, replace(gate.provider.done({"id": "again"}), notes=gone.notes)]
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.COMPLETED
+    assert [(one.code, one.message) for one in job.warnings] == [("render_note", "The cat was left out.")]
+
+
+async def test_a_file_whose_index_comes_last_is_kept_with_its_index_first(world, tmp_path):
+    late = tmp_path / "late.mp4"
+    with av.open(str(late), "w") as container:
+        stream = container.add_stream("libx264", rate=8)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for number in range(8):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), number * 20, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert not boxes(late).moov_first
+
+    async with world(looks=[Done(outputs=(Made(path=str(late)),))]).open() as gate:
+        job = await gate.end(await gate.create())
+        kept = gate.jobs.blobs.path(job.outputs[0].blob.sha256)
+
+        assert boxes(kept).moov_first
+        assert job.report["facts"]["moov_first"] is True
+        assert job.outputs[0].frames == 8
+        assert not late.exists()
+        assert not list((gate.settings.data_dir / "blobs" / "tmp").glob("*"))
+
+
+async def test_a_source_is_measured_before_the_order_and_the_file_against_both(world, film):
+    async with world(looks=["done"]).open() as gate:
+
+        async def upload():
+            yield film.read_bytes()
+
+        blob = await gate.jobs.add_asset(upload(), owner="default", media_type="video/mp4")
+        source = Reference(url=f"asset://{blob.sha256}", kind=Kind.VIDEO, role=Role.SOURCE)
+        job = await gate.end(await gate.create(references=(source,), duration=2, fps=8))
+
+    assert job.target.source_seconds == 1.0
+    lasting = next(one for one in job.report["findings"] if one["name"] == "duration")
+    assert lasting["sentence"] == "It lasts 1.00 s; 3 s, the source among them, were asked for."

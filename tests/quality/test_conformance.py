@@ -118,6 +118,15 @@ def test_what_a_player_or_a_reader_would_stumble_over_is_named(
     assert report.playable
 
 
+def test_a_video_that_goes_on_from_a_source_is_measured_with_its_source(tmp_path: Path):
+    path = make(tmp_path / "a.mp4", frames=60)
+
+    assert verdicts(inspect(path, target=replace(TARGET, source_seconds=1.5))) == {}
+    report = inspect(path, target=replace(TARGET, source_seconds=0.5))
+    assert verdicts(report) == {"frames": "fail", "duration": "fail"}
+    assert found(report, "duration").sentence == "It lasts 2.50 s; 1.5 s, the source among them, were asked for."
+
+
 def test_without_a_request_nothing_is_compared(tmp_path: Path):
     report = inspect(make(tmp_path / "a.mp4", width=100, height=200))
     assert report.verdict == "pass"

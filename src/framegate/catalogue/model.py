@@ -99,7 +99,8 @@ class Limits:
     seed: bool | None = None
     negative_prompt: bool | None = None
     negative_prompt_max_chars: int | None = None
-    previous_job: bool = False
+    previous_job: bool = False  # goes on from the video of an earlier job of this gate
+    extends: bool = False  # goes on from a source video: the file is the source and then the seconds that are made
     rules: tuple[Rule, ...] = ()
     prompt_tokens: Mapping[Kind, str] = field(default_factory=lambda: MappingProxyType[Kind, str]({}))
     images: ImageLimits = ImageLimits()

@@ -57,6 +57,8 @@ def _superset(model: Model) -> dict[str, Any]:
         "prompt_limits": _known(limits.prompt),
         "prompt_token": {kind.value: limits.prompt_tokens.get(kind) for kind in Kind},
         "audio": limits.audio,
+        "extends_source": limits.extends,
+        "previous_job": limits.previous_job,
         "negative_prompt": limits.negative_prompt,
         "negative_prompt_max_chars": limits.negative_prompt_max_chars,
         "default": asdict(model.defaults),

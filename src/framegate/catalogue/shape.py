@@ -5,7 +5,7 @@ from math import log
 
 from framegate.catalogue.case import Case, listed, shown
 from framegate.catalogue.sizes import canonical, every_size, named_by, pixels, ratio_of, short_side_px, size_of
-from framegate.types import Problem, Target
+from framegate.types import Problem, Role, Target
 
 NOMINAL_FPS = 24  # where a model's own rate is not known
 
@@ -34,6 +34,7 @@ def settle(case: Case) -> Target:
         seed=request.seed,
         resolution=None if case.limits.resolutions == () else resolution,
         aspect_ratio=None if case.limits.aspect_ratios == () else ratio,
+        source_seconds=0.0 if case.limits.extends and case.has(Role.SOURCE) else None,
     )
 
 

@@ -10,6 +10,7 @@ from framegate.providers.pool import Pool
 from framegate.types import Handle, Kind, Order, Prepared, Role, Update
 
 SEED_MAX = 2**63 - 1
+STYLE = "style"  # the type of a reference whose colours are wanted, and not what it shows
 
 
 class Animatic(Provider):
@@ -61,7 +62,10 @@ class Sandbox(Animatic):
 def spec(order: Order, output: Path) -> dict[str, Any]:
     """What the engine is asked for, in its own words."""
     pictures = [prepared for prepared in order.references if prepared.reference.kind is Kind.IMAGE]
-    shots = [prepared for prepared in pictures if prepared.reference.role is Role.REFERENCE]
+    guides = [prepared for prepared in pictures if prepared.reference.role is Role.REFERENCE]
+    style = next((prepared for prepared in guides if prepared.reference.type == STYLE), None)
+    shots = [prepared for prepared in guides if prepared is not style]
+    videos = [prepared for prepared in order.references if prepared.reference.kind is Kind.VIDEO]
     seed = order.target.seed or 0
     return {
         "prompt": order.request.prompt,
@@ -69,6 +73,10 @@ def spec(order: Order, output: Path) -> dict[str, Any]:
         "names": [prepared.reference.name for prepared in shots],
         "first_frame": _path(pictures, Role.FIRST_FRAME),
         "last_frame": _path(pictures, Role.LAST_FRAME),
+        # A model that the sandbox stands in for may take a source to change rather than to go on from.
+        "source": None if order.target.source_seconds is None else _path(videos, Role.SOURCE),
+        "style": style and style.path,
+        "audio": order.target.audio,
         "width": order.target.width,
         "height": order.target.height,
         "fps": order.target.fps,
@@ -78,8 +86,8 @@ def spec(order: Order, output: Path) -> dict[str, Any]:
     }
 
 
-def _path(pictures: list[Prepared], role: Role) -> str | None:
-    return next((prepared.path for prepared in pictures if prepared.reference.role is role), None)
+def _path(given: list[Prepared], role: Role) -> str | None:
+    return next((prepared.path for prepared in given if prepared.reference.role is role), None)
 
 
 def _folded(seed: int) -> int:

@@ -74,7 +74,9 @@ class Worker:
             case "progress":
                 render.update = Running(progress=message["progress"], stage=message["stage"])
             case "done":
-                render.update = Done(outputs=(Made(path=message["rendered"]["path"]),), cost_micro_usd=0)
+                rendered = message["rendered"]
+                notes = tuple(rendered.get("notes", ()))
+                render.update = Done(outputs=(Made(path=rendered["path"]),), cost_micro_usd=0, notes=notes)
                 self.render = None
             case _:
                 code = str(message.get("code", "render_failed"))

@@ -184,12 +184,15 @@ def _length(done: Decoded, target: Target) -> Iterator[Finding]:
     sentence = f"It runs at {fps:.3f} frames per second; {target.fps} were asked for."
     verdict = _ranked(abs(fps / target.fps - 1), passes=FPS_PASS, warns=FPS_PASS)
     yield _finding("fps", verdict, round(fps, 3), f"{target.fps} ± {FPS_PASS:.1%}", sentence)
-    sentence = f"It has {done.frames:,} frames; {target.frames:,} were asked for."
-    verdict = _ranked(abs(done.frames - target.frames), passes=FRAMES_PASS, warns=FRAMES_WARN * target.frames)
-    yield _finding("frames", verdict, done.frames, f"{target.frames} ± {FRAMES_PASS}", sentence)
-    sentence = f"It lasts {done.duration:.2f} s; {target.duration} s were asked for."
-    verdict = _ranked(abs(done.duration - target.duration), passes=DURATION_PASS, warns=DURATION_WARN)
-    yield _finding("duration", verdict, round(done.duration, 3), f"{target.duration} s ± {DURATION_PASS} s", sentence)
+    frames, seconds = target.whole_frames, target.whole_seconds
+    whole = "" if target.source_seconds is None else ", the source among them,"
+    sentence = f"It has {done.frames:,} frames; {frames:,}{whole} were asked for."
+    verdict = _ranked(abs(done.frames - frames), passes=FRAMES_PASS, warns=FRAMES_WARN * frames)
+    yield _finding("frames", verdict, done.frames, f"{frames} ± {FRAMES_PASS}", sentence)
+    sentence = f"It lasts {done.duration:.2f} s; {round(seconds, 2):g} s{whole} were asked for."
+    verdict = _ranked(abs(done.duration - seconds), passes=DURATION_PASS, warns=DURATION_WARN)
+    expected = f"{round(seconds, 2):g} s ± {DURATION_PASS} s"
+    yield _finding("duration", verdict, round(done.duration, 3), expected, sentence)
 
 
 def _sound(done: Decoded, target: Target | None) -> Iterator[Finding]:
