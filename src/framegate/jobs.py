@@ -313,7 +313,7 @@ class Jobs:
 
     async def ahead(self, job_id: str | None = None) -> int:
         """How many jobs wait for their order before this one does; how many in all where none is named."""
-        return await self._store.count_ahead(job_id or "~")
+        return await self._store.count_ahead(job_id)
 
     # -- what came of it
 

@@ -160,11 +160,11 @@ class Store:
         row = await self._reader.first(select(func.count().label("n")).select_from(jobs).where(jobs.c.active))
         return row["n"] if row else 0
 
-    async def count_ahead(self, job_id: str) -> int:
-        """How many older jobs have no order yet, as this one has none."""
+    async def count_ahead(self, job_id: str | None) -> int:
+        """How many older jobs have no order yet; where none is named, how many jobs in all."""
         waiting = (State.QUEUED.value, State.PREPARING.value)
-        query = select(func.count().label("n")).select_from(jobs)
-        row = await self._reader.first(query.where(jobs.c.active, jobs.c.state.in_(waiting), jobs.c.id < job_id))
+        query = select(func.count().label("n")).where(jobs.c.active, jobs.c.state.in_(waiting))
+        row = await self._reader.first(query if job_id is None else query.where(jobs.c.id < job_id))
         return row["n"] if row else 0
 
     async def next_due(self) -> float | None:
