@@ -232,16 +232,12 @@ class Moves:
             if made.blob is None:
                 return self.fail(Fault(code="output_lost", message="The file was not kept."))
             verified = await anyio.to_thread.run_sync(self._verify, job, made.blob, abandon_on_cancel=True)
-            first = report is None
-            report = report or verified.report.as_json()
             if not verified.report.playable:
                 why = next((f.sentence for f in verified.report.findings if f.verdict == "fail"), "It does not decode.")
                 unplayable = self.fail(Fault(code="output_unplayable", message=f"The file cannot be played. {why}"))
-                return Step({**unplayable.changes, "report": report})
+                return Step({**unplayable.changes, "report": report or verified.report.as_json()})
             outputs.append(await self._output(index, made.blob, verified))
-            if first:
-                found = zip(verified.matches, outputs[-1].matches, strict=True)
-                report = {**report, "matches": [{**match.as_json(), "sha256": blob.sha256} for match, blob in found]}
+            report = report or _report(verified, outputs[-1])
         return Step(
             {
                 "state": State.COMPLETED,
@@ -326,6 +322,13 @@ def _indexed_first(path: Path, into: Path) -> bool:
     except videos.Unreadable:
         return False
     return True
+
+
+def _report(verified: quality.Verified, output: Output) -> dict[str, Any]:
+    """The report as it is kept, with where the pictures of the best matches lie."""
+    matches = zip(verified.matches, output.matches, strict=True)
+    listed = [{**match.as_json(), "sha256": blob.sha256} for match, blob in matches]
+    return {**verified.report.as_json(), "matches": listed}
 
 
 def fit_limits(images: ImageLimits) -> FitLimits:

@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,6 +46,10 @@ class Match:
     frame: int
     seconds: float
     jpeg: bytes
+
+    def as_json(self) -> dict[str, Any]:
+        """All but the picture."""
+        return {"reference": self.reference, "role": str(self.role), "frame": self.frame, "seconds": self.seconds}
 
 
 def pixels_of(array: object) -> Pixels:
