@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Make, list and revoke the keys that clients send.")
+app = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Make, list and revoke the keys that clients send.\n\nExample: framegate keys create --name website",
+)
 
 Data = Annotated[str | None, typer.Option("--data", metavar="DIR", help="Data folder of the gate.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, which is also its part behind `fg_`.")]
