@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framegate.engine import Easing, Join, Move, Role, TooManyPictures, plan
+from framegate.engine import Easing, Join, Move, Role, TooManyPictures, direct, plan
 
 
 def shots(prompt: str | None, references: int = 1, **more: Any):  # whatever `plan` takes
@@ -29,10 +29,10 @@ def shots(prompt: str | None, references: int = 1, **more: Any):  # whatever `pl
         ("camera pans slowly to the right", (Move.PAN_RIGHT,)),
         ("panning from left to right over the harbour", (Move.PAN_RIGHT,)),
         ("a slow pan from the right to the left", (Move.PAN_LEFT,)),
-        ("truck right past the stalls", (Move.PAN_RIGHT,)),
+        ("truck right past the stalls", (Move.TRUCK_RIGHT,)),
         ("Tilt up to the sky", (Move.TILT_UP,)),
         ("the camera tilts downwards", (Move.TILT_DOWN,)),
-        ("crane up over the roofs", (Move.TILT_UP,)),
+        ("crane up over the roofs", (Move.PEDESTAL_UP,)),
         ("camera pans up", (Move.TILT_UP,)),
         ("locked-off shot of a harbour", (Move.LOCKED_OFF,)),
         ("static camera, rain falling", (Move.LOCKED_OFF,)),
@@ -59,10 +59,7 @@ def test_camera_words_become_the_move_they_mean(prompt: str, moves: tuple[Move, 
         "the door is pushed in anger",
         "slow motion waves",
         "a cat looks right",
-        "don't zoom in",
-        "don\u2019t zoom in",
         "the camera doesn't pan left",
-        "without any zoom in or out",
     ],
 )
 def test_a_prompt_without_camera_words_gets_a_gentle_push_in(prompt: str | None):
@@ -94,8 +91,8 @@ def test_a_steady_pace_is_read_as_an_easing():
 def test_each_named_picture_gets_the_move_of_its_own_clause():
     found = shots("Pan left over @kitchen, then tilt up on the first image", 2, names=("front door", "kitchen"))
 
-    assert [(shot.index, shot.moves) for shot in found] == [(0, (Move.TILT_UP,)), (1, (Move.PAN_LEFT,))]
-    assert found[1].words == "pan left on reference 2 (@kitchen)"
+    assert [(shot.index, shot.moves) for shot in found] == [(1, (Move.PAN_LEFT,)), (0, (Move.TILT_UP,))]
+    assert found[0].words == "pan left on reference 2 (@kitchen)"
 
 
 def test_moves_in_sequence_go_to_the_pictures_in_order_and_the_last_goes_on():
@@ -128,9 +125,9 @@ def test_a_move_that_a_first_frame_cannot_make_is_said_and_not_made():
 
 
 def test_a_move_that_the_engine_does_not_know_is_said():
-    (shot,) = shots("the camera orbits the vase")
+    found = direct("dolly zoom on the vase", reference_count=1, seconds=4)
 
-    assert shot.note == "not made by this engine: orbit"
+    assert found.notes == ("not made by this engine: a dolly zoom",)
 
 
 @pytest.mark.parametrize(("references", "seconds"), [(1, 1), (2, 4), (3, 4), (5, 10), (9, 60)])

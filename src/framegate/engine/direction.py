@@ -1,42 +1,37 @@
-"""From a prompt to a shot list: which picture, which move, how far, from when to when. Pure and without pixels."""
+"""From a prompt to a plan: which picture, which move, how far, from when to when. Pure and without pixels."""
 
+import itertools
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from framegate.engine import atmosphere, manner, mood, reading, timing, undone
 from framegate.engine import vocabulary as words
+from framegate.engine.calls import Picture
 from framegate.engine.errors import TooManyPictures
+from framegate.engine.mood import Pace
+from framegate.engine.reading import Reading, Step
+from framegate.engine.scene import Angle, Framing
 from framegate.engine.shots import Easing, Join, Move, Plan, Role, Shot
+from framegate.engine.text import normal, unspoken
+from framegate.engine.timing import Time
+from framegate.engine.vocabulary import Break
 
 SHOT_SECONDS_LEAST = 0.25
 DISSOLVE_SECONDS_MOST = 0.6
-DISSOLVE_SHARE_MOST = 0.3  # of one shot's length
+DISSOLVE_SHARE_MOST = 0.3  # of the shorter shot's length
 # From the first frame to the last, the join is the story.
 MORPH_SECONDS_MOST = 1.5
 MORPH_SHARE_MOST = 0.6
-GENTLE = 0.65
-DENIAL_CHARACTERS_MOST = 40  # how far before a move a "not" or "without" may stand
+_EXACT = {Role.FIRST_FRAME: Move.PULL_OUT, Role.SOURCE: Move.PULL_OUT, Role.LAST_FRAME: Move.PUSH_IN}
 
 
 @dataclass(frozen=True)
-class _Directive:
-    """What one clause of the prompt asks of the camera."""
+class _Entry:
+    """One shot to be: a step over one picture."""
 
-    moves: tuple[Move, ...] = (Move.PUSH_IN,)
-    amount: float = GENTLE
-    easing: Easing = Easing.SMOOTH
-    manner: tuple[str, ...] = ("gentle",)
-    asked: bool = False
-
-
-@dataclass
-class _Slot:
-    """A picture of the request with the directives that fell to it."""
-
-    role: Role
-    index: int
-    directives: list[_Directive] = field(default_factory=list["_Directive"])
+    picture: int
+    step: Step
 
 
 def direct(
@@ -48,27 +43,37 @@ def direct(
     has_source: bool = False,
     seconds: float,
     names: Sequence[str | None] = (),
-    audio: bool = False,  # noqa: ARG001  # the sound bed is read next
+    audio: bool = False,
 ) -> Plan:
     """What a prompt is read as: shots, look, sound, and notes on what is not made. The same request, the same plan.
 
     Raises TooManyPictures when a shot would be shorter than SHOT_SECONDS_LEAST.
     """
-    text = _normal(prompt or "")
-    slots = _slots(reference_count, has_first=has_first, has_last=has_last, has_source=has_source)
-    _assign(text, slots, names)
-    shots = [shot for slot in slots for shot in _shots_of(slot, names)]
-    if seconds < SHOT_SECONDS_LEAST * len(shots):
+    text = unspoken(normal(prompt or ""))
+    pictures = _pictures(reference_count, names, has_first=has_first, has_last=has_last, has_source=has_source)
+    read = reading.read(text, pictures, seconds)
+    entries = _entries(pictures, read)
+    least = SHOT_SECONDS_LEAST * len(entries)
+    if seconds < least:
         raise TooManyPictures(
-            f"{len(shots)} shots do not fit into {seconds:g} s: each needs {SHOT_SECONDS_LEAST:g} s, "
-            f"so ask for fewer pictures or moves, or for at least {SHOT_SECONDS_LEAST * len(shots):g} s"
+            f"{len(entries)} shots do not fit into {seconds:g} s: each needs {SHOT_SECONDS_LEAST:g} s, "
+            f"so ask for fewer pictures or moves, or for at least {least:g} s"
         )
-    notes: list[str] = []
-    missing = [name for pattern, name in words.NOT_MADE if re.search(rf"\b(?:{pattern})", text)]
-    if missing:
-        notes.append(f"not made by this engine: {', '.join(missing)}")
-        shots[0] = replace(shots[0], note=_also(shots[0].note, notes[0]))
-    return Plan(shots=_timed(shots, seconds, cuts=re.search(words.CUTS, text) is not None), notes=tuple(notes))
+    notes = [*read.notes, *undone.notes(text)]
+    laid = timing.lay([entry.step.time for entry in entries], seconds, SHOT_SECONDS_LEAST)
+    lengths = list(laid.lengths)
+    if laid.rest:
+        lengths.append(laid.rest)
+        entries.append(_Entry(entries[-1].picture, _hold(entries[-1].step)))
+    if laid.changed:
+        notes.append(f"the times that the prompt gives do not fill the clip's {seconds:g} s: shots were fitted to it")
+    pace = mood.pace(text)
+    shots = [_shot(pictures, entries, at, read, pace, mood.handheld(text)) for at in range(len(entries))]
+    notes += dict.fromkeys(shot.note for shot in shots if shot.asked and shot.note)
+    shots = _timed(shots, lengths, seconds, _joins(text, entries, pace))
+    heard = atmosphere.heard(text) if audio else ()
+    notes += atmosphere.unmade(text, heard) if audio else ()
+    return Plan(shots=shots, look=atmosphere.look(text), heard=heard, notes=tuple(notes))
 
 
 def plan(
@@ -91,181 +96,183 @@ def plan(
     ).shots
 
 
-def _normal(prompt: str) -> str:
-    text = re.sub(r"slow[- ]motion|slow[- ]mo\b|time[- ]lapse", "", prompt.lower().replace("\u2019", "'"))
-    return re.sub(r"[ \t]+", " ", re.sub(r"[-_\u2013\u2014]", " ", text))
+def _pictures(
+    reference_count: int, names: Sequence[str | None], *, has_first: bool, has_last: bool, has_source: bool
+) -> list[Picture]:
+    pictures = [Picture(Role.SOURCE)] if has_source else []
+    pictures += [Picture(Role.FIRST_FRAME)] if has_first else []
+    named = [*names, *[None] * reference_count]
+    pictures += [Picture(Role.REFERENCE, index, named[index]) for index in range(reference_count)]
+    pictures += [Picture(Role.LAST_FRAME)] if has_last else []
+    return pictures or [Picture(Role.TITLE)]
 
 
-def _slots(reference_count: int, *, has_first: bool, has_last: bool, has_source: bool) -> list[_Slot]:
-    slots = [_Slot(Role.REFERENCE, index) for index in range(reference_count)]
-    if has_first:
-        slots.insert(0, _Slot(Role.FIRST_FRAME, 0))
-    if has_source:
-        slots.insert(0, _Slot(Role.SOURCE, 0))
-    if has_last:
-        slots.append(_Slot(Role.LAST_FRAME, 0))
-    return slots or [_Slot(Role.TITLE, 0)]
+def _entries(pictures: Sequence[Picture], read: Reading) -> list[_Entry]:
+    """Each step over the pictures it names; the rest over the other pictures in order, then over the one before.
+
+    The pictures keep their order, unless the words say in which they come. A first frame opens and a last frame
+    closes whatever is said.
+    """
+    placed = _placed(pictures, read)
+    bare = [at for at in range(len(pictures)) if all(entry.picture != at for entry in placed)]
+    over = [step for step in read.steps if not step.pictures]
+    fallback = replace(over[-1], time=Time(), after=Break.SENTENCE) if over else _default(read)
+    by_words = any(entry.step.ordered and entry.step.pictures for entry in placed[1:]) or any(
+        entry.step.ordered and entry.step.pictures and entry.picture != _opening(pictures) for entry in placed[:1]
+    )
+    if not by_words:
+        placed.sort(key=lambda entry: entry.picture)
+    for at in bare:
+        place = next((number for number, entry in enumerate(placed) if entry.picture > at), len(placed))
+        placed.insert(place, _Entry(at, fallback))
+    return sorted(placed, key=lambda entry: _edge(pictures[entry.picture].role))
 
 
-def _assign(text: str, slots: list[_Slot], names: Sequence[str | None]) -> None:
-    """Give each clause's moves to the pictures it names; the rest in order, the last one to whatever is left over."""
-    unclaimed: list[_Directive] = []
-    for clause in re.split(words.SEQUENCE, text):
-        directive = _read(clause)
-        if directive is None:
+def _placed(pictures: Sequence[Picture], read: Reading) -> list[_Entry]:
+    steps = read.steps
+    if Move.PUSH_IN in read.denied:
+        steps = tuple(replace(step, moves=(Move.LOCKED_OFF,), asked=True) if not step.asked else step for step in steps)
+    named = {picture for step in steps for picture in step.pictures}
+    free = [at for at in range(len(pictures)) if at not in named]
+    placed: list[_Entry] = []
+    last = free[0] if free else 0
+    for step in steps:
+        if step.pictures:
+            share = len(step.pictures)
+            time = replace(step.time, lasts=step.time.lasts / share if step.time.lasts else None)
+            placed += [_Entry(at, replace(step, time=time)) for at in step.pictures]
+            last = step.pictures[-1]
             continue
-        meant = [slot for slot in slots if _mentions(clause, slot, names)]
-        for slot in meant:
-            slot.directives.append(directive)
-        if not meant:
-            unclaimed.append(directive)
-    bare = [slot for slot in slots if not slot.directives]
-    if not unclaimed:
-        return
-    for slot, directive in zip(bare, unclaimed, strict=False):
-        slot.directives.append(directive)
-    for slot in bare[len(unclaimed) :]:
-        slot.directives.append(unclaimed[-1])
-    for directive in unclaimed[len(bare) :]:
-        slots[-1].directives.append(directive)
+        last = free.pop(0) if free else last
+        placed += _delayed(_Entry(last, step), placed)
+    return placed
 
 
-def _mentions(clause: str, slot: _Slot, names: Sequence[str | None]) -> bool:
-    if slot.role is Role.FIRST_FRAME:
-        return re.search(r"\b(?:first|start|opening) frame\b", clause) is not None
-    if slot.role is Role.LAST_FRAME:
-        return re.search(r"\b(?:last|end|final|closing) frame\b", clause) is not None
-    if slot.role is Role.TITLE:
-        return False
-    number = slot.index + 1
-    patterns = [rf"@?\b(?:image|picture|photo|reference|shot|element) ?{number}\b"]
-    if number <= len(words.ORDINALS):
-        patterns.append(rf"\b{words.ORDINALS[slot.index]} (?:image|picture|photo|reference|shot)\b")
-    name = names[slot.index] if slot.index < len(names) else None
-    if name:
-        patterns.append(rf"@{re.escape(_normal(name))}(?!\w)")
-    return any(re.search(pattern, clause) for pattern in patterns)
+def _delayed(entry: _Entry, before: list[_Entry]) -> Iterator[_Entry]:
+    """A step that waits: the one before it lasts so long, or a hold if there is none."""
+    delay = entry.step.time.delay or entry.step.time.begins
+    if not before and delay:
+        yield _Entry(entry.picture, replace(_hold(entry.step), time=Time(lasts=delay)))
+    elif entry.step.time.delay and before[-1].step.time.lasts is None:
+        before[-1] = replace(before[-1], step=replace(before[-1].step, time=Time(lasts=entry.step.time.delay)))
+    yield entry
 
 
-def _read(clause: str) -> _Directive | None:
-    found: list[tuple[int, int, Move]] = []
-    for pattern, move in words.PHRASES:
-        for match in re.finditer(rf"\b(?:{pattern})", clause):
-            span = match.span()
-            denied = re.search(words.NEGATIONS, clause[max(span[0] - DENIAL_CHARACTERS_MOST, 0) : span[0]]) is not None
-            if not denied and all(span[1] <= start or end <= span[0] for start, end, _ in found):
-                found.append((*span, move))
-    if not found:
-        return None
-    moves = _agreeing(tuple(dict.fromkeys(move for *_, move in sorted(found))))
-    manner = _manner(clause, found)
-    return _Directive(moves, _amount(manner), _easing(manner), tuple(manner), asked=True)
+def _hold(step: Step) -> Step:
+    return replace(
+        step,
+        moves=(Move.LOCKED_OFF,),
+        manner=manner.Manner(),
+        asked=True,
+        time=Time(),
+        after=Break.SENTENCE,
+        hold=True,
+    )
 
 
-def _agreeing(moves: tuple[Move, ...]) -> tuple[Move, ...]:
-    """Moves that can be made at once: the first of each pair of opposites, and nothing besides locked-off."""
-    if Move.LOCKED_OFF in moves:
-        return (Move.LOCKED_OFF,)
-    return tuple(move for at, move in enumerate(moves) if words.OPPOSITE[move] not in moves[:at])
+def _default(read: Reading) -> Step:
+    if Move.PUSH_IN in read.denied:
+        return Step(moves=(Move.LOCKED_OFF,), manner=manner.Manner(), asked=True)
+    return Step()
 
 
-def _manner(clause: str, found: list[tuple[int, int, Move]]) -> list[str]:
-    """The modifiers of the moves: those in a move's own part of the clause, and in parts of modifiers alone."""
-    known = words.AMOUNTS.keys() | words.SPEEDS.keys() | words.EASINGS.keys() | words.INTENSIFIERS
-    manner: list[str] = []
-    at = 0
-    for part in clause.split(","):
-        tokens = re.findall(r"[a-z']+", part)
-        own = any(at <= start < at + len(part) + 1 for start, *_ in found)
-        if own or (tokens and all(token in known | words.FILLERS for token in tokens)):
-            manner += [token for token in tokens if token in known]
-        at += len(part) + 1
-    return manner
+def _opening(pictures: Sequence[Picture]) -> int:
+    return next((at for at, picture in enumerate(pictures) if picture.role is Role.REFERENCE), 0)
 
 
-def _amount(manner: Sequence[str]) -> float:
-    amount = 1.0
-    for before, word in pairwise(["", *manner]):
-        factor = words.AMOUNTS.get(word, words.SPEEDS.get(word, 1.0))
-        amount *= factor**1.5 if before in words.INTENSIFIERS else factor
-    return round(amount, 3)
+def _edge(role: Role) -> int:
+    return {Role.SOURCE: -2, Role.FIRST_FRAME: -1, Role.LAST_FRAME: 1}.get(role, 0)
 
 
-def _easing(manner: Sequence[str]) -> Easing:
-    return next((words.EASINGS[word] for word in manner if word in words.EASINGS), Easing.SMOOTH)
+def _shot(
+    pictures: Sequence[Picture], entries: Sequence[_Entry], at: int, read: Reading, pace: Pace, sway: float | None
+) -> Shot:
+    """The shot of an entry, its time still open."""
+    entry = entries[at]
+    picture, step = pictures[entry.picture], entry.step
+    first = at == 0 or entries[at - 1].picture != entry.picture
+    last = at + 1 == len(entries) or entries[at + 1].picture != entry.picture
+    exact = last if picture.role is Role.LAST_FRAME else first
+    moves, note = _possible(picture.role, step) if exact else (step.moves, "")
+    locked = moves == (Move.LOCKED_OFF,)
+    own = step.handheld if step.handheld is not None else sway
+    framing = step.framing or read.framing or Framing.AS_IS
+    angle = step.angle or read.angle or Angle.LEVEL
+    handheld = own if own is not None else 0.0 if locked else pace.handheld
+    amount = min(max(step.manner.amount * pace.amount, manner.AMOUNT_LEAST), manner.AMOUNT_MOST)
+    return Shot(
+        role=picture.role,
+        index=picture.index,
+        moves=moves,
+        amount=round(amount, 3),
+        easing=step.manner.easing or pace.easing or Easing.SMOOTH,
+        start=0.0,
+        end=0.0,
+        join=Join.OPENS,
+        asked=step.asked,
+        words=_say(picture, moves, step, framing, angle, handheld),
+        note=note,
+        handheld=handheld,
+        framing=framing,
+        angle=angle,
+    )
 
 
-def _shots_of(slot: _Slot, names: Sequence[str | None]) -> list[Shot]:
-    shots: list[Shot] = []
-    directives = slot.directives or [_Directive()]
-    edge = {Role.FIRST_FRAME: directives[0], Role.LAST_FRAME: directives[-1]}.get(slot.role)
-    for directive in directives:
-        moves, note = _possible(slot, directive) if directive is edge else (directive.moves, "")
-        name = names[slot.index] if slot.role is Role.REFERENCE and slot.index < len(names) else None
-        shots.append(
-            Shot(
-                role=slot.role,
-                index=slot.index,
-                moves=moves,
-                amount=directive.amount,
-                easing=directive.easing,
-                start=0.0,
-                end=0.0,
-                join=Join.GOES_ON if shots else Join.DISSOLVES,
-                asked=directive.asked,
-                words=_say(slot, moves, directive.manner, name),
-                note=note,
-            )
-        )
-    return shots
-
-
-def _possible(slot: _Slot, directive: _Directive) -> tuple[tuple[Move, ...], str]:
+def _possible(role: Role, step: Step) -> tuple[tuple[Move, ...], str]:
     """A frame that must be met exactly fills the output: from it nothing can pull out, into it nothing can push."""
-    impossible = {Role.FIRST_FRAME: Move.PULL_OUT, Role.LAST_FRAME: Move.PUSH_IN}.get(slot.role)
-    if impossible not in directive.moves:
-        return directive.moves, ""
-    if not directive.asked:
+    impossible = _EXACT.get(role)
+    if impossible not in step.moves:
+        return step.moves, ""
+    if not step.asked:
         return (Move.PULL_OUT,), "settles on the last frame"
-    left = tuple(move for move in directive.moves if move is not impossible)
-    place = "start" if slot.role is Role.FIRST_FRAME else "end"
-    note = f"no {impossible}: the {slot.role.replace('_', ' ')} is shown whole and exactly at the {place}"
-    return left or (Move.LOCKED_OFF,), note
+    left = tuple(move for move in step.moves if move is not impossible)
+    what = {Role.SOURCE: "source video's last frame"}.get(role, role.replace("_", " "))
+    place = "end" if role is Role.LAST_FRAME else "start"
+    return left or (Move.LOCKED_OFF,), f"no {impossible}: the {what} is shown whole and exactly at the {place}"
 
 
-def _say(slot: _Slot, moves: tuple[Move, ...], manner: tuple[str, ...], name: str | None) -> str:
-    if slot.role is Role.REFERENCE:
-        picture = f"reference {slot.index + 1}" + (f" (@{name})" if name else "")
+def _say(picture: Picture, moves: tuple[Move, ...], step: Step, framing: Framing, angle: Angle, handheld: float) -> str:
+    if picture.role is Role.REFERENCE:
+        what = f"reference {picture.index + 1}" + (f" (@{picture.name})" if picture.name else "")
     else:
-        picture = {Role.TITLE: "a title card"}.get(slot.role, f"the {slot.role.replace('_', ' ')}")
-    how = "" if moves == (Move.LOCKED_OFF,) else " ".join(manner) + " " if manner else ""
-    return f"{how}{' with '.join(moves)} on {picture}"
+        named = {Role.TITLE: "a title card", Role.SOURCE: "the source's last frame"}
+        what = named.get(picture.role, f"the {picture.role.replace('_', ' ')}")
+    locked = moves == (Move.LOCKED_OFF,)
+    move = "hold" if locked and step.hold else " with ".join(moves)
+    said = [*(() if locked else step.manner.words), f"{move} on {what}"]
+    shown = [str(value) for value in (framing, angle) if value not in (Framing.AS_IS, Angle.LEVEL)]
+    return ", ".join([*shown, *(["handheld"] if handheld else []), " ".join(said)])
 
 
-def _timed(shots: list[Shot], seconds: float, *, cuts: bool) -> tuple[Shot, ...]:
-    """Shots of equal length over the whole clip, each dissolve lying in both of its shots."""
+def _joins(text: str, entries: Sequence[_Entry], pace: Pace) -> list[Join]:
+    """How each shot follows the one before: moves over one picture go on, unless the words cut to another framing."""
+    soft = re.search(words.ALL_DISSOLVES, text) is not None and not re.search(words.ALL_CUTS, text)
+    cuts = re.search(words.ALL_CUTS, text) is not None or (bool(pace.cuts) and not soft)
+    joins = [Join.OPENS]
+    for before, entry in itertools.pairwise(entries):
+        step = entry.step
+        reframed = step.framing not in (None, before.step.framing) or (step.after is Break.CUT)
+        if entry.picture == before.picture and not reframed:
+            joins.append(Join.GOES_ON)
+        else:
+            cut = cuts or step.after is Break.CUT or entry.picture == before.picture
+            joins.append(Join.CUTS if cut else Join.DISSOLVES)
+    return joins
+
+
+def _timed(shots: Sequence[Shot], lengths: Sequence[float], seconds: float, joins: Sequence[Join]) -> tuple[Shot, ...]:
+    """The shots in their times; half of each dissolve lies on either side of where they meet."""
     pair = [shot.role for shot in shots] == [Role.FIRST_FRAME, Role.LAST_FRAME]
-    most = MORPH_SECONDS_MOST if pair else DISSOLVE_SECONDS_MOST
-    share = MORPH_SHARE_MOST if pair else DISSOLVE_SHARE_MOST
-    overlap = 0.0 if cuts else min(most, share * seconds / len(shots))
-    joins = [Join.OPENS, *(_join(shot, cuts=cuts) for shot in shots[1:])]
-    overlaps = [overlap if join is Join.DISSOLVES else 0.0 for join in joins]
-    length = (seconds + sum(overlaps)) / len(shots)
+    most, share = (MORPH_SECONDS_MOST, MORPH_SHARE_MOST) if pair else (DISSOLVE_SECONDS_MOST, DISSOLVE_SHARE_MOST)
+    shared = [
+        min(most, share * min(before, after)) if join is Join.DISSOLVES else 0.0
+        for before, after, join in zip([0.0, *lengths], lengths, joins, strict=False)
+    ]
     timed: list[Shot] = []
-    start = 0.0
-    for shot, join, shared in zip(shots, joins, overlaps, strict=True):
-        start -= shared
-        timed.append(replace(shot, start=round(start, 6), end=round(start + length, 6), join=join))
-        start += length
+    at = 0.0
+    for shot, length, join, opening, closing in zip(shots, lengths, joins, shared, [*shared[1:], 0.0], strict=True):
+        start, end = round(at - opening / 2, 6), round(at + length + closing / 2, 6)
+        timed.append(replace(shot, start=start, end=end, join=join))
+        at += length
     timed[-1] = replace(timed[-1], end=seconds)
     return tuple(timed)
-
-
-def _join(shot: Shot, *, cuts: bool) -> Join:
-    if shot.join is Join.GOES_ON:
-        return Join.GOES_ON
-    return Join.CUTS if cuts else Join.DISSOLVES
-
-
-def _also(note: str, more: str) -> str:
-    return f"{note}; {more}" if note else more

@@ -1,119 +1,289 @@
 """The camera's words: which phrases mean which move, how far and how evenly. Data only.
 
 Phrases are matched on lower-case text whose hyphens are spaces; the first table entry wins over later ones
-that overlap it.
+that overlap it. Every pattern is bounded, so that reading takes time in proportion to the prompt.
 """
+
+from enum import StrEnum
 
 from framegate.engine.shots import Easing, Move
 
-OPPOSITE = {
+_BACK = {
     Move.PUSH_IN: Move.PULL_OUT,
-    Move.PULL_OUT: Move.PUSH_IN,
     Move.PAN_LEFT: Move.PAN_RIGHT,
-    Move.PAN_RIGHT: Move.PAN_LEFT,
     Move.TILT_UP: Move.TILT_DOWN,
-    Move.TILT_DOWN: Move.TILT_UP,
     Move.TRUCK_LEFT: Move.TRUCK_RIGHT,
-    Move.TRUCK_RIGHT: Move.TRUCK_LEFT,
     Move.PEDESTAL_UP: Move.PEDESTAL_DOWN,
-    Move.PEDESTAL_DOWN: Move.PEDESTAL_UP,
     Move.ORBIT_LEFT: Move.ORBIT_RIGHT,
-    Move.ORBIT_RIGHT: Move.ORBIT_LEFT,
     Move.ARC_LEFT: Move.ARC_RIGHT,
-    Move.ARC_RIGHT: Move.ARC_LEFT,
     Move.ROLL_LEFT: Move.ROLL_RIGHT,
-    Move.ROLL_RIGHT: Move.ROLL_LEFT,
-    Move.LOCKED_OFF: Move.LOCKED_OFF,
 }
+OPPOSITE: dict[Move, Move] = {**_BACK, **{back: there for there, back in _BACK.items()}}
 
-_HOW = r"(?: (?:\w+ly|very|ever so|a bit|a little|further|straight|back))*"
+# What "…, then left" or "… and back out" goes on with, after a move of the family.
+_PANS = {"left": Move.PAN_LEFT, "right": Move.PAN_RIGHT, "up": Move.TILT_UP, "down": Move.TILT_DOWN}
+_CARRIED = {"left": Move.TRUCK_LEFT, "right": Move.TRUCK_RIGHT, "up": Move.PEDESTAL_UP, "down": Move.PEDESTAL_DOWN}
+_ZOOMS = {"in": Move.PUSH_IN, "out": Move.PULL_OUT, "away": Move.PULL_OUT}
+_TURNS = ((Move.ORBIT_LEFT, Move.ORBIT_RIGHT), (Move.ARC_LEFT, Move.ARC_RIGHT), (Move.ROLL_LEFT, Move.ROLL_RIGHT))
+ONWARD: dict[Move, dict[str, Move]] = {
+    **dict.fromkeys(_PANS.values(), _PANS | _ZOOMS),
+    **dict.fromkeys(_CARRIED.values(), _CARRIED | _ZOOMS),
+    **dict.fromkeys(_ZOOMS.values(), _ZOOMS | _PANS),
+    **{move: {"left": left, "right": right} for left, right in _TURNS for move in (left, right)},
+}
+ONWARD_WORDS = r"(?:back )?(?:to the )?(?P<onward>left|right|up|down|in|out|away)(?:wards?)?(?: again)?(?![\w'])"
+
+# Where an order to the camera may begin: "hold …" here is one, in "they hold …" it is not.
+CUE = (
+    r"(?:^|(?<=[.;,:!?\n\])])|(?<=[.;,:!?\n\])] )|(?<=\bthen )|(?<=\band )|(?<=\bwhile )|(?<=\bnext )|(?<=\bfinally )"
+    r"|(?<=\bcamera )|(?<=\bshot )|(?<=\bwe )|(?<=\ba )|(?<=\ban )|(?<=\bthe )|(?<=\bwith )|(?<=\bto )|(?<=\bby )"
+    r"|(?<=\bof )|(?<=\binto )|(?<=\bslow )|(?<=\bslowly )|(?<=\bgentle )|(?<=\bgently )|(?<=\bsmooth )"
+    r"|(?<=\bsmoothly )"
+    r"|(?<=\bsubtle )|(?<=\bfast )|(?<=\bquick )|(?<=\bslight )|(?<=\bdramatic )|(?<=\bdegree )|(?<=\bsecond )"
+    r"|(?<=\ds ))"
+)
+# At the start of a sentence or part alone: for words that a subject can do as well.
+_ORDER = (
+    r"(?:^|(?<=[.;,:!?\n\])])|(?<=[.;,:!?\n\])] )|(?<=\bthen )|(?<=\band )|(?<=\bcamera )|(?<=\bshot )"
+    r"|(?<=\bhalf )|(?<=\bseconds ))"
+)
+
+_HOW = r"(?: (?:\w{1,20}ly|very|ever so|a bit|a little|further|straight|back|around|to)){0,4}"
 _CAMERA = r"(?:camera|shot|view|lens|frame|we)"
+_WILL = r"(?: (?:should|will|must|can|then|also|begins to|starts to|is))?"
 _GOES = (
     r"(?:mov(?:e|es|ing)|drift(?:s|ing)?|glid(?:e|es|ing)|creep(?:s|ing)?|float(?:s|ing)?|travel(?:s|ling|ing)?"
-    r"|go(?:es|ing)?|inch(?:es|ing)?|sweep(?:s|ing)?)"
+    r"|go(?:es|ing)?|inch(?:es|ing)?|eas(?:e|es|ing)|fl(?:y|ies|ying))"
 )
-_SIDEWAYS = (
-    r"(?:pan(?:s|n(?:ing|ed))?|truck(?:s|ing)?|slid(?:e|es|ing)|track(?:s|ing)?|doll(?:y|ies|ying)|sweep(?:s|ing)?"
-    rf"|{_CAMERA} {_GOES})"
+_ALONG = r"(?: (?:over|across|along|past|through) (?:[\w']{1,20} ){0,3}?[\w']{1,20})?"
+_TO = rf"{_HOW}{_ALONG}(?: to| toward| towards)?(?: the)?"
+_PANS_BY_NAME = r"(?:pan(?:s|n(?:ing|ed))?|sweep(?:s|ing)?|swivel(?:s|ling|ing)?)"
+_TURNS_HEAD = rf"(?:{_PANS_BY_NAME}|{_CAMERA}{_WILL}{_HOW} (?:turn(?:s|ing)?|look(?:s|ing)?|swing(?:s|ing)?))"
+_CARRIES = (
+    r"(?:truck(?:s|ing)?|slid(?:e|es|ing)|track(?:s|ing)?|doll(?:y|ies|ying)|crab(?:s|bing)?"
+    rf"|{_CAMERA}{_WILL}{_HOW} {_GOES})"
 )
-_UPRIGHT = (
-    r"(?:tilt(?:s|ing|ed)?|pan(?:s|ning)?|pedestal(?:s|ing)?|crane(?:s|ing)?|boom(?:s|ing)?|jib(?:s|bing)?"
-    rf"|{_CAMERA} {_GOES})"
+_LOOKS = rf"(?:tilt(?:s|ing|ed)?|pan(?:s|ning)?|{_CAMERA}{_WILL}{_HOW} look(?:s|ing)?)"
+_LIFTS = (
+    r"(?:pedestal(?:s|ing)?|crane(?:s|ing)?|craning|boom(?:s|ing)?|jib(?:s|bing)?"
+    rf"|{_CAMERA}{_WILL}{_HOW} {_GOES})"
 )
-_MANNER = r"(?:slow|gentle|subtle|slight|smooth|quick|fast|dramatic|horizontal)"
-_TO = r"(?: to| toward| towards)?(?: the)?"
+_RISES = r"(?:rise|rises|rising|lift|lifts|lifting|ascend|ascends|ascending|climb|climbs|climbing|crane|cranes)"
+_SINKS = r"(?:lower|lowers|lowering|descend|descends|descending|sink|sinks|sinking|drop|drops|dropping)"
+_MANNER = r"(?:slow|gentle|subtle|slight|smooth|quick|fast|dramatic|horizontal|whip|swift|steady|lateral)"
+_CIRCLES = r"(?:orbit(?:s|ing)?|circl(?:e|es|ing)|revolv(?:e|es|ing)|rotat(?:e|es|ing)|spin(?:s|ning)?)"
+_ROLLS = r"(?:roll(?:s|ing)?|rotat(?:e|es|ing))"
+_LEFT = r"left(?:wards?)?(?! (?:hand|arm|eye|side|of)\b)"
+_RIGHT = r"right(?:wards?)?(?! (?:hand|arm|eye|side|of)\b)"
 # "She pulls out a letter" is no camera move; "the camera pulls out" is.
-_NOT_A_THING = r"(?! (?:a|an|his|her|their|its|some)\b)"
+_NOT_A_THING = r"(?! (?:a|an|his|her|their|its|some|my|your)\b)"
+_CLOCKWISE, _COUNTER = r"(?<!counter )(?<!anti )clockwise", r"(?:counter|anti) ?clockwise"
 
 PHRASES: tuple[tuple[str, Move], ...] = (
     (
         r"no (?:camera )?(?:movement|motion|camera moves?)|(?:without|zero) (?:any )?(?:camera )?(?:movement|motion)",
         Move.LOCKED_OFF,
     ),
-    (r"lock(?:ed)? off|locked (?:camera|shot|frame)|(?:camera|shot|frame) (?:is )?locked", Move.LOCKED_OFF),
+    (r"(?:do not|don't|never) move the camera|camera (?:does|should|must|will) not move", Move.LOCKED_OFF),
+    (r"camera (?:doesn't|shouldn't|won't|never) moves?\b|keep the camera (?:still|fixed|steady)", Move.LOCKED_OFF),
+    (r"lock(?:ed)? (?:off|down)|locked (?:camera|shot|frame)|(?:camera|shot|frame) (?:is )?locked", Move.LOCKED_OFF),
     (
-        r"(?:static|still|fixed|stationary|motionless|unmoving|tripod) (?:camera|shot|frame|framing|view)",
+        (
+            r"(?:static|still|fixed|stationary|motionless|unmoving|tripod) (?:camera|shot|frame|framing|view|wide"
+            r"|medium)\b"
+        ),
         Move.LOCKED_OFF,
     ),
     (
-        rf"{_CAMERA} (?:stays|holds|remains|is|stands|keeps){_HOW} (?:still|static|fixed|steady|stationary|motionless)",
+        (
+            rf"{_CAMERA} (?:stays|holds|remains|is|stands|keeps){_HOW} "
+            r"(?:still|static|fixed|steady|stationary|motionless|in place)"
+        ),
         Move.LOCKED_OFF,
     ),
-    (r"hold the (?:shot|frame)|(?:on|from) a tripod|camera does not move", Move.LOCKED_OFF),
-    (rf"{_SIDEWAYS}{_HOW} from (?:the )?left to (?:the )?right|left to right (?:pan|truck|slide)", Move.PAN_RIGHT),
-    (rf"{_SIDEWAYS}{_HOW} from (?:the )?right to (?:the )?left|right to left (?:pan|truck|slide)", Move.PAN_LEFT),
-    (rf"{_SIDEWAYS}{_HOW}{_TO} left(?:wards?)?", Move.PAN_LEFT),
-    (rf"{_SIDEWAYS}{_HOW}{_TO} right(?:wards?)?", Move.PAN_RIGHT),
-    (r"left(?:wards?)? (?:pan|truck|slide)", Move.PAN_LEFT),
-    (r"right(?:wards?)? (?:pan|truck|slide)", Move.PAN_RIGHT),
-    (rf"{_UPRIGHT}{_HOW} from (?:the )?bottom to (?:the )?top", Move.TILT_UP),
-    (rf"{_UPRIGHT}{_HOW} from (?:the )?top to (?:the )?bottom", Move.TILT_DOWN),
-    (rf"{_UPRIGHT}{_HOW}(?: to the)? (?:up(?:wards?)?|top)", Move.TILT_UP),
-    (rf"{_UPRIGHT}{_HOW}(?: to the)? (?:down(?:wards?)?|bottom)", Move.TILT_DOWN),
-    (rf"up(?:wards?)? tilt|{_CAMERA}{_HOW} (?:rises|rising|lifts|ascends|climbs)", Move.TILT_UP),
-    (rf"down(?:wards?)? tilt|{_CAMERA}{_HOW} (?:lowers|lowering|descends|sinks|drops)", Move.TILT_DOWN),
+    (r"static close up|(?:on|from) a tripod|freeze frame|sticks shot", Move.LOCKED_OFF),
+    (rf"{_CIRCLES}{_HOW} {_COUNTER}|{_COUNTER} (?:orbit|circle)", Move.ORBIT_RIGHT),
+    (rf"{_CIRCLES}{_HOW} {_CLOCKWISE}|{_CLOCKWISE} (?:orbit|circle)", Move.ORBIT_LEFT),
+    (rf"{_CIRCLES}{_TO} {_LEFT}|left(?:ward)? orbit", Move.ORBIT_LEFT),
+    (rf"{_CIRCLES}{_TO} {_RIGHT}|right(?:ward)? orbit", Move.ORBIT_RIGHT),
+    (rf"(?:{_CAMERA}{_WILL}{_HOW} |{_MANNER} )(?:orbit(?:s|ing)?|circl(?:e|es|ing))\b", Move.ORBIT_RIGHT),
     (
-        rf"{_CAMERA}{_HOW} (?:push|pull|zoom)(?:s|es|ing)?{_HOW} (?:in|into|inwards?|forwards?|closer)\b",
+        (
+            rf"{_CAMERA}{_WILL}{_HOW} (?:revolv|rotat|spin|swing|mov|go|fl|travel|curv|wrap)\w{{0,4}}{_HOW} (?:around"
+            rf"|about)\b"
+        ),
+        Move.ORBIT_RIGHT,
+    ),
+    (
+        rf"{CUE}(?:orbiting\b|circling around\b|orbit (?!of\b))|orbit(?:al)? (?:shot|move|movement|camera)",
+        Move.ORBIT_RIGHT,
+    ),
+    (r"360(?: degrees?|°)? (?:orbit|spin|turn|rotation|shot|view|around)|turntable|bullet time", Move.ORBIT_RIGHT),
+    (rf"{CUE}(?:slow |gentle |smooth |fast )?orbit\b", Move.ORBIT_RIGHT),
+    (rf"arc(?:s|ing)?{_TO} {_LEFT}|left(?:ward)? arc\b|arc(?:s|ing)?{_HOW} {_CLOCKWISE}", Move.ARC_LEFT),
+    (rf"arc(?:s|ing)?{_TO} {_RIGHT}|right(?:ward)? arc\b|arc(?:s|ing)?{_HOW} {_COUNTER}", Move.ARC_RIGHT),
+    (
+        rf"{_CAMERA}{_WILL}{_HOW} arc(?:s|ing)?\b|arc shot|(?:camera|{_MANNER}) arc\b|arcing (?:shot|around)",
+        Move.ARC_RIGHT,
+    ),
+    (rf"{CUE}arc around\b|half circle around\b|semi ?circle around\b", Move.ARC_RIGHT),
+    (rf"{_CAMERA}{_WILL}{_HOW} {_ROLLS}{_TO} {_LEFT}|{CUE}roll(?:s|ing)? {_LEFT}|left roll\b", Move.ROLL_LEFT),
+    (rf"{_CAMERA}{_WILL}{_HOW} {_ROLLS}{_HOW} {_COUNTER}|{CUE}roll(?:s|ing)?{_HOW} {_COUNTER}", Move.ROLL_LEFT),
+    (rf"{_COUNTER} roll\b", Move.ROLL_LEFT),
+    (
+        rf"{_CAMERA}{_WILL}{_HOW} {_ROLLS}\b{_HOW}(?: {_RIGHT}| {_CLOCKWISE})?|{CUE}roll(?:s|ing)? {_RIGHT}",
+        Move.ROLL_RIGHT,
+    ),
+    (
+        rf"right roll\b|{_CLOCKWISE} roll\b|{CUE}roll(?:s|ing)?{_HOW} {_CLOCKWISE}|barrel roll|dutch roll",
+        Move.ROLL_RIGHT,
+    ),
+    (rf"{_TURNS_HEAD}{_TO} from (?:the )?left to (?:the )?right|left to right (?:pan|sweep)", Move.PAN_RIGHT),
+    (rf"{_TURNS_HEAD}{_TO} from (?:the )?right to (?:the )?left|right to left (?:pan|sweep)", Move.PAN_LEFT),
+    (
+        rf"{_CARRIES}{_TO} from (?:the )?left to (?:the )?right|left to right (?:truck|slide|track|dolly)",
+        Move.TRUCK_RIGHT,
+    ),
+    (
+        rf"{_CARRIES}{_TO} from (?:the )?right to (?:the )?left|right to left (?:truck|slide|track|dolly)",
+        Move.TRUCK_LEFT,
+    ),
+    (rf"{_TURNS_HEAD}{_TO} {_LEFT}|left(?:wards?)? pan\b", Move.PAN_LEFT),
+    (rf"{_TURNS_HEAD}{_TO} {_RIGHT}|right(?:wards?)? pan\b", Move.PAN_RIGHT),
+    (rf"{_CARRIES}{_TO} {_LEFT}|left(?:wards?)? (?:truck|slide|track|dolly)\b", Move.TRUCK_LEFT),
+    (rf"{_CARRIES}{_TO} {_RIGHT}|right(?:wards?)? (?:truck|slide|track|dolly)\b", Move.TRUCK_RIGHT),
+    (rf"{_LOOKS}{_HOW} from (?:the )?bottom to (?:the )?top", Move.TILT_UP),
+    (rf"{_LOOKS}{_HOW} from (?:the )?top to (?:the )?bottom", Move.TILT_DOWN),
+    (rf"{_LOOKS}{_TO} (?:up(?:wards?)?|top)\b|up(?:wards?)? tilt\b", Move.TILT_UP),
+    (rf"{_LOOKS}{_TO} (?:down(?:wards?)?|bottom)\b|down(?:wards?)? tilt\b", Move.TILT_DOWN),
+    (rf"{_LIFTS}{_TO} (?:up(?:wards?)?|top)\b|{_CAMERA}{_WILL}{_HOW} {_RISES}\b", Move.PEDESTAL_UP),
+    (rf"{_LIFTS}{_TO} (?:down(?:wards?)?|bottom)\b|{_CAMERA}{_WILL}{_HOW} {_SINKS}\b", Move.PEDESTAL_DOWN),
+    (
+        r"(?:rising|ascending|crane|jib|boom|elevator) (?:shot|camera|move)\b|up(?:wards?)? (?:crane|pedestal)",
+        Move.PEDESTAL_UP,
+    ),
+    (r"(?:lowering|descending) (?:shot|camera|move)\b|down(?:wards?)? (?:crane|pedestal)", Move.PEDESTAL_DOWN),
+    (
+        rf"{_CAMERA}{_WILL}{_HOW} (?:push|pull|zoom)(?:s|es|ing)?{_HOW} (?:in|into|inwards?|forwards?|closer)\b",
         Move.PUSH_IN,
     ),
     (rf"push(?:es|ing)?{_HOW} (?:in|into|forwards?|closer|towards?)\b{_NOT_A_THING}", Move.PUSH_IN),
-    (rf"(?:zoom|truck|track)(?:s|ing)?{_HOW} (?:in|into|forwards?|closer)\b", Move.PUSH_IN),
+    (rf"(?:zoom|truck|track)(?:s|ing)?{_HOW} (?:in|into|forwards?|closer|towards?|on)\b", Move.PUSH_IN),
     (rf"doll(?:y|ies|ying){_HOW} (?:in|into|forwards?|closer|towards?)\b", Move.PUSH_IN),
-    (rf"{_CAMERA}{_HOW} {_GOES}{_HOW} (?:in|into|forwards?|closer|towards?)\b", Move.PUSH_IN),
-    (rf"(?:close|closes|closing){_HOW} in on|mov(?:e|es|ing){_HOW} in (?:on|closer)", Move.PUSH_IN),
-    (rf"{_CAMERA}{_HOW} pull(?:s|ing)?{_HOW} (?:out|back|backwards?|away)\b", Move.PULL_OUT),
+    (rf"{_CAMERA}{_WILL}{_HOW} {_GOES}{_HOW} (?:in|into|forwards?|closer|nearer|towards?)\b", Move.PUSH_IN),
+    (rf"{_CAMERA}{_WILL}{_HOW} (?:approach(?:es|ing)?|advanc(?:e|es|ing)|near(?:s|ing))\b", Move.PUSH_IN),
+    (
+        rf"(?:close|closes|closing){_HOW} in on|mov(?:e|es|ing){_HOW} in (?:on|closer)|creep(?:s|ing)? in\b",
+        Move.PUSH_IN,
+    ),
+    (r"(?:crash|snap|punch|speed) (?:zoom|in)\b|(?:move|get|come|drift|ease) (?:slowly )?closer\b", Move.PUSH_IN),
+    (
+        (
+            r"from (?:a |an )?(?:extreme )?(?:wide|long|medium|full)(?: shot)? (?:in )?(?:to|into) (?:a "
+            r"|an )?(?:extreme )?close"
+        ),
+        Move.PUSH_IN,
+    ),
+    (rf"{_CAMERA}{_WILL}{_HOW} pull(?:s|ing)?{_HOW} (?:out|back|backwards?|away)\b", Move.PULL_OUT),
     (rf"pull(?:s|ing)?{_HOW} (?:out|backwards?|away)\b{_NOT_A_THING}|pull back|pull(?:s|ing) back\b", Move.PULL_OUT),
     (rf"(?:zoom|truck|track)(?:s|ing)?{_HOW} (?:out|backwards?|away)\b|zoom(?:s|ing)? back\b", Move.PULL_OUT),
     (rf"doll(?:y|ies|ying){_HOW} (?:out|backwards?|away|back)\b", Move.PULL_OUT),
-    (rf"{_CAMERA}{_HOW} {_GOES}{_HOW} (?:out|backwards?|back|away)\b", Move.PULL_OUT),
-    (rf"(?:{_MANNER}|camera) (?:push|zoom)\b", Move.PUSH_IN),
-    (rf"(?:pan(?:s|ning)?|{_MANNER} pan|camera pan) (?:across|over|along)", Move.PAN_RIGHT),
-    (rf"{_MANNER} pan\b|camera pans?\b|panning (?:shot|camera)", Move.PAN_RIGHT),
+    (rf"{_CAMERA}{_WILL}{_HOW} {_GOES}{_HOW} (?:out|backwards?|back|away)\b", Move.PULL_OUT),
+    (
+        rf"{_CAMERA}{_WILL}{_HOW} (?:retreat|recede|withdraw|widen)(?:s|ing)?\b|(?:pull|dolly) out\b|reveal shot",
+        Move.PULL_OUT,
+    ),
+    (
+        (
+            r"from (?:a |an )?(?:extreme )?close(?: up)?(?: shot)? (?:out )?(?:to|into) (?:a |an )?(?:wide|medium|full"
+            r"|long)"
+        ),
+        Move.PULL_OUT,
+    ),
+    (rf"(?:{_MANNER}|camera) (?:push|zoom|dolly)\b", Move.PUSH_IN),
+    (rf"{CUE}zoom(?:s|ing)?\b(?! (?:call|lens|meeting))|{CUE}push\b(?= on\b)|ken burns", Move.PUSH_IN),
+    (rf"(?:pan(?:s|ning)?|{_MANNER} pan|camera pan) (?:across|over|along|past)", Move.PAN_RIGHT),
+    (rf"{_MANNER} pan\b|camera pans?\b|panning (?:shot|camera)|whip pan|panoramic (?:sweep|move)", Move.PAN_RIGHT),
+    (rf"{_CAMERA}{_WILL}{_HOW} sweeps?\b|sweeping (?:shot|camera)", Move.PAN_RIGHT),
+    (
+        r"track(?:ing)? shot|trucking shot|slider shot|lateral (?:move|movement|slide|tracking)|side(?:ways)? tracking",
+        Move.TRUCK_RIGHT,
+    ),
+    (
+        rf"(?:camera|{_MANNER}) (?:truck|slide|track)s?\b|{_CAMERA}{_WILL}{_HOW} (?:tracks|slides|trucks|glides)\b",
+        Move.TRUCK_RIGHT,
+    ),
+    (rf"{_MANNER} tilt\b|camera tilts\b", Move.TILT_UP),
+    (rf"{_MANNER} (?:pedestal|crane|boom)\b", Move.PEDESTAL_UP),
+)
+# A stop, where those above are a way of shooting: what comes beside a hold comes before or after it.
+HOLD = (
+    rf"{_ORDER}(?:slowly |briefly |just )?(?:hold|holds|holding|pause|pauses|pausing|linger|lingers|lingering|wait"
+    rf"|waits)"
+    r"(?= (?:for|on|there|still|steady|here|a|briefly|until|at|the (?:shot|frame|view|position|image|picture|last"
+    r"|first)"
+    r"|\d|one|two|three|four|five|half)\b| ?(?:[.,;:!?\n]|$))"
+    r"|(?:\d+|one|two|three|four|five|a)(?:s| sec| second| seconds?)? (?:hold|pause)\b"
+    rf"|{_CAMERA}{_WILL} (?:holds?|pauses?|lingers?|rests?|settles?|stops?)(?= on\b| for\b|[.,;]|$)"
 )
 
-# Moves that directors ask for and this engine does not make: said in the plan rather than passed over.
-NOT_MADE: tuple[tuple[str, str], ...] = (
-    (r"orbit(?:s|ing)?\b|circl(?:es|ing) around", "orbit"),
-    (r"arc (?:shot|left|right|around)|camera arcs", "arc"),
-    (r"camera rolls?\b|dutch (?:angle|tilt|roll)|barrel roll", "roll"),
-    (r"hand ?held|shaky cam(?:era)?|camera shake", "handheld"),
-    (r"dolly zoom|vertigo (?:shot|effect)", "dolly zoom"),
-    (r"fly ?through|drone shot|fpv", "fly-through"),
+NEGATION = (
+    r"\b(?:no|not|never|without|avoid|nor|do(?:es)?n'?t|shouldn't|won't|instead of|rather than)(?: [\w']+){0,2} $"
 )
+DENIED_BY_NAME: tuple[tuple[str, frozenset[Move]], ...] = (
+    (r"(?:zoom(?:s|ing)?|push(?:ing)? in)\b", frozenset({Move.PUSH_IN, Move.PULL_OUT})),
+    (r"pan(?:s|ning)?\b", frozenset({Move.PAN_LEFT, Move.PAN_RIGHT})),
+    (r"tilt(?:s|ing)?\b", frozenset({Move.TILT_UP, Move.TILT_DOWN})),
+)
+HANDHELD = r"hand ?held|shaky(?: cam(?:era)?)?|camera shake|shaking camera|camera shakes|camera sways?|swaying camera"
+
+
+class Break(StrEnum):
+    """What parts one clause from the one before."""
+
+    SENTENCE = "sentence"
+    THEN = "then"
+    CUT = "cut"
+    LABEL = "label"
+
+
+THEN = (
+    r",? ?\b(?:and )?(?:then|next(?! to\b| door\b)|afterwards?|after (?:that|which)|followed by|finally"
+    r"|before(?= \w+ing\b)"
+    r"|and end(?:s|ing)? (?:with|on|in)|end(?:s|ing)? (?:with|on)|lastly|last(?=,)|subsequently|transition(?:s"
+    r"|ing)? (?:to|into)"
+    r"|dissolv(?:e|es|ing) (?:to|into)|cross ?fad(?:e|es|ing) (?:to|into)|fad(?:e|es|ing) (?:to|into)(?! black\b"
+    r"| white\b))\b,?"
+)
+CUT = r",? ?\b(?:and )?(?:then )?(?:hard |smash |jump |quick |sharp |straight )?cut(?:s|ting)? (?:back )?to\b"
+START = r"\b(?:start|begin|open)(?:s|ing)? (?:with|on|from|at|in|as)\b|\bfirst(?=,)|\bfirst we see\b|\bthe opening\b"
+ALL_CUTS = (
+    r"\b(?:hard|straight|jump|smash|sharp|quick|fast|rapid|punchy)[ -]cuts?\b(?! to\b)|\bcuts? between\b|\bcuts only\b"
+    r"|\bno (?:dissolve|cross ?fade|fade|transition)s?\b|\bquick cutting\b|\bcut on the beat\b|\bmontage\b"
+)
+ALL_DISSOLVES = (
+    r"\b(?:dissolves?|dissolving|cross ?fad(?:es?|ing)|soft transitions?|blend(?:s|ing)? (?:into|between))\b"
+)
+NO_CUTS = r"\b(?:no|without(?: any)?|never) (?:hard |jump )?cuts?\b|\bone (?:take|shot)\b|\bsingle take\b|\boner\b"
 
 AMOUNTS: dict[str, float] = {
     "tiny": 0.35,
     "barely": 0.35,
+    "imperceptible": 0.35,
+    "imperceptibly": 0.35,
     "slight": 0.5,
     "slightly": 0.5,
     "subtle": 0.5,
     "subtly": 0.5,
+    "small": 0.5,
     "gentle": 0.65,
     "gently": 0.65,
     "soft": 0.65,
     "softly": 0.65,
+    "delicate": 0.65,
     "modest": 0.8,
     "long": 1.3,
+    "sweeping": 1.4,
     "strong": 1.5,
     "strongly": 1.5,
     "big": 1.5,
@@ -128,26 +298,34 @@ SPEEDS: dict[str, float] = {
     "slow": 0.6,
     "slowly": 0.6,
     "leisurely": 0.7,
-    "calm": 0.7,
-    "calmly": 0.7,
     "lazy": 0.7,
+    "lazily": 0.7,
+    "gradual": 0.7,
+    "gradually": 0.7,
+    "patient": 0.7,
+    "unhurried": 0.7,
+    "brisk": 1.4,
+    "briskly": 1.4,
+    "swift": 1.5,
+    "swiftly": 1.5,
     "fast": 1.6,
     "quick": 1.6,
     "quickly": 1.6,
     "rapid": 1.7,
     "rapidly": 1.7,
-    "swift": 1.5,
-    "swiftly": 1.5,
-    "brisk": 1.4,
-    "briskly": 1.4,
+    "sudden": 1.9,
+    "suddenly": 1.9,
+    "snap": 2.2,
+    "crash": 2.2,
     "whip": 2.2,
 }
-INTENSIFIERS = frozenset({"very", "really", "extremely", "super", "ultra"})
+INTENSIFIERS = frozenset({"very", "really", "extremely", "super", "ultra", "incredibly", "ever", "so"})
 EASINGS: dict[str, Easing] = {
     "smooth": Easing.SMOOTH,
     "smoothly": Easing.SMOOTH,
     "eased": Easing.GENTLE,
     "floating": Easing.GENTLE,
+    "gliding": Easing.GENTLE,
     "steady": Easing.STEADY,
     "steadily": Easing.STEADY,
     "constant": Easing.STEADY,
@@ -157,7 +335,4 @@ EASINGS: dict[str, Easing] = {
 # Words that may stand with a modifier in a part of their own: "…, slowly and with a smooth ease, …".
 FILLERS = frozenset({"a", "an", "the", "and", "with", "in", "at", "but", "ease", "pace", "speed", "move", "movement"})
 
-NEGATIONS = r"\b(?:no|not|never|without|avoid|do(?:es)?n'?t)(?: \w+){0,2} $"
-SEQUENCE = r"[.;!?\n]+|,? ?\b(?:and )?(?:then|next|afterwards?|after that|followed by|finally|before)\b,?|\bcut to\b"
-CUTS = r"\b(?:hard|straight|jump|smash|sharp)[ -]cuts?\b|\bcuts? (?:to|between)\b|\bno (?:dissolve|cross ?fade)s?\b"
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

@@ -1,0 +1,121 @@
+"""What prompts ask and camera moves over stills cannot give, said in sentences. Scene description is not an order."""
+
+import re
+from collections.abc import Iterator
+
+# What is asked of the camera or the cutting room, and not made here: the pattern, and its name in the sentence.
+NOT_MADE: tuple[tuple[str, str], ...] = (
+    (r"dolly zoom|zolly|vertigo (?:shot|effect)|trombone shot", "a dolly zoom"),
+    (
+        r"fly ?through|fpv|(?:fl(?:y|ies|ying)|mov(?:e|es|ing)|zoom(?:s|ing)?) (?:straight )?through",
+        "a flight through the scene",
+    ),
+    (
+        r"rack(?:s|ing)? focus|focus pull|pull(?:s|ing)? focus|focus (?:shifts|moves|racks)|shift(?:s|ing)? focus",
+        "a shift of focus",
+    ),
+    (r"time ?lapse|hyper ?lapse", "a time lapse"),
+    (
+        r"speed ramp(?:s|ing)?|reverse (?:playback|motion)|play(?:s|ed)? (?:in reverse|backwards)",
+        "a change of the scene's speed",
+    ),
+    (r"seamless(?:ly)? loop(?:s|ing|ed)?|perfect loop|loop(?:s|able|ing)? seamlessly|infinite loop", "a seamless loop"),
+    (r"split ?screen|picture in picture|side by side screens", "a split screen"),
+    (
+        r"(?:wipe|iris|page turn|glitch|spin|star) (?:transition|wipe)|(?:screen|iris) wipe|iris (?:in|out)|match cut",
+        "that transition",
+    ),
+    (
+        r"fad(?:e|es|ing) (?:in from|out to|to|from|into) (?:black|white)|fade (?:in|out)\b",
+        "a fade to or from a plain colour",
+    ),
+    (r"lip ?sync(?:s|ing|ed)?", "lip sync"),
+)
+_ADD = r"(?:title|titles|caption|captions|subtitle|subtitles|text|text overlay|logo|watermark|lower third|credits)"
+# Orders to change what the pictures show.
+_CHANGES: tuple[str, ...] = (
+    (
+        r"(?:add|insert|introduce|include) (?:a|an|some|the|more|another|two|three|his|her|their) (?!bit|little|touch"
+        r"|slight|subtle|slow|gentle"
+        r"|sense|feeling|mood|film|light\b|warm|cold|cinematic|camera|handheld|shallow|soft|vignette|grain|rain|snow"
+        r"|fog"
+        r"|mist|push|pan|zoom)"
+        r"[\w ]{2,30}"
+    ),
+    rf"(?:add|show|overlay|superimpose|display) (?:\w{{1,12}} ){{0,3}}{_ADD}\b",
+    r"(?:remove|erase|delete|replace|swap) (?:the|a|an|all|her|his|their|that) [\w ]{2,30}",
+    (
+        r"(?:change|turn|make|transform) (?:the|her|his|their|its|him|them|this) (?:\w{1,16} ){1,3}?(?:to|into|smile"
+        r"|laugh|move|walk|dance|talk"
+        r"|blink|turn|wave|run|look|younger|older)\b(?: \w{1,16}){0,2}"
+    ),
+    r"morph(?:s|ing)? (?:in)?to (?:\w{1,16} ?){1,3}|(?:transform|shape ?shift)(?:s|ing)? into (?:\w{1,16} ?){1,3}",
+    r"(?:bring (?:it|them|the \w{1,16}) to life|animate (?:the|her|his|their|him|them|this) \w{1,16})",
+    (
+        r"(?:he|she|they|it|hair|everyone|the \w{1,16}|\w{1,16}) (?:start|begin)(?:s)? (?:to )?(?:walk|run|danc|smil"
+        r"|talk|speak|sing|mov|laugh|cry"
+        r"|driv|fly|jump|turn|swim)\w{0,4}"
+    ),
+)
+_DEEDS = (
+    r"turns?|walks?|runs?|jumps?|leaps?|dances?|smiles?|laughs?|cries|blinks?|nods?|winks?|speaks?|talks?|sings?"
+    r"|says|drives?|fl(?:y|ies)"
+    r"|opens?|closes?|raises?|picks?|throws?|grabs?|reaches|lifts?|puts?|pours?|drinks?|eats?|swims?|rides?"
+    r"|explodes?|collapses?|shatters?"
+    r"|spins?|shakes?|waves?|kicks?|punches|fights?|hugs?|kisses|sits down|stands up|gets? up|looks? (?:up|down|back"
+    r"|around|away|at)|takes? off"
+    r"|lands?|rushes|sprints?|gallops?|enters?|leaves|exits?|appears?|disappears?|vanishes|transforms?|grows?"
+    r"|steps? (?:out|in|back|forward)"
+)
+_FINITE = (
+    r"turns|walks|runs|jumps|leaps|dances|smiles|laughs|cries|blinks|nods|winks|speaks|talks|sings|drives|flies"
+    r"|opens|closes|raises|picks up"
+    r"|throws|grabs|reaches|lifts|pours|drinks|eats|swims|rides|explodes|collapses|shatters|spins|waves|kicks"
+    r"|punches|fights|hugs|kisses"
+    r"|sits down|stands up|gets up|looks (?:up|down|back|around|away)|takes off|lands|rushes|sprints|gallops|enters"
+    r"|exits|disappears|vanishes"
+    r"|transforms|morphs|steps (?:out|in|back|forward)"
+)
+# Roads run and doors may open onto a yard without anything moving; what the camera does is no deed of the subject.
+_STAYS = (
+    r"camera|shot|view|lens|frame|scene|clip|video|image|picture|photo|road|river|path|street|trail|stream|line|wall"
+    r"|bridge|coast|track|stairs?"
+    r"|door|window|corridor|valley|staircase|fence|story|film|light|sun|sky|mist|fog|rain|snow|smoke|dust|world|day"
+    r"|night|first|second|third|last"
+    r"|next|one|that|which|what|who|it|focus|music|sound|and|or|of|in|on|to|as|with|then|zoom|pan|tilt|push|we"
+    r"|lighting|mood|pace|city|horizon"
+)
+_AFTER = r"(?: (?!then\b|while\b|and\b|as\b|camera\b)[\w']{1,16}){0,3}"
+_DEED = re.compile(
+    rf"\b(?:(?:he|she|they) (?:\w{{1,14}}ly |then |suddenly )?(?:{_DEEDS})\b"
+    rf"|(?:(?:the|a|an|her|his|their) (?:\w{{1,16}} )?|@)(?!(?:{_STAYS})\b)\w{{2,20}} (?:\w{{1,14}}ly "
+    rf"|then )?(?:{_FINITE})\b){_AFTER}"
+)
+_CHANGE = re.compile("|".join(rf"\b(?:{pattern})" for pattern in _CHANGES))
+_MADE = re.compile("|".join(rf"(?P<made{at}>\b(?:{pattern})\b)" for at, (pattern, _) in enumerate(NOT_MADE)))
+_DENIAL = re.compile(r"\b(?:no|not|never|without|avoid|don't|doesn't|do not|does not)(?: \w+)? $")
+QUOTED_MOST = 3
+
+
+def notes(text: str) -> Iterator[str]:
+    """Sentences about what the words ask and no camera move gives."""
+    names = {
+        name: None
+        for match in _MADE.finditer(text)
+        for at, (_, name) in enumerate(NOT_MADE)
+        if match[f"made{at}"] is not None and not _denied(text, match)
+    }
+    if names:
+        yield f"not made by this engine: {', '.join(names)}"
+    asked = sorted(
+        (match for pattern in (_CHANGE, _DEED) for match in pattern.finditer(text)), key=lambda match: match.start()
+    )
+    said = list(dict.fromkeys(match[0].strip() for match in asked if not _denied(text, match)))
+    if said:
+        more = f" and {len(said) - QUOTED_MOST} more" if len(said) > QUOTED_MOST else ""
+        quoted = ", ".join(f'"{phrase}"' for phrase in said[:QUOTED_MOST])
+        yield f"the pictures stay still; only the camera moves: {quoted}{more}"
+
+
+def _denied(text: str, match: re.Match[str]) -> bool:
+    return _DENIAL.search(text[max(match.start() - 24, 0) : match.start()]) is not None
