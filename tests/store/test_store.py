@@ -222,6 +222,19 @@ async def test_an_empty_database_and_a_migrated_one_are_the_same_and_open_alike(
         assert await store.get(make_job().id) == make_job()
 
 
+async def test_a_store_of_the_first_version_opens_and_gets_what_it_lacks(url):
+    writer, reader = make_engines(url)
+    async with writer.begin() as connection:
+        await connection.run_sync(lambda sync: migrate(sync, to="0001"))
+    await writer.dispose()
+    await reader.dispose()
+
+    async with Store(url) as store:
+        await store.insert(make_job())
+        assert await store.outbox.of_job(make_job().id) == ()
+        assert not await store.keys.any()
+
+
 def test_the_schema_version_in_the_code_is_the_newest_migration():
     from pathlib import Path
 
