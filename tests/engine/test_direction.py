@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.engine import Easing, Join, Move, Role, TooManyPictures, direct, plan
+from framegate.engine.camera import Size, paths
 
 
 def shots(prompt: str | None, references: int = 1, **more: Any):  # whatever `plan` takes
@@ -178,3 +179,11 @@ def test_a_prompt_made_to_be_slow_is_read_at_once(unit: str):
         shots("pan " + unit * (20_000 // len(unit)))
 
     assert time.process_time() - before < 1
+
+
+def test_another_framing_of_one_picture_is_cut_to_and_composed_anew():
+    found = shots("wide shot, then cut to a close-up")
+    wide, close = paths(found, Size(1600, 900), Size(1280, 720))
+
+    assert [shot.join for shot in found] == [Join.OPENS, Join.CUTS]
+    assert close.start.width < 0.7 * wide.end.width

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from framegate.engine.framing import HELD_ROOM, Focus, Size, View, compose, dutch
-from framegate.engine.shots import Easing, Move, Role, Shot
+from framegate.engine.shots import Easing, Join, Move, Role, Shot
 
 # At amount 1 over REFERENCE_SECONDS; longer shots go further, by the square root of their length.
 ZOOM_LOG = 0.18
@@ -128,7 +128,7 @@ def ease(share: float, ramp: float) -> float:
 def paths(shots: Sequence[Shot], picture: Size, output: Size, focus: Focus | None = None) -> list[Path]:
     """The camera's way through the shots over one picture, each going on from where the one before it ends.
 
-    A first frame is left from, and a last frame arrived at, whole.
+    A first frame is left from, and a last frame arrived at, whole; a shot that is cut to is composed anew.
     """
     whole = compose(picture, output, focus)
     if shots[0].role is Role.LAST_FRAME:
@@ -136,9 +136,9 @@ def paths(shots: Sequence[Shot], picture: Size, output: Size, focus: Focus | Non
     ways: list[Path] = []
     for shot in shots:
         steps = _steps(shot, picture, whole)
-        if ways:
+        if ways and shot.join is Join.GOES_ON:
             ways.append(_going_on(ways[-1].end, ways[-1].lean_end, shot, steps, picture, whole))
-        elif shot.role in (Role.FIRST_FRAME, Role.SOURCE):
+        elif not ways and shot.role in (Role.FIRST_FRAME, Role.SOURCE):
             ways.append(_going_on(whole, LEVEL, shot, steps, picture, whole))
         else:
             composed = compose(picture, output, focus, shot.framing, shot.angle)

@@ -70,7 +70,7 @@ def direct(
     pace = mood.pace(text)
     shots = [_shot(pictures, entries, at, read, pace, mood.handheld(text)) for at in range(len(entries))]
     notes += dict.fromkeys(shot.note for shot in shots if shot.asked and shot.note)
-    shots = _timed(shots, lengths, seconds, _joins(text, entries, pace))
+    shots = _timed(shots, lengths, seconds, _joins(text, pictures, entries, pace))
     heard = atmosphere.heard(text) if audio else ()
     notes += atmosphere.unmade(text, heard) if audio else ()
     return Plan(shots=shots, look=atmosphere.look(text), heard=heard, notes=tuple(notes))
@@ -244,15 +244,16 @@ def _say(picture: Picture, moves: tuple[Move, ...], step: Step, framing: Framing
     return ", ".join([*shown, *(["handheld"] if handheld else []), " ".join(said)])
 
 
-def _joins(text: str, entries: Sequence[_Entry], pace: Pace) -> list[Join]:
+def _joins(text: str, pictures: Sequence[Picture], entries: Sequence[_Entry], pace: Pace) -> list[Join]:
     """How each shot follows the one before: moves over one picture go on, unless the words cut to another framing."""
     soft = re.search(words.ALL_DISSOLVES, text) is not None and not re.search(words.ALL_CUTS, text)
     cuts = re.search(words.ALL_CUTS, text) is not None or (bool(pace.cuts) and not soft)
+    arriving = [at for at, picture in enumerate(pictures) if picture.role is Role.LAST_FRAME]
     joins = [Join.OPENS]
     for before, entry in itertools.pairwise(entries):
         step = entry.step
         reframed = step.framing not in (None, before.step.framing) or (step.after is Break.CUT)
-        if entry.picture == before.picture and not reframed:
+        if entry.picture == before.picture and not (reframed and entry.picture not in arriving):
             joins.append(Join.GOES_ON)
         else:
             cut = cuts or step.after is Break.CUT or entry.picture == before.picture

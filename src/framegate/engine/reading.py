@@ -59,6 +59,7 @@ class _Clause:
     start: int
     end: int
     label: Time | None = None
+    leads: bool = False  # to another shot: "…, then"
     hits: list[Hit] = field(default_factory=list[Hit])
     times: list[tuple[int, int, Time]] = field(default_factory=list[tuple[int, int, Time]])
     calls: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # where, and which picture
@@ -72,6 +73,7 @@ class _Clause:
             start,
             end,
             self.label,
+            self.leads,
             self.hits[within([hit.start for hit in self.hits])],
             self.times[within([time[0] for time in self.times])],
             self.calls[within([call[0] for call in self.calls])],
@@ -125,7 +127,7 @@ def _clauses(
     for match in _BREAKS.finditer(text):
         if match.end() and any(hit.start < match.start() < hit.end for hit in queues[0][-1:]):
             continue  # "before" or "to" inside of a move's own words
-        clause = _Clause(after, start, match.start(), label)
+        clause = _Clause(after, start, match.start(), label, leads=bool(match["then"] or match["cut"]))
         _deal(clause, *queues)
         if clause.end > clause.start or label:
             clauses.append(clause)
@@ -260,7 +262,7 @@ def _unmoved(clause: _Clause, text: str, before: tuple[Move, ...]) -> Iterator[S
     for part in _timed_parts(clause, text):
         words_of = text[part.start : part.end]
         framing = mood.framing(words_of)
-        turn = clause.after is not Break.SENTENCE or starts
+        turn = clause.after is not Break.SENTENCE or clause.leads or starts
         time = _time(part, first=part.start == clause.start)
         called = bool(part.calls) and (turn or time != Time())
         if called or clause.label is not None or (turn and framing):
