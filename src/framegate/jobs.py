@@ -238,8 +238,12 @@ class Jobs:
         after: str | None = None,
         status: Sequence[Status] = (),
         model: str | None = None,
+        oldest_first: bool = False,
     ) -> Page:
-        """An owner's jobs, newest first; `after` is the cursor that the page before gave. Raises `InvalidRequest`."""
+        """An owner's jobs, newest first unless said otherwise; `after` is the cursor that the page before gave.
+
+        Raises `InvalidRequest`.
+        """
         if after is not None and not _JOB_ID.fullmatch(after):
             wrong = Problem(
                 code="cursor_invalid", pointer="/after", message="`after` takes the cursor of an earlier page."
@@ -253,6 +257,7 @@ class Jobs:
             after=after,
             states=states,
             model=known.id if known else model,
+            oldest_first=oldest_first,
         )
 
     async def cancel(self, job_id: str, *, owner: str) -> Job:
@@ -323,10 +328,14 @@ class Jobs:
 
     async def linked_output(self, job_id: str, *, index: int = 0) -> Output:
         """A finished video for whoever holds a link of ours to it: the link's signature stands for the owner."""
+        return self._kept(await self.linked(job_id), index)
+
+    async def linked(self, job_id: str) -> Job:
+        """A job for whoever holds a link of ours to one of its files. Raises `NotFound`."""
         job = await self._store.get(job_id) if _JOB_ID.fullmatch(job_id) else None
         if job is None:
             raise _unknown(job_id)
-        return self._kept(job, index)
+        return job
 
     def _kept(self, job: Job, index: int) -> Output:
         if not job.state.final:
