@@ -118,7 +118,8 @@ class Deliverer:
 
     async def _try(self, delivery: Delivery, hook: Hook) -> Attempt:
         at = self._clock.now()
-        raw, headers = self._hooks.sending(delivery, hook, at=int(at))
+        job = await self._store.get(delivery.job_id) if hook.secret_of else None
+        raw, headers = self._hooks.sending(delivery, hook, at=int(at), job=job)
         status: int | None = None
         why: str | None = None
         try:

@@ -27,6 +27,7 @@ START_SECONDS_MAX = 60
 TEMPORARY_CHARS_MAX = 60  # a socket's path has about a hundred in all
 STOP_SECONDS_MAX = 10  # for downloads under way; those who follow a job are let go at once
 KEEP_ALIVE_SECONDS = 30
+SOCKET_MESSAGE_BYTES_MAX = 4096  # what clients say over websockets is a word
 
 
 @contextmanager
@@ -60,7 +61,8 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
     config = uvicorn.Config(
         noting,
         lifespan="on",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
         server_header=False,
         log_config=None,
         log_level="critical",  # until it serves: what goes wrong before is raised

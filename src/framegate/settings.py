@@ -51,12 +51,14 @@ class Account(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     provider: str = Field(description="Which service: " + ", ".join(KEY_VARIABLES) + ".")
-    name: AccountName = Field("default", description="How the account is called here; jobs remember it.")
-    api_key: str | None = Field(None, repr=False, description="The key.")
-    api_key_env: str | None = Field(None, description="The environment variable that holds the key.")
-    base_url: str | None = Field(None, description="Another address than the service's own; it is trusted.")
-    concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description="Orders at once.")
-    requests_per_minute: Annotated[int, Field(ge=1)] | None = Field(None, description="Orders begun in a minute.")
+    name: AccountName = Field(default="default", description="How the account is called here; jobs remember it.")
+    api_key: str | None = Field(default=None, repr=False, description="The key.")
+    api_key_env: str | None = Field(default=None, description="The environment variable that holds the key.")
+    base_url: str | None = Field(default=None, description="Another address than the service's own; it is trusted.")
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = Field(default=None, description="Orders at once.")
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Orders begun in a minute."
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -65,6 +67,19 @@ class Account(BaseModel):
         if self.base_url is not None and not self.base_url.startswith(("https://", "http://")):
             raise ValueError("base_url begins with https:// or http://")
         return self
+
+
+class WebhookEndpoint(BaseModel):
+    """One receiver of webhooks that clients name by its id, as Phaseo's do. A table of `[[webhook_endpoints]]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = Field(description="What clients name it by: we_….")
+    url: Annotated[str, Field(pattern=r"^https?://")] = Field(description="Where it is called.")
+    events: tuple[str, ...] | None = Field(default=None, description="What it is told, if the client does not say.")
+    secret: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, repr=False, description="What signs its calls; else the secret of the job's owner."
+    )
 
 
 class Settings(BaseModel):
@@ -97,6 +112,10 @@ class Settings(BaseModel):
         (), description="Host names by which the gate may be called besides its own address."
     )
     allowed_origins: tuple[str, ...] = Field((), description="Web origins whose pages may call the gate.")
+    service_hosts: bool = Field(
+        default=True,
+        description="With a key: called by a service's own host name (api.phaseo.app), speak that service's API there.",
+    )
     sandbox: bool = Field(
         default=False, description="Every model answers by its own limits; our renderer makes the file."
     )
@@ -131,6 +150,9 @@ class Settings(BaseModel):
         description="Let references come from private and loopback addresses, and webhooks go there, by http too.",
     )
     accounts: tuple[Account, ...] = Field((), description="Accounts at services, as `[[accounts]]` in framegate.toml.")
+    webhook_endpoints: tuple[WebhookEndpoint, ...] = Field(
+        (), description="Receivers that clients name by id, as `[[webhook_endpoints]]` in framegate.toml."
+    )
     link_seconds: Annotated[int, Field(ge=60)] = Field(24 * 3600, description="How long a signed link to a file works.")
 
 
@@ -171,7 +193,7 @@ def load(environ: Mapping[str, str] | None = None, *, file: Path | None = None, 
             raise SettingsInvalid(f"{path} is not TOML: {error}") from error
     elif file or environ.get("FRAMEGATE_CONFIG"):
         raise SettingsInvalid(f"There is no settings file at {path}.")
-    for name in Settings.model_fields.keys() - {"accounts"}:
+    for name in Settings.model_fields.keys() - {"accounts", "webhook_endpoints"}:
         text = environ.get(f"{PREFIX}{name.upper()}")
         if text:
             values[name] = tuple(filter(None, text.split(","))) if name.startswith("allowed_") else text

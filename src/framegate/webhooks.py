@@ -109,7 +109,7 @@ class Sending:
     at: int  # Unix seconds
     attempt: int  # from 1, by the dialect's schedule
     attempts_max: int
-    secret: str  # its owner's, as `whsec_…`
+    secret: str  # its owner's, as `whsec_…`; the job's own where it brought one
 
 
 def nothing_more(body: Mapping[str, Any], _attempt: int, _attempts_max: int) -> Mapping[str, Any]:
@@ -131,6 +131,7 @@ class Hook:
     body: Callable[[Happening], Mapping[str, Any]]
     headers: Callable[[Sending], Mapping[str, str]]
     stamped: Callable[[Mapping[str, Any], int, int], Mapping[str, Any]] = nothing_more
+    secret_of: Callable[[Job], str | None] | None = None  # for dialects whose clients bring secrets of their own
     schedule_seconds: tuple[float, ...] = SCHEDULE_SECONDS
     timeout_seconds: float = TIMEOUT_SECONDS
 
@@ -166,14 +167,17 @@ class Hooks:
             return ()
         return tuple(_delivery(hook, url, kind, before, after) for kind in hook.events(before, after))
 
-    def sending(self, delivery: Delivery, hook: Hook, *, at: int) -> tuple[bytes, dict[str, str]]:
-        """The body and the headers of the next try."""
+    def sending(
+        self, delivery: Delivery, hook: Hook, *, at: int, job: Job | None = None
+    ) -> tuple[bytes, dict[str, str]]:
+        """The body and the headers of the next try. `job` may bring a secret of its own, where the dialect has such."""
         attempt = delivery.attempts - delivery.attempts_before + 1
         body = hook.stamped(json.loads(delivery.body), attempt, hook.attempts_max)
         raw = _json(body).encode()
         secret = self.secret(delivery.owner)
+        own = hook.secret_of(job) if hook.secret_of and job else None
         sending = Sending(
-            delivery=delivery, raw=raw, at=at, attempt=attempt, attempts_max=hook.attempts_max, secret=secret
+            delivery=delivery, raw=raw, at=at, attempt=attempt, attempts_max=hook.attempts_max, secret=own or secret
         )
         headers = {"content-type": "application/json", "user-agent": "Framegate-Webhook/1.0"}
         return raw, {**headers, **hook.headers(sending), **standard_headers(delivery.id, at, raw, secret)}

@@ -23,7 +23,7 @@ from framegate.types import Blob, Delivery, Event, Job, State
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some jobs of a list, newest first; `next` is where the rest begins, None at the end."""
+    """Some jobs of a list, in its order; `next` is where the rest begins, None at the end."""
 
     jobs: tuple[Job, ...]
     next: str | None
@@ -131,16 +131,17 @@ class Store:
         after: str | None = None,
         states: Sequence[State] = (),
         model: str | None = None,
+        oldest_first: bool = False,
     ) -> Page:
-        """An owner's jobs, newest first, from behind the job `after` on."""
+        """An owner's jobs, newest first unless said otherwise, from behind the job `after` on."""
         query = select(jobs.c.id, jobs.c.request, jobs.c.document).where(jobs.c.owner == owner)
         if after is not None:
-            query = query.where(jobs.c.id < after)
+            query = query.where(jobs.c.id > after if oldest_first else jobs.c.id < after)
         if states:
             query = query.where(jobs.c.state.in_([state.value for state in states]))
         if model is not None:
             query = query.where(jobs.c.model == model)
-        rows = await self._reader.all(query.order_by(jobs.c.id.desc()).limit(limit + 1))
+        rows = await self._reader.all(query.order_by(jobs.c.id if oldest_first else jobs.c.id.desc()).limit(limit + 1))
         more = len(rows) > limit
         found = tuple(codec.load_job(row["request"], row["document"]) for row in rows[:limit])
         return Page(found, found[-1].id if more else None)
