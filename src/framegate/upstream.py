@@ -7,10 +7,14 @@ Nothing is tried twice, no redirect is followed, and no key goes anywhere but to
 import email.utils
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from pathlib import Path
+from typing import Any, cast
 
+import anyio
+import anyio.to_thread
 import httpx2
 
 from framegate.errors import NotSent, ProviderError, Refused, Unsure
@@ -19,15 +23,21 @@ ANSWER_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS_MAX = 10.0
 ORDER_SECONDS_MAX = 120.0  # services fetch and look at references before they answer
 ASK_SECONDS_MAX = 30.0
+DOWNLOAD_SECONDS_MAX = 1800.0
+SILENCE_SECONDS_MAX = 60.0  # between two parts of a file
 WAIT_SECONDS_MAX = 3600.0  # the longest Retry-After that is believed
 MESSAGE_CHARS_MAX = 500
+SECRET_CHARS_MIN = 8  # shorter words of a header ("Bearer", "Key") are no secret
 REASONS = ("error", "detail", "message", "msg", "reason", "error_message", "data")  # where services say what is wrong
 DEPTH_MAX = 5
 
 # The order was certainly not taken: these answers come before a request is looked at.
 NOT_TAKEN = frozenset({425, 429})
-# Nobody knows: a redirect after the fact, a time-out at the other end.
-UNCLEAR = frozenset({302, 303, 408})
+# Nobody knows: a redirect after the fact, a time-out at the other end, an order that stands under the same key, a
+# client that seemed to have gone away.
+UNCLEAR = frozenset({302, 303, 408, 409, 499})
+NOT_SERVED = 501  # of the errors from 500 on the one that is a plain no
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +108,27 @@ def _inner(value: Any) -> Any:  # noqa: ANN401 - a JSON value
     return None
 
 
-class Upstream:
-    """One account's way to its service. An async context manager.
+def at(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - a JSON value
+    """What stands at `path` in a JSON value; None where nothing does."""
+    for step in path:
+        if isinstance(value, dict) and isinstance(step, str):
+            value = cast("dict[str, Any]", value).get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(cast("list[Any]", value)):
+            value = cast("list[Any]", value)[step]
+        else:
+            return None
+    return value
 
-    `headers` carry the key. `not_made` are statuses with which this service promises that it took nothing.
+
+def nothing_promised(_answer: Answer) -> bool:
+    """Most services do not say of an error whether anything was made."""
+    return False
+
+
+class Upstream:
+    """One account's way to its service.
+
+    `headers` carry the key. `not_made` tells of an error whether the service promises by it that it took nothing.
     """
 
     def __init__(
@@ -111,56 +138,85 @@ class Upstream:
         headers: Mapping[str, str],
         name: str = "the service",
         reason: Callable[[Answer], str] = plain_reason,
-        not_made: Collection[int] = (),
+        not_made: Callable[[Answer], bool] = nothing_promised,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._name = name
         self._reason = reason
-        self._not_made = NOT_TAKEN | frozenset(not_made)
-        self._client = httpx2.AsyncClient(
-            base_url=self.base_url + "/",
-            headers={"user-agent": "framegate", **headers},
-            follow_redirects=False,
-            trust_env=False,
+        self._secrets = tuple(
+            word for value in headers.values() for word in value.split() if len(word) >= SECRET_CHARS_MIN
+        )
+        self._not_made = not_made
+        self._looks = self._client(headers)
+        # A kept connection may be closed at the other end just as an order goes out on it, and nobody could tell
+        # whether it was taken: every order has a connection of its own.
+        self._orders = self._client(headers, limits=httpx2.Limits(max_keepalive_connections=0))
+
+    def _client(self, headers: Mapping[str, str], **settings: Any) -> httpx2.AsyncClient:  # noqa: ANN401 - httpx2's own
+        sent = {"user-agent": "framegate", **headers}
+        return httpx2.AsyncClient(
+            base_url=self.base_url + "/", headers=sent, follow_redirects=False, trust_env=False, **settings
         )
 
-    async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+    async def close(self) -> None:
+        """End its connections."""
+        await self._looks.aclose()
+        await self._orders.aclose()
 
     async def order(self, method: str, path: str, **request: Any) -> Answer:  # noqa: ANN401 - httpx2's own arguments
         """Send what may cost money, once. Returns a 2xx; raises `Refused`, `NotSent` or `Unsure`."""
         try:
-            answer = await self._send(method, path, ORDER_SECONDS_MAX, request)
+            answer = await self._send(self._orders, method, path, ORDER_SECONDS_MAX, request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
             raise NotSent(f"{self._name} could not be reached ({type(error).__name__}).") from error
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, TimeoutError) as error:
             told = f"{self._name} broke off after the order was sent ({type(error).__name__})."
             raise Unsure(f"{told} It may have been taken.") from error
         if answer.ok:
             return answer
-        said = f"{self._name} answered {answer.status}: {self._reason(answer)}"
-        if answer.status in self._not_made:
+        said = self.said(answer)
+        if answer.status in NOT_TAKEN or self._not_made(answer):
             raise NotSent(said, retry_after=answer.retry_after)
-        if answer.status >= 500 or answer.status in UNCLEAR:
+        if answer.status in UNCLEAR or (answer.status >= 500 and answer.status != NOT_SERVED):
             raise Unsure(f"{said} The order may have been taken.")
         raise Refused(said)
 
-    async def ask(self, method: str, path: str, **request: Any) -> Answer:  # noqa: ANN401 - httpx2's own arguments
+    async def ask(self, method: str, path: str, *, any_status: bool = False, **request: Any) -> Answer:  # noqa: ANN401 - httpx2's own arguments
         """Look, or ask for something that costs nothing; any answer below 500 is one, but for "too many requests".
 
-        Raises `ProviderError`: a look that failed.
+        With `any_status` those are answers too, for services that tell a job's end by them. Raises `ProviderError`: a
+        look that failed.
         """
         try:
-            answer = await self._send(method, path, ASK_SECONDS_MAX, request)
-        except httpx2.HTTPError as error:
+            answer = await self._send(self._looks, method, path, ASK_SECONDS_MAX, request)
+        except (httpx2.HTTPError, TimeoutError) as error:
             raise ProviderError(f"{self._name} could not be asked ({type(error).__name__}).") from error
-        if answer.status >= 500 or answer.status in NOT_TAKEN:
-            raise ProviderError(f"{self._name} answered {answer.status}: {self._reason(answer)}")
+        if (answer.status >= 500 and not any_status) or answer.status in NOT_TAKEN:
+            raise ProviderError(self.said(answer))
         return answer
+
+    def said(self, answer: Answer) -> str:
+        """What the service says is wrong, as a sentence; where it repeats the key, the key is left out."""
+        reason = self._reason(answer)
+        for secret in self._secrets:
+            reason = reason.replace(secret, "[key]")
+        return f"{self._name} answered {answer.status}: {reason}"
+
+    async def download(self, url: str, into: Path, *, bytes_max: int) -> None:
+        """Fetch a file from this account's own origin into the new file `into`; none is left where it fails.
+
+        Raises `Refused` for one that cannot be had, and `ProviderError` where another try may get it.
+        """
+        try:
+            with anyio.fail_after(DOWNLOAD_SECONDS_MAX):
+                async with self._opened(self._looks, "GET", url, SILENCE_SECONDS_MAX) as response:
+                    await self._keep(response, into, bytes_max)
+        except BaseException as error:
+            with anyio.CancelScope(shield=True):
+                await anyio.Path(into).unlink(missing_ok=True)
+            if isinstance(error, httpx2.HTTPError | TimeoutError):
+                raise ProviderError(f"{self._name} broke off the download ({type(error).__name__}).") from error
+            raise
 
     def owns(self, url: str) -> bool:
         """Whether an address lies at this account's own origin, so that its key may go there."""
@@ -168,17 +224,62 @@ class Upstream:
             theirs, ours = httpx2.URL(url), httpx2.URL(self.base_url)
         except httpx2.InvalidURL:
             return False
-        return (theirs.scheme, theirs.host, theirs.port) == (ours.scheme, ours.host, ours.port)
+        return (theirs.scheme, theirs.host, theirs.port) == (ours.scheme, ours.host, ours.port) and not theirs.userinfo
 
-    async def _send(self, method: str, path: str, seconds: float, request: Mapping[str, Any]) -> Answer:
-        url = path if "://" in path else path.lstrip("/")
+    def absolute(self, url: str) -> str:
+        """An address out of an answer, which may be relative to the base URL. Raises `ProviderError`."""
+        try:
+            return str(httpx2.URL(self.base_url + "/").join(url))
+        except httpx2.InvalidURL as error:
+            raise ProviderError(f"{self._name} gave no address but {url[:80]!r}.") from error
+
+    async def _keep(self, response: httpx2.Response, into: Path, bytes_max: int) -> None:
+        if response.status_code != 200:
+            told = f"{self._name} answered {response.status_code} for a finished file."
+            if response.status_code in REDIRECTS:
+                raise Refused(f"{told} It lies elsewhere, and the key does not go there.")
+            late = response.status_code >= 500 or response.status_code in (404, 408, 409, 425, 429)
+            raise ProviderError(told) if late else Refused(told)
+        file = await anyio.to_thread.run_sync(lambda: into.open("wb"))
+        size = 0
+        try:
+            async for part in response.aiter_bytes(256 * 1024):
+                size += len(part)
+                if size > bytes_max:
+                    raise Refused(
+                        f"The file at {self._name} is larger than {bytes_max:,} bytes, the most that is kept."
+                    )
+                await anyio.to_thread.run_sync(file.write, part)
+        finally:
+            await anyio.to_thread.run_sync(file.close)
+        if not size:
+            raise ProviderError(f"{self._name} sent an empty file.")
+
+    async def _send(
+        self, client: httpx2.AsyncClient, method: str, path: str, seconds: float, request: Mapping[str, Any]
+    ) -> Answer:
+        with anyio.fail_after(seconds):
+            async with self._opened(client, method, path, seconds, **request) as response:
+                body = bytearray()
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > ANSWER_BYTES_MAX:
+                        raise httpx2.ReadError("The answer is too large.")
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status_code, headers, bytes(body))
+
+    @asynccontextmanager
+    async def _opened(
+        self,
+        client: httpx2.AsyncClient,
+        method: str,
+        path: str,
+        seconds: float,
+        **request: Any,  # noqa: ANN401 - httpx2's own arguments
+    ) -> AsyncGenerator[httpx2.Response]:
         if "://" in path and not self.owns(path):
             raise ProviderError(f"{self._name} pointed at another origin, and its key does not go there.")
+        url = path if "://" in path else path.lstrip("/")
         timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS_MAX)
-        async with self._client.stream(method, url, timeout=timeout, **request) as response:
-            body = bytearray()
-            async for part in response.aiter_bytes():
-                body += part
-                if len(body) > ANSWER_BYTES_MAX:
-                    raise httpx2.ReadError("The answer is too large.")
-            return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, bytes(body))
+        async with client.stream(method, url, timeout=timeout, **request) as response:
+            yield response

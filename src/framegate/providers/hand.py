@@ -21,7 +21,7 @@ async def address(prepared: Prepared, ways: Sequence[Way], *, data_bytes_max: in
     Its original address only while it is what that gives. Raises `Refused` where no way is left.
     """
     for way in ways:
-        if way == "url" and prepared.reference.url.startswith(("https://", "http://")) and not prepared.fitted:
+        if way == "url" and prepared.reference.url.startswith("https://") and not prepared.fitted:
             return prepared.reference.url
         if way == "link" and prepared.link is not None:
             return prepared.link

@@ -1,0 +1,154 @@
+"""OpenRouter, and every server of its shape: ModelGates, other routers, another Framegate.
+
+Facts: openrouter.ai/docs (API reference, Videos) and the PyPI package `openrouter` 1.3.84.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+from framegate.errors import ProviderError, Refused, Unsure
+from framegate.providers.hand import Way, address
+from framegate.providers.service import Service, accepted, failed, handle_of, has, micro_usd, present, prompt
+from framegate.types import Done, Handle, Kind, Order, Prepared, Role, Update
+from framegate.upstream import Answer, Upstream, at
+
+BASE_URL = "https://openrouter.ai/api/v1"
+WAYS: tuple[Way, ...] = ("url", "link", "data")
+FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
+# The shape has no field for a negative prompt: who serves the model is told of it in his own words.
+NEGATIVE_GOOGLE = "google-vertex"
+NEGATIVE_OTHERS = ("alibaba", "atlas-cloud")
+
+
+class OpenRouter(Service):
+    """One account at a server of OpenRouter's shape.
+
+    The service has no way to stop a job or to list jobs. Another Framegate knows an order again by its key.
+    """
+
+    name = "openrouter"
+    words: ClassVar[Mapping[str, str]] = {
+        "pending": "queued",
+        "queued": "queued",
+        "in_progress": "running",
+        "processing": "running",
+    }
+
+    def __init__(
+        self,
+        account: str,
+        api_key: str,
+        base_url: str = BASE_URL,
+        *,
+        name: str = "openrouter",
+        concurrency: int | None = None,
+    ) -> None:
+        headers = {"authorization": f"Bearer {api_key}", "x-openrouter-title": "Framegate"}
+        upstream = Upstream(base_url, headers=headers, name=name, not_made=_nobody_asked)
+        super().__init__(upstream, account=account, concurrency=concurrency)
+        self.name = name
+
+    async def submit(self, order: Order) -> Handle:
+        """Place the order."""
+        sent = await body(order)
+        answer = await self.upstream.order("POST", "videos", json=sent, headers={"idempotency-key": order.key})
+        return handle_of(accepted(answer, "id"))
+
+    async def poll(self, handle: Handle) -> Update:
+        """Look at the job."""
+        answer = await self.upstream.ask("GET", f"videos/{handle['id']}")
+        if answer.status == 404:
+            return self.unknown(handle)
+        if not answer.ok:
+            raise ProviderError(self.upstream.said(answer))
+        job = answer.object()
+        match job.get("status"):
+            case "completed":
+                return Done(
+                    outputs=tuple(map(self.made, _files(job, handle))),
+                    cost_micro_usd=micro_usd(at(job, "usage", "cost")),
+                )
+            case "failed" | "cancelled" | "expired" as word:
+                return failed(job.get("error"), code=f"provider_{word}")
+            case word:
+                return self.running(str(word), job.get("progress"))
+
+    async def reconcile(self, order: Order) -> Handle | None:
+        """Ask another Framegate again by the order's key, which it answers with the job that stands."""
+        answer = await self.upstream.ask("GET", "openapi.json")
+        try:
+            if not answer.ok or at(answer.json(), "info", "title") != "Framegate":
+                raise Unsure
+            return await self.submit(order)
+        except ProviderError as error:  # whatever it is, it is no certain no
+            raise Unsure(error.message) from error
+
+
+async def body(order: Order) -> dict[str, Any]:
+    """The order in OpenRouter's words. Raises `Refused` for what it would silently leave out."""
+    if has(order, Role.SOURCE, Role.MASK):
+        raise Refused("OpenRouter's video API has no place for a source video or a mask.")
+    if has(order, *FRAMES) and has(order, Role.REFERENCE):
+        raise Refused("OpenRouter ignores references where there are frames. Send the ones or the others.")
+    request, target = order.request, order.target
+    shape = {"resolution": target.resolution, "aspect_ratio": target.aspect_ratio}
+    options = {slug: dict(fields) for slug, fields in request.options.items()}
+    return present(
+        {
+            "model": order.model_id or order.model,
+            "prompt": prompt(order) or None,
+            "duration": target.duration,
+            **({"size": request.size} if request.size else shape),
+            "frame_images": [await _frame(one) for one in order.references if one.reference.role in FRAMES],
+            "input_references": [await _reference(one) for one in order.references if one.reference.role not in FRAMES],
+            "generate_audio": True if target.audio else request.generate_audio,
+            "seed": target.seed,
+            "provider": present({"options": _with_negative(options, order)}),
+        }
+    )
+
+
+async def _frame(prepared: Prepared) -> dict[str, Any]:
+    return {**await _picture(prepared), "frame_type": prepared.reference.role.value}
+
+
+async def _reference(prepared: Prepared) -> dict[str, Any]:
+    if prepared.reference.kind is Kind.IMAGE:
+        return await _picture(prepared)
+    kind = f"{prepared.reference.kind}_url"
+    return {"type": kind, kind: {"url": await address(prepared, WAYS)}}
+
+
+async def _picture(prepared: Prepared) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": await address(prepared, WAYS)}}
+
+
+def _with_negative(options: dict[str, dict[str, Any]], order: Order) -> dict[str, dict[str, Any]]:
+    negative = order.request.negative_prompt
+    if negative is None:
+        return options
+    if order.model.startswith("google/"):
+        google = options.get(NEGATIVE_GOOGLE, {})
+        parameters = {"negativePrompt": negative, **google.get("parameters", {})}
+        return {**options, NEGATIVE_GOOGLE: {**google, "parameters": parameters}}
+    return options | {slug: {"negative_prompt": negative, **options.get(slug, {})} for slug in NEGATIVE_OTHERS}
+
+
+def _files(job: dict[str, Any], handle: Handle) -> list[str]:
+    """Where the finished files lie; the addresses that need the key come first, since they work the longest."""
+    urls = job.get("unsigned_urls") or job.get("urls") or [f"videos/{handle['id']}/content?index=0"]
+    found = cast("list[Any]", urls) if isinstance(urls, list) else []
+    if not found or not all(isinstance(url, str) for url in found):
+        raise ProviderError("The addresses of the finished files cannot be read.")
+    return found
+
+
+def _nobody_asked(answer: Answer) -> bool:
+    """Whether it is OpenRouter's own 503: no provider meets the request's requirements, so none was asked.
+
+    A 503 of anything that stands between has no such body.
+    """
+    try:
+        return answer.status == 503 and at(answer.json(), "error", "code") == 503
+    except ProviderError:
+        return False

@@ -1,0 +1,122 @@
+"""What every service that is reached over HTTP has in common: an account, and files that may lie behind its key."""
+
+import logging
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from framegate.errors import ProviderError, Unsure
+from framegate.provider import Provider
+from framegate.types import Failed, Fault, Handle, Lost, Made, Order, Role, Running
+from framegate.upstream import Answer, Upstream, at
+
+MICRO = 1_000_000
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # what may stand in a path as it is
+MESSAGE_CHARS_MAX = 1000
+YOUNG_SECONDS = 120.0
+
+_log = logging.getLogger(__name__)
+
+
+class Service(Provider):
+    """One account at one service; `words` are its words for a job that is not over, with ours."""
+
+    poll_seconds = 10.0
+    words: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, upstream: Upstream, *, account: str, concurrency: int | None = None) -> None:
+        self.upstream = upstream
+        self.account = account
+        self.concurrency = concurrency
+        self._strange: set[str] = set()
+
+    async def download(self, made: Made, into: Path, *, bytes_max: int) -> None:
+        """Fetch a file that lies at the account's own origin."""
+        if made.url is None:
+            raise ProviderError(f"{self.name} left no address of the file.")
+        await self.upstream.download(made.url, into, bytes_max=bytes_max)
+
+    async def close(self) -> None:
+        """End its connections."""
+        await self.upstream.close()
+
+    def made(self, url: str) -> Made:
+        """A file at an address out of an answer."""
+        url = self.upstream.absolute(url)
+        return Made(url=url, own=self.upstream.owns(url))
+
+    def running(self, word: str, progress: object = None) -> Running:
+        """A job that is not over, in our words; `progress` is in percent. A word that nobody knows is told once."""
+        if word not in self.words and word not in self._strange:
+            self._strange.add(word)
+            _log.warning("%s says %r of a job; it is taken for running.", self.name, word)
+        known = isinstance(progress, int | float) and not isinstance(progress, bool) and 0 <= progress <= 100
+        return Running(
+            progress=float(cast("float", progress)) / 100 if known else None, stage=self.words.get(word, "running")
+        )
+
+    def unknown(self, handle: Handle) -> Lost:
+        """A job that the service does not know; of one that was just made it may only not know yet."""
+        if time.time() - handle.get("at", 0.0) < YOUNG_SECONDS:
+            raise ProviderError(f"{self.name} does not know the job yet.")
+        return Lost()
+
+
+def handle_of(job_id: str, **more: object) -> Handle:
+    """What is stored of an order that stands."""
+    return {"id": job_id, "at": time.time(), **present(more)}
+
+
+def accepted(answer: Answer, *path: str) -> str:
+    """The id that stands at `path` in the answer to an order.
+
+    Raises `Unsure` where none can be read: the order stands, and nobody knows under which name.
+    """
+    try:
+        value = at(answer.object(), *path)
+    except ProviderError as error:
+        raise Unsure(f"The order was taken, but its answer cannot be read. {error.message}") from error
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        raise Unsure(f"The order was taken, but its answer has no usable `{'.'.join(path)}`.")
+    return value
+
+
+def failed(message: object, *, code: str = "provider_failed", retryable: bool = False) -> Failed:
+    """The end of a job without a video, with what the provider says of it."""
+    said = str(message or "").strip()[:MESSAGE_CHARS_MAX]
+    return Failed(fault=Fault(code=code, message=said or "The provider does not say why.", retryable=retryable))
+
+
+def micro_usd(usd: object) -> int | None:
+    """US dollars, as a number or its text, in millionths; None for what is neither or negative."""
+    if isinstance(usd, bool) or not isinstance(usd, int | float | str):
+        return None
+    try:
+        amount = Decimal(str(usd))
+    except InvalidOperation:
+        return None
+    return round(amount * MICRO) if amount.is_finite() and amount >= 0 else None
+
+
+def has(order: Order, *roles: Role) -> bool:
+    """Whether the order has a reference of one of the roles."""
+    return any(prepared.reference.role in roles for prepared in order.references)
+
+
+def prompt(order: Order) -> str:
+    """The prompt in the words of the provider's model."""
+    return order.prompt if order.prompt is not None else order.request.prompt or ""
+
+
+def made_at(order: Order) -> datetime:
+    """When the order's job was made: its id is a UUIDv7 (RFC 9562), which begins with that."""
+    return datetime.fromtimestamp(int(order.job_id.replace("-", "")[:12], 16) / 1000, UTC)
+
+
+def present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value: services take a missing one for "as usual", and refuse a null."""
+    return {name: value for name, value in fields.items() if value is not None and value not in ({}, [])}
