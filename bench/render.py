@@ -28,6 +28,7 @@ from PIL import Image
 
 from framegate.engine import Spec, encode
 from framegate.engine.direction import direct
+from framegate.engine.finish import Finish
 from framegate.engine.framing import Size
 from framegate.engine.reel import Reel
 from framegate.engine.rendering import render
@@ -79,7 +80,7 @@ def encode_only(photo: str, output: str) -> Callable[[], object]:
     writer = encode.Writer(output, OUTPUT, FPS)
     made = spec(photo, output, PUSH)
     plan = direct(PUSH, reference_count=1, seconds=made.seconds)
-    reel = Reel(takes(made, plan, OUTPUT), OUTPUT, 1 / FPS)
+    reel = Reel(takes(made, plan, OUTPUT), OUTPUT, 1 / FPS, Finish(plan.look, OUTPUT, 0))
     frames: list[av.VideoFrame] = []
     for at in range(FRAMES):
         frame, planes = writer.frame()

@@ -50,7 +50,7 @@ def relief(picture: Pixels, subject: Subject) -> Relief:
     nearness = _spread(_smooth(_guided(floats(rough), grey, round(GUIDE_SHARE * SIDE_PIXELS))))
     pivot = float((nearness * whole**2).sum() / (whole**2).sum())
     near = _gentle(np.clip(nearness - pivot, -0.5, 0.5) * _away_from_border(height, width))
-    return Relief(near, nearness, whole)
+    return Relief(floats(near), floats(nearness), floats(whole))
 
 
 def _guided(values: Map, guide: Map, radius: int) -> Map:

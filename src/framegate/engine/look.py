@@ -146,7 +146,7 @@ def _vivid(colours: Map) -> Map:
 
 def _foggy(colours: Map, ground: Ground, amount: float) -> Map:
     """Fog hides what is far, by the law of attenuation, and takes colour from what is near."""
-    thick = 1 - np.exp(-amount * (0.5 + 2.6 * (1 - ground.near)))
+    thick = 1 - np.exp(-amount * (0.12 + 1.9 * (1 - ground.near)))
     return floats(colours + (FOG_COLOUR - colours) * thick[..., None])
 
 

@@ -1,17 +1,21 @@
 """From a spec to a finished file."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from framegate.engine import sound
 from framegate.engine.direction import direct
 from framegate.engine.encode import Writer
 from framegate.engine.errors import OutputFailed
+from framegate.engine.finish import Finish
 from framegate.engine.framing import Size
-from framegate.engine.layers import RATE
+from framegate.engine.layers import RATE, Samples
+from framegate.engine.pictures import copy
 from framegate.engine.reel import Reel
 from framegate.engine.shots import Plan
+from framegate.engine.source import Source, look
 from framegate.engine.spec import Rendered, Spec
 from framegate.engine.takes import takes
 
@@ -27,33 +31,48 @@ def render(spec: Spec, progress: Progress | None = None) -> Rendered:
     output = Path(spec.output)
     partial = output.with_name(f".{output.name}.part")
     try:
-        _make(spec, str(partial), progress or (lambda _: None))
+        rendered = _make(spec, str(partial), progress or (lambda _: None))
         _publish(partial, output)
     finally:
         partial.unlink(missing_ok=True)
-    return Rendered(
-        path=spec.output,
-        frames=spec.frames,
-        width=spec.width,
-        height=spec.height,
-        fps=spec.fps,
-        seconds=spec.seconds,
-    )
+    return rendered
 
 
-def _make(spec: Spec, path: str, progress: Progress) -> None:
+def _make(spec: Spec, path: str, progress: Progress) -> Rendered:
     output = Size(spec.width, spec.height)
+    source = None if spec.source is None else look(spec.source, output, spec.fps)
+    before = 0 if source is None else source.frames_count
+    whole = before + spec.frames
     plan = _plan(spec)
-    reel = Reel(takes(spec, plan, output), output, 1 / spec.fps)
-    heard = sound.bed(plan.heard, round(spec.seconds * RATE), spec.seed) if spec.audio else None
-    exact = tuple(at for at, given in ((0, spec.first_frame), (spec.frames - 1, spec.last_frame)) if given is not None)
-    with Writer(path, output, spec.fps, exact, heard) as writer:
+    reel = Reel(takes(spec, plan, output, source), output, 1 / spec.fps, Finish(plan.look, output, spec.seed))
+    exact = tuple(at for at, given in ((before, spec.first_frame), (whole - 1, spec.last_frame)) if given is not None)
+    with Writer(path, output, spec.fps, exact, _heard(spec, plan, source) if spec.audio else None) as writer:
+        for at, shown in enumerate(source.frames() if source is not None else ()):
+            frame, planes = writer.frame()
+            copy(shown, planes)
+            writer.write(frame)
+            progress((at + 1) / whole)
+        opening = 0.0 if source is None else source.lead
         for at in range(spec.frames):
             frame, planes = writer.frame()
             # Spread over the whole length, so that the last frame is where the camera arrives.
-            reel.draw(at / (spec.frames - 1) * spec.seconds, planes)
+            reel.draw(opening + at / (spec.frames - 1) * (spec.seconds - opening), planes)
             writer.write(frame)
-            progress((at + 1) / spec.frames)
+            progress((before + at + 1) / whole)
+    return Rendered(
+        path=spec.output,
+        frames=whole,
+        width=spec.width,
+        height=spec.height,
+        fps=spec.fps,
+        seconds=whole / spec.fps,
+        notes=(*plan.notes, *(() if source is None else source.notes)),
+    )
+
+
+def _heard(spec: Spec, plan: Plan, source: Source | None) -> Iterator[Samples]:
+    made = sound.bed(plan.heard, round(spec.seconds * RATE), spec.seed)
+    return made if source is None else chain(source.sound(), made)
 
 
 def _plan(spec: Spec) -> Plan:
@@ -62,6 +81,7 @@ def _plan(spec: Spec) -> Plan:
         reference_count=len(spec.references),
         has_first=spec.first_frame is not None,
         has_last=spec.last_frame is not None,
+        has_source=spec.source is not None,
         seconds=spec.seconds,
         names=spec.names,
         audio=spec.audio,

@@ -121,7 +121,7 @@ def part_of(field: Map, box: Box, picture: Size, size: Size) -> Map:
         0.0, down * sy, (box.top + down / 2) * sy - 0.5,
     )  # fmt: skip
     seen = np.empty((size.height, size.width), np.float32)
-    _warp(field, seen, at)
+    _warp(floats(field), seen, at)
     return seen
 
 
@@ -173,7 +173,7 @@ class Lens:
         sx, sy = field.shape[1] / picture.width, field.shape[0] / picture.height
         at = _Grid(grid.a * sx, grid.b * sx, grid.c * sx - 0.5, grid.d * sy, grid.e * sy, grid.f * sy - 0.5)
         seen = np.empty((self.coarse.height, self.coarse.width), np.float32)
-        _warp(field, seen, at)
+        _warp(floats(field), seen, at)
         return seen
 
     def _passing(self, sheet: Sheet, pose: Pose) -> Bend:
@@ -213,8 +213,8 @@ def _fill(places: Map, displaced: Map, right: float, down: float, offset: float)
 def _warp(source: NDArray[Any], into: NDArray[Any], grid: _Grid) -> None:
     matrix = np.array([[grid.a, grid.b, grid.c], [grid.d, grid.e, grid.f]])
     size = (into.shape[1], into.shape[0])
-    cv2.warpAffine(source, matrix, size, dst=into, flags=_SAMPLING, borderMode=cv2.BORDER_REPLICATE)
+    cv2.warpAffine(source, matrix, size, dst=into, flags=_SAMPLING, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def _remap(source: Plane, into: Plane, maps: tuple[Map, Map]) -> None:
-    cv2.remap(source, *maps, cv2.INTER_LINEAR, dst=into, borderMode=cv2.BORDER_REPLICATE)
+    cv2.remap(source, *maps, cv2.INTER_LINEAR, dst=into, borderMode=cv2.BORDER_REFLECT_101)
