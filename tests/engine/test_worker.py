@@ -78,6 +78,7 @@ def test_a_worker_says_when_it_is_warm_and_renders_one_job_after_another(
             "height": 180,
             "fps": 12,
             "seconds": 1.0,
+            "notes": [],
         }
         assert all(told["event"] == "progress" and told["stage"] == "rendering" for told in progress)
         shares = [told["progress"] for told in progress]

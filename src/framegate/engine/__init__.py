@@ -13,6 +13,7 @@ from framegate.engine.errors import (
     OutputFailed,
     TooManyPictures,
     UnreadablePicture,
+    UnusableSource,
 )
 from framegate.engine.shots import Easing, Join, Move, Plan, Role, Shot
 from framegate.engine.spec import Rendered, Spec
@@ -35,6 +36,7 @@ __all__ = [
     "Spec",
     "TooManyPictures",
     "UnreadablePicture",
+    "UnusableSource",
     "direct",
     "plan",
     "render",

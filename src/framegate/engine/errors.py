@@ -4,6 +4,7 @@ EngineError
 ├── BadSpec             a value that no render can be made of
 ├── TooManyPictures     more pictures than the clip has time for
 ├── UnreadablePicture   a file that is not a picture we can decode
+├── UnusableSource      a video that cannot be gone on from
 ├── OutputFailed        the file could not be written
 └── Abandoned           the caller went away
 """
@@ -25,6 +26,10 @@ class TooManyPictures(EngineError):
 
 class UnreadablePicture(EngineError):
     code = "unreadable_picture"
+
+
+class UnusableSource(EngineError):
+    code = "unusable_source"
 
 
 class OutputFailed(EngineError):

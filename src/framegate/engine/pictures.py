@@ -102,6 +102,11 @@ def each(planes: Planes) -> tuple[Plane, Plane, Plane]:
     return planes.y, planes.u, planes.v
 
 
+def copy(a: Planes, into: Planes) -> None:
+    for one, out in zip(each(a), each(into), strict=True):
+        out[:] = one
+
+
 def blend(a: Planes, b: Planes, share: float, into: Planes) -> None:
     """A dissolve: `share` of b over a."""
     for one, other, out in zip(each(a), each(b), each(into), strict=True):

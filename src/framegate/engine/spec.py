@@ -90,7 +90,7 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """The finished file, as it lies on disk."""
+    """The finished file, as it lies on disk; `notes` are sentences about what was made otherwise than asked."""
 
     path: str
     frames: int
@@ -98,6 +98,7 @@ class Rendered:
     height: int
     fps: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def _checked(name: str, value: object) -> Any:  # noqa: ANN401  # one JSON value becomes one field of any type

@@ -9,10 +9,12 @@ from framegate.engine.arrays import floats, scaled
 from framegate.engine.camera import Pose
 from framegate.engine.framing import HELD_ROOM, Focus, Size
 from framegate.engine.handheld import Sway
+from framegate.engine.momentum import Momentum
 from framegate.engine.pictures import Pixels, Planes
 from framegate.engine.scene import Look
 from framegate.engine.sheets import Sheet
 from framegate.engine.shots import Plan, Role, Shot
+from framegate.engine.source import Source
 from framegate.engine.spec import Spec
 
 SETTLING_SECONDS = 1.0  # before and after a frame met exactly, in which sway and look come and go
@@ -42,6 +44,7 @@ class Take:
     path: camera.Path
     sheet: Sheet
     sway: Sway
+    momentum: Momentum | None = None
     plain: Sheet | None = None
     first: Planes | None = None
     last: Planes | None = None
@@ -61,6 +64,8 @@ class Take:
 
     def pose(self, second: float) -> Pose:
         pose = self.path.pose(self.share(second))
+        if self.momentum is not None:
+            pose = self.momentum.applied(pose, second - self.shot.start, self.sheet.picture)
         return self.sway.applied(pose, second, self.sheet.picture, self.freedom(second))
 
     def still(self, second: float) -> Planes | None:
@@ -69,11 +74,11 @@ class Take:
         return self.first if share == 0 else self.last if share == 1 else None
 
 
-def takes(spec: Spec, plan: Plan, output: Size) -> Iterator[Take]:
+def takes(spec: Spec, plan: Plan, output: Size, source: Source | None = None) -> Iterator[Take]:
     """The shots of a plan, each made ready when its turn comes."""
     for (role, index), group in groupby(plan.shots, key=lambda shot: (shot.role, shot.index)):
         same = list(group)
-        scene = _scene(spec, role, index, output)
+        scene = _scene(spec, role, index, output, source)
         ways = camera.paths(same, scene.size, output, scene.focus)
         for shot, path in zip(same, ways, strict=True):
             opens, closes = shot is plan.shots[0], shot is plan.shots[-1]
@@ -86,6 +91,7 @@ def takes(spec: Spec, plan: Plan, output: Size) -> Iterator[Take]:
                 path,
                 _sheet(scene, shot, path, own, output),
                 Sway(spec.seed, shot.handheld),
+                Momentum(source.drift) if opens and source is not None else None,
                 _sheet(scene, shot, path, Look(), output) if exact and not own.plain else None,
                 first,
                 last,
@@ -96,11 +102,14 @@ def _opening(role: Role) -> bool:
     return role in (Role.FIRST_FRAME, Role.SOURCE)
 
 
-def _scene(spec: Spec, role: Role, index: int, output: Size) -> Scene:
+def _scene(spec: Spec, role: Role, index: int, output: Size, source: Source | None) -> Scene:
     if role is Role.TITLE:
         return Scene(pictures.title_card(spec.prompt, output, spec.seed))
-    frames = {Role.FIRST_FRAME: spec.first_frame, Role.LAST_FRAME: spec.last_frame}
-    picture = pictures.load(frames.get(role) or spec.references[index])
+    if role is Role.SOURCE and source is not None:
+        picture = source.last
+    else:
+        frames = {Role.FIRST_FRAME: spec.first_frame, Role.LAST_FRAME: spec.last_frame}
+        picture = pictures.load(frames.get(role) or spec.references[index])
     found = subject.find(picture)
     return Scene(picture, found.focus, depth.relief(picture, found))
 
