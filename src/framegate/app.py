@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 from framegate import catalogue
 from framegate.clock import SystemClock
 from framegate.deliveries import Deliverer
-from framegate.dialects import native, phaseo
+from framegate.dialects import fal, native, phaseo
 from framegate.dialects.gate import Gate
 from framegate.dialects.links import Links
 from framegate.dialects.native.errors import install
@@ -105,7 +105,8 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
 async def _hooks(settings: Settings, store: Store, secret: bytes) -> Hooks:
     """How each dialect calls back."""
     links = Links(secret=secret, seconds=settings.link_seconds)
-    return Hooks([native.hook(links), phaseo.hook(links, settings)], master=await store.secret("webhooks"))
+    hooks = [native.hook(links), phaseo.hook(links, settings), fal.hook(secret, catalogue.builtin())]
+    return Hooks(hooks, master=await store.secret("webhooks"))
 
 
 async def _offers(settings: Settings, stack: AsyncExitStack) -> Offers:
@@ -146,6 +147,8 @@ def build(settings: Settings) -> Starlette:
             Route("/healthz", _alive),
             Route("/readyz", ready),
             Mount(native.PATH, native.build(needs_key=needs_key)),
+            Mount(fal.PATH, fal.build(needs_key=needs_key)),
+            Route(fal.JWKS, fal.public_keys),
             Mount(phaseo.PATH, phaseo.build(needs_key=needs_key)),
         ],
         middleware=[Middleware(Guard, settings=settings), *_cors(settings)],
