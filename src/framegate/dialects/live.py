@@ -19,14 +19,29 @@ def frame(name: str, data: Mapping[str, Any], *, number: int | None = None) -> b
     return f"{head}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
-def event_stream(frames: AsyncGenerator[bytes], closing: asyncio.Event) -> StreamingResponse:
-    """An answer of server-sent events: these frames, a comment where it is quiet, an end when the gate stops."""
+def data_frame(data: Mapping[str, Any]) -> bytes:
+    """One server-sent event without a name."""
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
+def event_stream(
+    frames: AsyncGenerator[bytes], closing: asyncio.Event, *, ping: str = "still here", retry: bool = True
+) -> StreamingResponse:
+    """An answer of server-sent events: these frames, a comment where it is quiet, an end when the gate stops.
+
+    `retry`: first say how soon to come back. Some clients take that line for an event.
+    """
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_kept_alive(frames, closing), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _kept_alive(frames, closing, ping, retry=retry), media_type="text/event-stream", headers=headers
+    )
 
 
-async def _kept_alive(frames: AsyncGenerator[bytes], closing: asyncio.Event) -> AsyncGenerator[bytes]:
-    yield f"retry: {RETRY_MS}\n\n".encode()
+async def _kept_alive(
+    frames: AsyncGenerator[bytes], closing: asyncio.Event, ping: str, *, retry: bool
+) -> AsyncGenerator[bytes]:
+    if retry:
+        yield f"retry: {RETRY_MS}\n\n".encode()
     stop = asyncio.ensure_future(closing.wait())
     following: asyncio.Future[bytes | None] | None = None
     try:
@@ -39,7 +54,7 @@ async def _kept_alive(frames: AsyncGenerator[bytes], closing: asyncio.Event) -> 
                     return
                 yield written
             elif not stop.done():
-                yield b": still here\n\n"
+                yield f": {ping}\n\n".encode()
     finally:
         await _let_go(stop, following)
         await frames.aclose()
