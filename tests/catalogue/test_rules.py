@@ -86,7 +86,7 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("framegate/animatic", {"references": refs(videos=1)}, [("kind_unsupported", "/references/0/kind")]),
     ("framegate/animatic", {"references": (source("image"),)}, [("kind_unsupported", "/references/0/kind")]),
     ("framegate/animatic", {"references": (source(), source())}, [("too_many_references", "/references/1")]),
-    ("google/veo-3.1", {"references": (source(),)}, [("role_unsupported", "/references/0/role")]),
+    ("google/veo-3.1-lite", {"references": (source(),)}, [("role_unsupported", "/references/0/role")]),
     ("google/veo-3.1", {"references": refs(1, first=True)}, [("references_exclude_frames", "/references/1")]),
     ("google/veo-3.1", {"references": refs(1), "duration": 4}, [("duration_unsupported", "/duration")]),
     ("google/veo-3.1", {"resolution": "1080p", "duration": 6}, [("duration_unsupported", "/duration")]),
