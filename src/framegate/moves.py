@@ -308,9 +308,10 @@ def _measured(target: Target, prepared: Sequence[Prepared]) -> Target:
 
 
 def _noted(job: Job, done: Done) -> tuple[Problem, ...]:
-    """The job's warnings with the provider's notes, each once, since an order may be made more than once."""
-    notes = [Problem(code="render_note", pointer="", message=note) for note in dict.fromkeys(done.notes)]
-    return (*job.warnings, *(note for note in notes if note not in job.warnings))
+    """The job's warnings with the provider's notes, each once: an order may be made twice, a note be foreseen."""
+    said = {warning.message for warning in job.warnings}
+    new = [note for note in dict.fromkeys(done.notes) if not said & {note, f"prompt: {note}."}]
+    return (*job.warnings, *(Problem(code="render_note", pointer="", message=note) for note in new))
 
 
 def _indexed_first(path: Path, into: Path) -> bool:

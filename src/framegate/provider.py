@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from framegate.errors import Refused, Unsure
-from framegate.types import Handle, Made, Order, Update
+from framegate.types import Foresight, Handle, Made, Order, Request, Target, Update, Verdict
 
 
 class Provider(ABC):
@@ -31,6 +32,10 @@ class Provider(ABC):
     async def poll(self, handle: Handle) -> Update:
         """Look once. An error raised here is a failed look, not a failed job."""
 
+    def foresee(self, request: Request, target: Target) -> Foresight | None:  # noqa: ARG002 - for those that can
+        """What is known of the video before it is ordered, for engines whose way is settled by the request alone."""
+        return None
+
     async def cancel(self, handle: Handle) -> bool:  # noqa: ARG002 - for those that can
         """Stop the order if the provider can; say whether it was stopped."""
         return False
@@ -48,6 +53,21 @@ class Provider(ABC):
 
     async def close(self) -> None:  # noqa: B027 - usually nothing to do
         """Let go of what the provider holds (processes, connections)."""
+
+
+def foreseen(verdict: Verdict, sight: Foresight | None) -> Verdict:
+    """The verdict with what the engine says besides; a problem of the engine's is as good as one of the catalogue's."""
+    if sight is None:
+        return verdict
+    broken = bool(sight.problems)
+    return replace(
+        verdict,
+        problems=(*verdict.problems, *sight.problems),
+        warnings=(*verdict.warnings, *sight.warnings),
+        target=None if broken else verdict.target,
+        estimate=None if broken else verdict.estimate,
+        shots=sight.shots,
+    )
 
 
 class Offers:

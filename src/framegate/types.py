@@ -191,11 +191,21 @@ class Verdict:
     target: Target | None = None  # None while there are problems
     estimate: Estimate | None = None  # None when there are problems or no price is known
     alternatives: tuple[str, ...] = ()  # other models that would take the request as it stands
+    shots: tuple[Mapping[str, Any], ...] = ()  # what a local engine would show, shot by shot, as it tells it
 
     @property
     def ok(self) -> bool:
         """Whether the model would take the request as it stands."""
         return not self.problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """What a local engine says beforehand of a request that fits its row of the catalogue; `shots` are JSON."""
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    shots: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

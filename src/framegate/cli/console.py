@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -133,6 +133,15 @@ def show_warnings(warnings: "Sequence[Problem]") -> None:
     """Say what the person should know."""
     for warning in warnings:
         say(f"warning: {warning.message}")
+
+
+def show_shots(shots: "Sequence[Mapping[str, Any]]") -> None:
+    """Write the shot list: from when to when, and what is seen."""
+    for number, shot in enumerate(shots):
+        joined = "" if number == 0 or shot["join"] == "goes on" else f" ({shot['join']} in)"
+        joined = " (after a cut)" if shot["join"] == "cuts" else joined
+        name = "shots" if number == 0 else ""
+        out(f"{name:<9} {shot['start']:5.2f} to {shot['end']:5.2f} s  {shot['words']}{joined}")
 
 
 def lively() -> bool:

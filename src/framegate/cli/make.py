@@ -1,7 +1,7 @@
 """`generate` and `check`: the same flags, one places the job and the other only asks."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from framegate.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 if TYPE_CHECKING:
     from framegate.client import Gate, Job, VideoRequest
     from framegate.client.calls import Upload
+    from framegate.types import Problem
 
 Prompt = Annotated[str | None, typer.Option("--prompt", "-p", help="What to make; @name calls a named reference.")]
 References = Annotated[
@@ -80,7 +81,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
     }  # fmt: skip
     with open_gate(server, data, sandbox=sandbox) as gate:
         request = _uploaded(gate, asked)
-        _agree(gate, request, reference or [])
+        told = _agree(gate, request, reference or [])
         job = gate.videos.create(idempotency_key=idempotency_key, **request)
         if no_wait:
             console.out_json(job.raw) if json else console.out(job.id)
@@ -88,7 +89,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
         if job.provider == "sandbox":
             console.say("Sandbox: our own renderer makes the file, and nothing is spent.")
         place = output or Path(default_name(prompt, job.id))
-        finish(job, place, again=f"framegate watch {job.id} -o {place}", json=json, force=force)
+        finish(job, place, again=f"framegate watch {job.id} -o {place}", json=json, force=force, told=told)
 
 
 def check(  # noqa: PLR0913 - one parameter for each flag
@@ -132,6 +133,7 @@ def check(  # noqa: PLR0913 - one parameter for each flag
     if not json:
         for name, value in _described(verdict.model, verdict.raw, verdict.cost_usd):
             console.out(f"{name:<9} {value}")
+        console.show_shots(verdict.raw.get("shots") or ())
 
 
 def references(given: list[str] | None) -> list[Any]:
@@ -150,8 +152,10 @@ def references(given: list[str] | None) -> list[Any]:
     return found
 
 
-def finish(job: "Job", place: Path, *, again: str, json: bool, force: bool) -> None:
-    """Wait for a job with a bar, save its video and write where it lies."""
+def finish(  # noqa: PLR0913 - what the caller knows of the job
+    job: "Job", place: Path, *, again: str, json: bool, force: bool, told: "Sequence[Problem]" = ()
+) -> None:
+    """Wait for a job with a bar, save its video and write where it lies. `told`: warnings that were said already."""
     from framegate.client import JobEnded
 
     try:
@@ -168,13 +172,13 @@ def finish(job: "Job", place: Path, *, again: str, json: bool, force: bool) -> N
         console.hint(f"go on with: {again}")
         console.hint(f"stop it with: framegate cancel {job.id}")
         raise typer.Exit(Exit.INTERRUPTED) from None
-    _tell(job, place)
+    _tell(job, place, told)
     console.out_json({**job.raw, "path": str(place)}) if json else console.out(str(place))
 
 
-def _tell(job: "Job", place: Path) -> None:
+def _tell(job: "Job", place: Path, told: "Sequence[Problem]") -> None:
     """Say what was not as asked, and what it cost."""
-    console.show_warnings(job.warnings)
+    console.show_warnings([warning for warning in job.warnings if warning not in told])
     for change in job.raw.get("adjustments") or ():
         number = change["reference"] + 1  # first and last frame come before the references
         console.say(
@@ -210,8 +214,8 @@ def _kept(gate: "Gate", file: "Upload") -> str:
         console.fail(f"{file.source}: {error.message}", Exit.REFUSED)
 
 
-def _agree(gate: "Gate", request: "VideoRequest", given: list[str]) -> None:
-    """Check before anything is placed: problems end the command, a price is told."""
+def _agree(gate: "Gate", request: "VideoRequest", given: list[str]) -> "Sequence[Problem]":
+    """Check before anything is placed: problems end the command, a price is told. Gives the warnings back."""
     verdict = gate.videos.check(**request)
     console.show_warnings(verdict.warnings)
     if not verdict.ok:
@@ -219,6 +223,7 @@ def _agree(gate: "Gate", request: "VideoRequest", given: list[str]) -> None:
         raise typer.Exit(Exit.REFUSED)
     if verdict.cost_usd:
         console.say(f"Estimate: {console.dollars(verdict.cost_usd)} for {verdict.model}")
+    return verdict.warnings
 
 
 def _described(model: str, raw: Mapping[str, Any], cost_usd: float | None) -> list[tuple[str, str]]:

@@ -57,7 +57,8 @@ def direct(
     if seconds < least:
         raise TooManyPictures(
             f"{len(entries)} shots do not fit into {seconds:g} s: each needs {SHOT_SECONDS_LEAST:g} s, "
-            f"so ask for fewer pictures or moves, or for at least {least:g} s"
+            f"so ask for fewer pictures or moves, or for at least {least:g} s",
+            most=int(seconds / SHOT_SECONDS_LEAST),
         )
     notes = [*read.notes, *undone.notes(text)]
     laid = timing.lay([entry.step.time for entry in entries], seconds, SHOT_SECONDS_LEAST)

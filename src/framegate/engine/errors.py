@@ -21,7 +21,13 @@ class BadSpec(EngineError):
 
 
 class TooManyPictures(EngineError):
+    """`most` is how many shots the clip has time for."""
+
     code = "too_many_pictures"
+
+    def __init__(self, message: str, most: int) -> None:
+        super().__init__(message)
+        self.most = most
 
 
 class UnreadablePicture(EngineError):

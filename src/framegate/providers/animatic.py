@@ -6,8 +6,9 @@ from typing import Any
 
 from framegate.errors import Refused
 from framegate.provider import Provider
+from framegate.providers import foresight
 from framegate.providers.pool import Pool
-from framegate.types import Handle, Kind, Order, Prepared, Role, Update
+from framegate.types import Foresight, Handle, Kind, Order, Prepared, Request, Role, Target, Update
 
 SEED_MAX = 2**63 - 1
 STYLE = "style"  # the type of a reference whose colours are wanted, and not what it shows
@@ -27,6 +28,10 @@ class Animatic(Provider):
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.iterdir():  # of a process that was killed: its renders are made again
             leftover.unlink(missing_ok=True)
+
+    def foresee(self, request: Request, target: Target) -> Foresight | None:
+        """The shot list, and what the prompt asks and no camera move gives."""
+        return foresight.of(request, target)
 
     async def submit(self, order: Order) -> Handle:
         """Start the render."""
@@ -58,12 +63,16 @@ class Sandbox(Animatic):
 
     name = "sandbox"
 
+    def foresee(self, request: Request, target: Target) -> Foresight | None:  # noqa: ARG002
+        """Nothing: its models are other people's, and would make something else of the prompt."""
+        return None
+
 
 def spec(order: Order, output: Path) -> dict[str, Any]:
     """What the engine is asked for, in its own words."""
     pictures = [prepared for prepared in order.references if prepared.reference.kind is Kind.IMAGE]
     guides = [prepared for prepared in pictures if prepared.reference.role is Role.REFERENCE]
-    style = next((prepared for prepared in guides if prepared.reference.type == STYLE), None)
+    style = next((prepared for prepared in guides if prepared.reference.type == foresight.STYLE), None)
     shots = [prepared for prepared in guides if prepared is not style]
     videos = [prepared for prepared in order.references if prepared.reference.kind is Kind.VIDEO]
     seed = order.target.seed or 0

@@ -156,6 +156,7 @@ class CheckAnswer(Answer):
     estimate: EstimateAnswer | None = None
     alternatives: list[str]
     offers: list[str] | None = None
+    shots: list[dict[str, Any]] | None = None
 
 
 class EventAnswer(Answer):
@@ -320,6 +321,7 @@ def check_answer(verdict: Verdict, *, offers: Sequence[str] = ()) -> CheckAnswer
         estimate=estimate_answer(verdict.estimate),
         alternatives=list(verdict.alternatives),
         offers=list(offers) or None,
+        shots=[dict(shot) for shot in verdict.shots] or None,
     )
 
 
