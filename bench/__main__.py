@@ -4,7 +4,7 @@ import importlib
 import sys
 
 NAMES = ("render", "cold_start", "download", "state_machine")
-BY_NAME_ONLY = ("crash",)  # not a measurement of speed, and long
+BY_NAME_ONLY = ("crash", "faults")  # not measurements of speed, and long
 
 
 def main() -> int:

@@ -196,10 +196,10 @@ def _change(one: Pixels, other: Pixels) -> float:
 
 def _residual(before: Pixels, luma: Pixels, flow: Floats) -> float:
     rows, columns = np.mgrid[0 : luma.shape[0], 0 : luma.shape[1]].astype(np.float32)
-    back = cv2.remap(
-        luma, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return _change(pixels_of(back), before)
+    place = columns + flow[..., 0], rows + flow[..., 1]
+    back = floats_of(cv2.remap(floats_of(luma), *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    difference = back - before
+    return float(np.abs(difference - difference.mean()).mean())  # a jump of the brightness is flicker, not noise
 
 
 def _followed(flow: Floats, now: Floats) -> Floats:
