@@ -62,6 +62,16 @@ class View:
             self.height,
         )
 
+    def within(self, whole: "View", output: Size) -> "View":
+        """This view as a part of a whole one that fills the output, in the output's pixels."""
+        scale = output.width / whole.width
+        return View((self.x - whole.x) * scale, (self.y - whole.y) * scale, self.width * scale, self.height * scale)
+
+    def onto(self, whole: "View", output: Size) -> "View":
+        """The way back from `within`."""
+        scale = whole.width / output.width
+        return View(whole.x + self.x * scale, whole.y + self.y * scale, self.width * scale, self.height * scale)
+
     def contained(self, roll: float, within: Size) -> "View":
         """The view made so small, and moved so far, that it lies in the picture when rolled by `roll` radians."""
         cos, sin = abs(math.cos(roll)), abs(math.sin(roll))

@@ -10,8 +10,9 @@ from framegate.engine import camera, pictures
 from framegate.engine.camera import Pose
 from framegate.engine.finish import Finish
 from framegate.engine.framing import Size
+from framegate.engine.morph import Morph, relate
 from framegate.engine.pictures import Planes
-from framegate.engine.sheets import Lens
+from framegate.engine.sheets import Bend, Lens
 from framegate.engine.shots import Role
 from framegate.engine.takes import Take
 from framegate.engine.weather import Travel
@@ -33,6 +34,7 @@ class Reel:
         self._frame_seconds = frame_seconds
         self._finish = finish
         self._frame = 0
+        self._morph: Morph | None = None
         self._travel = Travel()
         self._seen: tuple[Take, Pose] | None = None
         self._spare = [pictures.blank(output) for _ in range(4)]
@@ -51,16 +53,41 @@ class Reel:
     def _turn(self, second: float) -> None:
         while self._next is not None and self._next.shot.start <= second:
             self._before, self._running, self._next = self._running, self._next, next(self._takes, None)
+            self._morph = self._related(self._before, self._running)
+
+    def _related(self, before: Take, running: Take) -> Morph | None:
+        """The flow from the first frame to the last, as they fill the output, where they show the same things."""
+        if (before.shot.role, running.shot.role) != (Role.FIRST_FRAME, Role.LAST_FRAME):
+            return None
+        for take, spare in zip((before, running), self._spare, strict=False):
+            self._lens.sample(take.plain or take.sheet, Pose(take.whole), spare)
+        return relate(self._spare[0], self._spare[1])
 
     def _picture(self, second: float, into: Planes) -> None:
         before, running = self._before, self._running
         if before is None or second >= before.shot.end:
             self._shoot(running, second, into)
             return
-        self._shoot(before, second, self._spare[0])
-        self._shoot(running, second, self._spare[1])
-        share = (second - running.shot.start) / (before.shot.end - running.shot.start)
-        pictures.blend(self._spare[0], self._spare[1], camera.ease(share, 0.5), into)
+        share = camera.ease((second - running.shot.start) / (before.shot.end - running.shot.start), 0.5)
+        if self._morph is not None:
+            self._bend(self._morph, before, running, second, share)
+        else:
+            self._shoot(before, second, self._spare[0])
+            self._shoot(running, second, self._spare[1])
+        pictures.blend(self._spare[0], self._spare[1], share, into)
+
+    def _bend(self, morph: Morph, before: Take, running: Take, second: float, share: float) -> None:
+        """Both pictures from one camera, which goes over from the one's way to the other's, each bent to the other."""
+        output = self._lens.output
+        here, there = before.pose(second), running.pose(second)
+        lean = here.lean.plus(there.lean.plus(here.lean, -1), share)
+        seen = camera.between(here.view.within(before.whole, output), there.view.within(running.whole, output), share)
+        for take, field, spare in zip((before, running), morph.bends(share), self._spare, strict=False):
+            view = seen.onto(take.whole, output).contained(lean.roll, take.sheet.picture)
+            at = Pose(view.within(take.whole, output), lean)
+            closer = output.width / at.view.width
+            x, y = (self._lens.over(one, output, at) * closer for one in (field.x, field.y))
+            self._expose(take, second, spare, Pose(view, lean), Bend(x, y))
 
     def _move(self, second: float) -> None:
         """Add up the camera's ways through all takes, so that the air does not jump where pictures change."""
@@ -95,14 +122,16 @@ class Reel:
         for total, out in zip(self._sum, pictures.each(into), strict=True):
             cv2.convertScaleAbs(total, dst=out, alpha=1 / steps)
 
-    def _expose(self, take: Take, second: float, into: Planes) -> None:
-        pose, freedom = take.pose(second), take.freedom(second)
+    def _expose(
+        self, take: Take, second: float, into: Planes, pose: Pose | None = None, bend: Bend | None = None
+    ) -> None:
+        pose, freedom = pose or take.pose(second), take.freedom(second)
         if take.plain is None or freedom == 1:
-            self._lens.sample(take.sheet, pose, into)
+            self._lens.sample(take.sheet, pose, into, bend)
             return
-        self._lens.sample(take.plain, pose, into)
+        self._lens.sample(take.plain, pose, into, bend)
         if freedom:
-            self._lens.sample(take.sheet, pose, self._spare[3])
+            self._lens.sample(take.sheet, pose, self._spare[3], bend)
             pictures.blend(into, self._spare[3], freedom, into)
 
     def _steps(self, take: Take, second: float) -> int:

@@ -82,11 +82,11 @@ def scale_for(path: Path, output: Size) -> float:
     return OVERSAMPLING * output.width / math.sqrt(path.start.width * path.end.width)
 
 
-def box(path: Path, picture: Size, scale: float, sway: float = 0.0) -> Box:
+def box(path: Path, picture: Size, scale: float, sway: float = 0.0, also: tuple[View, ...] = ()) -> Box:
     """All that the camera may see on its way, rolled, bent and swaying by up to `sway` of the view, and some more."""
     reach = (PASSING_MOST + YAW / 2 if path.deep else 0.0) + sway
     roll = max(abs(path.lean_start.roll), abs(path.lean_end.roll)) + sway
-    edges = [_edges(view, roll, reach) for view in (path.start, path.end)]
+    edges = [_edges(view, roll, reach) for view in (path.start, path.end, *also)]
     margin = MARGIN_PIXELS / scale
     left, top, right, bottom = (pick(edge[at] for edge in edges) for at, pick in enumerate((min, min, max, max)))
     return Box(

@@ -7,7 +7,7 @@ from itertools import groupby
 from framegate.engine import camera, depth, look, pictures, sheets, subject
 from framegate.engine.arrays import floats, scaled
 from framegate.engine.camera import Pose
-from framegate.engine.framing import HELD_ROOM, Focus, Size
+from framegate.engine.framing import HELD_ROOM, Focus, Size, View, fit_view
 from framegate.engine.handheld import Sway
 from framegate.engine.momentum import Momentum
 from framegate.engine.pictures import Pixels, Planes
@@ -17,6 +17,7 @@ from framegate.engine.shots import Plan, Role, Shot
 from framegate.engine.source import Source
 from framegate.engine.spec import Spec
 
+_FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
 SETTLING_SECONDS = 1.0  # before and after a frame met exactly, in which sway and look come and go
 
 
@@ -37,11 +38,13 @@ class Scene:
 class Take:
     """A shot with all that its frames need.
 
-    `first` and `last` are stills to be met exactly; near them `plain`, the sheet without any look, shows through.
+    `whole` is the picture fitted into the frame. `first` and `last` are stills to be met exactly; near them `plain`,
+    the sheet without any look, shows through.
     """
 
     shot: Shot
     path: camera.Path
+    whole: View
     sheet: Sheet
     sway: Sway
     momentum: Momentum | None = None
@@ -89,6 +92,7 @@ def takes(spec: Spec, plan: Plan, output: Size, source: Source | None = None) ->
             yield Take(
                 shot,
                 path,
+                fit_view(scene.size, output, scene.focus),
                 _sheet(scene, shot, path, own, output),
                 Sway(spec.seed, shot.handheld),
                 Momentum(source.drift) if opens and source is not None else None,
@@ -116,7 +120,8 @@ def _scene(spec: Spec, role: Role, index: int, output: Size, source: Source | No
 
 def _sheet(scene: Scene, shot: Shot, path: camera.Path, own: Look, output: Size) -> Sheet:
     scale = sheets.scale_for(path, output)
-    box = sheets.box(path, scene.size, scale, HELD_ROOM * shot.handheld)
+    met = (fit_view(scene.size, output, scene.focus),) if shot.role in _FRAMES else ()
+    box = sheets.box(path, scene.size, scale, HELD_ROOM * shot.handheld, met)
     part = sheets.filtered(scene.picture, box, scale)
     if not own.plain:
         part = look.dressed(part, own, _ground(scene, box, pictures.size_of(part)))
