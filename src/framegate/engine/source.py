@@ -225,7 +225,7 @@ def _upright(frame: VideoFrame, stretch: float) -> Pixels:
 
 
 def _turned(picture: Pixels, frame: VideoFrame) -> Pixels:
-    return np.ascontiguousarray(np.rot90(picture, frame.rotation // 90)) if frame.rotation else picture
+    return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
 
 
 def _cut(picture: Pixels, output: Size) -> Pixels:
@@ -240,4 +240,4 @@ def _small(frame: VideoFrame) -> Pixels:
     width = min(frame.width, SMALL_PIXELS) // 2 * 2
     height = max(round(frame.height * width / frame.width / 2) * 2, 16)
     grey = frame.reformat(width=width, height=height, format="gray").to_ndarray()
-    return _turned(np.asarray(grey, np.uint8), frame)
+    return np.ascontiguousarray(_turned(np.asarray(grey, np.uint8), frame))
