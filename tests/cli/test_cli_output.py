@@ -28,7 +28,14 @@ Run = Callable[..., Ran]
 FRAMEGATE = (sys.executable, "-m", "framegate")
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 ROOT: Any = typer.main.get_command(app)
-COMMANDS: dict[str, Any] = {**ROOT.commands, "jobs show": ROOT.commands["jobs"].commands["show"]}
+COMMANDS: dict[str, Any] = {
+    **ROOT.commands,
+    **{
+        f"{group} {name}": command
+        for group in ("jobs", "keys")
+        for name, command in ROOT.commands[group].commands.items()
+    },
+}
 
 
 def test_help_is_quick():

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from framegate.app import build
 from framegate.dialects import native
 from framegate.keys import CACHE_SECONDS, new_key
+from framegate.settings import Settings, SettingsInvalid
 from framegate.types import Scope
 
+API = "http://127.0.0.1:8787/api/v1"
 PUBLIC = {"/videos/models", "/videos/models/{author}/{slug}"}
 OF_NOBODY = {"/videos", "/videos/check", "/assets", "/webhooks/secret"}  # name nothing that could be another's
 UNKNOWN = "0190a000-0000-7000-8000-000000000001"
@@ -175,5 +178,17 @@ def test_a_webhook_is_replayed_over_the_api_and_its_tries_can_be_seen(callers: C
     assert "loopback" in tried["error"]
     again = callers.ask(key, "POST", f"{path}/{webhook['id']}/replay")
     assert (again.status_code, again.json()["id"]) == (200, webhook["id"])
-    assert again.json()["next_attempt_at"] <= webhook["next_attempt_at"]
+    assert again.json()["state"] == "waiting"
     assert callers.ask(key, "POST", f"{path}/{UNKNOWN}/replay").status_code == 404
+
+
+def test_a_gate_for_other_machines_does_not_start_until_there_is_a_key(tmp_path: Path):
+    closed = Settings(data_dir=tmp_path, render_workers=1, host="0.0.0.0")
+    with pytest.raises(SettingsInvalid, match="framegate keys create"), TestClient(build(closed)):
+        pass
+    with TestClient(build(closed.model_copy(update={"host": "127.0.0.1"})), base_url=API) as gate:
+        assert gate.get("/videos").status_code == 200
+        Callers(gate).key("acme")
+
+    with TestClient(build(closed), base_url=API) as gate:
+        assert gate.get("/videos").status_code == 401

@@ -1,8 +1,9 @@
 """Jobs that are there already: `jobs`, `watch`, `download`, `cancel`."""
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -52,20 +53,53 @@ def jobs(
 
 @app.command()
 def show(job_id: JobId, *, json: Json = False, server: Server = None, data: Data = None) -> None:
-    """Show one job whole.
+    """Show one job whole, with its webhooks and every try to hand them over.
 
     Example: framegate jobs show 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
     import json as encoder
 
-    with open_gate(server, data, brief=True) as gate:
+    with open_gate(server, data) as gate:
         job = gate.videos.get(job_id)
+        webhooks = gate.videos.webhooks(job_id) if job.raw.get("webhooks_url") else ()
     if json:
-        console.out_json(job.raw)
+        console.out_json({**job.raw, "webhooks": webhooks} if webhooks else job.raw)
         return
     for key, value in job.raw.items():
         if value is not None and value not in ([], {}):
             console.out(f"{key:<16}  {value if isinstance(value, str) else encoder.dumps(value, ensure_ascii=False)}")
+    for webhook in webhooks:
+        console.out(f"{'webhook':<16}  {webhook['id']} {webhook['type']} {webhook['state']}")
+        for attempt in webhook["attempts"]:
+            console.out(f"{'':<16}  {_tried(attempt)}")
+
+
+@app.command()
+def replay(
+    job_id: JobId,
+    webhook_id: Annotated[
+        str | None, typer.Argument(metavar="WEBHOOK", help="The webhook's id; else every one that failed.")
+    ] = None,
+    *,
+    json: Json = False,
+    server: Server = None,
+    data: Data = None,
+) -> None:
+    """Send a job's webhooks again, under the same ids.
+
+    Example: framegate jobs replay 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
+    """
+    with open_gate(server, data) as gate:
+        known = gate.videos.webhooks(job_id)
+        wanted = [webhook_id] if webhook_id else [one["id"] for one in known if one["state"] == "failed"]
+        again = [gate.videos.replay_webhook(job_id, one) for one in wanted]
+    if json:
+        console.out_json({"data": again})
+        return
+    for webhook in again:
+        console.out(f"{webhook['id']} {webhook['type']}")
+    if not again:
+        console.say("No webhook of this job has failed.")
 
 
 def watch(
@@ -135,6 +169,12 @@ def cancel(job_id: JobId, *, json: Json = False, server: Server = None, data: Da
     with open_gate(server, data, brief=True) as gate:
         job = gate.videos.cancel(job_id)
     console.out_json(job.raw) if json else console.out(f"{job.id} {job.status}")
+
+
+def _tried(attempt: Mapping[str, Any]) -> str:
+    when = dt.datetime.fromtimestamp(attempt["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    came = attempt.get("error") or f"answered {attempt.get('status')}"
+    return f"try {attempt['number']} at {when}: {came} ({attempt['milliseconds']} ms)"
 
 
 def _row(job: "Job") -> tuple[str, str, str, str, str]:

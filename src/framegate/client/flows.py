@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from framegate.client import calls, views
 from framegate.client.calls import Call, Upload, VideoRequest
@@ -124,6 +125,17 @@ def delete(job_id: str) -> Flow[None]:
 def report(job_id: str) -> Flow[Mapping[str, Any]]:
     """Read the quality report."""
     return (yield from send(Call(method="GET", path=calls.video_path(job_id, "/report")))).json()
+
+
+def webhooks(job_id: str) -> Flow[list[Mapping[str, Any]]]:
+    """Read what a job had to tell its `callback_url`."""
+    return (yield from send(Call(method="GET", path=calls.video_path(job_id, "/webhooks")))).json()["data"]
+
+
+def replay_webhook(job_id: str, webhook_id: str) -> Flow[Mapping[str, Any]]:
+    """Have a webhook sent again."""
+    path = calls.video_path(job_id, f"/webhooks/{quote(webhook_id, safe='')}/replay")
+    return (yield from send(Call(method="POST", path=path))).json()
 
 
 def models() -> Flow[list[views.Record]]:

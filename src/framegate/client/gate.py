@@ -157,6 +157,14 @@ class Videos:
         """Read the quality report of a finished job."""
         return self._gate.run(flows.report(job_id))
 
+    def webhooks(self, job_id: str) -> Sequence[Mapping[str, Any]]:
+        """Read what a job had to tell its `callback_url`, and every try to do so."""
+        return self._gate.run(flows.webhooks(job_id))
+
+    def replay_webhook(self, job_id: str, webhook_id: str) -> Mapping[str, Any]:
+        """Have a webhook sent again, under the same id."""
+        return self._gate.run(flows.replay_webhook(job_id, webhook_id))
+
 
 class AsyncVideos:
     """Jobs that make videos."""
@@ -197,6 +205,14 @@ class AsyncVideos:
     async def report(self, job_id: str) -> Mapping[str, Any]:
         """Read the quality report of a finished job."""
         return await self._gate.run(flows.report(job_id))
+
+    async def webhooks(self, job_id: str) -> Sequence[Mapping[str, Any]]:
+        """Read what a job had to tell its `callback_url`, and every try to do so."""
+        return await self._gate.run(flows.webhooks(job_id))
+
+    async def replay_webhook(self, job_id: str, webhook_id: str) -> Mapping[str, Any]:
+        """Have a webhook sent again, under the same id."""
+        return await self._gate.run(flows.replay_webhook(job_id, webhook_id))
 
 
 class Models:
