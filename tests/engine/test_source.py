@@ -155,8 +155,8 @@ def test_any_size_and_pace_comes_out_as_asked(film: Any, extended: Any, size: tu
     assert len(frames) == clip.frames == 72
     assert frames[0].shape == (HEIGHT, WIDTH)
     across = shifts(frames[20:28])[:, 0]
-    step = 0.04 * WIDTH / min(fps, FPS)  # shown at 24 a second, a source of 15 stands still now and then
-    assert np.abs(across).max() < 1.5 * step
+    # Paces that do not go into one another make uneven steps: by one frame of the source at most.
+    assert np.abs(across).max() < 1.1 * 0.04 * WIDTH * (1 / fps + 1 / FPS)
 
 
 def test_what_is_cut_off_or_enlarged_is_told(film: Any, extended: Any):
