@@ -18,12 +18,13 @@ from starlette.routing import Mount, Route
 from framegate import catalogue
 from framegate.clock import SystemClock
 from framegate.deliveries import Deliverer
-from framegate.dialects import fal, native, phaseo
+from framegate.dialects import fal, native, phaseo, pictory
 from framegate.dialects.gate import Gate
 from framegate.dialects.links import Links
 from framegate.dialects.native.errors import install
 from framegate.errors import Unavailable
 from framegate.guard import Guard
+from framegate.hosts import ServiceHosts
 from framegate.jobs import Jobs
 from framegate.keys import Authenticator
 from framegate.media.blobs import BlobStore
@@ -105,7 +106,12 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
 async def _hooks(settings: Settings, store: Store, secret: bytes) -> Hooks:
     """How each dialect calls back."""
     links = Links(secret=secret, seconds=settings.link_seconds)
-    hooks = [native.hook(links), phaseo.hook(links, settings), fal.hook(secret, catalogue.builtin())]
+    hooks = [
+        native.hook(links),
+        phaseo.hook(links, settings),
+        pictory.hook(links),
+        fal.hook(secret, catalogue.builtin()),
+    ]
     return Hooks(hooks, master=await store.secret("webhooks"))
 
 
@@ -150,8 +156,13 @@ def build(settings: Settings) -> Starlette:
             Mount(fal.PATH, fal.build(needs_key=needs_key)),
             Route(fal.JWKS, fal.public_keys),
             Mount(phaseo.PATH, phaseo.build(needs_key=needs_key)),
+            Mount(pictory.PATH, pictory.build(needs_key=needs_key)),
         ],
-        middleware=[Middleware(Guard, settings=settings), *_cors(settings)],
+        middleware=[
+            Middleware(Guard, settings=settings),
+            Middleware(ServiceHosts, settings=settings),
+            *_cors(settings),
+        ],
         lifespan=lifespan,
     )
     install(app)

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from framegate.hosts import way_of
 from framegate.settings import Settings
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+?)\.?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
@@ -24,6 +25,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        self.settings = settings
         own = {urlsplit(settings.public_url).hostname or ""} if settings.public_url else set[str]()
         self.hosts = NAMES | own | {settings.host.lower()} | {host.lower() for host in settings.allowed_hosts}
         self.names_free = not settings.allowed_hosts
@@ -47,7 +49,7 @@ class Guard:
         if parsed is None:
             return _refused(400, "The Host header is missing or malformed.", "bad_host")
         name = parsed[1].lower()
-        if not (self.any_host or self._keyed(scope) or name in self.hosts or _is_address(name)):
+        if not (self.any_host or self._keyed(scope) or self._own(name) or way_of(scope, self.settings)):
             text = f"This gate does not answer to the name `{name}`. Add it to `allowed_hosts` if it should."
             return _refused(421, text, "unknown_host")
         origin = headers.get("origin")
@@ -56,6 +58,9 @@ class Guard:
             return None
         text = f"Pages of `{origin[:100]}` may not call this gate. Add it to `allowed_origins` if they should."
         return _refused(403, text, "foreign_origin")
+
+    def _own(self, name: str) -> bool:
+        return name in self.hosts or _is_address(name)
 
     def _keyed(self, scope: Scope) -> bool:
         """Whether keys were made with `framegate keys`, which may happen while the gate runs."""

@@ -2,7 +2,10 @@
 
 import io
 import math
+from collections import deque
+from pathlib import Path
 
+import av
 from av import VideoFrame
 from PIL import Image, ImageDraw, ImageFont
 
@@ -65,6 +68,19 @@ class Stills:
             draw.rectangle((box[0] - 4, box[1] - 3, box[2] + 4, box[3] + 3), fill="#000000")
             draw.text((left + 6, top + 5), text, font=font, fill="#ffffff")
         return _jpeg(sheet)
+
+
+def last_frame_png(path: Path) -> bytes:
+    """The very last frame of a video that is known to decode, in its own size; read from the last key frame on."""
+    with av.open(path) as container:
+        container.seek(max(0, (container.duration or 0) - 1))
+        last = deque(container.decode(video=0), maxlen=1)
+        if not last:
+            container.seek(0)
+            last = deque(container.decode(video=0), maxlen=1)
+    buffer = io.BytesIO()
+    _scaled(last[0], max(last[0].width, last[0].height)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _thumbnail(image: Image.Image) -> Image.Image:
