@@ -9,6 +9,7 @@ from starlette.responses import StreamingResponse
 
 QUIET_SECONDS_MAX = 15.0
 RETRY_MS = 2000
+PING = "still here"
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ def data_frame(data: Mapping[str, Any]) -> bytes:
 
 
 def event_stream(
-    frames: AsyncGenerator[bytes], closing: asyncio.Event, *, ping: str = "still here", retry: bool = True
+    frames: AsyncGenerator[bytes], closing: asyncio.Event, *, ping: str = PING, retry: bool = True
 ) -> StreamingResponse:
     """An answer of server-sent events: these frames, a comment where it is quiet, an end when the gate stops.
 
@@ -38,7 +39,7 @@ def event_stream(
 
 
 async def _kept_alive(
-    frames: AsyncGenerator[bytes], closing: asyncio.Event, ping: str, *, retry: bool
+    frames: AsyncGenerator[bytes], closing: asyncio.Event, ping: str = PING, *, retry: bool = True
 ) -> AsyncGenerator[bytes]:
     if retry:
         yield f"retry: {RETRY_MS}\n\n".encode()
