@@ -14,9 +14,9 @@ from pathlib import Path
 import uuid_utils
 
 from framegate.clock import SystemClock
-from framegate.moves import Step
 from framegate.provider import Offers
 from framegate.runner import Runner
+from framegate.steps import Step
 from framegate.store import Store
 from framegate.store.engines import sqlite_url
 from framegate.types import Fault, Job, Request, State, Target

@@ -23,22 +23,23 @@ from framegate.dialects.gate import Gate
 from framegate.dialects.links import Links
 from framegate.dialects.native.errors import install
 from framegate.errors import Unavailable
+from framegate.finishing import Finishing
 from framegate.guard import Guard
 from framegate.hosts import ServiceHosts
 from framegate.jobs import Jobs
 from framegate.keys import Authenticator
 from framegate.media.blobs import BlobStore
-from framegate.media.images import FitLimits
-from framegate.moves import Moves, fit_limits
+from framegate.moves import Moves
 from framegate.net import Net
 from framegate.provider import Offers
 from framegate.providers.animatic import Animatic, Sandbox
 from framegate.providers.pool import Pool
+from framegate.routing import Router
 from framegate.runner import Runner
 from framegate.settings import Settings, check_protected
+from framegate.standing import Standing
 from framegate.store import FolderLock, Store
 from framegate.store.engines import sqlite_url
-from framegate.types import Job
 from framegate.webhooks import Hooks
 
 EXPOSED = ("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After")
@@ -72,18 +73,14 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
         blobs = BlobStore(settings.data_dir / "blobs")
         blobs.clean()
 
-        def limits(job: Job) -> FitLimits:
-            model = book.get(job.model)
-            offer = model.offer(job.offer) if model else None
-            return fit_limits((offer or model).limits.images) if model else FitLimits()
-
+        standing = Standing(clock)
+        router = Router(book, offers, paused=standing.paused)
         secret = await store.secret("links")
         hooks = await _hooks(settings, store, secret)
         jobs = Jobs(
             settings=settings,
             store=store,
-            catalogue=book,
-            offers=offers,
+            router=router,
             blobs=blobs,
             net=net,
             clock=clock,
@@ -91,7 +88,15 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
             hooks=hooks,
         )
         moves = Moves(
-            settings=settings, offers=offers, blobs=blobs, net=net, clock=clock, limits=limits, asset=store.asset
+            settings=settings,
+            offers=offers,
+            router=router,
+            standing=standing,
+            blobs=blobs,
+            net=net,
+            clock=clock,
+            finishing=Finishing(settings, blobs, net, clock),
+            asset=store.asset,
         )
         sole = settings.database_url is None
         deliverer = Deliverer(store, net, hooks, clock=clock, sole=sole)

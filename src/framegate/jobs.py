@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 
 import uuid_utils
 
-from framegate import catalogue as rules
-from framegate.catalogue import Catalogue, Fit, Offer
 from framegate.clock import Clock
+from framegate.continuing import continued
 from framegate.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, ReferenceUnusable, Stale
 from framegate.media import references
 from framegate.media.blobs import BlobStore
 from framegate.net import Net
-from framegate.provider import Offers, Provider
+from framegate.routing import Router
 from framegate.settings import Settings
 from framegate.store import Page, Store
 from framegate.store.writes import moved
@@ -28,7 +27,6 @@ from framegate.types import (
     Request,
     State,
     Status,
-    Target,
     Verdict,
 )
 from framegate.webhooks import Hooks
@@ -49,27 +47,15 @@ class _Count:
     at: float = -1e9
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """Where a request goes, and as what."""
-
-    request: Request
-    verdict: Verdict
-    fit: Fit
-    target: Target
-    provider: Provider
-
-
 class Jobs:
     """The gate's jobs, each seen by its owner alone: another's is unknown."""
 
-    def __init__(  # noqa: PLR0913 - the parts of the gate, each by its name
+    def __init__(
         self,
         *,
         settings: Settings,
         store: Store,
-        catalogue: Catalogue,
-        offers: Offers,
+        router: Router,
         blobs: BlobStore,
         net: Net,
         clock: Clock,
@@ -77,11 +63,11 @@ class Jobs:
         hooks: Hooks | None = None,
     ) -> None:
         self.settings = settings
-        self.catalogue = catalogue
+        self.catalogue = router.catalogue
         self.blobs = blobs
         self.secret = secret
         self._store = store
-        self._offers = offers
+        self._router = router
         self._net = net
         self._clock = clock
         self._hooks = hooks or Hooks()
@@ -91,8 +77,13 @@ class Jobs:
 
     async def check(self, request: Request, *, owner: str) -> Verdict:
         """What the check says of a request, its references fetched and looked at too. Places nothing."""
+        problems: list[Problem] = []
+        try:
+            request = await self._continued(request, owner)
+        except InvalidRequest as error:
+            problems.extend(error.problems)
         verdict = self.judge(request)
-        problems = list(verdict.problems)
+        problems.extend(verdict.problems)
         for index, reference in enumerate(request.references):
             try:
                 await self._take(reference, index, owner)
@@ -104,10 +95,7 @@ class Jobs:
 
     def judge(self, request: Request) -> Verdict:
         """What the check says of a request by the catalogue alone."""
-        return rules.check(request, catalogue=self.catalogue, usable=self._usable)
-
-    def _usable(self, offer: Offer) -> bool:
-        return self._offers.taking(offer.provider) is not None
+        return self._router.judge(request)
 
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
         """Keep an uploaded file for its owner, once looked at; a reference names it `asset://SHA256`."""
@@ -138,47 +126,36 @@ class Jobs:
         used, `IdempotencyConflict`, and `Busy` when too many jobs are unfinished.
         """
         await self._make_room()
-        route = self._route(request)
+        request = await self._continued(request, owner)
+        route, verdict = self._router.first(request)
         inputs = await self._keep_inline(request.references, owner)
         now = self._clock.now()
         job = Job(
             id=str(uuid_utils.uuid7()),
             owner=owner,
             dialect=dialect,
-            request=replace(route.request, references=inputs),
-            model=route.verdict.model,
-            target=route.target,
+            request=replace(request, references=inputs),
             created_at=now,
             updated_at=now,
             deadline_at=now + self.settings.job_deadline_seconds,
             base_url=base_url,
-            offer=route.fit.offer.provider,
-            provider=route.provider.name,
-            account=route.provider.account,
-            warnings=route.verdict.warnings,
-            estimate=route.fit.estimate,
+            warnings=verdict.warnings,
+            **route.settled(),
         )
         self._count.jobs += 1
         told = self._hooks.deliveries(None, job)
         return await self._store.insert(job, idempotency_key=idempotency_key, body_hash=body_hash, deliveries=told)
 
-    def _route(self, request: Request) -> "_Route":
-        """The model that the client asked for, or the first of its fall-backs that takes the request as it stands.
-
-        Of its offers, the first that takes it, as the request's routing orders them. Raises `InvalidRequest`.
-        """
-        refusals: list[Verdict] = []
-        for name in (request.model, *request.models):
-            asked = replace(request, model=name)
-            verdict = self.judge(asked)
-            model = self.catalogue.get(name)
-            for fit in rules.fits(asked, model, usable=self._usable) if verdict.ok and model else ():
-                provider = self._offers.taking(fit.offer.provider)
-                if fit.target is not None and provider is not None:
-                    return _Route(asked, verdict, fit, fit.target, provider)
-            refusals.append(verdict)
-        first = refusals[0]
-        raise InvalidRequest(first.problems, warnings=first.warnings, alternatives=first.alternatives)
+    async def _continued(self, request: Request, owner: str) -> Request:
+        """The request with the video that its earlier job made as the source, where its model goes on from such."""
+        model = self.catalogue.get(request.model)
+        if request.previous_job_id is None or model is None or not model.limits.previous_job:
+            return request
+        before = await self.get(request.previous_job_id, owner=owner)
+        kept = bool(before.outputs) and self.blobs.has(before.outputs[0].blob.sha256)
+        going_on = continued(request, before, model=model.id, kept=kept)
+        await self._store.keep_asset(owner, before.outputs[0].blob, now=self._clock.now())
+        return going_on
 
     async def _keep_inline(self, given: Sequence[Reference], owner: str) -> tuple[Reference, ...]:
         """What needs no network is judged now; a data URL's picture goes to our files, not into the job."""

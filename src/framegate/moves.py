@@ -1,24 +1,27 @@
 """The one move from each state of a job."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import anyio
 import anyio.to_thread
 
-from framegate import quality
 from framegate.catalogue.model import ImageLimits
+from framegate.catalogue.tokens import rewritten
 from framegate.clock import Clock
 from framegate.errors import GateError, InvalidRequest, NotSent, ProviderError, Refused, Unsure
+from framegate.finishing import Finishing
 from framegate.media import references, videos
 from framegate.media.blobs import BlobStore
 from framegate.media.images import FitLimits
 from framegate.net import Net
 from framegate.provider import Offers, Provider
+from framegate.routing import Router
 from framegate.settings import Settings
+from framegate.standing import Standing
+from framegate.steps import Step, failed
 from framegate.types import (
     Adjustment,
     Blob,
@@ -26,32 +29,25 @@ from framegate.types import (
     Failed,
     Fault,
     Job,
-    Kind,
     Lost,
-    Made,
     Order,
-    Output,
     Prepared,
     Problem,
     Role,
     Running,
     State,
     Target,
+    Tried,
 )
 
 ATTEMPTS_MAX = 4  # orders for one job that certainly came to nothing, but for those that a stop of the gate broke off
 BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
+ACCOUNT_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0  # a longer wait is too long where there is another way
+PACE_SECONDS = 60.0  # looks get rarer by once the first wait for so much of a job's age
+JITTER = 0.2
 PROGRESS_STEP = 0.02  # smaller steps are not worth a write
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one move changes; nothing to change is another look later. `wait` is seconds until the next move."""
-
-    changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    wait: float = 0.0
-    order: str | None = None  # how the newest order now stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +56,32 @@ class Moves:
 
     settings: Settings
     offers: Offers
+    router: Router
+    standing: Standing
     blobs: BlobStore
     net: Net
     clock: Clock
-    limits: Callable[[Job], FitLimits]
+    finishing: Finishing
     asset: Callable[[str, str], Awaitable[Blob | None]]  # (owner, sha256)
+    link: Callable[[Blob], str | None] = lambda _: None  # where a file can be fetched from outside, if it can
 
     async def step(self, job: Job, *, found: bool) -> Step:
         """The move from the job's state. `found`: the job was in this state when this process took it up."""
         ordered = {State.SUBMITTING: self._submit, State.RUNNING: self._look, State.FETCHING: self._fetch}
         if job.state in ordered:
             return await ordered[job.state](job, found=found)
-        move = {State.QUEUED: self._start, State.PREPARING: self._prepare, State.CHECKING: self._check}[job.state]
+        move = {State.QUEUED: self._start, State.PREPARING: self._prepare, State.CHECKING: self.finishing.check}[
+            job.state
+        ]
         return await move(job)
 
     def fail(self, fault: Fault, state: State = State.FAILED) -> Step:
         """The move to an end without a video."""
-        return Step({"state": state, "stage": state.value, "fault": fault, "finished_at": self.clock.now()})
+        return failed(fault, at=self.clock.now(), state=state)
 
     async def end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Step:
         """End a job before its time: stop its order where the provider can, and say where it cannot."""
-        provider = self.offers.get(job.provider)
+        provider = self.offers.get(job.provider, job.account)
         if job.state is State.SUBMITTING:
             if not found or (provider is not None and provider.repeatable):
                 return Step(self.fail(fault, state).changes, order="not_sent")
@@ -105,9 +106,14 @@ class Moves:
     async def _prepare(self, job: Job) -> Step:
         """Fetch, look at and fit every reference; once they stand ready, begin the order."""
         if len(job.prepared) == len(job.request.references):
+            provider = self._provider(job)
+            if wait := self.standing.wait(provider):
+                return Step(wait=wait)
+            self.standing.begins(provider)
             begun = {"state": State.SUBMITTING, "stage": "submitting", "attempts": job.attempts + 1, "handle": None}
             return Step(begun, order="sending")
-        limits = self.limits(job)
+        offer = self.router.offer(job)
+        limits = fit_limits(offer.limits.images) if offer else FitLimits()
         prepared: list[Prepared] = []
         adjustments: list[Adjustment] = []
 
@@ -138,11 +144,15 @@ class Moves:
         try:
             handle = await provider.submit(self.order(job))
         except NotSent as error:
-            return self._again(job, _fault(error), found=False)
+            self.standing.failed(provider, retry_after=error.retry_after)
+            return self._again(job, _fault(error), found=False, wait=error.retry_after)
         except Refused as error:
-            return Step(self.fail(_fault(error)).changes, order="refused")
+            self.standing.worked(provider)
+            return self._elsewhere(job, _fault(error), order="refused")
         except ProviderError as error:  # whatever it is, it is no certain no
+            self.standing.failed(provider)
             return self._unsure(error)
+        self.standing.worked(provider)
         changes = {"state": State.RUNNING, "stage": "running", "handle": handle}
         return Step(changes, wait=provider.poll_seconds, order="accepted")
 
@@ -150,26 +160,50 @@ class Moves:
         fault = replace(_fault(error), code=Unsure.code, retryable=False, unsure=True)
         return Step(self.fail(fault).changes, order="unsure")
 
-    def _again(self, job: Job, fault: Fault, *, found: bool) -> Step:
+    def _again(self, job: Job, fault: Fault, *, found: bool, wait: float | None = None) -> Step:
         """Order once more: the last order certainly came to nothing.
 
         `found`: it was a stop of the gate that broke it off. The order has no part in that, so it is made again at
-        once, however often; the job's deadline is the bound. Otherwise only while there is a try left.
+        once, however often; the job's deadline is the bound. Otherwise only while there is a try left, and not where
+        the account asks for a longer wait than another way is worth.
         """
         if found:
             return Step({"state": State.PREPARING, "stage": "preparing", "handle": None}, order="not_sent")
         setbacks = job.setbacks + 1
-        if setbacks >= ATTEMPTS_MAX:
-            return Step({**self.fail(fault).changes, "setbacks": setbacks}, order="not_sent")
+        if setbacks >= ATTEMPTS_MAX or (wait or 0.0) > PATIENCE_SECONDS:
+            step = self._elsewhere(replace(job, setbacks=setbacks), fault, order="not_sent")
+            if setbacks >= ATTEMPTS_MAX or step.changes["state"] is not State.FAILED:
+                return step
         back = {"state": State.PREPARING, "stage": "waiting to try again", "handle": None, "setbacks": setbacks}
-        return Step(back, wait=BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1], order="not_sent")
+        pause = BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1]
+        return Step(back, wait=max(pause, wait or 0.0), order="not_sent")
+
+    def _elsewhere(self, job: Job, fault: Fault, *, order: str) -> Step:
+        """Take the next way that the request allows; end the job where there is none. Nothing was ordered here."""
+        one = Tried(
+            model=job.model,
+            offer=job.offer,
+            provider=job.provider,
+            account=job.account,
+            code=fault.code,
+            message=fault.message,
+            at=self.clock.now(),
+        )
+        tried = {"tried": (*job.tried, one)}
+        route = self.router.after(replace(job, **tried))
+        if route is None:
+            return Step({**self.fail(fault).changes, **tried, "setbacks": job.setbacks}, order=order)
+        anew = {"state": State.PREPARING, "stage": "preparing", "prepared": (), "adjustments": (), "setbacks": 0}
+        return Step({**anew, **tried, **route.settled(), "handle": None}, order=order)
 
     async def _look(self, job: Job, *, found: bool) -> Step:
-        provider = self._provider(job)
+        provider = self.offers.get(job.provider, job.account)
+        if provider is None:
+            return _without_account(job)
         try:
             update = await provider.poll(job.handle or {})
         except GateError:
-            return Step(wait=provider.poll_seconds)  # a look that failed is not a job that failed
+            return Step(wait=self._pace(job, provider))  # a look that failed is not a job that failed
         match update:
             case Running():
                 return self._progress(job, update, provider)
@@ -191,112 +225,57 @@ class Moves:
     def _progress(self, job: Job, update: Running, provider: Provider) -> Step:
         progress = job.progress if update.progress is None else round(update.progress * RENDERED, 4)
         stage = update.stage or job.stage
+        wait = self._pace(job, provider)
         if stage == job.stage and (progress or 0) - (job.progress or 0) < PROGRESS_STEP:
-            return Step(wait=provider.poll_seconds)
-        return Step({"progress": progress, "stage": stage}, wait=provider.poll_seconds)
+            return Step(wait=wait)
+        return Step({"progress": progress, "stage": stage}, wait=wait)
+
+    def _pace(self, job: Job, provider: Provider) -> float:
+        """How long until the next look: longer as the job gets older, and not at the same moment for all."""
+        age = self.clock.now() - (job.started_at or job.created_at)
+        grown = provider.poll_seconds * (1 + age / PACE_SECONDS)
+        wait = min(grown, provider.poll_seconds_max or provider.poll_seconds)
+        return wait * (1 + JITTER * (int(order_key(job)[:4], 16) / 0xFFFF - 0.5))
 
     async def _fetch(self, job: Job, *, found: bool) -> Step:
-        """Bring every output into our own store."""
+        """Bring every output into our own store, at once: a provider's link does not live long."""
         provider = self._provider(job)
-        kept: list[Made] = []
-        for made in job.made:
-            if made.blob is not None:
-                kept.append(made)
-            elif made.path is not None:
-                if not await anyio.Path(made.path).is_file() and provider.repeatable:
-                    fault = Fault(code="output_lost", message="The rendered file was lost again and again.")
-                    return self._again(job, fault, found=found)
-                kept.append(Made(blob=await self._keep(Path(made.path), made.media_type)))
-            else:
-                raise NotSent("This provider's outputs cannot be fetched yet.")
-        return Step({"state": State.CHECKING, "stage": "checking", "made": tuple(kept)})
-
-    async def _keep(self, path: Path, media_type: str) -> Blob:
-        """Move a finished file into our own store, its index first so that playing starts at once."""
-        into = await anyio.to_thread.run_sync(self.blobs.scratch)
-        try:
-            if await anyio.to_thread.run_sync(_indexed_first, path, into):
-                blob = await self.blobs.add_file(into, media_type, move=True)
-                await anyio.Path(path).unlink(missing_ok=True)
-                return blob
-            return await self.blobs.add_file(path, media_type, move=True)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.Path(into).unlink(missing_ok=True)
-
-    async def _check(self, job: Job) -> Step:
-        """Decode every file to its end, measure it, and take the poster and the contact sheet from it."""
-        outputs: list[Output] = []
-        report: Mapping[str, Any] | None = None
-        for index, made in enumerate(job.made):
-            if made.blob is None:
-                return self.fail(Fault(code="output_lost", message="The file was not kept."))
-            verified = await anyio.to_thread.run_sync(self._verify, job, made.blob, abandon_on_cancel=True)
-            if not verified.report.playable:
-                why = next((f.sentence for f in verified.report.findings if f.verdict == "fail"), "It does not decode.")
-                unplayable = self.fail(Fault(code="output_unplayable", message=f"The file cannot be played. {why}"))
-                return Step({**unplayable.changes, "report": report or verified.report.as_json()})
-            outputs.append(await self._output(index, made.blob, verified))
-            report = report or _report(verified, outputs[-1])
-        return Step(
-            {
-                "state": State.COMPLETED,
-                "stage": "completed",
-                "progress": 1.0,
-                "outputs": tuple(outputs),
-                "report": report,
-                "finished_at": self.clock.now(),
-            }
-        )
-
-    def _verify(self, job: Job, blob: Blob) -> quality.Verified:
-        pictures = [
-            quality.ReferencePicture(path=Path(one.path), role=reference.role, index=index, name=reference.name)
-            for index, one in enumerate(job.prepared)
-            if (reference := one.reference).kind is Kind.IMAGE
-        ]
-        path = self.blobs.path(blob.sha256)
-        return quality.verify(path, job.target, references=pictures, prompt=job.request.prompt)
-
-    async def _output(self, index: int, blob: Blob, verified: quality.Verified) -> Output:
-        pictures = [
-            None if jpeg is None else await self.blobs.add_bytes(jpeg, "image/jpeg")
-            for jpeg in (verified.poster_jpeg, verified.contact_sheet_jpeg)
-        ]
-        return Output(
-            index=index,
-            blob=blob,
-            width=verified.width,
-            height=verified.height,
-            fps=verified.fps,
-            frames=verified.frames,
-            duration=verified.duration,
-            audio=verified.audio,
-            poster=pictures[0],
-            contact_sheet=pictures[1],
-            matches=tuple([await self.blobs.add_bytes(match.jpeg, "image/jpeg") for match in verified.matches]),
-        )
+        if provider.repeatable and not await self.finishing.has(job.made):
+            fault = Fault(code="output_lost", message="The rendered file was lost again and again.")
+            return self._again(job, fault, found=found)
+        return await self.finishing.fetch(job, provider)
 
     # -- inside
 
     def order(self, job: Job) -> Order:
         """The order for a job; its key is the same however often it is tried."""
+        offer = self.router.offer(job)
         return Order(
             job_id=job.id,
             key=order_key(job),
             request=job.request,
             model=job.model,
+            model_id=offer.id if offer else job.model,
+            prompt=rewritten(job.request, offer.limits.prompt_tokens if offer else {}),
             target=job.target,
-            references=job.prepared,
+            references=tuple(replace(one, link=self.link(one.blob)) for one in job.prepared),
         )
 
     def _provider(self, job: Job) -> Provider:
-        provider = self.offers.get(job.provider)
+        provider = self.offers.get(job.provider, job.account)
         if provider is None:
             raise ProviderError(
-                f"The provider `{job.provider}` that took this job is not configured any more.", code="provider_missing"
+                f"The account `{job.account}` at {job.provider} that took this job is not configured any more. "
+                "Put it back, and the job goes on.",
+                code="provider_missing",
             )
         return provider
+
+
+def _without_account(job: Job) -> Step:
+    """Its account was taken out of the settings, and may come back."""
+    stage = f"waiting for the account {job.account} at {job.provider}"[:64]
+    return Step({} if job.stage == stage else {"stage": stage}, wait=ACCOUNT_SECONDS)
 
 
 def _measured(target: Target, prepared: Sequence[Prepared]) -> Target:
@@ -312,24 +291,6 @@ def _noted(job: Job, done: Done) -> tuple[Problem, ...]:
     said = {warning.message for warning in job.warnings}
     new = [note for note in dict.fromkeys(done.notes) if not said & {note, f"prompt: {note}."}]
     return (*job.warnings, *(Problem(code="render_note", pointer="", message=note) for note in new))
-
-
-def _indexed_first(path: Path, into: Path) -> bool:
-    """Write a copy with its index first where the file has it last; one that cannot be read is left for the report."""
-    try:
-        if videos.probe(path).container != "mp4" or videos.boxes(path).moov_first:
-            return False
-        videos.remux_faststart(path, into)
-    except videos.Unreadable:
-        return False
-    return True
-
-
-def _report(verified: quality.Verified, output: Output) -> dict[str, Any]:
-    """The report as it is kept, with where the pictures of the best matches lie."""
-    matches = zip(verified.matches, output.matches, strict=True)
-    listed = [{**match.as_json(), "sha256": blob.sha256} for match, blob in matches]
-    return {**verified.report.as_json(), "matches": listed}
 
 
 def fit_limits(images: ImageLimits) -> FitLimits:

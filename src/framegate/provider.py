@@ -20,6 +20,8 @@ class Provider(ABC):
     repeatable: bool = False  # an order costs nothing, so a lost one is simply made again
     concurrency: int | None = None  # orders at once; None: as many as come
     poll_seconds: float = 5.0  # how long the runner waits between two looks
+    poll_seconds_max: float | None = None  # to where that grows with a job's age; None: it does not grow
+    requests_per_minute: int | None = None  # orders begun; None: as many as come
 
     @abstractmethod
     async def submit(self, order: Order) -> Handle:
@@ -71,10 +73,10 @@ def foreseen(verdict: Verdict, sight: Foresight | None) -> Verdict:
 
 
 class Offers:
-    """The providers that this gate can order from, by name; in a sandbox, one that stands in for all."""
+    """The providers that this gate can order from, one for each account; in a sandbox, one that stands in for all."""
 
     def __init__(self, providers: Iterable[Provider], *, sandbox: Provider | None = None) -> None:
-        self._providers = {provider.name: provider for provider in providers}
+        self._providers = {(provider.name, provider.account): provider for provider in providers}
         self._sandbox = sandbox
 
     def __iter__(self) -> Iterator[Provider]:
@@ -82,12 +84,14 @@ class Offers:
         if self._sandbox is not None:
             yield self._sandbox
 
-    def get(self, name: str) -> Provider | None:
-        """The provider of that name, if this gate has it."""
+    def get(self, name: str, account: str) -> Provider | None:
+        """The provider that has that account; under another name, if it is the only one there by now."""
         if self._sandbox is not None and name == self._sandbox.name:
             return self._sandbox
-        return self._providers.get(name)
+        only = [provider for provider in self._providers.values() if provider.name == name]
+        return self._providers.get((name, account)) or (only[0] if len(only) == 1 else None)
 
-    def taking(self, name: str) -> Provider | None:
-        """The provider that takes orders for an offer of the provider of that name."""
-        return self._providers.get(name) or self._sandbox
+    def taking(self, name: str) -> tuple[Provider, ...]:
+        """Those that take orders for an offer of the provider of that name, in the order of their declaration."""
+        own = tuple(provider for provider in self._providers.values() if provider.name == name)
+        return own or ((self._sandbox,) if self._sandbox is not None else ())

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from framegate.clock import Clock
 from framegate.errors import GateError, NotFound, Stale, Unavailable
-from framegate.moves import Moves, Step, order_key
+from framegate.moves import Moves, order_key
 from framegate.slots import Slots
+from framegate.steps import Step
 from framegate.store import Held, Store
 from framegate.store.writes import OrderState, moved
 from framegate.types import Fault, Job, State
@@ -85,7 +86,7 @@ class Runner:
         claimed = await self._store.claim(self.worker, now=now, until=now + LEASE_SECONDS, limit=room)
         for held in claimed:  # orders that stand have their places before any other job takes a turn
             if held.job.state in (State.SUBMITTING, State.RUNNING):
-                self._slots.enter(held.job.id, held.job.provider)
+                self._slots.enter(held.job.id, _place(held.job))
         for held in claimed:
             task = asyncio.create_task(self._drive(held), name=f"framegate-job-{held.job.id}")
             self._drives[held.job.id] = task
@@ -168,8 +169,8 @@ class Runner:
         with self._store.hub.moving(job.id):
             step = await self._guarded(job, found=found)
             if step.order == "sending":
-                provider = self._moves.offers.get(job.provider)
-                await self._slots.take(job.id, job.provider, provider.concurrency if provider else None)
+                provider = self._moves.offers.get(job.provider, job.account)
+                await self._slots.take(job.id, _place(job), provider.concurrency if provider else None)
             return step
         return None
 
@@ -238,3 +239,8 @@ class Runner:
 
     def _due(self, job: Job, wait: float) -> float:
         return min(self._clock.now() + wait, job.deadline_at)
+
+
+def _place(job: Job) -> str:
+    """What a job's place is counted at: the account that it is ordered with."""
+    return f"{job.provider}/{job.account}"

@@ -142,6 +142,9 @@ class Settings(BaseModel):
     fetch_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="Longest time to fetch one reference."
     )
+    download_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        900.0, description="Longest time to fetch a finished video from its provider."
+    )
     fetch_redirects_max: Annotated[int, Field(ge=0, le=20)] = Field(
         5, description="Redirects followed for one reference."
     )
@@ -152,6 +155,10 @@ class Settings(BaseModel):
     accounts: tuple[Account, ...] = Field((), description="Accounts at services, as `[[accounts]]` in framegate.toml.")
     webhook_endpoints: tuple[WebhookEndpoint, ...] = Field(
         (), description="Receivers that clients name by id, as `[[webhook_endpoints]]` in framegate.toml."
+    )
+    quality_model_dir: Path | None = Field(
+        default=None,
+        description="Folder of a DINOv2 or CLIP model by which references are looked for too; nothing is downloaded.",
     )
     link_seconds: Annotated[int, Field(ge=60)] = Field(24 * 3600, description="How long a signed link to a file works.")
 

@@ -333,6 +333,19 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A way on which a job's order came to nothing, so that another was taken."""
+
+    model: str
+    offer: str
+    provider: str
+    account: str
+    code: str
+    message: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One intent to make one video, from its acceptance to its end. Times are Unix seconds."""
 
@@ -355,6 +368,8 @@ class Job:
     account: str = ""
     handle: Handle | None = None
     attempts: int = 0  # orders begun
+    tried: tuple[Tried, ...] = ()
+    downloads: int = 0  # times that fetching the outputs broke off
     setbacks: int = 0  # orders that came to nothing, but for those that a stop of the gate broke off
     progress: float | None = None  # 0 to 1
     stage: str = "queued"

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 from framegate import catalogue
+from framegate.finishing import Finishing
 from framegate.jobs import Jobs
 from framegate.media.blobs import BlobStore
-from framegate.media.images import FitLimits
 from framegate.moves import Moves
 from framegate.net import Net
 from framegate.provider import Offers, Provider
+from framegate.routing import Router
 from framegate.runner import Runner
 from framegate.settings import Settings
+from framegate.standing import Standing
 from framegate.store import Store
 from framegate.store.engines import sqlite_url
 from framegate.types import Done, Made, Request, Running
@@ -54,10 +56,10 @@ class Scripted(Provider):
     name = "animatic"  # the one that the catalogue's free model is offered by
     poll_seconds = 0.5
 
-    def __init__(self, film: Path, *, submits=(), looks=(), repeatable=False, concurrency=None) -> None:
+    def __init__(self, film: Path, *, submits=(), looks=(), repeatable=False, concurrency=None, account="") -> None:
         self.film = film
         self.submits, self.looks = list(submits), list(looks)
-        self.repeatable, self.concurrency = repeatable, concurrency
+        self.repeatable, self.concurrency, self.account = repeatable, concurrency, account
         self.orders: list[str] = []
         self.cancelled: list[dict] = []
         self.now_in, self.most_in = set(), 0
@@ -112,10 +114,11 @@ def film(tmp_path_factory) -> Path:
 class World:
     """A gate's parts on one data folder; `restart` is a crash and a new process."""
 
-    def __init__(self, folder: Path, provider: Scripted, **settings) -> None:
+    def __init__(self, folder: Path, *providers: Scripted, **settings) -> None:
         folder.mkdir(exist_ok=True)
         self.settings = Settings(data_dir=folder, **settings)
-        self.provider = provider
+        self.provider = providers[0]
+        self.providers = list(providers)
         self.clock = FastClock()
         self.jobs: Jobs
         self.store: Store
@@ -124,13 +127,21 @@ class World:
     @asynccontextmanager
     async def open(self, *, run: bool = True) -> AsyncIterator["World"]:
         book = catalogue.builtin()
-        offers = Offers([self.provider])
+        offers = Offers(self.providers)
         async with Store(sqlite_url(self.settings.data_dir)) as store, Net(self.settings) as net:
             blobs = BlobStore(self.settings.data_dir / "blobs")
-            common = {"settings": self.settings, "offers": offers, "blobs": blobs, "net": net, "clock": self.clock}
+            standing = Standing(self.clock)
+            router = Router(book, offers, paused=standing.paused)
+            common = {"settings": self.settings, "router": router, "blobs": blobs, "net": net, "clock": self.clock}
             self.store = store
-            self.jobs = Jobs(store=store, catalogue=book, secret=b"s" * 32, **common)
-            moves = Moves(limits=lambda _: FitLimits(), asset=store.asset, **common)
+            self.jobs = Jobs(store=store, secret=b"s" * 32, **common)
+            moves = Moves(
+                offers=offers,
+                standing=standing,
+                finishing=Finishing(self.settings, blobs, net, self.clock),
+                asset=store.asset,
+                **common,
+            )
             self.runner = Runner(store, moves, clock=self.clock)
             if run:
                 await self.runner.start()
@@ -168,6 +179,7 @@ def world(tmp_path, film):
         work = tmp_path / "film"
         work.mkdir(exist_ok=True)
         copy = Path(shutil.copy(film, work / "film.mp4"))
-        return World(tmp_path / "data", Scripted(copy, **script), **settings)
+        more = [Scripted(copy, **other) for other in script.pop("others", ())]
+        return World(tmp_path / "data", Scripted(copy, **script), *more, **settings)
 
     return make

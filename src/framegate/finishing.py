@@ -1,0 +1,158 @@
+"""From a finished order to a finished job: the files come in, are put right, looked at and kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from framegate import quality
+from framegate.clock import Clock
+from framegate.errors import GateError
+from framegate.media import videos
+from framegate.media.blobs import BlobStore
+from framegate.net import Net
+from framegate.provider import Provider
+from framegate.settings import Settings
+from framegate.steps import Step, failed
+from framegate.types import Blob, Fault, Job, Kind, Made, Output, State
+
+DOWNLOADS_MAX = 8
+WAIT_SECONDS_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finishing:
+    """The moves from `fetching` and from `checking`."""
+
+    settings: Settings
+    blobs: BlobStore
+    net: Net
+    clock: Clock
+
+    async def has(self, made: Sequence[Made]) -> bool:
+        """Whether every file that should lie on this machine does."""
+        return all([one.path is None or await anyio.Path(one.path).is_file() for one in made])
+
+    async def fetch(self, job: Job, provider: Provider) -> Step:
+        """Bring every output into our own store."""
+        kept: list[Made] = []
+        for made in job.made:
+            try:
+                kept.append(made if made.blob is not None else await self._bring(made, provider))
+            except GateError as error:
+                return self._fetch_again(job, made, error)
+        return Step({"state": State.CHECKING, "stage": "checking", "made": tuple(kept)})
+
+    async def _bring(self, made: Made, provider: Provider) -> Made:
+        if made.path is not None:
+            return Made(blob=await self._keep(Path(made.path), made.media_type))
+        into = await anyio.to_thread.run_sync(self.blobs.scratch)
+        bytes_max = self.settings.video_bytes_max
+        if made.own:
+            await provider.download(made, into, bytes_max=bytes_max)
+        else:
+            seconds = self.settings.download_timeout_seconds
+            await self.net.fetch(made.url or "", into, bytes_max=bytes_max, seconds_max=seconds, accept="video/*,*/*")
+        return Made(blob=await self._keep(into, made.media_type))
+
+    def _fetch_again(self, job: Job, made: Made, error: GateError) -> Step:
+        """A download that broke off is tried again: what was paid for is not given up lightly."""
+        times = job.downloads + 1
+        if times >= DOWNLOADS_MAX:
+            said = f"The provider made the video, but it could not be fetched: {error.message}"
+            return self._fail(Fault(code="output_not_fetched", message=f"{said} It may still lie at {_host(made)}."))
+        return Step({"downloads": times}, wait=min(2.0**times, WAIT_SECONDS_MAX))
+
+    async def _keep(self, path: Path, media_type: str) -> Blob:
+        """Move a finished file into our own store, its index first so that playing starts at once."""
+        into = await anyio.to_thread.run_sync(self.blobs.scratch)
+        try:
+            if await anyio.to_thread.run_sync(_indexed_first, path, into):
+                blob = await self.blobs.add_file(into, media_type, move=True)
+                await anyio.Path(path).unlink(missing_ok=True)
+                return blob
+            return await self.blobs.add_file(path, media_type, move=True)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.Path(into).unlink(missing_ok=True)
+
+    async def check(self, job: Job) -> Step:
+        """Decode every file to its end, measure it, and take the poster and the contact sheet from it."""
+        outputs: list[Output] = []
+        report: Mapping[str, Any] | None = None
+        for index, made in enumerate(job.made):
+            if made.blob is None:
+                return self._fail(Fault(code="output_lost", message="The file was not kept."))
+            verified = await anyio.to_thread.run_sync(self._verify, job, made.blob, abandon_on_cancel=True)
+            if not verified.report.playable:
+                why = next((f.sentence for f in verified.report.findings if f.verdict == "fail"), "It does not decode.")
+                unplayable = self._fail(Fault(code="output_unplayable", message=f"The file cannot be played. {why}"))
+                return Step({**unplayable.changes, "report": report or verified.report.as_json()})
+            outputs.append(await self._output(index, made.blob, verified))
+            report = report or _report(verified, outputs[-1])
+        return Step(
+            {
+                "state": State.COMPLETED,
+                "stage": "completed",
+                "progress": 1.0,
+                "outputs": tuple(outputs),
+                "report": report,
+                "finished_at": self.clock.now(),
+            }
+        )
+
+    def _verify(self, job: Job, blob: Blob) -> quality.Verified:
+        pictures = [
+            quality.ReferencePicture(path=Path(one.path), role=reference.role, index=index, name=reference.name)
+            for index, one in enumerate(job.prepared)
+            if (reference := one.reference).kind is Kind.IMAGE
+        ]
+        path = self.blobs.path(blob.sha256)
+        return quality.verify(path, job.target, references=pictures, prompt=job.request.prompt)
+
+    async def _output(self, index: int, blob: Blob, verified: quality.Verified) -> Output:
+        pictures = [
+            None if jpeg is None else await self.blobs.add_bytes(jpeg, "image/jpeg")
+            for jpeg in (verified.poster_jpeg, verified.contact_sheet_jpeg)
+        ]
+        return Output(
+            index=index,
+            blob=blob,
+            width=verified.width,
+            height=verified.height,
+            fps=verified.fps,
+            frames=verified.frames,
+            duration=verified.duration,
+            audio=verified.audio,
+            poster=pictures[0],
+            contact_sheet=pictures[1],
+            matches=tuple([await self.blobs.add_bytes(match.jpeg, "image/jpeg") for match in verified.matches]),
+        )
+
+    def _fail(self, fault: Fault) -> Step:
+        return failed(fault, at=self.clock.now())
+
+
+def _host(made: Made) -> str:
+    return (made.url or "").partition("?")[0][:200]
+
+
+def _indexed_first(path: Path, into: Path) -> bool:
+    """Write a copy with its index first where the file has it last; one that cannot be read is left for the report."""
+    try:
+        if videos.probe(path).container != "mp4" or videos.boxes(path).moov_first:
+            return False
+        videos.remux_faststart(path, into)
+    except videos.Unreadable:
+        return False
+    return True
+
+
+def _report(verified: quality.Verified, output: Output) -> dict[str, Any]:
+    """The report as it is kept, with where the pictures of the best matches lie."""
+    matches = zip(verified.matches, output.matches, strict=True)
+    listed = [{**match.as_json(), "sha256": blob.sha256} for match, blob in matches]
+    return {**verified.report.as_json(), "matches": listed}

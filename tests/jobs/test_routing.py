@@ -1,0 +1,116 @@
+import pytest
+
+from framegate.errors import NotSent, Refused, Unsure
+from framegate.moves import ATTEMPTS_MAX
+from framegate.types import Lost, Running, State
+
+pytestmark = pytest.mark.anyio
+
+
+def both(**script):
+    """Two accounts at one provider: a's order goes as scripted, b's goes well."""
+    return {"account": "a", **script, "others": [{"account": "b"}]}
+
+
+async def test_after_a_refusal_the_next_account_is_asked_and_the_job_says_what_was_tried(world):
+    gate = world(**both(submits=[Refused("Balance exhausted.")]))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+        assert (job.state, job.account) == (State.COMPLETED, "b")
+        [tried] = job.tried
+        assert (tried.account, tried.code, tried.message) == ("a", "provider_refused", "Balance exhausted.")
+        assert await gate.orders(job) == ["refused", "accepted"]
+
+
+async def test_after_an_order_that_never_arrives_the_next_account_is_asked(world):
+    gate = world(**both(submits=[NotSent()] * 20))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.account) == (State.COMPLETED, "b")
+    assert len(gate.providers[0].orders) == ATTEMPTS_MAX
+
+
+async def test_an_account_that_asks_for_a_long_wait_is_passed_over_at_once_where_another_can(world):
+    gate = world(**both(submits=[NotSent("429", retry_after=900.0)]))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+        later = await gate.end(await gate.create())
+
+    assert (job.account, later.account) == ("b", "b")
+    assert len(gate.providers[0].orders) == 1
+
+
+async def test_an_account_that_asks_for_a_wait_gets_it_where_no_other_can(world):
+    gate = world(submits=[NotSent("429", retry_after=90.0)])
+    async with gate.open():
+        began = gate.clock.now()
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.COMPLETED
+    assert gate.clock.now() - began >= 90
+
+
+async def test_an_order_whose_fate_is_unknown_is_not_taken_elsewhere_either(world):
+    gate = world(**both(submits=[Unsure("Timed out.")]))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "submit_unsure")
+    assert gate.providers[1].orders == []
+
+
+async def test_a_job_is_looked_at_with_the_account_that_ordered_it_also_after_others_came(world):
+    gate = world(account="a", looks=[Running()], others=[])
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    first = gate.providers[0]
+    first.looks = ["done"]
+    newer = type(first)(first.film, account="b", looks=[Lost()])
+    gate.providers = [newer, first]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, job.account) == (State.COMPLETED, "a")
+
+
+async def test_a_job_follows_its_account_to_a_new_name(world):
+    gate = world(account="old", looks=[Running()])
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    gate.provider.account, gate.provider.looks = "new", ["done"]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert job.state is State.COMPLETED
+
+
+async def test_a_job_whose_account_is_gone_waits_for_it_and_does_not_fail(world):
+    gate = world(account="a", looks=[Running()])
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    provider, gate.providers = gate.provider, []
+    async with gate.open():
+        async for event in gate.jobs.events(job.id, owner="default"):
+            if event.stage.startswith("waiting for the account a"):
+                break
+    provider.looks, gate.providers = ["done"], [provider]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert job.state is State.COMPLETED
+
+
+async def test_an_account_is_sent_no_more_orders_in_a_minute_than_it_is_set_to(world):
+    gate = world()
+    gate.provider.requests_per_minute = 2
+    async with gate.open():
+        began = gate.clock.now()
+        for job in [await gate.create() for _ in range(3)]:
+            assert (await gate.end(job)).state is State.COMPLETED
+
+    assert gate.clock.now() - began >= 60
