@@ -8,10 +8,10 @@ from framegate.media import videos
 from framegate.media.stills import Stills
 from framegate.quality import asked, fidelity, motion
 from framegate.quality.conformance import inspect
-from framegate.quality.fidelity import Samples
 from framegate.quality.motion import Motion
 from framegate.quality.pictures import Match, ReferencePicture
 from framegate.quality.report import Finding, Report, Verdict
+from framegate.quality.samples import Samples
 from framegate.types import Target
 
 __all__ = ["Finding", "Match", "ReferencePicture", "Report", "Verdict", "Verified", "inspect", "verify"]
@@ -39,9 +39,11 @@ def verify(
     *,
     references: Sequence[ReferencePicture] = (),
     prompt: str | None = None,
+    model_dir: Path | None = None,
 ) -> Verified:
     """Judge any file, made here or not, and take its poster and contact sheet, all in one decoding pass.
 
+    `references` are what it should show, `prompt` what it was asked for; `model_dir` holds a DINOv2 or CLIP model.
     Never raises for a bad file; blocks for as long as decoding takes, so call it in a thread.
     """
     try:
@@ -54,7 +56,7 @@ def verify(
     if "frames" not in facts:  # the file changed under our hands
         return Verified(report=report)
     known = target is not None or prompt is not None or bool(references)
-    measured, judged = moving.measured, fidelity.judge(references, samples)
+    measured, judged = moving.measured, fidelity.judge(references, samples, model_dir)
     if measured.frames:
         allowed = asked.read(prompt, pictures=len(references), known=known)
         report = report.having([*motion.findings(measured, allowed), *judged.findings])

@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from av import VideoFrame
 
-from framegate.quality import likeness, pictures
+from framegate.quality import learned, likeness, pictures
 from framegate.quality.features import MATCHES_LEAST, Features, features, inliers
 from framegate.quality.likeness import Likeness
 from framegate.quality.pictures import Floats, Match, Pixels, ReferencePicture
 from framegate.quality.report import Finding, Verdict
+from framegate.quality.samples import Sample, Samples
 from framegate.types import Role
 
 GROUP = "fidelity"
-SAMPLES_LEAST, SAMPLES_MOST, SAMPLES_OF_EACH = 8, 24, 3
 FEATURES_LEAST = 24  # a plainer picture cannot be recognised
 DECOY_TIMES = 2.0  # by which the reference must outdo its mirror image
 INLIERS_SCALE = 25.0  # so many inliers count for 63 % of a full score
@@ -30,49 +29,6 @@ PALETTE_MOST = 15.0  # dE76; right pictures measured 1 to 11, wrong ones 23 to 6
 SSIM_LEAST = 0.7  # right frames measured 0.97, wrong ones 0.1 to 0.45
 SSIM_MARGIN = 0.1
 SHOWN = (Role.REFERENCE, Role.FIRST_FRAME, Role.LAST_FRAME)  # a mask is not to be seen
-DECOYS = Path(__file__).parents[1] / "demo"
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One frame of the clip."""
-
-    number: int
-    seconds: float
-    pixels: Pixels
-
-
-class Samples:
-    """Keeps frames evenly spread over the clip, with the first and the last, and nothing else."""
-
-    def __init__(self, duration: float | None, references: int) -> None:
-        count = min(max(SAMPLES_LEAST, SAMPLES_OF_EACH * references), SAMPLES_MOST)
-        self._due = [(duration or 0.0) * (index + 0.5) / count for index in range(count)]
-        self._count = 0
-        self._newest: tuple[VideoFrame, float] | None = None
-        self.spread: list[Sample] = []
-        self.first: Sample | None = None
-
-    def take(self, frame: VideoFrame, time: float) -> None:
-        """Look at the next frame; keep a copy of it if its turn has come."""
-        reached = sum(due <= time for due in self._due)
-        sample = None
-        if self.first is None or reached:
-            sample = Sample(self._count, time, pictures.shown(frame))
-        if sample and reached:
-            del self._due[:reached]
-            self.spread.append(sample)
-        self.first = self.first or sample
-        self._newest = frame, time
-        self._count += 1
-
-    @property
-    def last(self) -> Sample | None:
-        """The last frame of all."""
-        if self._newest is None:
-            return None
-        frame, time = self._newest
-        return Sample(self._count - 1, time, pictures.shown(frame))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,51 +65,60 @@ class Judged:
     matches: list[Match] = field(default_factory=list[Match])
 
 
-def judge(references: Sequence[ReferencePicture], samples: Samples) -> Judged:
-    """Compare a clip's frames with every reference."""
+def judge(references: Sequence[ReferencePicture], samples: Samples, model_dir: Path | None = None) -> Judged:
+    """Compare a clip's frames with every reference, by a learned model too where a folder with one is given."""
     judged = Judged()
     first, last = samples.first, samples.last
     if first is None or last is None:
         return judged
-    known: list[Known] = []
+    known = list(_known(references, judged))
+    subjects = [one for one in known if one.picture.role is Role.REFERENCE]
+    spread = samples.spread or [first]
+    looks = [_look(sample) for sample in spread] if subjects else []
+    for one in known:
+        others = [other for other in known if other is not one]
+        if one.picture.role is Role.REFERENCE:
+            seen = [_seen(one, look) for look in looks]
+            best = max(seen, key=lambda it: (it.sure, it.inliers, -it.colours))
+            judged.findings += [_recognised(one, seen, best), _palette(one, best, others)]
+        else:
+            best = _seen(one, _look(first if one.picture.role is Role.FIRST_FRAME else last))
+            judged.findings.append(_frame(one, best, others))
+        judged.matches.append(_match(one, best.sample))
+    if model_dir and subjects:
+        judged.findings += learned.findings(model_dir, [(one.picture, one.pixels) for one in subjects], spread)
+    return judged
+
+
+def _known(references: Sequence[ReferencePicture], judged: Judged) -> Iterator[Known]:
     for picture in references:
         if picture.role not in SHOWN:
             continue
         pixels = pictures.load(picture.path)
         if pixels is None:
-            sentence = f"{picture.called} cannot be read as a picture, so nothing can be compared with it."
-            judged.findings.append(_finding(_name(picture), Verdict.UNVERIFIABLE, _about(picture), "", sentence))
-        else:
-            known.append(_know(picture, pixels))
-    spread = samples.spread or [first]
-    looks = [(sample, features(sample.pixels), likeness.palette(sample.pixels)) for sample in spread] if known else []
-    for one in known:
-        others = [other for other in known if other is not one]
-        if one.picture.role is Role.REFERENCE:
-            seen = [_seen(one, *look) for look in looks]
-            best = max(seen, key=lambda it: (it.sure, it.inliers, -it.colours))
-            judged.findings.append(_recognised(one, seen, best))
-            judged.findings.append(_palette(one, best, others))
-        else:
-            sample = first if one.picture.role is Role.FIRST_FRAME else last
-            best = _seen(one, sample, features(sample.pixels), likeness.palette(sample.pixels))
-            judged.findings.append(_frame(one, best, others))
-        jpeg = pictures.beside(one.pixels, best.sample.pixels, best.sample.seconds)
-        where = round(best.sample.seconds, 3)
-        judged.matches.append(
-            Match(
-                reference=one.picture.index, role=one.picture.role, frame=best.sample.number, seconds=where, jpeg=jpeg
-            )
-        )
-    return judged
+            sentence = f"{_capital(picture.called)} cannot be read as a picture, so nothing can be compared with it."
+            judged.findings.append(_finding(str(picture.role), Verdict.UNVERIFIABLE, picture.as_json(), "", sentence))
+            continue
+        mirrored = np.ascontiguousarray(pixels[:, ::-1])
+        yield Known(picture, pixels, features(pixels), features(mirrored), likeness.palette(pixels))
 
 
-def _know(picture: ReferencePicture, pixels: Pixels) -> Known:
-    mirrored = np.ascontiguousarray(pixels[:, ::-1])
-    return Known(picture, pixels, features(pixels), features(mirrored), likeness.palette(pixels))
+def _look(sample: Sample) -> tuple[Sample, Features, Floats]:
+    return sample, features(sample.pixels), likeness.palette(sample.pixels)
 
 
-def _seen(one: Known, sample: Sample, found: Features, colours: Floats) -> Seen:
+def _match(one: Known, sample: Sample) -> Match:
+    return Match(
+        reference=one.picture.index,
+        role=one.picture.role,
+        frame=sample.number,
+        seconds=round(sample.seconds, 3),
+        jpeg=pictures.beside(one.pixels, sample.pixels, sample.seconds),
+    )
+
+
+def _seen(one: Known, look: tuple[Sample, Features, Floats]) -> Seen:
+    sample, found, colours = look
     return Seen(
         sample,
         inliers(one.features, found),
@@ -166,7 +131,7 @@ def _recognised(one: Known, seen: Sequence[Seen], best: Seen) -> Finding:
     """By local features: they prove that it was borrowed, or prove nothing."""
     sure = [it for it in seen if it.sure]
     decoy = max(it.decoy for it in seen)
-    value = _about(one.picture) | {
+    value = one.picture.as_json() | {
         "inliers": best.inliers,
         "decoy_inliers": decoy,
         "score": round(sum(1 - math.exp(-it.inliers / INLIERS_SCALE) for it in sure) / len(seen), 3),
@@ -175,7 +140,7 @@ def _recognised(one: Known, seen: Sequence[Seen], best: Seen) -> Finding:
         "seconds": list(_spans(seen)),
     }
     rule = f"at least {MATCHES_LEAST} inliers, and more than {DECOY_TIMES:g} times its mirror image's"
-    called = one.picture.called
+    called = _capital(one.picture.called)
     if sure:
         spans = " and ".join(f"{start:.1f} to {end:.1f} s" for start, end in _spans(seen))
         sentence = (
@@ -193,13 +158,13 @@ def _recognised(one: Known, seen: Sequence[Seen], best: Seen) -> Finding:
         sentence = f"{called} cannot be told from its mirror image: a pattern of its kind proves nothing."
     else:
         sentence = (
-            f"No part of {called[0].lower()}{called[1:]} is found as it stands. A subject in another pose or style "
+            f"No part of {one.picture.called} is found as it stands. A subject in another pose or style "
             "cannot be verified without a learned model."
         )
     return _finding("reference", Verdict.UNVERIFIABLE, value, rule, sentence)
 
 
-def _spans(seen: Sequence[Seen]) -> Iterator[tuple[float, float]]:
+def _spans(seen: Sequence[Seen]) -> Iterator[list[float]]:
     """From where to where it was seen, in seconds, by frames that follow each other."""
     start: float | None = None
     end = 0.0
@@ -207,10 +172,10 @@ def _spans(seen: Sequence[Seen]) -> Iterator[tuple[float, float]]:
         if it.sure:
             start, end = it.sample.seconds if start is None else start, it.sample.seconds
         elif start is not None:
-            yield round(start, 3), round(end, 3)
+            yield [round(start, 3), round(end, 3)]
             start = None
     if start is not None:
-        yield round(start, 3), round(end, 3)
+        yield [round(start, 3), round(end, 3)]
 
 
 def _palette(one: Known, best: Seen, others: Sequence[Known]) -> Finding:
@@ -225,31 +190,31 @@ def _palette(one: Known, best: Seen, others: Sequence[Known]) -> Finding:
         if likeness.palette_distance(palette, one.palette) > PALETTE_MOST
     ]
     nearest = min(decoys, default=math.inf)
-    value = _about(one.picture) | {
+    value = one.picture.as_json() | {
         "distance": round(distance, 2),
         "decoy_distance": round(nearest, 2) if decoys else None,
         "frame": best.sample.number,
     }
     rule = f"at most {PALETTE_MOST:g} dE76, and nearer than other pictures"
     if distance <= PALETTE_MOST and distance < nearest:
-        sentence = f"The colours of {_called(one)} are {distance:.1f} dE76 away in the frame that is nearest."
+        sentence = f"The colours of {one.picture.called} are {distance:.1f} dE76 away in the frame that is nearest."
         return _finding("palette", Verdict.PASS, value, rule, sentence)
     sentence = (
-        f"The colours of {_called(one)} are {distance:.1f} dE76 away; other light, another style or a small subject "
-        "make that too, so it proves nothing."
+        f"The colours of {one.picture.called} are {distance:.1f} dE76 away; other light, another style or a "
+        "small subject make that too, so it proves nothing."
     )
     return _finding("palette", Verdict.UNVERIFIABLE, value, rule, sentence)
 
 
 def _frame(one: Known, best: Seen, others: Sequence[Known]) -> Finding:
     """Pixel by pixel: a first or last frame is to be met as it stands."""
-    pixels, name = best.sample.pixels, _name(one.picture)
+    pixels, name = best.sample.pixels, str(one.picture.role)
     own = likeness.as_frame(one.pixels, pixels)
     rivals = [(other, likeness.as_frame(other.pixels, pixels)) for other in others]
-    foreign = [decoy for decoy in _decoys() if likeness.as_frame(decoy, one.pixels).ssim < SSIM_LEAST]
+    foreign = [decoy for decoy in pictures.decoys() if likeness.as_frame(decoy, one.pixels).ssim < SSIM_LEAST]
     decoys = [likeness.as_frame(decoy, pixels).ssim for decoy in foreign]
     rival: tuple[Known | None, Likeness | None] = max(rivals, key=lambda it: it[1].ssim, default=(None, None))
-    value = _about(one.picture) | {
+    value = one.picture.as_json() | {
         "ssim": round(own.ssim, 4),
         "psnr": round(own.psnr, 2),
         "decoy_ssim": round(max([*decoys, *(it.ssim for _, it in rivals)]), 4),
@@ -261,40 +226,25 @@ def _frame(one: Known, best: Seen, others: Sequence[Known]) -> Finding:
     numbers = f"SSIM {own.ssim:.2f}, PSNR {own.psnr:.1f} dB"
     other, like = rival
     if other and like and like.ssim >= SSIM_LEAST and like.ssim > own.ssim + SSIM_MARGIN:
-        sentence = f"The {what} frame is not {_called(one)} but {_called(other)} ({numbers})."
+        sentence = f"The {what} frame is not {one.picture.called} but {other.picture.called} ({numbers})."
         return _finding(name, Verdict.FAIL, value, rule, sentence)
     if own.ssim >= SSIM_LEAST and own.ssim > max(decoys) + SSIM_MARGIN:
-        sentence = f"The {what} frame is {_called(one)} ({numbers})."
+        sentence = f"The {what} frame is {one.picture.called} ({numbers})."
         return _finding(name, Verdict.PASS, value, rule, sentence)
     if best.sure:
-        sentence = f"The {what} frame shows {_called(one)}, but not as it stands ({numbers})."
+        sentence = f"The {what} frame shows {one.picture.called}, but not as it stands ({numbers})."
     else:
-        sentence = f"The {what} frame is not {_called(one)} as it stands ({numbers})."
+        sentence = f"The {what} frame is not {one.picture.called} as it stands ({numbers})."
     return _finding(name, Verdict.WARN, value, rule, sentence)
 
 
-def _called(one: Known) -> str:
-    called = one.picture.called
-    return called[0].lower() + called[1:]
-
-
-def _name(picture: ReferencePicture) -> str:
-    return str(picture.role)
-
-
-def _about(picture: ReferencePicture) -> dict[str, Any]:
-    return {"reference": picture.index} | ({"name": picture.name} if picture.name else {})
-
-
-@functools.cache
-def _decoys() -> tuple[Pixels, ...]:
-    loaded = [pictures.load(path) for path in sorted(DECOYS.glob("*.[jp][pn]g"))]
-    return tuple(one for one in loaded if one is not None)
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 @functools.cache
 def _decoy_palettes() -> tuple[Floats, ...]:
-    return tuple(likeness.palette(decoy) for decoy in _decoys())
+    return tuple(likeness.palette(decoy) for decoy in pictures.decoys())
 
 
 def _finding(name: str, verdict: Verdict, value: Any, expected: str, sentence: str) -> Finding:  # noqa: ANN401 - JSON

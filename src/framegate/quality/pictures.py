@@ -1,5 +1,6 @@
 """Pictures as fidelity compares them: small, upright, in RGB."""
 
+import functools
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ SIDE_MOST = 512  # pixels: half of the work of 640, and as many pictures found
 BESIDE_HEIGHT = 360
 GAP = 8
 QUALITY = 88
+DECOYS = Path(__file__).parents[1] / "demo"
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -34,7 +36,13 @@ class ReferencePicture:
     @property
     def called(self) -> str:
         """What a sentence calls it."""
-        return f"Reference {self.index + 1}" + (f" (@{self.name})" if self.name else "")
+        if self.role is not Role.REFERENCE:
+            return f"the picture given as the {self.role.replace('_', ' ')}"
+        return f"reference {self.index + 1}" + (f" (@{self.name})" if self.name else "")
+
+    def as_json(self) -> dict[str, Any]:
+        """Which one it is."""
+        return {"reference": self.index} | ({"name": self.name} if self.name else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,13 @@ def load(path: Path) -> Pixels | None:
             return np.array(plain)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
+
+
+@functools.cache
+def decoys() -> tuple[Pixels, ...]:
+    """Pictures of our own that a clip is not expected to show: what comes with the demo."""
+    loaded = [load(path) for path in sorted(DECOYS.glob("*.[jp][pn]g"))]
+    return tuple(one for one in loaded if one is not None)
 
 
 def shown(frame: VideoFrame) -> Pixels:
