@@ -14,6 +14,8 @@ _ORDINAL = re.compile(
     rf"\b(?P<list>(?:{'|'.join(ORDINALS)}|last|final)(?:(?:, | and )(?:the )?(?:{'|'.join(ORDINALS)}|last"
     rf"|final)){{0,5}}) {_NOUN}s?\b"
 )
+# "…, then the second": without a noun where nothing else follows.
+_BARE = re.compile(rf"\bthe (?P<list>{'|'.join(ORDINALS)}|last)(?: one)?(?= ?(?:[,.;!?\n]|$|and\b|then\b))")
 _ALL = re.compile(rf"\b(?:both|all|each|every)(?: of)?(?: the| of the)?(?: \w{{1,10}})? {_NOUN}s?\b")
 _FIRST = re.compile(r"\b(?:first|start|starting|opening) frame\b")
 _LAST = re.compile(r"\b(?:last|end|ending|final|closing) frame\b")
@@ -49,7 +51,7 @@ def _numbers(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]
         for digits in re.findall(r"\d+", match["one"] + match["more"]):
             if 1 <= int(digits) <= len(counted):
                 yield match.start(), counted[int(digits) - 1]
-    for match in _ORDINAL.finditer(text):
+    for match in (*_ORDINAL.finditer(text), *_BARE.finditer(text)):
         for word in re.findall(r"[a-z]+", match["list"]):
             number = ORDINALS.index(word) if word in ORDINALS else len(counted) - 1 if word in ("last", "final") else -1
             if 0 <= number < len(counted):

@@ -111,8 +111,8 @@ def _pictures(
 def _entries(pictures: Sequence[Picture], read: Reading) -> list[_Entry]:
     """Each step over the pictures it names; the rest over the other pictures in order, then over the one before.
 
-    The pictures keep their order, unless the words say in which they come. A first frame opens and a last frame
-    closes whatever is said.
+    The pictures keep their order, unless the words say in which they come: then those not named come last. A first
+    frame opens and a last frame closes whatever is said.
     """
     placed = _placed(pictures, read)
     bare = [at for at in range(len(pictures)) if all(entry.picture != at for entry in placed)]
@@ -123,9 +123,11 @@ def _entries(pictures: Sequence[Picture], read: Reading) -> list[_Entry]:
     )
     if not by_words:
         placed.sort(key=lambda entry: entry.picture)
+    reached = next((entry.picture for entry in placed if not entry.step.pictures), len(pictures))
     for at in bare:
-        place = next((number for number, entry in enumerate(placed) if entry.picture > at), len(placed))
-        placed.insert(place, _Entry(at, fallback))
+        later = (number for number, entry in enumerate(placed) if entry.picture > at and not by_words)
+        place = next(later, len(placed))
+        placed.insert(place, _Entry(at, fallback if at > reached else _default(read)))
     return sorted(placed, key=lambda entry: _edge(pictures[entry.picture].role))
 
 
@@ -136,15 +138,14 @@ def _placed(pictures: Sequence[Picture], read: Reading) -> list[_Entry]:
     named = {picture for step in steps for picture in step.pictures}
     free = [at for at in range(len(pictures)) if at not in named]
     placed: list[_Entry] = []
-    last = free[0] if free else 0
+    last = -1
     for step in steps:
         if step.pictures:
-            share = len(step.pictures)
-            time = replace(step.time, lasts=step.time.lasts / share if step.time.lasts else None)
-            placed += [_Entry(at, replace(step, time=time)) for at in step.pictures]
+            placed += [_Entry(at, step) for at in step.pictures]
             last = step.pictures[-1]
             continue
-        last = free.pop(0) if free else last
+        last = next((at for at in free if at > last), free[0] if free else last)
+        free = [at for at in free if at != last]
         placed += _delayed(_Entry(last, step), placed)
     return placed
 

@@ -11,6 +11,7 @@ from framegate.engine.shots import Easing, Move
 GENTLE = 0.65
 AMOUNT_LEAST, AMOUNT_MOST = 0.15, 3.0
 BEFORE_CHARACTERS, AFTER_CHARACTERS = 40, 60
+DEGREES_MOST = 60.0  # a still shows one side
 DEGREES: dict[str, float] = {"orbit": 30, "arc": 30, "pan": 20, "tilt": 20, "roll": 8}  # about what amount 1 comes to
 
 _KNOWN = words.AMOUNTS.keys() | words.SPEEDS.keys() | words.EASINGS.keys() | words.INTENSIFIERS
@@ -19,6 +20,11 @@ _SCENE = re.compile(
     r"\b(?:on|of|over|across|past|along|toward|towards|as|to|around|through|into|from|while|where|who)\b"
 )
 _VERB = re.compile(r"\b(?:as|while|where|who|which|that)\b")
+_WIDE, _CLOSE = r"(?:wide|long|full|medium)\b", r"close\b(?: ups?)?"
+_UNTIL = r"[\w ,]{0,40}\b(?:to|into|end(?:s|ing)? (?:up )?(?:on|in|with|at|as))\b[\w ]{0,16}\b"
+FROM_WIDE_TO_CLOSE = rf"\b(?:{_WIDE}{_UNTIL}{_CLOSE}|{_CLOSE}{_UNTIL}{_WIDE})"
+FAR = 1.8
+_FAR = re.compile(FROM_WIDE_TO_CLOSE)
 _DEGREES = re.compile(r"(\d{1,3}) ?(?:degrees?\b|°)")
 
 
@@ -41,9 +47,13 @@ def read(text: str, moves_at: Sequence[tuple[int, int]], moves: Sequence[Move]) 
     for before, word in pairwise(("", *found)):
         factor = words.AMOUNTS.get(word, words.SPEEDS.get(word, 1.0))
         amount *= factor**1.5 if before in words.INTENSIFIERS else factor
+    if _FAR.search(text):
+        amount *= FAR
     degrees = _DEGREES.search(text)
     if degrees:
-        amount = float(degrees[1]) / next((DEGREES[kind] for kind in DEGREES if moves[0].startswith(kind)), 30)
+        amount = min(float(degrees[1]), DEGREES_MOST) / next(
+            (DEGREES[kind] for kind in DEGREES if moves[0].startswith(kind)), 30
+        )
     easing = next((words.EASINGS[word] for word in found if word in words.EASINGS), None)
     return Manner(round(min(max(amount, AMOUNT_LEAST), AMOUNT_MOST), 3), easing, found)
 

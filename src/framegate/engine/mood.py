@@ -114,7 +114,7 @@ def handheld(text: str) -> float | None:
     if re.search(_DENIED, before):
         return 0.0
     around = before + match[0]
-    if re.search(rf"\b{_SLIGHT} (?:\w{{1,12}} )?{_PHRASE}", around):
+    if re.search(rf"\b{_SLIGHT} (?:\w{{1,12}} )?(?:{_PHRASE})", around):
         return HANDHELD_SLIGHT
     return HANDHELD_STRONG if re.search(rf"\b{_STRONG}\b", around) else HANDHELD
 

@@ -89,6 +89,7 @@ _LABEL = (
 )
 _BREAKS = re.compile(rf"(?P<label>{_LABEL})|(?P<cut>{words.CUT})|(?P<then>{words.THEN})|(?P<stop>[;!?\n]+|\.(?!\d)|$)")
 _START = re.compile(words.START)
+_SPANS = re.compile(manner.FROM_WIDE_TO_CLOSE)
 _PARTS = re.compile(r", | and | while | & ")
 _ONWARD = re.compile(rf" ?{words.ONWARD_WORDS}")
 _AND_ONWARD = re.compile(rf"(?:,| and|, and) {words.ONWARD_WORDS}")
@@ -174,19 +175,22 @@ def _steps(clause: _Clause, text: str, before: tuple[Move, ...]) -> Iterator[Ste
         return
     groups = _groups(clause, text)
     pictures: tuple[int, ...] = ()
+    made = Manner()
     for number, (part, hits) in enumerate(groups):
         pictures = tuple(dict.fromkeys(picture for _, picture in part.calls)) or pictures
         said = text[part.start : part.end]
         moves = tuple(dict.fromkeys(hit.move for hit in hits))
         starts = _START.search(said) is not None
+        if not hits[0].onward:
+            made = manner.read(said, [(hit.start - part.start, hit.end - part.start) for hit in hits], moves)
         yield Step(
             moves=moves,
-            manner=manner.read(said, [(hit.start - part.start, hit.end - part.start) for hit in hits], moves),
+            manner=made,
             asked=True,
             hold=any(hit.hold for hit in hits),
             pictures=pictures,
             time=_time(part, first=number == 0),
-            framing=mood.framing(said),
+            framing=mood.framing(_SPANS.sub("", said)),
             angle=mood.angle(said),
             handheld=mood.handheld(said),
             after=clause.after if number == 0 and not (starts and clause.after is Break.SENTENCE) else Break.THEN,
@@ -226,7 +230,7 @@ def _with_onward(clause: _Clause, text: str) -> Iterator[Hit]:
         yield hit
         match = _AND_ONWARD.match(text, hit.end, limit)
         if match and (onward := words.ONWARD.get(hit.move, {}).get(match["onward"])):
-            yield Hit(match.start("onward"), match.end(), onward)
+            yield Hit(match.start("onward"), match.end(), onward, onward=True)
 
 
 def _edge(link: str) -> int:

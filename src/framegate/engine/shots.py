@@ -90,6 +90,14 @@ class Shot:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Compose:
+    """One reference is a subject that is set into another, the scene; both count from 0."""
+
+    subject: int
+    scene: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """All that a prompt was read as; `notes` are sentences about what it asks and this engine does not do."""
 
@@ -97,6 +105,7 @@ class Plan:
     look: Look = field(default_factory=Look)
     heard: tuple[Heard, ...] = ()
     notes: tuple[str, ...] = ()
+    compose: Compose | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The plan as people read it before anything is rendered."""

@@ -1,6 +1,7 @@
 """Where a prompt names a camera move, and which moves it denies."""
 
 import re
+from bisect import bisect_right, insort
 from dataclasses import dataclass
 
 from framegate.engine import vocabulary as words
@@ -24,6 +25,7 @@ class Hit:
     end: int
     move: Move
     hold: bool = False
+    onward: bool = False  # "… and right": made like the move before it
 
 
 def spot(text: str) -> tuple[list[Hit], frozenset[Move]]:
@@ -36,22 +38,24 @@ def spot(text: str) -> tuple[list[Hit], frozenset[Move]]:
             if start < end and taken.find(1, start, end) < 0:
                 taken[start:end] = bytes([1]) * (end - start)
                 found.append(Hit(start, end, move or Move.LOCKED_OFF, hold=move is None))
+    named = [(match.start(), match.end(), moves) for pattern, moves in _BY_NAME for match in pattern.finditer(text)]
+    denials = [(start, end, moves) for start, end, moves in named if _no(text, start)]
+    ends = sorted({end for _, end, _ in denials})
     asked: list[Hit] = []
-    denied: list[Hit] = []
+    denied = {move for *_, moves in denials for move in moves}
     for hit in sorted(found, key=lambda hit: hit.start):
-        (denied if _is_denied(text, hit, denied[-1] if denied else None) else asked).append(hit)
-    by_name = {
-        move for pattern, moves in _BY_NAME for at in pattern.finditer(text) if _no(text, at.start()) for move in moves
-    }
-    return asked, frozenset({hit.move for hit in denied} | by_name)
+        before = bisect_right(ends, hit.start)
+        if _no(text, hit.start) or (before and _goes_on(text, ends[before - 1], hit)):
+            insort(ends, hit.end)
+            denied.add(hit.move)
+        else:
+            asked.append(hit)
+    return asked, frozenset(denied)
 
 
-def _is_denied(text: str, hit: Hit, before: Hit | None) -> bool:
-    if _no(text, hit.start):
-        return True
-    if before is None or not 0 < hit.start - before.end <= DENIAL_CHARACTERS_MOST:
-        return False
-    link = text[before.end : hit.start]
+def _goes_on(text: str, end: int, hit: Hit) -> bool:
+    """Whether a move stands in a list with one that is denied before it: "no zoom, pan left or tilt up"."""
+    link = text[end : min(hit.start, end + DENIAL_CHARACTERS_MOST)]
     return _OR.fullmatch(link) is not None and ("or " in link or _OR_FOLLOWS.match(text, hit.end) is not None)
 
 

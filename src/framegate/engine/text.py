@@ -2,7 +2,16 @@
 
 import re
 
-_QUOTED = re.compile(r"\"[^\"\n]{1,200}\"")
+_SPOKEN = re.compile(
+    r"(\b(?:say|read|ask|shout|whisper|sing|writ|title|caption|sign|text|word|label|logo|call|nam|letter|repl|cr)\w{0,7}"
+    r"[ ,:]{0,2}(?:[a-z]{1,12} ){0,2})\"[^\"\n]{1,200}\""
+)
+
+
+# "Move the camera left" reads as "the camera moves left".
+_DO_WITH_CAMERA = re.compile(
+    r"\b(move|turn|swing|slide|push|pull|pan|tilt|raise|lift|lower|roll|orbit|circle|drift|glide|bring)(?:s|ing)? the camera\b"
+)
 
 
 def normal(text: str) -> str:
@@ -10,13 +19,13 @@ def normal(text: str) -> str:
     text = text.lower().translate(_PLAIN)
     text = re.sub(r"(?<=[\ds]) ?[-\u2013\u2014] ?(?=\d)", " to ", text)
     text = re.sub(r" ?(?:\u2014|\u2013| - |--) ?", ", ", text)
-    return re.sub(r"[ \t]+", " ", re.sub(r"[-_]", " ", text)).strip(" ")
+    text = re.sub(r"[ \t]+", " ", re.sub(r"[-_]", " ", text)).strip(" ")
+    return _DO_WITH_CAMERA.sub(r"camera \1", text)
 
 
 def unspoken(text: str) -> str:
-    """The text without what is quoted in it, which is said or written in the scene; a text all in quotes stays."""
-    quoted = sum(len(match[0]) for match in _QUOTED.finditer(text))
-    return _QUOTED.sub('""', text) if quoted * 2 < len(text) else text.replace('"', "")
+    """The text without what is said or written in its scene; other quotes only lose their marks."""
+    return _SPOKEN.sub(r"\1", text).replace('"', "")
 
 
 _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2192": ";", "\u00a0": " "})

@@ -29,6 +29,10 @@ NOT_MADE: tuple[tuple[str, str], ...] = (
         r"fad(?:e|es|ing) (?:in from|out to|to|from|into) (?:black|white)|fade (?:in|out)\b",
         "a fade to or from a plain colour",
     ),
+    (
+        r"camera (?:follows|tracks|chases) (?:the|her|him|them|a|an|it|his|their)|following (?:shot|him|her|them)",
+        "a camera that follows what moves",
+    ),
     (r"lip ?sync(?:s|ing|ed)?", "lip sync"),
 )
 _ADD = r"(?:title|titles|caption|captions|subtitle|subtitles|text|text overlay|logo|watermark|lower third|credits)"
@@ -45,8 +49,8 @@ _CHANGES: tuple[str, ...] = (
     rf"(?:add|show|overlay|superimpose|display) (?:\w{{1,12}} ){{0,3}}{_ADD}\b",
     r"(?:remove|erase|delete|replace|swap) (?:the|a|an|all|her|his|their|that) [\w ]{2,30}",
     (
-        r"(?:change|turn|make|transform) (?:the|her|his|their|its|him|them|this) (?:\w{1,16} ){1,3}?(?:to|into|smile"
-        r"|laugh|move|walk|dance|talk"
+        r"(?:change|turn|make|transform) (?:the|her|his|their|its|him|them|this) (?!camera|shot|view|lens|scene|mood)"
+        r"(?:\w{1,16} ){0,3}?(?:to|into|smile|laugh|move|walk|dance|talk"
         r"|blink|turn|wave|run|look|younger|older)\b(?: \w{1,16}){0,2}"
     ),
     r"morph(?:s|ing)? (?:in)?to (?:\w{1,16} ?){1,3}|(?:transform|shape ?shift)(?:s|ing)? into (?:\w{1,16} ?){1,3}",
@@ -80,7 +84,7 @@ _FINITE = (
 _STAYS = (
     r"camera|shot|view|lens|frame|scene|clip|video|image|picture|photo|road|river|path|street|trail|stream|line|wall"
     r"|bridge|coast|track|stairs?"
-    r"|door|window|corridor|valley|staircase|fence|story|film|light|sun|sky|mist|fog|rain|snow|smoke|dust|world|day"
+    r"|corridor|valley|staircase|fence|story|film|light|sun|sky|mist|fog|rain|snow|smoke|dust|world|day"
     r"|night|first|second|third|last"
     r"|next|one|that|which|what|who|it|focus|music|sound|and|or|of|in|on|to|as|with|then|zoom|pan|tilt|push|we"
     r"|lighting|mood|pace|city|horizon"
@@ -93,6 +97,12 @@ _DEED = re.compile(
 )
 _CHANGE = re.compile("|".join(rf"\b(?:{pattern})" for pattern in _CHANGES))
 _MADE = re.compile("|".join(rf"(?P<made{at}>\b(?:{pattern})\b)" for at, (pattern, _) in enumerate(NOT_MADE)))
+_WHOLE_TURN = re.compile(
+    r"\b(?:(?:9\d|[1-9]\d\d) ?(?:degrees?|\u00b0) (?:\w{1,12} )?"
+    r"(?:orbit|arc|turn|spin|rotation|circle|around|shot|view)"
+    r"|(?:orbit|arc|circle|turn|rotat)\w{0,3} (?:[\w ]{1,24} )?(?:9\d|[1-9]\d\d) ?(?:degrees?|\u00b0)"
+    r"|(?:orbit|circle|circling|full circle|all the way|completely) (?:all the way |fully |completely )around (?=\w))"
+)
 _DENIAL = re.compile(r"\b(?:no|not|never|without|avoid|don't|doesn't|do not|does not)(?: \w+)? $")
 QUOTED_MOST = 3
 
@@ -107,6 +117,8 @@ def notes(text: str) -> Iterator[str]:
     }
     if names:
         yield f"not made by this engine: {', '.join(names)}"
+    if turn := _WHOLE_TURN.search(text):
+        yield f'a still shows one side, so only a part of the turn is made: "{turn[0].strip()}"'
     asked = sorted(
         (match for pattern in (_CHANGE, _DEED) for match in pattern.finditer(text)), key=lambda match: match.start()
     )

@@ -68,23 +68,37 @@ _LIFTS = (
     r"(?:pedestal(?:s|ing)?|crane(?:s|ing)?|craning|boom(?:s|ing)?|jib(?:s|bing)?"
     rf"|{_CAMERA}{_WILL}{_HOW} {_GOES})"
 )
-_RISES = r"(?:rise|rises|rising|lift|lifts|lifting|ascend|ascends|ascending|climb|climbs|climbing|crane|cranes)"
+_RISES = (
+    r"(?:raise|raises|rise|rises|rising|lift|lifts|lifting|ascend|ascends|ascending|climb|climbs|climbing|crane|cranes)"
+)
 _SINKS = r"(?:lower|lowers|lowering|descend|descends|descending|sink|sinks|sinking|drop|drops|dropping)"
 _MANNER = r"(?:slow|gentle|subtle|slight|smooth|quick|fast|dramatic|horizontal|whip|swift|steady|lateral)"
-_CIRCLES = r"(?:orbit(?:s|ing)?|circl(?:e|es|ing)|revolv(?:e|es|ing)|rotat(?:e|es|ing)|spin(?:s|ning)?)"
+_CIRCLES = r"(?:orbit(?:s|ing)?|circl(?:e|es|ing)|revolv(?:e|es|ing))"
 _ROLLS = r"(?:roll(?:s|ing)?|rotat(?:e|es|ing))"
 _LEFT = r"left(?:wards?)?(?! (?:hand|arm|eye|side|of)\b)"
 _RIGHT = r"right(?:wards?)?(?! (?:hand|arm|eye|side|of)\b)"
 # "She pulls out a letter" is no camera move; "the camera pulls out" is.
+_NOT_FURNITURE = r"(?! (?:bed|sofa|couch|drawer|tray|shelf|table)\b)"
 _NOT_A_THING = r"(?! (?:a|an|his|her|their|its|some|my|your)\b)"
 _CLOCKWISE, _COUNTER = r"(?<!counter )(?<!anti )clockwise", r"(?:counter|anti) ?clockwise"
 
+_BEGINS = r"(?:start|begin|open)(?:s|ing)? (?:(?:on|with|in|at|as) )?(?:a |an |the )?(?:extreme )?"
+_ENDS = (
+    r"(?: \w{1,12}){0,4},? (?:and |then |and then )?(?:slowly )?end(?:s|ing)? (?:up )?(?:on|in|with|at|as)"
+    r" (?:a |an |the )?(?:extreme )?"
+)
+
 PHRASES: tuple[tuple[str, Move], ...] = (
+    (rf"{_BEGINS}(?:wide|long|full|establishing){_ENDS}(?:tight )?close(?: up)?", Move.PUSH_IN),
+    (rf"{_BEGINS}close(?: up)?{_ENDS}(?:wide|long|full)(?: shot)?", Move.PULL_OUT),
     (
         r"no (?:camera )?(?:movement|motion|camera moves?)|(?:without|zero) (?:any )?(?:camera )?(?:movement|motion)",
         Move.LOCKED_OFF,
     ),
-    (r"(?:do not|don't|never) move the camera|camera (?:does|should|must|will) not move", Move.LOCKED_OFF),
+    (
+        r"(?:do not|don't|never) (?:move the camera|camera move)|camera (?:does|should|must|will) not move",
+        Move.LOCKED_OFF,
+    ),
     (r"camera (?:doesn't|shouldn't|won't|never) moves?\b|keep the camera (?:still|fixed|steady)", Move.LOCKED_OFF),
     (r"lock(?:ed)? (?:off|down)|locked (?:camera|shot|frame)|(?:camera|shot|frame) (?:is )?locked", Move.LOCKED_OFF),
     (
@@ -101,6 +115,7 @@ PHRASES: tuple[tuple[str, Move], ...] = (
         ),
         Move.LOCKED_OFF,
     ),
+    (rf"{CUE}(?:completely |fully |totally )?static(?= ?[,.;!\n]|$)", Move.LOCKED_OFF),
     (r"static close up|(?:on|from) a tripod|freeze frame|sticks shot", Move.LOCKED_OFF),
     (rf"{_CIRCLES}{_HOW} {_COUNTER}|{_COUNTER} (?:orbit|circle)", Move.ORBIT_RIGHT),
     (rf"{_CIRCLES}{_HOW} {_CLOCKWISE}|{_CLOCKWISE} (?:orbit|circle)", Move.ORBIT_LEFT),
@@ -185,7 +200,10 @@ PHRASES: tuple[tuple[str, Move], ...] = (
         Move.PUSH_IN,
     ),
     (rf"{_CAMERA}{_WILL}{_HOW} pull(?:s|ing)?{_HOW} (?:out|back|backwards?|away)\b", Move.PULL_OUT),
-    (rf"pull(?:s|ing)?{_HOW} (?:out|backwards?|away)\b{_NOT_A_THING}|pull back|pull(?:s|ing) back\b", Move.PULL_OUT),
+    (
+        rf"pull(?:s|ing)?{_HOW} (?:out|backwards?|away)\b{_NOT_A_THING}{_NOT_FURNITURE}|pull back|pull(?:s|ing) back\b",
+        Move.PULL_OUT,
+    ),
     (rf"(?:zoom|truck|track)(?:s|ing)?{_HOW} (?:out|backwards?|away)\b|zoom(?:s|ing)? back\b", Move.PULL_OUT),
     (rf"doll(?:y|ies|ying){_HOW} (?:out|backwards?|away|back)\b", Move.PULL_OUT),
     (rf"{_CAMERA}{_WILL}{_HOW} {_GOES}{_HOW} (?:out|backwards?|back|away)\b", Move.PULL_OUT),
@@ -223,7 +241,8 @@ HOLD = (
     r"(?= (?:for|on|there|still|steady|here|a|briefly|until|at|the (?:shot|frame|view|position|image|picture|last"
     r"|first)"
     r"|\d|one|two|three|four|five|half)\b| ?(?:[.,;:!?\n]|$))"
-    r"|(?:\d+|one|two|three|four|five|a)(?:s| sec| second| seconds?)? (?:hold|pause)\b"
+    r"|(?:is |are )?held (?=for\b|still\b)|(?:\d+|one|two|three|four|five|a)(?:s| sec| second| seconds?)? (?:hold"
+    r"|pause)\b"
     rf"|{_CAMERA}{_WILL} (?:holds?|pauses?|lingers?|rests?|settles?|stops?)(?= on\b| for\b|[.,;]|$)"
 )
 
