@@ -374,3 +374,59 @@ def test_a_price_above_the_cap_is_refused(open_gate: Callable[..., TestClient], 
     assert refused.status_code == 400
     assert [problem["pointer"] for problem in refused.json()["error"]["metadata"]["problems"]] == ["/max_cost_usd"]
     assert gate.post("/videos/check", json=body).json()["estimate"]["usd"] > 0.01
+
+
+def test_a_job_goes_on_from_an_earlier_one(gate: TestClient, photo: str):
+    before = finished(gate, photo, aspect_ratio="1:1", fps=12)
+
+    body = {"model": "framegate/animatic", "prompt": "locked-off", "duration": 2, "previous_job_id": before["id"]}
+    after = gate.get(gate.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).json()
+
+    assert after["status"] == "completed", after
+    assert (after["size"], after["fps"], after["duration"]) == ("360x360", 12, 2)
+    assert after["outputs"][0]["frames"] == 12 + 24
+    report = gate.get(f"/videos/{after['id']}/report").json()
+    conformance = [one for one in report["findings"] if one["group"] == "conformance"]
+    assert {one["name"]: one["verdict"] for one in conformance if one["verdict"] != "pass"} == {}
+
+
+def test_what_cannot_be_gone_on_from_is_said(gate: TestClient, photo: str):
+    gone = placed(gate, photo, duration=60)
+    gate.post(f"/videos/{gone['id']}/cancel")
+
+    for path in ("/videos", "/videos/check"):
+        body = wanted(photo, previous_job_id="00000000-0000-7000-8000-000000000000")
+        assert gate.post(path, json=body).status_code == 404
+    refused = gate.post("/videos", json=wanted(photo, previous_job_id=gone["id"]))
+    assert refused.status_code == 400
+    (problem,) = refused.json()["error"]["metadata"]["problems"]
+    assert (problem["code"], problem["pointer"]) == ("previous_job_not_completed", "/previous_job_id")
+    assert problem["message"] == "previous_job_id: the job is cancelled. Choose one that is completed."
+    verdict = gate.post("/videos/check", json=wanted(photo, previous_job_id=gone["id"])).json()
+    assert [one["code"] for one in verdict["problems"]] == ["previous_job_not_completed"]
+
+
+def test_a_source_beside_an_earlier_job_is_one_too_many(gate: TestClient, photo: str):
+    before = finished(gate, photo)
+    video = gate.get(before["unsigned_urls"][0]).content
+    kept = gate.post("/assets", content=video, headers={"content-type": "video/mp4"}).json()["url"]
+    source = {"type": "video_url", "video_url": {"url": kept}, "role": "source"}
+
+    body = {"model": "framegate/animatic", "input_references": [source], "previous_job_id": before["id"]}
+    refused = gate.post("/videos", json=body).json()["error"]["metadata"]["problems"]
+
+    assert [(one["code"], one["pointer"]) for one in refused] == [("too_many_references", "/previous_job_id")]
+    del body["previous_job_id"]
+    assert gate.post("/videos/check", json=body).json()["ok"] is True
+
+
+def test_a_model_that_sounds_by_default_has_a_sound_track_in_the_sandbox(open_gate: Callable[..., TestClient]):
+    gate = open_gate(sandbox=True)
+    body = {"model": "google/veo-3.1", "prompt": "rain over a lighthouse", "duration": 4, "resolution": "720p"}
+
+    job = gate.get(gate.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).json()
+
+    assert job["status"] == "completed", job
+    report = gate.get(f"/videos/{job['id']}/report").json()
+    verdicts = {one["name"]: one["verdict"] for one in report["findings"] if one["name"].startswith("audio")}
+    assert verdicts == {"audio": "pass", "audio_length": "pass", "audio_level": "pass"}

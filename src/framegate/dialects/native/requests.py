@@ -36,9 +36,12 @@ class Address(Body):
 
 
 class NamedReference(Body):
-    """The superset's fields of a reference: what it is for, and what the prompt calls it (`@name`)."""
+    """The superset's fields of a reference: what it is for, what of it guides, and its name in the prompt (`@name`)."""
 
     role: Literal["first_frame", "last_frame", "reference", "source", "mask"] | None = None
+    reference_type: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="asset, style, character, location, or a word of the model's own."
+    )
     name: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
@@ -175,6 +178,7 @@ def _references(body: VideoRequest) -> Iterator[Reference]:
             kind=kind,
             role=Role(item.role or Role.REFERENCE),
             name=item.name,
+            type=item.reference_type,
             pointer=f"/input_references/{index}/{item.type}/url",
         )
 
