@@ -20,7 +20,7 @@ from framegate.clock import SystemClock
 from framegate.deliveries import Deliverer
 from framegate.dialects import fal, native, phaseo, pictory
 from framegate.dialects.gate import Gate
-from framegate.dialects.links import Links
+from framegate.dialects.links import Links, asset_link
 from framegate.dialects.native.errors import install
 from framegate.errors import Unavailable
 from framegate.finishing import Finishing
@@ -32,6 +32,7 @@ from framegate.media.blobs import BlobStore
 from framegate.moves import Moves
 from framegate.net import Net
 from framegate.provider import Offers
+from framegate.providers.accounts import ADAPTERS
 from framegate.providers.animatic import Animatic, Sandbox
 from framegate.providers.pool import Pool
 from framegate.routing import Router
@@ -40,6 +41,7 @@ from framegate.settings import Settings, check_protected
 from framegate.standing import Standing
 from framegate.store import FolderLock, Store
 from framegate.store.engines import sqlite_url
+from framegate.types import Blob
 from framegate.webhooks import Hooks
 
 EXPOSED = ("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After")
@@ -97,6 +99,7 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
             clock=clock,
             finishing=Finishing(settings, blobs, net, clock),
             asset=store.asset,
+            link=_asset_link(settings, secret),
         )
         sole = settings.database_url is None
         deliverer = Deliverer(store, net, hooks, clock=clock, sole=sole)
@@ -126,7 +129,18 @@ async def _offers(settings: Settings, stack: AsyncExitStack) -> Offers:
     folder = settings.data_dir / "renders"
     engine = Animatic(pool, folder)
     stack.push_async_callback(engine.close)
-    return Offers([engine], sandbox=Sandbox(pool, folder) if settings.sandbox else None)
+    if settings.sandbox:  # no provider is called there, whatever accounts there are
+        return Offers([engine], sandbox=Sandbox(pool, folder))
+    accounts = [ADAPTERS[account.provider](account) for account in settings.accounts]
+    for provider in accounts:
+        stack.push_async_callback(provider.close)
+    return Offers([engine, *accounts])
+
+
+def _asset_link(settings: Settings, secret: bytes) -> Callable[[Blob], str | None]:
+    """Where a provider can fetch a reference from, if the gate can be reached from outside."""
+    links, base_url = Links(secret=secret, seconds=settings.link_seconds), settings.public_url
+    return lambda blob: asset_link(links, base_url.rstrip("/"), blob) if base_url else None
 
 
 def build(settings: Settings) -> Starlette:

@@ -216,11 +216,14 @@ class Moves:
                 return Step({**made, "state": State.FETCHING, "stage": "fetching", "progress": RENDERED})
             case Failed():
                 return self.fail(update.fault)
-            case Lost() if provider.repeatable:
-                lost = Fault(code="order_lost", message="The renderer broke off again and again.")
-                return self._again(job, lost, found=found)
             case Lost():
-                return self.fail(Fault(code="order_lost", message="The provider no longer knows this order."))
+                return self._lost(job, provider, found=found)
+
+    def _lost(self, job: Job, provider: Provider, *, found: bool) -> Step:
+        if provider.repeatable:
+            broken = Fault(code="order_lost", message="The renderer broke off again and again.")
+            return self._again(job, broken, found=found)
+        return self.fail(Fault(code="order_lost", message="The provider no longer knows this order."))
 
     def _progress(self, job: Job, update: Running, provider: Provider) -> Step:
         progress = job.progress if update.progress is None else round(update.progress * RENDERED, 4)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from framegate.types import Blob
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
@@ -39,3 +41,14 @@ class Links:
     def _signature(self, job_id: str, what: str, expires: int) -> str:
         text = f"framegate-link-1\n{job_id}\n{what}\n{expires}"
         return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
+
+
+def asset_link(links: Links, base_url: str, blob: Blob) -> str:
+    """Where whoever holds the link may fetch a reference: for the services that make videos from it."""
+    query = urlencode({"type": blob.media_type})
+    return f"{base_url}/api/v1/assets/{blob.sha256}?{query}&{links.query(blob.sha256, asset_of(blob.media_type))}"
+
+
+def asset_of(media_type: str) -> str:
+    """What a link to a reference permits: the file, as the type that it was kept with."""
+    return f"asset {media_type}"

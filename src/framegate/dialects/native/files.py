@@ -2,18 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from anyio import Path as AsyncPath
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from framegate.dialects.bodies import media_type, pieces
 from framegate.dialects.files import send_file
 from framegate.dialects.forms import file_of_form
 from framegate.dialects.gate import Owner, gate_of, owner_of
+from framegate.dialects.links import asset_of
 from framegate.dialects.native.answers import AssetAnswer, asset_answer
 from framegate.dialects.native.errors import ERRORS, operation_id
 from framegate.dialects.native.jobs import links_of
 from framegate.errors import NotFound, Unauthorized, UnsupportedMediaType
-from framegate.types import Output
+from framegate.types import Blob, Output
 
 router = APIRouter(tags=["files"], responses=ERRORS, generate_unique_id_function=operation_id)
 Index = Annotated[int | None, Query(ge=0, le=99, description="Which of the job's videos.")]
@@ -70,6 +72,23 @@ async def poster(request: Request, job_id: str, index: Index = None) -> Response
 async def contact_sheet(request: Request, job_id: str, index: Index = None) -> Response:
     """Frames from the whole video on one sheet, as a JPEG."""
     return await _picture(request, job_id, "contact-sheet", index)
+
+
+@router.head("/assets/{sha256}", include_in_schema=False)
+@router.get("/assets/{sha256}", responses={200: {"content": {"image/*": BYTES}}, **PARTS}, response_class=Response)
+async def asset(
+    request: Request,
+    sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
+    kind: Annotated[str, Query(alias="type", pattern=r"^[a-z]{1,16}/[a-z0-9.+-]{1,64}$")],
+    expires: Annotated[str | None, Query(max_length=12)] = None,
+    signature: Annotated[str | None, Query(max_length=64)] = None,
+) -> Response:
+    """A reference, for a provider to fetch by the link that it was given. No key opens it."""
+    if not links_of(gate_of(request)).permits(sha256, asset_of(kind), expires=expires, signature=signature):
+        raise Unauthorized("This link is not one of this gate's, or it has expired.")
+    path = gate_of(request).jobs.blobs.path(sha256)
+    size = (await AsyncPath(path).stat()).st_size if await AsyncPath(path).is_file() else 0
+    return await send_file(request, path, Blob(sha256=sha256, size_bytes=size, media_type=kind), name=sha256[:16])
 
 
 @router.post("/assets", status_code=201, responses={201: {"model": AssetAnswer}}, openapi_extra=UPLOAD_BODY)
