@@ -200,7 +200,7 @@ class Upstream:
         reason = self._reason(answer)
         for secret in self._secrets:
             reason = reason.replace(secret, "[key]")
-        return f"{self._name} answered {answer.status}: {reason}"
+        return f"{self._name} answered {answer.status}: {reason.rstrip('.') or 'nothing'}."
 
     async def download(self, url: str, into: Path, *, bytes_max: int) -> None:
         """Fetch a file from this account's own origin into the new file `into`; none is left where it fails.

@@ -1,27 +1,33 @@
 """How the adapter of an account is made: one row for each service."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from framegate.provider import Provider
-from framegate.providers import openrouter
-from framegate.providers.openrouter import OpenRouter
+from framegate.providers import openrouter, phaseo, pictory, sglang, vllm_omni
 from framegate.settings import Account
 
 MODELGATES_URL = "https://modelgates.ai/api/v1"
 
-
-def _openrouter(account: Account) -> Provider:
-    base_url = account.base_url or openrouter.BASE_URL
-    return OpenRouter(account.name, account.api_key or "", base_url, concurrency=account.concurrency)
+Make = Callable[[str, str, str], Provider]  # of the account's name, its key and its base URL
 
 
-def _modelgates(account: Account) -> Provider:
-    base_url = account.base_url or MODELGATES_URL
-    key = account.api_key or ""
-    return OpenRouter(account.name, key, base_url, name="modelgates", concurrency=account.concurrency)
+def _adapter(make: Make, base_url: str, account: Account) -> Provider:
+    provider = make(account.name, account.api_key or "", account.base_url or base_url)
+    provider.concurrency = account.concurrency or provider.concurrency
+    provider.requests_per_minute = account.requests_per_minute
+    return provider
 
 
+ROWS: Mapping[str, tuple[Make, str]] = {
+    "openrouter": (openrouter.OpenRouter, openrouter.BASE_URL),
+    "modelgates": (partial(openrouter.OpenRouter, name="modelgates", title="ModelGates"), MODELGATES_URL),
+    "phaseo": (phaseo.Phaseo, phaseo.BASE_URL),
+    "pictory": (pictory.Pictory, pictory.BASE_URL),
+    "vllm_omni": (vllm_omni.VllmOmni, vllm_omni.BASE_URL),
+    "sglang": (sglang.SGLang, sglang.BASE_URL),
+}
 ADAPTERS: Mapping[str, Callable[[Account], Provider]] = MappingProxyType(
-    {"openrouter": _openrouter, "modelgates": _modelgates}
+    {name: partial(_adapter, make, base_url) for name, (make, base_url) in ROWS.items()}
 )

@@ -41,11 +41,11 @@ class OpenRouter(Service):
         base_url: str = BASE_URL,
         *,
         name: str = "openrouter",
-        concurrency: int | None = None,
+        title: str = "OpenRouter",
     ) -> None:
         headers = {"authorization": f"Bearer {api_key}", "x-openrouter-title": "Framegate"}
-        upstream = Upstream(base_url, headers=headers, name=name, not_made=_nobody_asked)
-        super().__init__(upstream, account=account, concurrency=concurrency)
+        upstream = Upstream(base_url, headers=headers, name=title, not_made=_nobody_asked)
+        super().__init__(upstream, account=account)
         self.name = name
 
     async def submit(self, order: Order) -> Handle:

@@ -17,7 +17,6 @@ from framegate.upstream import Answer, Upstream, at
 MICRO = 1_000_000
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # what may stand in a path as it is
 MESSAGE_CHARS_MAX = 1000
-YOUNG_SECONDS = 120.0
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +25,13 @@ class Service(Provider):
     """One account at one service; `words` are its words for a job that is not over, with ours."""
 
     poll_seconds = 10.0
+    poll_seconds_max = 30.0
+    young_seconds = 120.0  # for so long a new job may not be known yet to all of the service
     words: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, upstream: Upstream, *, account: str, concurrency: int | None = None) -> None:
+    def __init__(self, upstream: Upstream, *, account: str) -> None:
         self.upstream = upstream
         self.account = account
-        self.concurrency = concurrency
         self._strange: set[str] = set()
 
     async def download(self, made: Made, into: Path, *, bytes_max: int) -> None:
@@ -61,7 +61,7 @@ class Service(Provider):
 
     def unknown(self, handle: Handle) -> Lost:
         """A job that the service does not know; of one that was just made it may only not know yet."""
-        if time.time() - handle.get("at", 0.0) < YOUNG_SECONDS:
+        if time.time() - handle.get("at", 0.0) < self.young_seconds:
             raise ProviderError(f"{self.name} does not know the job yet.")
         return Lost()
 
@@ -110,6 +110,21 @@ def has(order: Order, *roles: Role) -> bool:
 def prompt(order: Order) -> str:
     """The prompt in the words of the provider's model."""
     return order.prompt if order.prompt is not None else order.request.prompt or ""
+
+
+def listed(answer: Answer) -> list[Any]:
+    """The jobs of a listing. Raises `Unsure` where there is none to read."""
+    jobs = at(answer.object(), "data") if answer.ok else None
+    if not isinstance(jobs, list):
+        raise Unsure(f"Whether the order was taken cannot be told: the listing of jobs was answered {answer.status}.")
+    return cast("list[Any]", jobs)
+
+
+def silences(who: str, **chosen: object) -> list[str]:
+    """Sentences about what the client chose and the service lets nobody choose."""
+    return [
+        f"{who} has no choice of `{name}`: it was not passed on." for name, value in chosen.items() if value is not None
+    ]
 
 
 def made_at(order: Order) -> datetime:

@@ -1,0 +1,20 @@
+"""A picture laid on white in the size of the video, for engines that would stretch it to that size."""
+
+import io
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+WHITE = (255, 255, 255)
+
+
+def letterboxed(path: Path, width: int, height: int) -> bytes:
+    """The whole picture, as large as it fits, centred on white: a PNG of exactly this size."""
+    with Image.open(path) as image:
+        whole = image.convert("RGBA")
+    scaled = ImageOps.contain(whole, (width, height), Image.Resampling.LANCZOS)
+    canvas = Image.new("RGB", (width, height), WHITE)
+    canvas.paste(scaled, ((width - scaled.width) // 2, (height - scaled.height) // 2), mask=scaled)
+    buffer = io.BytesIO()
+    canvas.save(buffer, "PNG")
+    return buffer.getvalue()

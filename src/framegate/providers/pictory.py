@@ -1,0 +1,101 @@
+"""Pictory AI Studio. Facts: docs.pictory.ai (AI Studio: generate video; Jobs: get video job)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from framegate.errors import ProviderError, Refused
+from framegate.providers.hand import Way, address
+from framegate.providers.service import Service, accepted, failed, handle_of, present, prompt, silences
+from framegate.types import Done, Handle, Order, Prepared, Role, Update
+from framegate.upstream import Answer, Upstream, at, plain_reason
+
+BASE_URL = "https://api.pictory.ai/pictoryapis"
+WAYS: tuple[Way, ...] = ("url", "link")  # it fetches them itself
+# One kind of input at a time, each in a field of its own.
+INPUTS = {
+    Role.FIRST_FRAME: "firstFrameImageUrl",
+    Role.SOURCE: "extendVideoUrl",
+    Role.REFERENCE: "referenceImageUrls",
+}
+JOB_UNKNOWN = "JOB_NOT_FOUND"
+
+
+class Pictory(Service):
+    """One account at Pictory. It can neither stop nor list jobs, and bills in credits that have no fixed price."""
+
+    name = "pictory"
+    poll_seconds = 15.0  # it asks for 10 to 30
+    words: ClassVar[Mapping[str, str]] = {"in-progress": "running", "queued": "queued"}
+
+    def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
+        upstream = Upstream(base_url, headers={"authorization": api_key}, name="Pictory", reason=_reason)
+        super().__init__(upstream, account=account)
+
+    async def submit(self, order: Order) -> Handle:
+        """Place the order."""
+        sent = await body(order)
+        headers = {"idempotency-key": order.key}
+        answer = await self.upstream.order("POST", "v1/aistudio/videos", json=sent, headers=headers)
+        unsaid = silences("Pictory", generate_audio=order.request.generate_audio)
+        return handle_of(accepted(answer, "data", "jobId"), notes=unsaid)
+
+    async def poll(self, handle: Handle) -> Update:
+        """Look at the job."""
+        answer = await self.upstream.ask("GET", f"v1/jobs/{handle['id']}")
+        if answer.status == 404 or (not answer.ok and JOB_UNKNOWN in _reason(answer)):
+            return self.unknown(handle)
+        if not answer.ok:
+            raise ProviderError(self.upstream.said(answer))
+        job = answer.object().get("data")
+        match at(job, "status"):
+            case "completed":
+                return self._done(job, handle)
+            case "failed" if at(job, "error_message") == JOB_UNKNOWN:
+                return self.unknown(handle)
+            case "failed":
+                return failed(at(job, "error_message") or at(job, "error_code"))
+            case word:
+                return self.running(str(word))
+
+    def _done(self, job: object, handle: Handle) -> Done:
+        url, credit = at(job, "url"), at(job, "aiCreditsUsed")
+        if not isinstance(url, str):
+            raise ProviderError("Pictory says that the video is made, and not where it lies.")
+        used = [f"Pictory charged {credit:g} AI credits."] if isinstance(credit, int | float) else []
+        return Done(outputs=(self.made(url),), notes=(*handle.get("notes", ()), *used))
+
+
+async def body(order: Order) -> dict[str, Any]:
+    """The order in Pictory's words. Raises `Refused` for inputs that it takes only one at a time."""
+    given: dict[Role, list[Prepared]] = {}
+    for prepared in order.references:
+        given.setdefault(prepared.reference.role, []).append(prepared)
+    if strange := [role for role in given if role not in INPUTS]:
+        raise Refused(f"Pictory takes no {strange[0].replace('_', ' ')}.")
+    if len(given) > 1:
+        raise Refused("Pictory takes one kind of input at a time: a first frame, a video to go on from, or references.")
+    inputs: dict[str, Any] = {}
+    for role, those in given.items():
+        urls = [await address(prepared, WAYS) for prepared in those]
+        inputs[INPUTS[role]] = urls if role is Role.REFERENCE else urls[0]
+    return present(
+        {
+            "prompt": prompt(order),
+            "model": order.model_id or order.model,
+            "aspectRatio": order.target.aspect_ratio,
+            "duration": f"{order.target.duration}s",
+            **inputs,
+        }
+    )
+
+
+def _reason(answer: Answer) -> str:
+    """Its errors name the fields."""
+    try:
+        said = answer.json()
+    except ProviderError:
+        return plain_reason(answer)
+    fields = [(at(said, "fields", number, "name"), at(said, "fields", number, "errors")) for number in range(3)]
+    told = at(said, "data", "error_message") or at(said, "error", "error_message") or at(said, "message")
+    parts = [told, *(f"{name}: {errors}" for name, errors in fields if name)]
+    return " ".join(part for part in parts if isinstance(part, str) and part) or plain_reason(answer)

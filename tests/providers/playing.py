@@ -1,0 +1,66 @@
+"""One golden case: what is asked of an adapter, the whole of what it then sends, and what it makes of the answers."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ordering import order
+from replaying import KEY, Tape, replaying
+
+from framegate.errors import GateError
+from framegate.providers.accounts import ADAPTERS
+from framegate.settings import Account
+
+FOLDER = Path(__file__).parents[1] / "golden" / "providers"
+
+
+def cases() -> list[Path]:
+    """Every case of every provider."""
+    return sorted(FOLDER.glob("*/*.json"))
+
+
+async def played(case: dict[str, Any], provider: str, folder: Path) -> list[dict[str, Any]]:
+    """The steps of a case as they went: what was sent, and what it gave."""
+    steps: list[dict[str, Any]] = []
+    handle: dict[str, Any] = dict(case.get("handle", {}))
+    tape = Tape([exchange["answer"] for step in case["steps"] for exchange in step["exchanges"]])
+    with replaying(tape) as here:
+        account = Account(provider=provider, api_key=KEY, base_url=here + case.get("base_path", ""))
+        adapter = ADAPTERS[provider](account)
+        try:
+            for step in case["steps"]:
+                before = len(tape.asked)
+                gave = await _do(adapter, step["do"], case, handle, folder)
+                exchanges = [
+                    {"request": asked, "answer": answer}
+                    for asked, answer in zip(tape.asked[before:], tape.answers[before:], strict=False)
+                ]
+                text = json.dumps(gave).replace(here, "{{here}}")
+                steps.append({"do": step["do"], "exchanges": exchanges, "gives": json.loads(text)})
+        finally:
+            await adapter.close()
+    assert len(tape.asked) == len(tape.answers), f"asked {len(tape.asked)} times, {len(tape.answers)} are written"
+    return steps
+
+
+async def _do(adapter, what: str, case: dict[str, Any], handle: dict[str, Any], folder: Path) -> Any:
+    try:
+        match what:
+            case "submit":
+                given = await adapter.submit(order(folder, **case["order"]))
+                handle.update(given)
+                handle["at"] = 0.0
+                return {name: value for name, value in given.items() if name != "at"}
+            case "poll":
+                update = await adapter.poll(handle)
+                return {"is": type(update).__name__, **json.loads(json.dumps(asdict(update)))}
+            case "reconcile":
+                given = await adapter.reconcile(order(folder, **case["order"]))
+                return given and {name: value for name, value in given.items() if name != "at"}
+            case _:
+                return await adapter.cancel(handle)
+    except GateError as error:
+        told = {"raises": type(error).__name__, "message": error.message}
+        wait = getattr(error, "retry_after", None)
+        return told | ({} if wait is None else {"retry_after": wait})
