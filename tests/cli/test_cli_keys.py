@@ -70,6 +70,24 @@ def test_commands_over_the_folder_need_no_key_though_there_is_one(run: Run):
     assert run("jobs").err == "No jobs.\n"
 
 
+def test_the_doctor_knows_of_keys_that_were_made(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FRAMEGATE_HOST", "0.0.0.0")
+    assert re.search(r"^fail  key .*framegate keys create", run("doctor").out, re.MULTILINE)
+    made(run)
+
+    assert re.search(r"^ok    key +made by `framegate keys`$", run("doctor").out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [("keys", "list"), ("keys", "create"), ("serve", "--port", "0"), ("doctor",)])
+def test_a_database_that_is_none_ends_in_a_sentence(run: Run, tmp_path: Path, command: tuple[str, ...]):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "framegate.db").write_bytes(b"no database at all" * 100)
+    ran = run(*command)
+
+    assert ran.code in (1, 5)
+    assert "not a database" in ran.out + ran.err
+
+
 def test_the_webhook_secret_is_the_owners_and_stays_the_same(run: Run):
     one, again, other = (run("keys", "webhook-secret", *owner).out for owner in ((), (), ("--owner", "acme")))
 

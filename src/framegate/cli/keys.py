@@ -119,14 +119,29 @@ def webhook_secret(
     console.out_json({"owner": owner, "secret": secret}) if json else console.out(secret)
 
 
+def any_key(settings: "Settings") -> bool:
+    """Whether callers must send a key: the operator set one, or one was made."""
+    from framegate.store.engines import sqlite_file
+
+    if settings.api_key:
+        return True
+    if settings.database_url is None and not sqlite_file(settings.data_dir).is_file():
+        return False
+    return _over(settings, lambda store: store.keys.any())
+
+
 def _on_store(data: str | None, act: "Callable[[Store], Awaitable[T]]") -> T:
     from framegate.settings import load
-    from framegate.store import Store
-    from framegate.store.engines import sqlite_url
 
-    settings: Settings = load(data_dir=data)
+    settings = load(data_dir=data)
     if settings.database_url is None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return _over(settings, act)
+
+
+def _over(settings: "Settings", act: "Callable[[Store], Awaitable[T]]") -> T:
+    from framegate.store import Store
+    from framegate.store.engines import sqlite_url
 
     async def go() -> T:
         async with Store(settings.database_url or sqlite_url(settings.data_dir)) as store:

@@ -95,7 +95,7 @@ def _examine(server: str | None, data: Path | None) -> Iterator[Finding]:
         return
     yield _guarded("data folder", lambda: _data_folder(settings))
     yield _owner(settings)
-    yield _key(settings)
+    yield _guarded("key", lambda: _key(settings))
     if settings.sandbox:
         yield Finding("sandbox", "warn", "on: no provider is called", "FRAMEGATE_SANDBOX=0 turns it off")
     url = server or client_defaults()[0]
@@ -106,7 +106,7 @@ def _examine(server: str | None, data: Path | None) -> Iterator[Finding]:
 def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, GateError) as error:
         return Finding(name, "fail", str(error))
 
 
@@ -171,13 +171,16 @@ def _owner(settings: "Settings") -> Finding:
 
 
 def _key(settings: "Settings") -> Finding:
+    from framegate.cli.keys import any_key
     from framegate.settings import is_loopback
 
-    if settings.api_key:
-        return Finding("key", "ok", "set")
+    if any_key(settings):
+        return Finding("key", "ok", "set" if settings.api_key else "made by `framegate keys`")
     if is_loopback(settings.host):
         return Finding("key", "ok", "none: loopback only, open to this machine")
-    return Finding("key", "fail", f"none, and `serve` is to listen on {settings.host}", "set FRAMEGATE_API_KEY")
+    return Finding(
+        "key", "fail", f"none, and `serve` is to listen on {settings.host}", "make one: framegate keys create"
+    )
 
 
 def _server(url: str) -> Finding:

@@ -32,17 +32,19 @@ def serve(
 ) -> None:
     """Serve the gate until ctrl-C or SIGTERM.
 
-    Without FRAMEGATE_API_KEY it is open, and listens on loopback only.
+    Without a key (see `framegate keys`) it is open, and listens on loopback only.
 
     Example: framegate serve --port 8787 --sandbox
     """
+    from framegate.cli.keys import any_key
     from framegate.local import run
     from framegate.settings import load
 
     settings = load(host=host, port=port, data_dir=data, sandbox=sandbox or None)
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    keyed = any_key(settings)
     with listening(settings) as listener:
-        run(settings, listener, on_ready=lambda url: greet(url, settings), log_level=log_level)
+        run(settings, listener, on_ready=lambda url: greet(url, settings, keyed=keyed), log_level=log_level)
 
 
 def listening(settings: "Settings") -> socket.socket:
@@ -64,11 +66,11 @@ def listening(settings: "Settings") -> socket.socket:
     return listener
 
 
-def greet(url: str, settings: "Settings") -> None:
+def greet(url: str, settings: "Settings", *, keyed: bool) -> None:
     """Say where the gate is and what to type first."""
     listens, url = url, from_here(url)
-    key = " (with the key)" if settings.api_key else ""
-    header = ' -H "Authorization: Bearer $FRAMEGATE_API_KEY"' if settings.api_key else ""
+    key = " (with a key)" if keyed else ""
+    header = ' -H "Authorization: Bearer $FRAMEGATE_API_KEY"' if keyed else ""
     console.say(
         f"Framegate serves {listens}{key}, data in {settings.data_dir}" + (", sandbox" if settings.sandbox else "")
     )

@@ -20,9 +20,14 @@ def make_engines(url: str, *, readers: int = 4) -> tuple[AsyncEngine, AsyncEngin
     return _sqlite(parsed, pool=1, begin="BEGIN IMMEDIATE"), _sqlite(parsed, pool=readers, begin="BEGIN")
 
 
+def sqlite_file(folder: Path) -> Path:
+    """The database in a data folder."""
+    return folder / "framegate.db"
+
+
 def sqlite_url(folder: Path) -> str:
     """The URL of the database in a data folder."""
-    return URL.create("sqlite+aiosqlite", database=str(folder / "framegate.db")).render_as_string(hide_password=False)
+    return URL.create("sqlite+aiosqlite", database=str(sqlite_file(folder))).render_as_string(hide_password=False)
 
 
 def _sqlite(url: URL, *, pool: int, begin: str) -> AsyncEngine:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from sqlalchemy import Select, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from framegate.errors import Unavailable
 from framegate.hub import Hub
@@ -44,7 +44,11 @@ class Store:
         self.keys = Keyring(self._writer, self._reader)
 
     async def __aenter__(self) -> Self:
-        await bring_up_to_date(self._write_engine)
+        try:
+            await bring_up_to_date(self._write_engine)
+        except DBAPIError as error:
+            await self._write_engine.dispose()
+            raise Unavailable(f"The store cannot be opened: {error.orig}.") from error
         self._writer.start()
         return self
 
