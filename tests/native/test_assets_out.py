@@ -11,7 +11,7 @@ from framegate.types import Blob
 def linked(served_gate, photos):
     """A served gate with an uploaded picture, and the signed link to it."""
     with served_gate.client() as client:
-        asset = client.post("/assets", content=photos[0].read_bytes()).json()
+        asset = client.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "image/png"}).json()
     return served_gate, asset
 
 
