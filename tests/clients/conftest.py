@@ -1,4 +1,4 @@
-"""OpenRouter's own clients, unmodified but for base URL and key, and what they are shown."""
+"""The services' own clients, unmodified but for base URL and key, and what they are shown."""
 
 import shutil
 import subprocess
@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from fal_gate import APP, over, submitted, wanted
 
-from serving import ServedGate
+from serving import ServedGate, served
 
 JS = Path(__file__).parent / "js"
 NPM_SECONDS = 300
@@ -78,3 +79,54 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+# -- fal
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+    """A gate where every model answers by its own limits, and nothing is spent."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    with served(folder / "data", folder / "log", key="sk-test", sandbox=True, allow_private_addresses=True) as gate:
+        yield gate
+
+
+@pytest.fixture(scope="session")
+def fal(sandbox: ServedGate) -> Iterator[httpx2.Client]:
+    """A plain HTTP client of the dialect, for what fal's clients have no words for."""
+    headers = {"authorization": f"Key {sandbox.key}"}
+    with httpx2.Client(base_url=f"{sandbox.url}/fal", headers=headers, timeout=70, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def picture(fal: httpx2.Client, photos: tuple[Path, ...]) -> str:
+    """A photo at an address of the sandbox."""
+    photo = next(path for path in photos if path.suffix == ".jpg")
+    answer = fal.post("/cdn/files/upload", content=photo.read_bytes(), headers={"content-type": "image/jpeg"})
+    return answer.json()["access_url"]
+
+
+@pytest.fixture(scope="session")
+def failed(fal: httpx2.Client) -> str:
+    """A request whose picture cannot be fetched, once that is known."""
+    request_id = submitted(fal, wanted("http://127.0.0.1:9/nothing.png"))
+    assert over(fal, request_id)["error_type"] == "file_download_error"
+    return request_id
+
+
+@pytest.fixture(scope="session")
+def cancelled(fal: httpx2.Client, picture: str) -> str:
+    """A request that was stopped."""
+    request_id = submitted(fal, wanted(picture, duration=15))
+    assert fal.put(f"/queue/{APP}/requests/{request_id}/cancel").status_code == 200
+    return request_id
+
+
+@pytest.fixture
+def unfinished(fal: httpx2.Client, picture: str) -> Iterator[str]:
+    """A request that is not over when the test begins."""
+    request_id = submitted(fal, wanted(picture, duration=15, resolution="720p"))
+    yield request_id
+    assert fal.put(f"/queue/{APP}/requests/{request_id}/cancel").status_code in (200, 202, 400)

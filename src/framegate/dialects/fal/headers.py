@@ -1,13 +1,12 @@
 """What fal's clients say in headers and in the query: when a job must have begun, its rank, how long files are kept."""
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
+from framegate.dialects.callbacks import callback_problem
 from framegate.dialects.fal.inputs import Detail, Unprocessable
 from framegate.settings import Settings
 from framegate.types import Handling
@@ -96,23 +95,11 @@ def webhook_of(url: str | None, settings: Settings) -> str | None:
     """The address of `fal_webhook`, if one was sent. Raises `Unprocessable`."""
     if not url:
         return None
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    near = settings.allow_private_addresses and parts.scheme == "http" and _is_loopback(host)
-    if not host or len(url) > 2048 or not (parts.scheme == "https" or near):
-        rule = f"`fal_webhook` must be an https address of at most 2048 characters; `{url[:80]}` is not."
-        raise Unprocessable([Detail(loc=("query", "fal_webhook"), msg=rule, type="value_error", input=url)])
+    problem = callback_problem(url, settings, field="fal_webhook")
+    if problem is not None:
+        detail = Detail(loc=("query", "fal_webhook"), msg=problem.message, type="value_error", input=url)
+        raise Unprocessable([detail])
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _whole(value: object) -> bool:
