@@ -61,20 +61,28 @@ def _load(folder: Path) -> Model:
     if not (folder / "config.json").is_file():
         raise ModelUnusable(f"there is no config.json in {folder}")
     try:
-        torch, transformers = importlib.import_module("torch"), importlib.import_module("transformers")
+        torch, transformers, safetensors = map(importlib.import_module, ("torch", "transformers", "safetensors"))
     except ImportError as error:
         raise ModelUnusable("it needs the packages torch and transformers: install framegate[learned]") from error
+    transformers.utils.logging.disable_progress_bar()
     local = {"local_files_only": True, "trust_remote_code": False}
     try:
         kind = str(transformers.AutoConfig.from_pretrained(folder, **local).model_type)
-        if kind not in MODEL_TYPES:
-            raise ModelUnusable(f"its model is of the type {kind}; {', '.join(MODEL_TYPES)} are taken")
+        _check_kind(kind)
         processor = transformers.AutoImageProcessor.from_pretrained(folder, **local)
-        network = transformers.AutoModel.from_pretrained(folder, use_safetensors=True, **local).eval()
-    except (OSError, RuntimeError, KeyError, TypeError, ImportError) as error:
+        options = {**local, "use_safetensors": True, "output_loading_info": True}
+        network, loaded = transformers.AutoModel.from_pretrained(folder, **options)
+    except (OSError, RuntimeError, KeyError, TypeError, ImportError, safetensors.SafetensorError) as error:
         first = str(error).strip().split("\n", 1)[0]
         raise ModelUnusable(f"transformers cannot load it: {first}") from error
-    return Model(kind, torch, network, processor)
+    if loaded["missing_keys"]:  # which transformers would fill with random numbers
+        raise ModelUnusable(f"its weights lack {min(loaded['missing_keys'])}")
+    return Model(kind, torch, network.eval(), processor)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in MODEL_TYPES:
+        raise ModelUnusable(f"its model is of the type {kind}; {', '.join(MODEL_TYPES)} are taken")
 
 
 def findings(
