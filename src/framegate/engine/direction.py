@@ -118,9 +118,8 @@ def _entries(pictures: Sequence[Picture], read: Reading) -> list[_Entry]:
     bare = [at for at in range(len(pictures)) if all(entry.picture != at for entry in placed)]
     over = [step for step in read.steps if not step.pictures]
     fallback = replace(over[-1], time=Time(), after=Break.SENTENCE) if over else _default(read)
-    by_words = any(entry.step.ordered and entry.step.pictures for entry in placed[1:]) or any(
-        entry.step.ordered and entry.step.pictures and entry.picture != _opening(pictures) for entry in placed[:1]
-    )
+    told = [entry for entry in placed if entry.step.ordered and entry.step.pictures]
+    by_words = any(entry is not placed[0] or entry.step.after in (Break.START, Break.LABEL) for entry in told)
     if not by_words:
         placed.sort(key=lambda entry: entry.picture)
     reached = next((entry.picture for entry in placed if not entry.step.pictures), len(pictures))
@@ -154,7 +153,8 @@ def _delayed(entry: _Entry, before: list[_Entry]) -> Iterator[_Entry]:
     """A step that waits: the one before it lasts so long, or a hold if there is none."""
     delay = entry.step.time.delay or entry.step.time.begins
     if not before and delay:
-        yield _Entry(entry.picture, replace(_hold(entry.step), time=Time(lasts=delay)))
+        opening = Step() if entry.step.hold else _hold(entry.step)
+        yield _Entry(entry.picture, replace(opening, time=Time(lasts=delay)))
     elif entry.step.time.delay and before[-1].step.time.lasts is None:
         before[-1] = replace(before[-1], step=replace(before[-1].step, time=Time(lasts=entry.step.time.delay)))
     yield entry
@@ -176,10 +176,6 @@ def _default(read: Reading) -> Step:
     if Move.PUSH_IN in read.denied:
         return Step(moves=(Move.LOCKED_OFF,), manner=manner.Manner(), asked=True)
     return Step()
-
-
-def _opening(pictures: Sequence[Picture]) -> int:
-    return next((at for at, picture in enumerate(pictures) if picture.role is Role.REFERENCE), 0)
 
 
 def _edge(role: Role) -> int:

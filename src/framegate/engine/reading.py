@@ -87,7 +87,10 @@ _LABEL = (
     rf"|\b(?:shot|scene|part|beat|clip"
     rf"|segment) ?#?{_NUMBER_WORD}(?: ?[(\[](?P<inside>[^()\[\]\n]{{1,24}})[)\]])? ?[:.)](?!\d)"
 )
-_BREAKS = re.compile(rf"(?P<label>{_LABEL})|(?P<cut>{words.CUT})|(?P<then>{words.THEN})|(?P<stop>[;!?\n]+|\.(?!\d)|$)")
+_BREAKS = re.compile(
+    rf"(?P<label>{_LABEL})|(?P<cut>{words.CUT})|(?P<then>{words.THEN})"
+    r"|(?P<stop>[;!?\n]+|(?<![\w(])\d{1,2}\) |\.(?!\d)|$)"
+)
 _START = re.compile(words.START)
 _SPANS = re.compile(manner.FROM_WIDE_TO_CLOSE)
 _PARTS = re.compile(r", | and | while | & ")
@@ -193,7 +196,7 @@ def _steps(clause: _Clause, text: str, before: tuple[Move, ...]) -> Iterator[Ste
             framing=mood.framing(_SPANS.sub("", said)),
             angle=mood.angle(said),
             handheld=mood.handheld(said),
-            after=clause.after if number == 0 and not (starts and clause.after is Break.SENTENCE) else Break.THEN,
+            after=_after(clause, starts=starts) if number == 0 else Break.THEN,
         )
 
 
@@ -275,8 +278,13 @@ def _unmoved(clause: _Clause, text: str, before: tuple[Move, ...]) -> Iterator[S
                 time=time,
                 framing=framing,
                 angle=mood.angle(words_of),
-                after=clause.after if clause.after is not Break.SENTENCE or not turn else Break.THEN,
+                after=_after(clause, starts=starts or clause.leads),
             )
+
+
+def _after(clause: _Clause, *, starts: bool) -> Break:
+    """What parts the clause from the one before; its own words may say that it comes first."""
+    return Break.START if starts and clause.after is Break.SENTENCE else clause.after
 
 
 def _timed_parts(clause: _Clause, text: str) -> list[_Clause]:

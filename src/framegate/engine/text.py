@@ -10,7 +10,8 @@ _SPOKEN = re.compile(
 
 # "Move the camera left" reads as "the camera moves left".
 _DO_WITH_CAMERA = re.compile(
-    r"\b(move|turn|swing|slide|push|pull|pan|tilt|raise|lift|lower|roll|orbit|circle|drift|glide|bring)(?:s|ing)? the camera\b"
+    r"\b(move|turn|swing|slide|push|pull|pan|tilt|raise|lift|lower|roll|orbit|circle|drift|glide|bring)(?:s|ing)?"
+    r" the camera\b"
 )
 
 

@@ -39,8 +39,10 @@ _NOT_A_SHOT = (
     r"|sequence|exposure|ago|timer|rule|delay)\b| (?:each|apiece|per)\b)"
 )
 LENGTH = re.compile(
-    rf"(?<![\w.:])(?P<before>(?:after|at|from|every|each|per|the|in the) )?{_NUMBER}{_UNIT}{_NOT_A_SHOT}"
+    rf"(?<![\w.:])(?P<before>(?:after|at|from|every|each|per|last|final|the|in the) )?{_NUMBER}{_UNIT}{_NOT_A_SHOT}"
 )
+LAST = re.compile(rf"\bthe (?:last|final) (?:{_NUMBER} ?(?:seconds?|secs?|s)|(?P<one>second))\b")
+FIRST_SECOND = re.compile(r"\bthe first second\b")
 BEAT = re.compile(r"\b(?:for )?a (?:beat|moment)\b")
 BEAT_SECONDS = 1.0
 PART = re.compile(
@@ -80,15 +82,24 @@ def times(text: str, clip_seconds: float) -> list[tuple[int, int, Time]]:
         if time is not None:
             found.append((*match.span(), time))
     found += [(*match.span(), Time(lasts=BEAT_SECONDS)) for match in BEAT.finditer(text)]
+    found += [(*match.span(), Time(lasts=1.0)) for match in FIRST_SECOND.finditer(text)]
+    for match in LAST.finditer(text):
+        length = float(match["digits"]) if match["digits"] else NUMBERS.get(match["word"], 1.0)
+        found.append((*match.span(), Time(begins=max(clip_seconds - length, 0.0))))
     for match in PART.finditer(text):
-        found.append((*match.span(), Time(lasts=PARTS[match["part"]] * clip_seconds)))
+        length = PARTS[match["part"]] * clip_seconds
+        late = match["which"] in ("last", "final") or (match["which"], match["part"]) in (
+            ("second", "half"),
+            ("other", "half"),
+        )
+        found.append((*match.span(), Time(begins=clip_seconds - length) if late else Time(lasts=length)))
     found += [(*match.span(), Time(begins=clip_seconds / 2)) for match in HALFWAY.finditer(text)]
     return sorted(found, key=lambda hit: hit[0])
 
 
 def _time(match: re.Match[str], text: str) -> Time | None:
     before = (match["before"] or "").strip()
-    if before in ("every", "each", "per"):
+    if before in ("every", "each", "per", "last", "final"):
         return None
     seconds = float(match["digits"]) if match["digits"] else NUMBERS[match["word"]]
     if match["word"] == "a" and match["unit"] != "second":  # "a s" is no time

@@ -48,14 +48,15 @@ _ORDER = (
     r"|(?<=\bhalf )|(?<=\bseconds ))"
 )
 
-_HOW = r"(?: (?:\w{1,20}ly|very|ever so|a bit|a little|further|straight|back|around|to)){0,4}"
+_ALONE = r"(?= ?(?:[,.;!\n]|$|(?:and|then|while)\b))"
+_HOW = r"(?: (?:\w{1,20}ly|very|ever so|a bit|a little|further|straight|back|away|around|to)){0,4}"
 _CAMERA = r"(?:camera|shot|view|lens|frame|we)"
 _WILL = r"(?: (?:should|will|must|can|then|also|begins to|starts to|is))?"
 _GOES = (
     r"(?:mov(?:e|es|ing)|drift(?:s|ing)?|glid(?:e|es|ing)|creep(?:s|ing)?|float(?:s|ing)?|travel(?:s|ling|ing)?"
     r"|go(?:es|ing)?|inch(?:es|ing)?|eas(?:e|es|ing)|fl(?:y|ies|ying))"
 )
-_ALONG = r"(?: (?:over|across|along|past|through) (?:[\w']{1,20} ){0,3}?[\w']{1,20})?"
+_ALONG = r"(?: (?:over|across|along|past|through|around) (?:[\w']{1,20} ){0,3}?[\w']{1,20})?"
 _TO = rf"{_HOW}{_ALONG}(?: to| toward| towards)?(?: the)?"
 _PANS_BY_NAME = r"(?:pan(?:s|n(?:ing|ed))?|sweep(?:s|ing)?|swivel(?:s|ling|ing)?)"
 _TURNS_HEAD = rf"(?:{_PANS_BY_NAME}|{_CAMERA}{_WILL}{_HOW} (?:turn(?:s|ing)?|look(?:s|ing)?|swing(?:s|ing)?))"
@@ -134,6 +135,13 @@ PHRASES: tuple[tuple[str, Move], ...] = (
         Move.ORBIT_RIGHT,
     ),
     (r"360(?: degrees?|°)? (?:orbit|spin|turn|rotation|shot|view|around)|turntable|bullet time", Move.ORBIT_RIGHT),
+    (
+        (
+            rf"{CUE}(?:rotat(?:e|ing)|spin(?:ning)?|revolv(?:e|ing)) (?:slowly |gently )?around (?=the\b|her\b|him\b"
+            rf"|it\b|@)"
+        ),
+        Move.ORBIT_RIGHT,
+    ),
     (rf"{CUE}(?:slow |gentle |smooth |fast )?orbit\b", Move.ORBIT_RIGHT),
     (rf"arc(?:s|ing)?{_TO} {_LEFT}|left(?:ward)? arc\b|arc(?:s|ing)?{_HOW} {_CLOCKWISE}", Move.ARC_LEFT),
     (rf"arc(?:s|ing)?{_TO} {_RIGHT}|right(?:ward)? arc\b|arc(?:s|ing)?{_HOW} {_COUNTER}", Move.ARC_RIGHT),
@@ -144,7 +152,8 @@ PHRASES: tuple[tuple[str, Move], ...] = (
     (rf"{CUE}arc around\b|half circle around\b|semi ?circle around\b", Move.ARC_RIGHT),
     (rf"{_CAMERA}{_WILL}{_HOW} {_ROLLS}{_TO} {_LEFT}|{CUE}roll(?:s|ing)? {_LEFT}|left roll\b", Move.ROLL_LEFT),
     (rf"{_CAMERA}{_WILL}{_HOW} {_ROLLS}{_HOW} {_COUNTER}|{CUE}roll(?:s|ing)?{_HOW} {_COUNTER}", Move.ROLL_LEFT),
-    (rf"{_COUNTER} roll\b", Move.ROLL_LEFT),
+    (rf"{_COUNTER} roll\b|{_ORDER}rotating{_HOW} {_COUNTER}", Move.ROLL_LEFT),
+    (rf"{_ORDER}rotating{_HOW} {_CLOCKWISE}", Move.ROLL_RIGHT),
     (
         rf"{_CAMERA}{_WILL}{_HOW} {_ROLLS}\b{_HOW}(?: {_RIGHT}| {_CLOCKWISE})?|{CUE}roll(?:s|ing)? {_RIGHT}",
         Move.ROLL_RIGHT,
@@ -153,14 +162,14 @@ PHRASES: tuple[tuple[str, Move], ...] = (
         rf"right roll\b|{_CLOCKWISE} roll\b|{CUE}roll(?:s|ing)?{_HOW} {_CLOCKWISE}|barrel roll|dutch roll",
         Move.ROLL_RIGHT,
     ),
-    (rf"{_TURNS_HEAD}{_TO} from (?:the )?left to (?:the )?right|left to right (?:pan|sweep)", Move.PAN_RIGHT),
-    (rf"{_TURNS_HEAD}{_TO} from (?:the )?right to (?:the )?left|right to left (?:pan|sweep)", Move.PAN_LEFT),
+    (rf"{_TURNS_HEAD}{_TO} (?:from (?:the )?)?left to (?:the )?right|left to right (?:pan|sweep)", Move.PAN_RIGHT),
+    (rf"{_TURNS_HEAD}{_TO} (?:from (?:the )?)?right to (?:the )?left|right to left (?:pan|sweep)", Move.PAN_LEFT),
     (
-        rf"{_CARRIES}{_TO} from (?:the )?left to (?:the )?right|left to right (?:truck|slide|track|dolly)",
+        rf"{_CARRIES}{_TO} (?:from (?:the )?)?left to (?:the )?right|left to right (?:truck|slide|track|dolly)",
         Move.TRUCK_RIGHT,
     ),
     (
-        rf"{_CARRIES}{_TO} from (?:the )?right to (?:the )?left|right to left (?:truck|slide|track|dolly)",
+        rf"{_CARRIES}{_TO} (?:from (?:the )?)?right to (?:the )?left|right to left (?:truck|slide|track|dolly)",
         Move.TRUCK_LEFT,
     ),
     (rf"{_TURNS_HEAD}{_TO} {_LEFT}|left(?:wards?)? pan\b", Move.PAN_LEFT),
@@ -219,7 +228,10 @@ PHRASES: tuple[tuple[str, Move], ...] = (
         Move.PULL_OUT,
     ),
     (rf"(?:{_MANNER}|camera) (?:push|zoom|dolly)\b", Move.PUSH_IN),
-    (rf"{CUE}zoom(?:s|ing)?\b(?! (?:call|lens|meeting))|{CUE}push\b(?= on\b)|ken burns", Move.PUSH_IN),
+    (
+        rf"{CUE}zoom(?:s|ing)?\b(?! (?:call|lens|meeting))|{CUE}push\b(?= on\b)|ken burns(?! (?:zoom|pan|push|pull))",
+        Move.PUSH_IN,
+    ),
     (rf"(?:pan(?:s|ning)?|{_MANNER} pan|camera pan) (?:across|over|along|past)", Move.PAN_RIGHT),
     (rf"{_MANNER} pan\b|camera pans?\b|panning (?:shot|camera)|whip pan|panoramic (?:sweep|move)", Move.PAN_RIGHT),
     (rf"{_CAMERA}{_WILL}{_HOW} sweeps?\b|sweeping (?:shot|camera)", Move.PAN_RIGHT),
@@ -231,7 +243,10 @@ PHRASES: tuple[tuple[str, Move], ...] = (
         rf"(?:camera|{_MANNER}) (?:truck|slide|track)s?\b|{_CAMERA}{_WILL}{_HOW} (?:tracks|slides|trucks|glides)\b",
         Move.TRUCK_RIGHT,
     ),
-    (rf"{_MANNER} tilt\b|camera tilts\b", Move.TILT_UP),
+    (rf"{_MANNER} tilt\b|camera tilts\b|{_ORDER}tilt{_ALONE}", Move.TILT_UP),
+    (rf"{_ORDER}pan{_ALONE}", Move.PAN_RIGHT),
+    (rf"{_ORDER}push{_ALONE}|(?:subtle|minimal|slight|gentle|slow) camera (?:movement|motion|move)s?", Move.PUSH_IN),
+    (r"parallax (?:effect|shot|move|movement)", Move.TRUCK_RIGHT),
     (rf"{_MANNER} (?:pedestal|crane|boom)\b", Move.PEDESTAL_UP),
 )
 # A stop, where those above are a way of shooting: what comes beside a hold comes before or after it.
@@ -261,6 +276,7 @@ class Break(StrEnum):
     """What parts one clause from the one before."""
 
     SENTENCE = "sentence"
+    START = "start"
     THEN = "then"
     CUT = "cut"
     LABEL = "label"
