@@ -6,9 +6,9 @@ from pathlib import Path
 
 import anyio
 import pytest
+from replayed import FOLDER, cases, played
 
 from framegate.providers.accounts import ADAPTERS
-from playing import FOLDER, cases, played
 
 
 @pytest.mark.parametrize("path", cases(), ids=lambda path: f"{path.parent.name}/{path.stem}")
