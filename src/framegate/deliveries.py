@@ -7,7 +7,7 @@ import secrets
 from collections import Counter
 
 from framegate.clock import Clock
-from framegate.errors import NotDelivered, Stale, Unavailable
+from framegate.errors import GateError, Stale, Unavailable
 from framegate.net import Net
 from framegate.store import Store
 from framegate.store.outbox import HeldDelivery
@@ -102,13 +102,11 @@ class Deliverer:
 
     async def _hand_over(self, held: HeldDelivery) -> None:
         delivery, hook = held.delivery, self._hooks.get(held.delivery.dialect)
-        if hook is None:
-            why = f"The dialect `{delivery.dialect}` calls nobody back in this version."
-            attempt = Attempt(number=delivery.attempts + 1, at=self._clock.now(), milliseconds=0, error=why)
-            state, due_at = DeliveryState.FAILED, delivery.due_at
-        else:
-            attempt = await self._try(delivery, hook)
-            state, due_at = self._outcome(delivery, hook, attempt)
+        began = self._clock.now()
+        status, why = await self._guarded(delivery, hook, at=began)
+        milliseconds = round((self._clock.now() - began) * 1000)
+        attempt = Attempt(number=delivery.attempts + 1, at=began, milliseconds=milliseconds, status=status, error=why)
+        state, due_at = self._outcome(delivery, hook, attempt)
         try:
             await self._store.outbox.record(held, attempt, state=state, due_at=due_at)
         except Stale:
@@ -116,24 +114,28 @@ class Deliverer:
         except Unavailable as error:
             _log.warning("Webhook %s is sent again when its lease runs out: %s", delivery.id, error.message)
 
-    async def _try(self, delivery: Delivery, hook: Hook) -> Attempt:
-        at = self._clock.now()
+    async def _guarded(self, delivery: Delivery, hook: Hook | None, *, at: float) -> tuple[int | None, str | None]:
+        """The answer's status, or why there is none."""
+        if hook is None:
+            return None, f"The dialect `{delivery.dialect}` calls nobody back in this version."
+        try:
+            return await self._send(delivery, hook, at=at), None
+        except GateError as error:
+            return None, error.message
+        except Exception:  # noqa: BLE001 - the top of a delivery: a fault of ours is a try that failed, and is seen
+            _log.exception("Webhook %s met a fault of ours.", delivery.id)
+            return None, "Framegate failed on this webhook; its log says why."
+
+    async def _send(self, delivery: Delivery, hook: Hook, *, at: float) -> int:
         job = await self._store.get(delivery.job_id) if hook.secret_of else None
         raw, headers = self._hooks.sending(delivery, hook, at=int(at), job=job)
-        status: int | None = None
-        why: str | None = None
-        try:
-            status = await self._net.post(delivery.url, raw, headers=headers, seconds_max=hook.timeout_seconds)
-        except NotDelivered as error:
-            why = error.message
-        milliseconds = round((self._clock.now() - at) * 1000)
-        return Attempt(number=delivery.attempts + 1, at=at, milliseconds=milliseconds, status=status, error=why)
+        return await self._net.post(delivery.url, raw, headers=headers, seconds_max=hook.timeout_seconds)
 
-    def _outcome(self, delivery: Delivery, hook: Hook, attempt: Attempt) -> tuple[DeliveryState, float]:
+    def _outcome(self, delivery: Delivery, hook: Hook | None, attempt: Attempt) -> tuple[DeliveryState, float]:
         if attempt.status is not None and 200 <= attempt.status < 300:
             return DeliveryState.DELIVERED, delivery.due_at
         tried = attempt.number - delivery.attempts_before
-        if tried >= hook.attempts_max or attempt.status == GONE:
+        if hook is None or tried >= hook.attempts_max or attempt.status == GONE:
             _log.warning("Webhook %s of job %s was given up.", delivery.id, delivery.job_id)
             return DeliveryState.FAILED, delivery.due_at
         wait = hook.schedule_seconds[tried - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311 - no secret

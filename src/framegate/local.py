@@ -27,6 +27,7 @@ START_SECONDS_MAX = 60
 TEMPORARY_CHARS_MAX = 60  # a socket's path has about a hundred in all
 STOP_SECONDS_MAX = 10  # for downloads under way; those who follow a job are let go at once
 KEEP_ALIVE_SECONDS = 30
+TALKATIVE = ("aiosqlite", "httpx2")  # log whole statements and whole addresses, with whatever is secret in them
 SOCKET_MESSAGE_BYTES_MAX = 4096  # what clients say over websockets is a word
 
 
@@ -56,6 +57,8 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
 
     Raises what kept the gate from starting, `DataFolderBusy` for one. Requests are logged at `info`.
     """
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     app = build(settings)
     noting = _NotingFailure(app)
     config = uvicorn.Config(

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from framegate.errors import NotFound, Stale, Unavailable
 from framegate.store.writes import moved
 from framegate.types import DeliveryState, Fault, State
-from framegate.webhooks import owner_secret, standard_headers
+from framegate.webhooks import Hooks, owner_secret, standard_headers
 from receiver import receiving
 
 from .conftest import MASTER
@@ -141,6 +141,44 @@ async def test_a_receiver_that_does_not_answer_in_time_is_tried_again(world):
 
     assert delivery.log[0].error == "No answer came within 0.2 seconds."
     assert [one.status for one in delivery.log] == [None, 204]
+
+
+async def test_a_fault_of_ours_is_a_try_that_failed_and_is_seen(world, caplog):
+    def broken(_sending):
+        raise RuntimeError("no signature today")
+
+    world.hook_with(headers=broken, schedule_seconds=(1.0,))
+    async with world.open():
+        job = await world.create("https://127.0.0.1:1/")
+        (delivery,) = await world.settled(job, count=1)
+
+    assert (delivery.state, delivery.attempts) == (DeliveryState.FAILED, 2)
+    assert delivery.log[0].error == "Framegate failed on this webhook; its log says why."
+    assert "no signature today" in caplog.text
+
+
+async def test_one_of_a_dialect_that_is_gone_is_given_up_with_a_word(world):
+    async with world.open(deliver=False):
+        job = await world.create("https://127.0.0.1:1/")
+    world.hooks = Hooks(master=MASTER)
+    async with world.open():
+        (delivery,) = await world.settled(job, count=1)
+
+    assert delivery.state is DeliveryState.FAILED
+    assert "`chatty`" in delivery.log[0].error
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[::1", "https://", "nonsense", "ftp://h/", "https://user:pw@h/", "https://h:99999/"]
+)
+async def test_what_is_no_address_ends_the_job_all_the_same_and_says_so(world, url):
+    world.hook_with(schedule_seconds=())
+    async with world.open():
+        job = await world.move(await world.create(url), State.CANCELLED)
+        deliveries = await world.settled(job, count=2)
+
+    assert {one.state for one in deliveries} == {DeliveryState.FAILED}
+    assert all(one.log[0].error for one in deliveries)
 
 
 async def test_one_that_was_made_while_no_process_delivers_is_sent_by_the_next_once(world):

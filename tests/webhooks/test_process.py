@@ -118,7 +118,7 @@ def test_no_key_is_found_in_anything_that_the_gate_wrote(tmp_path, photos):
         key = framegate("keys", "create", "--owner", "acme", "--data", data).strip()
         gone = framegate("keys", "create", "--data", data).strip()
         headers = {"authorization": f"Bearer {key}"}
-        job = cancelled(client, photos[0], receiver.url, **headers)
+        job = cancelled(client, photos[0], f"{receiver.url}/hook?token=tok-5d1e", **headers)
         receiver.wait(1)
         for path in (f"/videos/{job}", f"/videos/{job}/webhooks", f"/videos/{job}/events", "/videos", "/nowhere"):
             sent = (key, gone, key[:-1], f"{OPERATOR_KEY}x", OPERATOR_KEY)
@@ -139,6 +139,7 @@ def test_no_key_is_found_in_anything_that_the_gate_wrote(tmp_path, photos):
         assert signing == client.get("/webhooks/secret", headers=headers).json()["secret"]
         assert refused.json()["error"]["metadata"]["error_type"] == "key_revoked"
 
+    assert "tok-5d1e" not in (tmp_path / "log").read_text()  # it is in the store, for the owner to see
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert any(b"/webhooks" in one for one in written)  # the log is among them
     for secret in (key.split("_", 2)[2], gone.split("_", 2)[2], OPERATOR_KEY, signing.removeprefix("whsec_")):

@@ -45,8 +45,11 @@ def _row(delivery: Delivery) -> dict[str, Any]:
 
 
 def host_of(url: str) -> str:
-    """The host of an address, to tell those of one receiver from those of another."""
-    return (urlsplit(url).hostname or "")[:HOST_CHARS_MAX]
+    """The host of an address, to tell those of one receiver from those of another; empty for what is no address."""
+    try:
+        return (urlsplit(url).hostname or "")[:HOST_CHARS_MAX]
+    except ValueError:
+        return ""
 
 
 def _load(row: Any, log: Sequence[Attempt] = ()) -> Delivery:  # noqa: ANN401 - a row

@@ -112,7 +112,7 @@ class VideoRequest(Body):
     seed: Whole | None = None
     fps: Whole | None = Field(None, ge=1, description="Frames per second.")
     negative_prompt: str | None = None
-    callback_url: Word | None = Field(None, description="An https address to be told at the end.")
+    callback_url: str | None = Field(None, min_length=1, max_length=2048, description="An https address to call.")
     provider: ProviderChoice | None = None
     models: Annotated[list[Word], Field(max_length=16)] | None = Field(None, description="Fall-backs, in order.")
     max_cost_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
