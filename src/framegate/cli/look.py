@@ -1,10 +1,10 @@
-"""`verify` and `doctor`: look at a file, look at the machine. Neither needs a server."""
+"""`doctor`: look at the machine. Needs no server."""
 
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -39,30 +39,6 @@ class Finding:
     mark: Mark
     detail: str
     hint: str = ""
-
-
-def verify(
-    file: Annotated[Path, typer.Argument(help="Any video, made here or not.")],
-    *,
-    json: Json = False,
-) -> None:
-    """Decode a video to its end. Says what is wrong with it, and exits 1 when it fails.
-
-    Example: framegate verify out.mp4
-    """
-    if not file.is_file():
-        console.fail(f"There is no file {file}.", Exit.NOT_FOUND)
-    from framegate import quality
-
-    report = quality.verify(file).report
-    if json:
-        console.out_json({"file": str(file), **report.as_json()})
-    else:
-        for finding in report.findings:
-            console.out(f"{finding.verdict:<12}  {finding.name:<18}  {finding.sentence}")
-        console.out(f"{report.verdict}: {file}")
-    if report.verdict == "fail":
-        raise typer.Exit(Exit.FAILED)
 
 
 def doctor(*, json: Json = False, server: Server = None, data: Data = None) -> None:

@@ -7,7 +7,7 @@ points, but another thing. For colours and whole frames it is the other pictures
 import functools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +91,12 @@ def judge(references: Sequence[ReferencePicture], samples: Samples, model_dir: P
 
 
 def _known(references: Sequence[ReferencePicture], judged: Judged) -> Iterator[Known]:
-    for picture in references:
-        if picture.role not in SHOWN:
+    number = 0
+    for given in references:
+        if given.role not in SHOWN:
             continue
+        number += given.role is Role.REFERENCE
+        picture = replace(given, number=number)
         pixels = pictures.load(picture.path)
         if pixels is None:
             sentence = f"{_capital(picture.called)} cannot be read as a picture, so nothing can be compared with it."

@@ -32,13 +32,14 @@ class ReferencePicture:
     role: Role = Role.REFERENCE
     index: int = 0
     name: str | None = None
+    number: int = 0  # among the references alone, from 1; the report counts them
 
     @property
     def called(self) -> str:
         """What a sentence calls it."""
         if self.role is not Role.REFERENCE:
             return f"the picture given as the {self.role.replace('_', ' ')}"
-        return f"reference {self.index + 1}" + (f" (@{self.name})" if self.name else "")
+        return f"reference {self.number}" + (f" (@{self.name})" if self.name else "")
 
     def as_json(self) -> dict[str, Any]:
         """Which one it is."""
