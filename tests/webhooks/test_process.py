@@ -68,6 +68,30 @@ def cancelled(client: httpx2.Client, photo: Path, callback_url: str, **headers: 
     return job
 
 
+def test_the_callback_of_a_finished_job_has_links_that_work_without_the_key(tmp_path, photos):
+    with receiving() as receiver, gate(tmp_path) as (client, _):
+        url = client.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "image/png"}).json()[
+            "url"
+        ]
+        body = {
+            "model": "framegate/animatic",
+            "prompt": "pan left",
+            "duration": 1,
+            "resolution": "360p",
+            "input_references": [{"type": "image_url", "image_url": {"url": url}}],
+            "callback_url": receiver.url,
+        }
+        job = client.post("/videos", json=body).json()
+        told = receiver.wait(1)[0].json["data"]
+        shown = client.get(f"/videos/{job['id']}").json()
+        video = httpx2.get(told["unsigned_urls"][0], trust_env=False)
+
+    assert told["status"] == "completed"
+    assert told.keys() == {"id", "status", "generation_id", "model", "unsigned_urls", "usage"}
+    assert video.status_code == 200
+    assert len(video.content) == shown["outputs"][0]["bytes"]
+
+
 def delivered(client: httpx2.Client, job: str) -> dict:
     """The job's only webhook, once it was taken."""
     while True:
