@@ -109,9 +109,10 @@ class Uploads:
         """Put the parts together. Raises `InvalidRequest` where they are not those that were taken."""
         if upload.sha256:  # asked again, since the first answer was lost
             return upload
+        parts = sorted(parts)  # fal's Python client tells them in the order in which they were done
         numbers = [number for number, _ in parts]
         if numbers != list(range(1, len(parts) + 1)):
-            raise _refused("`parts` must be told from 1 on, in order, none left out.")
+            raise _refused("`parts` must name every part from 1 on, each once.")
         paths = [self._folder / upload.id / f"{number}.part" for number in numbers]
         for path, (number, etag) in zip(paths, parts, strict=True):
             known = await asyncio.to_thread(_etag, path)
