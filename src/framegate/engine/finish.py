@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from framegate.engine.arrays import smoothstep
 from framegate.engine.framing import Size
 from framegate.engine.pictures import Plane, Planes
-from framegate.engine.scene import Look, Weather
+from framegate.engine.scene import Light, Look, Weather
 from framegate.engine.weather import Particles, Travel, Wisps
 
 BLACK, GREY = 16, 128  # of luma and chroma in limited range
 SHADE_MOST = 0.5  # of the light, lost in the corners
+DARK_LIGHT = 0.45  # how bright the air is at night
 GRAIN_SIGMA = 5.0
 GRAIN_BANK = 64  # pixels by which the noise is larger than the frame, to be laid differently each time
 # A flash is a change of a tenth of full luminance or more and back (ITU-R BT.1702, WCAG 2.3.1): this stays below.
@@ -29,10 +30,11 @@ class Finish:
     def __init__(self, look: Look, output: Size, seed: int) -> None:
         self._look = look
         self._seed = seed
+        light = DARK_LIGHT if {Light.NIGHT, Light.NEON} & set(look.light) else 1.0
         self._particles = [
-            Particles(kind, amount, output, seed) for kind, amount in look.weather if kind is not Weather.FOG
+            Particles(kind, amount, output, seed, light) for kind, amount in look.weather if kind is not Weather.FOG
         ]
-        self._wisps = [Wisps(amount, output, seed) for kind, amount in look.weather if kind is Weather.FOG]
+        self._wisps = [Wisps(amount, output, seed, light) for kind, amount in look.weather if kind is Weather.FOG]
         self._shade = _shade(output, look.vignette) if look.vignette else None
         self._grain = _grain(output, look.grain, seed) if look.grain else None
         self._phases = np.random.default_rng([seed, 0xF1]).random(len(FLICKER_HERTZ))

@@ -11,11 +11,12 @@ from framegate.engine.pictures import Pixels
 from framegate.engine.scene import Grade, Light, Look, Weather
 
 LUMA = floats([0.2126, 0.7152, 0.0722])
-FOG_COLOUR = floats([0.78, 0.80, 0.83])
+FOG_COLOUR, DUST_COLOUR = floats([0.78, 0.80, 0.83]), floats([0.72, 0.60, 0.44])
+DARK_AIR = 0.12
 RAIN_DULL, SNOW_DULL = 0.25, 0.15  # how far rain and snow take the light towards overcast
 BLUR_SHARE = 0.014  # of the part's width, at full depth of field
 GLOW_SHARE = 0.02
-NIGHT_LUMA, NIGHT_GAIN_LEAST = 0.15, 0.4  # how bright a night is on average; what is dark already stays
+NIGHT_LUMA, NIGHT_GAIN_LEAST = 0.17, 0.42  # how bright a night is on average; what is dark already stays
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,24 @@ class Ground:
     sharp: Map
 
 
-def dressed(part: Pixels, look: Look, ground: Ground) -> Pixels:
-    """The part of the picture under the look's light and grade, seen through its air and lens."""
+def dressed(part: Pixels, look: Look, ground: Ground, style: Map | None = None) -> Pixels:
+    """The part of the picture under the look's light and grade, seen through its air and lens.
+
+    `style` is a 3x4 matrix that lends it another picture's palette first.
+    """
     colours = floats(part) / 255
+    if style is not None:
+        colours = floats(cv2.transform(floats(colours), style))
     if look.blur:
         colours = _out_of_focus(colours, ground.sharp, look.blur)
-    for weather, amount in look.weather:
-        if weather in _AIRS:
-            colours = _AIRS[weather](colours, ground, amount)
+    day = float(_luma(colours).mean())
     for light in look.light:
         colours = _LIGHTS[light](colours, ground)
+    # The air takes its light from the hour: fog at night is dark.
+    hour = float(np.clip(_luma(colours).mean() / max(day, 0.02), DARK_AIR, 1.0)) if look.light else 1.0
+    for weather, amount in look.weather:
+        if weather in _AIRS:
+            colours = _AIRS[weather](colours, ground, amount, hour)
     for grade in look.grade:
         colours = _GRADES[grade](colours)
     return np.asarray(np.clip(colours, 0, 1) * 255 + 0.5, np.uint8)
@@ -144,26 +153,26 @@ def _vivid(colours: Map) -> Map:
     return _contrasted(_saturated(colours, 1.38), 0.25)
 
 
-def _foggy(colours: Map, ground: Ground, amount: float) -> Map:
+def _foggy(colours: Map, ground: Ground, amount: float, hour: float) -> Map:
     """Fog hides what is far, by the law of attenuation, and takes colour from what is near."""
     thick = 1 - np.exp(-amount * (0.12 + 1.9 * (1 - ground.near)))
-    return floats(colours + (FOG_COLOUR - colours) * thick[..., None])
+    return floats(colours + (FOG_COLOUR * hour - colours) * thick[..., None])
 
 
-def _rainy(colours: Map, ground: Ground, amount: float) -> Map:
+def _rainy(colours: Map, ground: Ground, amount: float, hour: float) -> Map:
     dull = _overcast(colours) * 0.9
-    share = min(RAIN_DULL + 0.6 * amount, 0.85)
-    return _foggy(floats(colours + (dull - colours) * share), ground, 0.16 * amount)
+    share = min(RAIN_DULL + 0.6 * amount, 0.85) * hour
+    return _foggy(floats(colours + (dull - colours) * share), ground, 0.16 * amount, hour)
 
 
-def _snowy(colours: Map, ground: Ground, amount: float) -> Map:
-    share = min(SNOW_DULL + 0.5 * amount, 0.7)
-    return _foggy(floats(colours + (_overcast(colours) - colours) * share), ground, 0.3 * amount)
+def _snowy(colours: Map, ground: Ground, amount: float, hour: float) -> Map:
+    share = min(SNOW_DULL + 0.5 * amount, 0.7) * hour
+    return _foggy(floats(colours + (_overcast(colours) - colours) * share), ground, 0.3 * amount, hour)
 
 
-def _dusty(colours: Map, ground: Ground, amount: float) -> Map:
+def _dusty(colours: Map, ground: Ground, amount: float, hour: float) -> Map:
     thick = 1 - np.exp(-0.7 * amount * (0.2 + (1 - ground.near)))
-    return floats(colours + (floats([0.72, 0.60, 0.44]) - colours) * thick[..., None] * 0.7)
+    return floats(colours + (DUST_COLOUR * hour - colours) * thick[..., None] * 0.7)
 
 
 def _out_of_focus(colours: Map, sharp: Map, amount: float) -> Map:
@@ -192,7 +201,7 @@ _GRADES: dict[Grade, Callable[[Map], Map]] = {
     Grade.FADED: _faded,
     Grade.VIVID: _vivid,
 }
-_AIRS: dict[Weather, Callable[[Map, Ground, float], Map]] = {
+_AIRS: dict[Weather, Callable[[Map, Ground, float, float], Map]] = {
     Weather.RAIN: _rainy,
     Weather.SNOW: _snowy,
     Weather.FOG: _foggy,

@@ -45,19 +45,27 @@ class Planes:
 
 
 def load(path: str) -> Pixels:
-    """The picture as RGB, upright. Raises UnreadablePicture."""
+    """The picture as RGB, upright, on white where it is transparent. Raises UnreadablePicture."""
+    return load_with_alpha(path)[0]
+
+
+def load_with_alpha(path: str) -> tuple[Pixels, Plane | None]:
+    """The picture as `load` gives it, and how opaque each place is if any is not."""
     try:
         with Image.open(path) as image:
             if image.width * image.height > PIXELS_MOST:
                 raise UnreadablePicture(f"{Path(path).name} has more than {PIXELS_MOST // 1_000_000} million pixels")
             upright = ImageOps.exif_transpose(image)
+            alpha = None
             if upright.has_transparency_data:
+                upright = upright.convert("RGBA")
+                alpha = np.asarray(upright.getchannel("A"))
                 plain = Image.new("RGBA", upright.size, "white")
-                plain.alpha_composite(upright.convert("RGBA"))
+                plain.alpha_composite(upright)
                 upright = plain
             if upright.mode.startswith("I"):  # grey of 16 bits, which Pillow would clip
                 upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            return np.asarray(upright.convert("RGB"))
+            return np.asarray(upright.convert("RGB")), alpha if alpha is not None and alpha.min() < 255 else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UnreadablePicture(f"{Path(path).name} cannot be read as a picture: {error}") from error
 

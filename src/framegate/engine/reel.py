@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ from framegate.engine.shots import Role
 from framegate.engine.takes import Take
 from framegate.engine.weather import Travel
 
+_AnyTake = TypeVar("_AnyTake", Take, Take | None)
+
 SHUTTER = 0.5  # of a frame's time, as a film camera's
 SMEAR_SHARE = 0.005  # of the output's width: what moves farther while the shutter is open is smeared
 SMEAR_STEPS_MOST = 8
@@ -28,8 +31,9 @@ class Reel:
     def __init__(self, takes: Iterator[Take], output: Size, frame_seconds: float, finish: Finish) -> None:
         self._takes = takes
         self._before: Take | None = None
-        self._running = next(takes)
-        self._next = next(takes, None)
+        self.notes: list[str] = []  # about the takes so far
+        self._running = self._noted(next(takes))
+        self._next = self._noted(next(takes, None))
         self._lens = Lens(output)
         self._frame_seconds = frame_seconds
         self._finish = finish
@@ -39,6 +43,11 @@ class Reel:
         self._seen: tuple[Take, Pose] | None = None
         self._spare = [pictures.blank(output) for _ in range(4)]
         self._sum = tuple(np.empty(plane.shape, np.uint16) for plane in pictures.each(self._spare[0]))
+
+    def _noted(self, take: _AnyTake) -> _AnyTake:
+        if take is not None and take.note and take.note not in self.notes:
+            self.notes.append(take.note)
+        return take
 
     def draw(self, second: float, into: Planes) -> None:
         """The next frame, which is shown at this second."""
@@ -52,7 +61,7 @@ class Reel:
 
     def _turn(self, second: float) -> None:
         while self._next is not None and self._next.shot.start <= second:
-            self._before, self._running, self._next = self._running, self._next, next(self._takes, None)
+            self._before, self._running, self._next = self._running, self._next, self._noted(next(self._takes, None))
             self._morph = self._related(self._before, self._running)
 
     def _related(self, before: Take, running: Take) -> Morph | None:

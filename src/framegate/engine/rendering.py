@@ -14,6 +14,7 @@ from framegate.engine.framing import Size
 from framegate.engine.layers import RATE, Samples
 from framegate.engine.pictures import copy
 from framegate.engine.reel import Reel
+from framegate.engine.scenes import cast
 from framegate.engine.shots import Plan
 from framegate.engine.source import Source, look
 from framegate.engine.spec import Rendered, Spec
@@ -43,8 +44,8 @@ def _make(spec: Spec, path: str, progress: Progress) -> Rendered:
     source = None if spec.source is None else look(spec.source, output, spec.fps)
     before = 0 if source is None else source.frames_count
     whole = before + spec.frames
-    plan = _plan(spec)
-    reel = Reel(takes(spec, plan, output, source), output, 1 / spec.fps, Finish(plan.look, output, spec.seed))
+    plan, cutout = cast(spec, _plan(spec))
+    reel = Reel(takes(spec, plan, output, source, cutout), output, 1 / spec.fps, Finish(plan.look, output, spec.seed))
     exact = tuple(at for at, given in ((before, spec.first_frame), (whole - 1, spec.last_frame)) if given is not None)
     with Writer(path, output, spec.fps, exact, _heard(spec, plan, source) if spec.audio else None) as writer:
         for at, shown in enumerate(source.frames() if source is not None else ()):
@@ -66,7 +67,7 @@ def _make(spec: Spec, path: str, progress: Progress) -> Rendered:
         height=spec.height,
         fps=spec.fps,
         seconds=whole / spec.fps,
-        notes=(*plan.notes, *(() if source is None else source.notes)),
+        notes=(*plan.notes, *reel.notes, *(() if source is None else source.notes)),
     )
 
 

@@ -1,37 +1,28 @@
 """Shots made ready to be drawn: each with its picture, its sheet, its way, and the frames it must meet exactly."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from framegate.engine import camera, depth, look, pictures, sheets, subject
+from framegate.engine import camera, look, pictures, sheets
 from framegate.engine.arrays import floats, scaled
 from framegate.engine.camera import Pose
-from framegate.engine.framing import HELD_ROOM, Focus, Size, View, fit_view
+from framegate.engine.cutout import Cutout
+from framegate.engine.framing import HELD_ROOM, Size, View, fit_view
 from framegate.engine.handheld import Sway
 from framegate.engine.momentum import Momentum
-from framegate.engine.pictures import Pixels, Planes
+from framegate.engine.pictures import Planes
 from framegate.engine.scene import Look
+from framegate.engine.scenes import Scene, Stage
 from framegate.engine.sheets import Sheet
 from framegate.engine.shots import Plan, Role, Shot
 from framegate.engine.source import Source
 from framegate.engine.spec import Spec
 
 _FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
+ENLARGED_MOST = 2.0
 SETTLING_SECONDS = 1.0  # before and after a frame met exactly, in which sway and look come and go
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A picture with what is known about it."""
-
-    picture: Pixels
-    focus: Focus | None = None
-    relief: depth.Relief | None = None
-
-    @property
-    def size(self) -> Size:
-        return pictures.size_of(self.picture)
 
 
 @dataclass(frozen=True)
@@ -51,6 +42,7 @@ class Take:
     plain: Sheet | None = None
     first: Planes | None = None
     last: Planes | None = None
+    note: str = ""
 
     def share(self, second: float) -> float:
         return min(max((second - self.shot.start) / self.shot.seconds, 0.0), 1.0)
@@ -77,28 +69,33 @@ class Take:
         return self.first if share == 0 else self.last if share == 1 else None
 
 
-def takes(spec: Spec, plan: Plan, output: Size, source: Source | None = None) -> Iterator[Take]:
+def takes(
+    spec: Spec, plan: Plan, output: Size, source: Source | None = None, cutout: Cutout | None = None
+) -> Iterator[Take]:
     """The shots of a plan, each made ready when its turn comes."""
+    stage = Stage(spec, plan, output, source, cutout)
     for (role, index), group in groupby(plan.shots, key=lambda shot: (shot.role, shot.index)):
         same = list(group)
-        scene = _scene(spec, role, index, output, source)
+        scene = stage.scene(role, index)
         ways = camera.paths(same, scene.size, output, scene.focus)
         for shot, path in zip(same, ways, strict=True):
             opens, closes = shot is plan.shots[0], shot is plan.shots[-1]
             first = pictures.fitted(scene.picture, path.start, output) if opens and _opening(role) else None
             last = pictures.fitted(scene.picture, path.end, output) if closes and role is Role.LAST_FRAME else None
             own = Look() if role is Role.TITLE else plan.look
+            dressed = not own.plain or scene.style is not None
             exact = first is not None or last is not None
             yield Take(
                 shot,
                 path,
                 fit_view(scene.size, output, scene.focus),
-                _sheet(scene, shot, path, own, output),
+                _sheet(scene, shot, path, output, own),
                 Sway(spec.seed, shot.handheld),
                 Momentum(source.drift) if opens and source is not None else None,
-                _sheet(scene, shot, path, Look(), output) if exact and not own.plain else None,
+                _sheet(scene, shot, path, output) if exact and dressed else None,
                 first,
                 last,
+                _enlarged(scene, shot, path, output),
             )
 
 
@@ -106,27 +103,29 @@ def _opening(role: Role) -> bool:
     return role in (Role.FIRST_FRAME, Role.SOURCE)
 
 
-def _scene(spec: Spec, role: Role, index: int, output: Size, source: Source | None) -> Scene:
-    if role is Role.TITLE:
-        return Scene(pictures.title_card(spec.prompt, output, spec.seed))
-    if role is Role.SOURCE and source is not None:
-        picture = source.last
-    else:
-        frames = {Role.FIRST_FRAME: spec.first_frame, Role.LAST_FRAME: spec.last_frame}
-        picture = pictures.load(frames.get(role) or spec.references[index])
-    found = subject.find(picture)
-    return Scene(picture, found.focus, depth.relief(picture, found))
-
-
-def _sheet(scene: Scene, shot: Shot, path: camera.Path, own: Look, output: Size) -> Sheet:
+def _sheet(scene: Scene, shot: Shot, path: camera.Path, output: Size, own: Look | None = None) -> Sheet:
+    """The part of the picture that the shot shows, under its look and style if `own` is given."""
     scale = sheets.scale_for(path, output)
     met = (fit_view(scene.size, output, scene.focus),) if shot.role in _FRAMES else ()
     box = sheets.box(path, scene.size, scale, HELD_ROOM * shot.handheld, met)
     part = sheets.filtered(scene.picture, box, scale)
-    if not own.plain:
-        part = look.dressed(part, own, _ground(scene, box, pictures.size_of(part)))
+    if own is not None and not (own.plain and scene.style is None):
+        part = look.dressed(part, own, _ground(scene, box, pictures.size_of(part)), scene.style)
     near = scene.relief.near if scene.relief is not None and path.deep else None
     return Sheet(pictures.planes(part), box, scene.size, near)
+
+
+def _enlarged(scene: Scene, shot: Shot, path: camera.Path, output: Size) -> str:
+    """What to say of a picture that has far fewer pixels than are shown of it."""
+    view = min(path.start.width, path.end.width) * scene.pixels_across / scene.size.width
+    times = output.width / max(view, 1.0)
+    if shot.role is Role.TITLE or times <= ENLARGED_MOST:
+        return ""
+    which = f"reference {shot.index + 1}" if shot.role is Role.REFERENCE else f"the {shot.role.replace('_', ' ')}"
+    return (
+        f"{which} is {scene.pixels_across} pixels wide and was enlarged {times:.1f} times, so it looks soft: "
+        f"give it {math.ceil(scene.pixels_across * times / 100) * 100} pixels across for a sharp picture"
+    )
 
 
 def _ground(scene: Scene, box: sheets.Box, size: Size) -> look.Ground:

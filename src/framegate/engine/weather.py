@@ -63,8 +63,10 @@ _KINDS = {
 class Particles:
     """One sort of weather over a clip. The same seed gives the same drops at the same seconds."""
 
-    def __init__(self, weather: Weather, amount: float, output: Size, seed: int) -> None:
+    def __init__(self, weather: Weather, amount: float, output: Size, seed: int, light: float = 1.0) -> None:
         self._kind = _KINDS[weather]
+        # Embers shine by themselves.
+        self._colour = self._kind.colour if self._kind.glow else _under(self._kind.colour, (1 + light) / 2)
         self._output = output
         self._strength = 0.55 + 0.45 * amount
         chance = np.random.default_rng([seed, list(Weather).index(weather)])
@@ -92,7 +94,7 @@ class Particles:
         if self._kind.glow:
             shine = glow_of(floats(self._mask), 0.012 * self._output.height)
             cv2.add(self._mask, np.asarray(np.minimum(shine * 3 * self._kind.glow, 255), np.uint8), dst=self._mask)
-        veil(planes, self._mask, self._kind.colour)
+        veil(planes, self._mask, self._colour)
 
     def _seen(self, second: float, travel: Travel) -> tuple[Places, Places]:
         """Where the particles are in the frame, in its heights from its middle, and how far away."""
@@ -154,8 +156,9 @@ class Wisps:
     TILE, COARSE = 256, 16
     COLOUR = (196, 129, 127)
 
-    def __init__(self, amount: float, output: Size, seed: int) -> None:
+    def __init__(self, amount: float, output: Size, seed: int, light: float = 1.0) -> None:
         self._amount = amount
+        self._colour = _under(self.COLOUR, light)
         self._tiles = [_tile(np.random.default_rng([seed, 0xF0, layer]), self.TILE) for layer in range(2)]
         size = max(output.width // self.COARSE, 8), max(output.height // self.COARSE, 8)
         rows, columns = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
@@ -172,7 +175,7 @@ class Wisps:
         alpha = np.clip(255 * strength * self._amount * 0.34 * thick * self._low, 0, 190)
         height, width = planes.y.shape
         mask = np.asarray(scaled(floats(alpha), width, height), np.uint8)
-        veil(planes, mask, self.COLOUR)
+        veil(planes, mask, self._colour)
 
 
 def veil(planes: Planes, mask: Plane, colour: tuple[int, int, int]) -> None:
@@ -184,6 +187,10 @@ def veil(planes: Planes, mask: Plane, colour: tuple[int, int, int]) -> None:
         lacking, excess = cv2.subtract(goal, plane), cv2.subtract(plane, goal)
         cv2.add(plane, cv2.multiply(lacking, cover, scale=1 / 255), dst=plane)
         cv2.subtract(plane, cv2.multiply(excess, cover, scale=1 / 255), dst=plane)
+
+
+def _under(colour: tuple[int, int, int], light: float) -> tuple[int, int, int]:
+    return (round(16 + (colour[0] - 16) * light), *colour[1:])
 
 
 def _tile(chance: np.random.Generator, side: int) -> Map:
