@@ -169,6 +169,7 @@ _NAMED = (
     r"(?:sounds? of|sound:|audio:|sfx:|ambien(?:ce|t)(?: sounds?)?(?: of|:)?|hear|noise of|roar(?:s|ing)?"
     r"|howl\w{0,3}|crackl\w{0,3})"
 )
+SENTENCE_CHARACTERS = 80  # how far before a thing "audio:" may stand
 NO_SOUND = r"\b(?:silent|silence|no (?:sound|audio)|without (?:any )?(?:sound|audio)|muted? audio)\b"
 NO_NOISE_MADE = (
     r"\b(?:music|song|soundtrack|score|piano|guitar|beat|dialogue|speaks?|speech|voice ?over"
@@ -203,7 +204,7 @@ def heard(text: str) -> tuple[Heard, ...]:
     for pattern, sound in SOUNDS:
         match = _said(pattern, text)
         if match is not None:
-            before = text[max(match.start() - 24, 0) : match.start()]
+            before = re.split(r"[.;!?\n]", text[max(match.start() - SENTENCE_CHARACTERS, 0) : match.start()])[-1]
             slight = re.search(rf"\b(?:{_SLIGHT}|quiet|far(?: off| away)?|muffled) (?:\w{{1,12}} )?$", before)
             level = LEVEL_SLIGHT if slight else LEVEL_NAMED if re.search(_NAMED, before + match[0]) else LEVEL_SEEN
             found.append(Heard(sound=sound, level=level))
