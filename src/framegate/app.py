@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from framegate.dialects.gate import Gate
 from framegate.dialects.links import Links, asset_link
 from framegate.dialects.native.errors import install
 from framegate.errors import Unavailable
+from framegate.exchange import Exchanges
 from framegate.finishing import Finishing
 from framegate.guard import Guard
 from framegate.hosts import ServiceHosts
@@ -167,6 +168,10 @@ def build(settings: Settings) -> Starlette:
             raise Unavailable("The deliverer of webhooks has stopped.")
         return JSONResponse({"status": "ready"})
 
+    async def answered(job_ids: Sequence[str]) -> None:
+        parts: Parts = app.state.parts
+        await parts.jobs.answered(job_ids)
+
     app = Starlette(
         routes=[
             Route("/healthz", _alive),
@@ -180,6 +185,7 @@ def build(settings: Settings) -> Starlette:
         middleware=[
             Middleware(Guard, settings=settings),
             Middleware(ServiceHosts, settings=settings),
+            Middleware(Exchanges, answered=answered),
             *_cors(settings),
         ],
         lifespan=lifespan,

@@ -9,9 +9,11 @@ import uuid_utils
 from framegate.clock import Clock
 from framegate.continuing import continued
 from framegate.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, ReferenceUnusable, Stale
+from framegate.exchange import current
 from framegate.media import references
 from framegate.media.blobs import BlobStore
 from framegate.net import Net
+from framegate.pending import PendingCreates
 from framegate.routing import Router
 from framegate.settings import Settings
 from framegate.store import Page, Store
@@ -72,6 +74,7 @@ class Jobs:
         self._clock = clock
         self._hooks = hooks or Hooks()
         self._count = _Count()
+        self._creates = PendingCreates()
 
     # -- before a job
 
@@ -122,15 +125,38 @@ class Jobs:
     ) -> Job:
         """Accept a job: once this returns, it is durable. `base_url` is where the links in its webhooks begin.
 
+        A request that is the same to the byte as one whose answer never left gets that one's job.
+
         Raises `InvalidRequest` with every broken rule, `ReferenceUnusable` for a data URL or an asset that cannot be
         used, `IdempotencyConflict`, and `Busy` when too many jobs are unfinished.
         """
+        exchange = None if idempotency_key else current()
+        with self._creates.asking(owner, exchange) as asking:
+            if again := await asking.abandoned():
+                return asking.settle(await self.get(again, owner=owner))
+            job = await self._draft(request, owner=owner, dialect=dialect, base_url=base_url)
+            kept = await self._store.insert(
+                job,
+                idempotency_key=idempotency_key,
+                body_hash=body_hash,
+                deliveries=self._hooks.deliveries(None, job),
+                unanswered=asking.unanswered(since=self._clock.now() - self.settings.unanswered_seconds),
+            )
+            self._count.jobs += 1
+            return asking.settle(kept)
+
+    async def answered(self, job_ids: Sequence[str]) -> None:
+        """The clients of these creates have their answers: the next one that asks the same gets a job of its own."""
+        await self._store.answered(job_ids)
+
+    async def _draft(self, request: Request, *, owner: str, dialect: str, base_url: str) -> Job:
+        """The job that a request would be. Raises what `create` does."""
         await self._make_room()
         request = await self._continued(request, owner)
         route, verdict = self._router.first(request)
         inputs = await self._keep_inline(request.references, owner)
         now = self._clock.now()
-        job = Job(
+        return Job(
             id=str(uuid_utils.uuid7()),
             owner=owner,
             dialect=dialect,
@@ -142,9 +168,6 @@ class Jobs:
             warnings=verdict.warnings,
             **route.settled(),
         )
-        self._count.jobs += 1
-        told = self._hooks.deliveries(None, job)
-        return await self._store.insert(job, idempotency_key=idempotency_key, body_hash=body_hash, deliveries=told)
 
     async def _continued(self, request: Request, owner: str) -> Request:
         """The request with the video that its earlier job made as the source, where its model goes on from such."""

@@ -119,6 +119,9 @@ class Settings(BaseModel):
     sandbox: bool = Field(
         default=False, description="Every model answers by its own limits; our renderer makes the file."
     )
+    unanswered_seconds: Annotated[int, Field(ge=0)] = Field(
+        600, description="How long a create whose answer never left belongs to the next identical one; 0 never."
+    )
     render_workers: Annotated[int, Field(ge=1, le=64)] = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
         description="Renders at once, each in its own process.",

@@ -66,14 +66,20 @@ class Store:
         idempotency_key: str | None = None,
         body_hash: str = "",
         deliveries: tuple[Delivery, ...] = (),
+        unanswered: writes.Unanswered | None = None,
     ) -> Job:
         """Accept a job; the earlier one if its idempotency key was used before for the same body.
 
-        Raises `IdempotencyConflict` where the body is another.
+        The earlier one too if the same was asked before, and its answer never left. Raises `IdempotencyConflict`
+        where a key's body is another.
         """
-        kept: Job = await self._writer.do(writes.Insert(job, idempotency_key, body_hash, deliveries))
+        kept: Job = await self._writer.do(writes.Insert(job, idempotency_key, body_hash, deliveries, unanswered))
         self._told(kept.id, deliveries)
         return kept
+
+    async def answered(self, job_ids: Sequence[str]) -> None:
+        """The clients of these jobs have their answer."""
+        await self._writer.do(writes.Answered(tuple(job_ids)))
 
     async def move(
         self,

@@ -41,12 +41,14 @@ jobs = Table(
     Column("lease_until", Double),
     Column("idempotency_key", String(255)),
     Column("body_hash", String(64), nullable=False),
+    Column("unanswered", String(64)),  # what was asked, until its client has the answer
     Column("request", Text, nullable=False),  # written once
     Column("document", Text, nullable=False),  # rewritten with every move
     UniqueConstraint("owner", "idempotency_key"),
 )
 Index("ix_jobs_due", jobs.c.active, jobs.c.due_at)
 Index("ix_jobs_owner_id", jobs.c.owner, jobs.c.id)
+Index("ix_jobs_unanswered", jobs.c.unanswered)
 
 events = Table(
     "events",

@@ -1,6 +1,6 @@
 """What can be written. Each class does many of its kind in a few statements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,14 +22,33 @@ class Held:
     fence: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """What was asked, until its client has the answer.
+
+    An identical create since `since` (Unix seconds) whose answer never left is this one, but for those in `attended`:
+    other clients wait for their answers.
+    """
+
+    fingerprint: str
+    since: float
+    attended: frozenset[str] = frozenset()
+
+    def among(self, orphans: Mapping[str, Sequence[Job]], owner: str) -> Job | None:
+        """The job that this create belongs to."""
+        mine = (job for job in orphans.get(self.fingerprint, ()) if job.owner == owner and job.created_at >= self.since)
+        return next((job for job in mine if job.id not in self.attended), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Accept a job; with an idempotency key that was used before, find that job instead."""
+    """Accept a job; find the earlier one instead that its idempotency key or its unanswered create belongs to."""
 
     job: Job
     idempotency_key: str | None
     body_hash: str
     deliveries: tuple[Delivery, ...] = ()
+    unanswered: Unanswered | None = None
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Insert"], /) -> list[Job | GateError]:
@@ -42,12 +61,16 @@ class Insert:
                 (row.owner, row.idempotency_key): (codec.load_job(row.request, row.document), row.body_hash)
                 for row in rows
             }
+        orphans = await _orphans(connection, writes)
         answers: list[Job | GateError] = []
         fresh: list[Insert] = []
         for write in writes:
             key = (write.job.owner, write.idempotency_key)
             earlier = known.get(key) if write.idempotency_key else None
-            if earlier is None:
+            orphan = write.unanswered.among(orphans, write.job.owner) if write.unanswered else None
+            if orphan is not None:
+                answers.append(orphan)
+            elif earlier is None:
                 fresh.append(write)
                 known[key] = (write.job, write.body_hash)
                 answers.append(write.job)
@@ -69,9 +92,35 @@ class Insert:
             "lease_until": None,
             "idempotency_key": self.idempotency_key,
             "body_hash": self.body_hash,
+            "unanswered": self.unanswered.fingerprint if self.unanswered else None,
             "request": codec.dump_request(self.job.request),
             **codec.job_columns(self.job, due_at=self.job.created_at),
         }
+
+
+async def _orphans(connection: AsyncConnection, writes: Sequence[Insert]) -> dict[str, list[Job]]:
+    """By fingerprint, the jobs of identical creates whose answers never left."""
+    asked = {write.unanswered.fingerprint for write in writes if write.unanswered}
+    if not asked:
+        return {}
+    query = select(jobs.c.unanswered, jobs.c.request, jobs.c.document).where(jobs.c.unanswered.in_(asked))
+    found: dict[str, list[Job]] = {}
+    for row in await connection.execute(query.order_by(jobs.c.id)):
+        found.setdefault(row.unanswered, []).append(codec.load_job(row.request, row.document))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The clients of these jobs have their answer."""
+
+    job_ids: tuple[str, ...]
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Answered"], /) -> list[None]:
+        ids = [job_id for write in writes for job_id in write.job_ids]
+        await connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(unanswered=None))
+        return [None] * len(writes)
 
 
 @dataclass(frozen=True, slots=True)

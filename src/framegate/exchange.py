@@ -1,0 +1,95 @@
+"""One HTTP exchange, as far as a job that it creates is concerned: did its client get the answer?
+
+Clients that mark no retry send the same request again when a connection breaks. A create whose answer never left
+belongs to the next identical request; so each exchange knows what was asked, byte for byte, and whether its client is
+still there.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
+
+import anyio
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_current: ContextVar["Exchange | None"] = ContextVar("exchange", default=None)
+
+
+def current() -> "Exchange | None":
+    """The exchange on whose behalf the running task works; None outside of any."""
+    return _current.get()
+
+
+class Exchange:
+    """A request that may create jobs, and its client."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive = receive
+        self._hash = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode() + scope.get("query_string", b""))
+        self._read = False
+        self._gone = False
+        self.created: list[str] = []
+        self._ends: list[Callable[[], None]] = []
+
+    def at_end(self, do: Callable[[], None]) -> None:
+        """Have something done once the exchange is over."""
+        self._ends.append(do)
+
+    def end(self) -> None:
+        """The exchange is over."""
+        for do in self._ends:
+            do()
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for two requests that are the same to the byte."""
+        return self._hash.hexdigest()
+
+    async def receive(self) -> Message:
+        """What the client sends, noted on the way."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._hash.update(message.get("body", b""))
+            self._read = not message.get("more_body", False)
+        elif message["type"] == "http.disconnect":
+            self._gone = True
+        return message
+
+    async def gone(self) -> bool:
+        """Whether the client has closed its connection."""
+        if self._read and not self._gone:
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await self.receive()
+        return self._gone
+
+
+class Exchanges:
+    """ASGI middleware: tells of every job that was created in an exchange whether its client got the answer."""
+
+    def __init__(self, app: ASGIApp, answered: Callable[[Sequence[str]], Awaitable[None]]) -> None:
+        self.app = app
+        self._answered = answered
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the exchange on, and watch its end."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive)
+        there = False
+
+        async def watched(message: Message) -> None:
+            nonlocal there
+            if message["type"] == "http.response.start" and exchange.created:
+                there = not await exchange.gone()
+            await send(message)
+
+        token = _current.set(exchange)
+        try:
+            await self.app(scope, exchange.receive, watched)
+        finally:
+            _current.reset(token)
+            exchange.end()
+        if there:
+            await self._answered(exchange.created)
