@@ -1,10 +1,13 @@
 """What the tests of several parts share."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from serving import ServedGate, served
 
@@ -33,3 +36,44 @@ def serve_gate(tmp_path: Path) -> Iterator[Callable[..., ServedGate]]:
 def photos() -> tuple[Path, ...]:
     """Real photographs."""
     return tuple(sorted((Path(__file__).parent / "photos").glob("*.[jp][pn]g")))
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """An open sandbox in this process; references may come from this machine."""
+    from framegate.app import build
+    from framegate.settings import Settings
+
+    data_dir = tmp_path_factory.mktemp("sandbox")
+    settings = Settings(data_dir=data_dir, render_workers=1, sandbox=True, allow_private_addresses=True)
+    with TestClient(build(settings), base_url="http://127.0.0.1:8787") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def sandbox_photo(sandbox: TestClient, photos: tuple[Path, ...]) -> str:
+    """A photo that the sandbox keeps, as a reference's address."""
+    headers = {"content-type": "application/octet-stream"}
+    return sandbox.post("/api/v1/assets", content=photos[0].read_bytes(), headers=headers).json()["url"]
+
+
+@pytest.fixture(scope="session")
+def web_page() -> Iterator[str]:
+    """The address of a page where a picture was meant: a job that is referred to it fails before its order."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>Not a picture</title>")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/picture.jpg"
+        server.shutdown()
+        thread.join()

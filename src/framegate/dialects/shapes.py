@@ -62,8 +62,8 @@ def _problem(error: ErrorDetails, place: Sequence[str | int], pointer: str, shap
     if kind.startswith("union_tag"):
         tagged = LITERALS.findall(str(error.get("ctx", {}).get("expected_tags", "")))
         choices = [tag.partition(" ")[0] for tag in tagged]
-        told = f" and its `type` is one of {', '.join(choices)}" if choices else ""
-        message = f"`{name}` must be an object{told}."
+        told = f"whose `type` is one of {', '.join(choices)}" if choices else "with a `type`"
+        message = f"`{name}` must be a JSON object {told}."
         return Problem(code="wrong_type", pointer=pointer, message=message, allowed=choices or None)
     if kind in ("model_type", "dict_type"):
         return Problem(code="wrong_type", pointer=pointer, message=f"`{name}` must be a JSON object.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from framegate.dialects import failures
 from framegate.dialects.pages import described
@@ -13,18 +14,19 @@ from framegate.dialects.phaseo.requests import DownloadRequest, VideoRequest
 __all__ = ["PATH", "build", "hook"]
 
 PATH = "/phaseo/v1"
-PREFIXES = ("/videos", "/video/generations")  # the second is Phaseo's older name for the first
+OLDER = "/video/generations"  # what Phaseo called `/videos` before
 
 
 def build(*, needs_key: Callable[[], bool]) -> FastAPI:
     """The dialect as an application of its own, to be mounted at `PATH`; `needs_key` is only described here."""
-    app = FastAPI(title="Framegate as Phaseo", description=__doc__ or "", docs_url=None, redoc_url=None)
-    for prefix in PREFIXES:
-        shown = prefix == PREFIXES[0]
-        app.include_router(models.router, prefix=f"{prefix}/models", include_in_schema=shown)
-        app.include_router(videos.router, prefix=prefix, include_in_schema=shown)
-    app.add_api_route("/data/models", models.look_up, tags=["models"])
-    app.include_router(live.router)
+    routes = [*models.router.routes, *videos.router.routes, *live.router.routes]
+    app = FastAPI(title="Framegate as Phaseo", description=__doc__ or "", docs_url=None, redoc_url=None, routes=routes)
+    for route in routes:
+        if isinstance(route, APIRoute) and route.path.startswith("/videos"):
+            path, methods = OLDER + route.path.removeprefix("/videos"), sorted(route.methods or ())
+            app.add_api_route(
+                path, route.endpoint, methods=methods, status_code=route.status_code, include_in_schema=False
+            )
     failures.install(app, errors.show)
     described(app, bodies=(VideoRequest, DownloadRequest), needs_key=needs_key)
     return app

@@ -86,7 +86,7 @@ def details(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     return [
         {
             "message": problem.message,
-            "path": [part.replace("~1", "/").replace("~0", "~") for part in problem.pointer.split("/")[1:]],
+            "path": [_part(part) for part in problem.pointer.split("/")[1:]],
             "keyword": problem.code,
             "params": {
                 name: value for name, value in asdict(problem).items() if name in ("allowed", "nearest") and value
@@ -94,6 +94,10 @@ def details(problems: Sequence[Problem]) -> list[dict[str, Any]]:
         }
         for problem in problems
     ]
+
+
+def _part(part: str) -> str | int:
+    return int(part) if part.isascii() and part.isdecimal() else part.replace("~1", "/").replace("~0", "~")
 
 
 def websocket_url(base: str, job_id: str) -> str:

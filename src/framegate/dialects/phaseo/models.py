@@ -22,7 +22,7 @@ MEANT = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
 router = APIRouter(tags=["models"])
 
 
-@router.get("")
+@router.get("/videos/models")
 async def list_models(
     request: Request, _: Owner, *, params: Annotated[str | None, Query(max_length=1000)] = None
 ) -> Response:
@@ -33,6 +33,7 @@ async def list_models(
     return JSONResponse({"object": "list", "data": data})
 
 
+@router.get("/data/models")
 async def look_up(request: Request, model_id: Annotated[str | None, Query(max_length=256)] = None) -> Response:
     """What the Python package asks before each job: whether the model is still in service."""
     model = gate_of(request).jobs.catalogue.get(model_id) if model_id else None

@@ -134,7 +134,7 @@ def _smuggled(value: object, pointer: str) -> Iterator[Problem]:
             bare = re.sub(r"[_-]", "", key).lower()
             here = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
             if bare in VALIDATED or bare.startswith("duration"):
-                text = f"{key} must be supplied through a validated top-level video field"
+                text = f"`{key}` must be supplied through a validated top-level video field, not in `provider_params`."
                 yield Problem(code="param_not_allowed", pointer=here, message=text)
             else:
                 yield from _smuggled(inner, here)

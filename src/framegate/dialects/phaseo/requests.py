@@ -57,7 +57,7 @@ class Medium(Guided):
 
 def _tag(item: object) -> str | None:
     said = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
-    return f"{said} reference" if f"{said} reference" in TAGS else None
+    return f"{said} reference" if isinstance(said, str) else None
 
 
 InputReference = Annotated[

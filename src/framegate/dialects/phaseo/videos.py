@@ -34,7 +34,7 @@ STATUSES = {
     "expired": Status.EXPIRED,
 }
 
-router = APIRouter(tags=["videos"])
+router = APIRouter(prefix="/videos", tags=["videos"])
 Index = Annotated[int | None, Query(ge=0, le=99, description="Which of the job's videos.")]
 Key = Annotated[str | None, Header(min_length=1, max_length=KEY_CHARS_MAX, pattern=r"^[!-~][ -~]*$")]
 

@@ -22,8 +22,13 @@ EVENT = "job.completed"  # in the headers of Standard Webhooks; Pictory itself n
 
 def build(*, needs_key: Callable[[], bool]) -> FastAPI:
     """The dialect as an application of its own, to be mounted at `PATH`; `needs_key` is only described here."""
-    app = FastAPI(title="Framegate as Pictory", description=__doc__ or "", docs_url=None, redoc_url=None)
-    app.include_router(routes.router)
+    app = FastAPI(
+        title="Framegate as Pictory",
+        description=__doc__ or "",
+        docs_url=None,
+        redoc_url=None,
+        routes=routes.router.routes,
+    )
     failures.install(app, errors.show)
     described(app, bodies=(VideoRequest,), needs_key=needs_key, key=RAW_KEY)
     return app

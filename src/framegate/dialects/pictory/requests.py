@@ -1,13 +1,15 @@
 """What Pictory's users send to AI Studio, and how it becomes a `Request` with Pictory's defaults."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from framegate.catalogue import Catalogue, Model
+from framegate.catalogue.case import listed
 from framegate.dialects.callbacks import callback_problem
 from framegate.dialects.shapes import Body, Url, Word, validated
 from framegate.errors import InvalidRequest
@@ -36,13 +38,19 @@ STUDIO: Mapping[str, Studio] = {
 }
 
 
+def _seconds(value: object) -> object:
+    if value is None or (isinstance(value, str) and re.fullmatch(r"[1-9]\d{0,2}s", value, re.ASCII)):
+        return value
+    raise ValueError('is text: whole seconds and an s, such as "8s"')
+
+
 class VideoRequest(Body):
     """The body of `POST /v1/aistudio/videos`. Only one of the three inputs may be given."""
 
     prompt: Annotated[str, Field(min_length=5, max_length=5000)]
     model: Word | None = Field(None, description=f"{DEFAULT_MODEL} if not said; any name that the catalogue knows.")
     aspect_ratio: Word | None = Field(None, alias="aspectRatio", description="Such as 16:9.")
-    duration: Annotated[str, Field(pattern=r"^[1-9]\d{0,2}s$")] | None = Field(None, description="Such as 8s.")
+    duration: Annotated[str, BeforeValidator(_seconds)] | None = Field(None, description="Such as 8s.")
     first_frame: Url | None = Field(None, alias="firstFrameImageUrl")
     extend: Url | None = Field(None, alias="extendVideoUrl")
     references: Annotated[list[Url], Field(min_length=1, max_length=64)] | None = Field(
@@ -67,12 +75,12 @@ def parse(body: object, *, catalogue: Catalogue, settings: Settings) -> Request:
         name for name, value in zip(INPUTS, (shape.references, shape.first_frame, shape.extend), strict=True) if value
     ]
     if len(inputs) > 1:
-        text = f"Only one of {', '.join(INPUTS)} may be given, and this request has {' and '.join(inputs)}."
+        text = f"Only one of {listed(INPUTS)} may be given, and this request has {listed(inputs, last='and')}."
         problems.extend(Problem(code="inputs_exclusive", pointer=f"/{name}", message=text) for name in inputs)
     if shape.webhook is not None and (problem := callback_problem(shape.webhook, settings, field="webhook")):
         problems.append(problem)
     if problems:
-        raise InvalidRequest(problems)
+        raise InvalidRequest(problems, message=" ".join(dict.fromkeys(problem.message for problem in problems)))
     name = shape.model or DEFAULT_MODEL
     model = catalogue.get(name)
     studio = STUDIO.get(model.id) if model else None
