@@ -181,14 +181,22 @@ class Upstream:
             raise Unsure(f"{said} The order may have been taken.")
         raise Refused(said)
 
-    async def ask(self, method: str, path: str, *, any_status: bool = False, **request: Any) -> Answer:  # noqa: ANN401 - httpx2's own arguments
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        any_status: bool = False,
+        seconds_max: float = ASK_SECONDS_MAX,
+        **request: Any,  # noqa: ANN401 - httpx2's own arguments
+    ) -> Answer:
         """Look, or ask for something that costs nothing; any answer below 500 is one, but for "too many requests".
 
         With `any_status` those are answers too, for services that tell a job's end by them. Raises `ProviderError`: a
         look that failed.
         """
         try:
-            answer = await self._send(self._looks, method, path, ASK_SECONDS_MAX, request)
+            answer = await self._send(self._looks, method, path, seconds_max, request)
         except (httpx2.HTTPError, TimeoutError) as error:
             raise ProviderError(f"{self._name} could not be asked ({type(error).__name__}).") from error
         if (answer.status >= 500 and not any_status) or answer.status in NOT_TAKEN:

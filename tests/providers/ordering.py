@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from framegate.types import Blob, Kind, Order, Prepared, Reference, Request, Role, Target
+from framegate.types import Blob, Handling, Kind, Order, Prepared, Reference, Request, Role, Target
 
 JOB_ID = "01930000-0000-7000-8000-000000000000"  # made on 2024-11-06
 KEY = "key-of-the-order"
@@ -26,7 +26,12 @@ def order(folder: Path, **said: Any) -> Order:
         prompt=said.pop("rewritten", None),
         target=Target(**{**TARGET, "resolution": "720p", "aspect_ratio": "16:9", **said.pop("target", {})}),
         references=references,
-        request=Request(model=model, references=tuple(one.reference for one in references), **said),
+        request=Request(
+            handling=Handling(**said.pop("handling", {})),
+            model=model,
+            references=tuple(one.reference for one in references),
+            **said,
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from types import MappingProxyType
 
 from framegate.provider import Provider
-from framegate.providers import openrouter, phaseo, pictory, sglang, vllm_omni
+from framegate.providers import fal, openrouter, phaseo, pictory, sglang, vllm_omni
 from framegate.settings import Account
 
 MODELGATES_URL = "https://modelgates.ai/api/v1"
@@ -25,6 +25,7 @@ ROWS: Mapping[str, tuple[Make, str]] = {
     "modelgates": (partial(openrouter.OpenRouter, name="modelgates", title="ModelGates"), MODELGATES_URL),
     "phaseo": (phaseo.Phaseo, phaseo.BASE_URL),
     "pictory": (pictory.Pictory, pictory.BASE_URL),
+    "fal": (fal.Fal, fal.BASE_URL),
     "vllm_omni": (vllm_omni.VllmOmni, vllm_omni.BASE_URL),
     "sglang": (sglang.SGLang, sglang.BASE_URL),
 }
