@@ -24,6 +24,7 @@ _FREQUENCIES = np.fft.rfftfreq(2 * HOP, 1 / RATE)
 _WINDOW = np.sin(
     np.pi * (np.arange(2 * HOP) + 0.5) / (2 * HOP), dtype=np.float32
 )  # squares of the overlapping halves add up to 1
+_COARSE = np.arange(0, 2 * HOP + 1, 256)  # for what changes slowly
 _RISE = 0.5 - 0.5 * np.cos(np.pi * np.arange(48) / 48)  # 1 ms
 
 
@@ -53,8 +54,10 @@ def _time(hop: int) -> Wave:
 def _drift(hop: int, seed: int, periods: tuple[float, ...]) -> Wave:
     """A slow, unrepeating rise and fall from 0 to 1 over the block; the same time has the same value in any block."""
     phases = np.random.default_rng((seed, len(periods), int(100 * periods[0]))).uniform(0, 2 * np.pi, len(periods))
-    waves = [np.sin(2 * np.pi * _time(hop) / period + phase) for period, phase in zip(periods, phases, strict=True)]
-    return 0.5 + 0.5 * np.mean(waves, axis=0)
+    time = (hop * HOP + _COARSE) / RATE
+    waves = [np.sin(2 * np.pi * time / period + phase) for period, phase in zip(periods, phases, strict=True)]
+    slow = 0.5 + 0.5 * np.mean(np.asarray(waves), axis=0)
+    return np.interp(np.arange(2 * HOP), _COARSE, slow).astype(np.float64)
 
 
 def _place(block: Block, at: int, wave: Wave, pan: float) -> None:
@@ -117,7 +120,12 @@ def _fire(hop: int, chance: Generator, seed: int) -> Block:
     block += 0.2 * _noise(chance, _band(900, 5000), 0.7)
     for _ in range(chance.poisson(14 * HOP / RATE)):
         crack = _burst(chance, chance.uniform(0.004, 0.012), chance.uniform(900, 4500))
-        _place(block, int(chance.integers(HOP)), crack * min(0.6 + chance.pareto(1.8), 5.0), chance.uniform(-0.7, 0.7))
+        _place(
+            block,
+            int(chance.integers(HOP)),
+            crack * min(1.5 + 1.5 * chance.pareto(1.8), 9.0),
+            chance.uniform(-0.7, 0.7),
+        )
     return block
 
 

@@ -6,12 +6,13 @@ same words and seed always sound the same.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import count, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.engine.layers import HOP, LAYERS, RATE, Block, Samples
+from framegate.engine.layers import HOP, LAYERS, RATE, Samples
 from framegate.engine.scene import Heard, Sound
 
 LOUDNESS_LUFS = -23.0  # EBU R 128's target, for layers of level 0.5
@@ -24,15 +25,15 @@ MEASURED_SECONDS = 12  # of a longer bed the loudness is taken from its beginnin
 
 def bed(heard: Sequence[Heard], samples: int, seed: int) -> Iterator[Samples]:
     """The bed in chunks, exactly so many samples long: faded in and out, and silent where nothing is heard."""
-    weights = _weights(heard, samples, seed)
-    if not weights:
-        yield from silence(samples)
-        return
+    levels: dict[Sound, float] = {}
+    for one in heard:
+        levels[one.sound] = max(one.level, levels.get(one.sound, 0.0))
+    levels = {sound: level for sound, level in levels.items() if level > 0}
     at = 0
-    for chunk in _mixed(weights, seed):
-        chunk = _rounded(chunk[:, : samples - at])  # noqa: PLW2901  # each step of one chunk's way
-        yield chunk * _fades(at, chunk.shape[1], samples)
-        at += HOP
+    for chunk in _balanced(levels, samples, seed) if levels else silence(samples):
+        part = _rounded(chunk[:, : samples - at])
+        yield part * _fades(at, part.shape[1], samples)
+        at += part.shape[1]
         if at >= samples:
             return
 
@@ -51,40 +52,40 @@ def loudness(sound: Samples) -> float:
     return -0.691 + 10 * math.log10(max(float(mean_squares), 1e-12))
 
 
-def _weights(heard: Sequence[Heard], samples: int, seed: int) -> dict[Sound, float]:
-    """By how much to multiply each layer, so that each is as loud as its level says and all together are right."""
-    levels: dict[Sound, float] = {}
-    for one in heard:
-        levels[one.sound] = max(one.level, levels.get(one.sound, 0.0))
-    levels = {sound: level for sound, level in levels.items() if level > 0}
+def _balanced(levels: Mapping[Sound, float], samples: int, seed: int) -> Iterator[Samples]:
+    """The layers, each as loud as its level says and all together right; hop after hop without an end.
+
+    The beginning is made to be measured, and kept.
+    """
     measured = min(max(samples, RATE), MEASURED_SECONDS * RATE)
-    mix: Samples = np.zeros((2, measured), np.float32)
+    hops = math.ceil(measured / HOP)
+    weights: dict[Sound, float] = {}
+    mix: Samples = np.zeros((2, hops * HOP), np.float32)
     for sound, level in levels.items():
-        alone = _beginning({sound: 1.0}, measured, seed)
-        levels[sound] = level * 10 ** (-loudness(alone) / 20)
-        mix += alone * levels[sound]
-    if not levels:
-        return {}
-    wanted = LOUDNESS_LUFS + 10 * math.log10(max(one.level for one in heard) / LEVEL_USUAL)
-    gain = 10 ** ((wanted - loudness(mix)) / 20)
-    return {sound: gain * weight for sound, weight in levels.items()}
+        alone = np.concatenate(list(islice(_mixed({sound: 1.0}, seed), hops)), axis=1)
+        weights[sound] = level * 10 ** (-loudness(alone[:, :measured]) / 20)
+        mix += alone * weights[sound]
+    wanted = LOUDNESS_LUFS + 10 * math.log10(max(levels.values()) / LEVEL_USUAL)
+    gain = 10 ** ((wanted - loudness(mix[:, :measured])) / 20)
+    for hop in range(hops):
+        yield mix[:, hop * HOP : (hop + 1) * HOP] * gain
+    yield from _mixed({sound: gain * weight for sound, weight in weights.items()}, seed, hops)
 
 
-def _beginning(weights: Mapping[Sound, float], samples: int, seed: int) -> Samples:
-    hops = islice(_mixed(weights, seed), math.ceil(samples / HOP))
-    return np.concatenate(list(hops), axis=1)[:, :samples]
-
-
-def _mixed(weights: Mapping[Sound, float], seed: int) -> Iterator[Samples]:
-    """The layers together, hop after hop without an end."""
-    tail: Block = np.zeros((2, HOP))
-    for hop in count():
-        block: Block = np.zeros((2, 2 * HOP))
-        block[:, :HOP] = tail
-        for sound, weight in weights.items():
-            block += weight * LAYERS[sound](hop, np.random.default_rng((seed, *sound.encode(), hop)), seed)
+def _mixed(weights: Mapping[Sound, float], seed: int, first: int = 0) -> Iterator[Samples]:
+    """The layers together from one hop on."""
+    tail = _block(weights, first - 1, seed)[:, HOP:] if first else np.zeros((2, HOP), np.float32)
+    for hop in count(first):
+        block = _block(weights, hop, seed)
+        yield tail + block[:, :HOP]
         tail = block[:, HOP:]
-        yield block[:, :HOP].astype(np.float32)
+
+
+def _block(weights: Mapping[Sound, float], hop: int, seed: int) -> Samples:
+    block: Samples = np.zeros((2, 2 * HOP), np.float32)
+    for sound, weight in weights.items():
+        block += weight * LAYERS[sound](hop, np.random.default_rng((seed, *sound.encode(), hop)), seed)
+    return block
 
 
 def _rounded(sound: Samples) -> Samples:
@@ -103,6 +104,7 @@ def _fades(at: int, length: int, samples: int) -> NDArray[np.float32]:
     return (0.5 - 0.5 * np.cos(np.pi * share)).astype(np.float32)
 
 
+@lru_cache(maxsize=2)
 def _k_weights(samples: int) -> NDArray[np.float64]:
     """The power gain of BS.1770's two filters (its coefficients for 48 kHz) at each frequency of a spectrum."""
     z = np.exp(-2j * np.pi * np.fft.rfftfreq(samples))
