@@ -26,7 +26,7 @@ FLOW_STRIDE = 4
 LOOK_BACK_SECONDS = 0.5  # a frame is frozen if it is still that of so long ago: slow moves have moved by then
 LOOK_BACK_STEP = 0.1
 
-STILL_LEVELS = 1.0  # of 255; in no block has the picture changed by more. Coding noise of a still: 0.1 to 0.5
+STILL_LEVELS = 2.0  # of 255; in no block has the picture changed by more. Coding noise of a still: 0.1 to 1.6
 BLACK_LEVEL = 24  # of 255, for all but the brightest hundredth
 FLAT_LEVELS = 3.0  # standard deviation over the whole frame
 ALIKE = 0.5  # correlation of two frames of one shot is above it; a whip pan over stars stays at 0.84
@@ -166,7 +166,8 @@ def _cuts(alike: list[float], alike_2: list[float]) -> Iterator[int]:
     """Frames that are unlike the one before, between frames that are like their neighbours; a flash is not a cut."""
     for step, value in enumerate(alike):
         around = [*alike[max(step - 3, 0) : step], *alike[step + 1 : step + 4]]
-        stays = step >= len(alike_2) or alike_2[step] < ALIKE  # the next frame is not the one before again
+        # Neither the next frame nor this one is again what came before: that would be a flash.
+        stays = all(other < ALIKE for other in alike_2[max(step - 1, 0) : step + 1])
         if value < ALIKE and stays and around and float(np.median(around)) > SAME_SHOT:
             yield step + 1
 

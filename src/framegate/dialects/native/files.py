@@ -74,6 +74,27 @@ async def contact_sheet(request: Request, job_id: str, index: Index = None) -> R
     return await _picture(request, job_id, "contact-sheet", index)
 
 
+@router.head("/videos/{job_id}/matches/{match}.jpg", include_in_schema=False)
+@router.get(
+    "/videos/{job_id}/matches/{match}.jpg",
+    responses={200: {"content": {"image/jpeg": BYTES}}, **PARTS},
+    response_class=Response,
+)
+async def match_picture(
+    request: Request,
+    job_id: str,
+    match: Annotated[int, Path(ge=0, le=99, description="Its place in the report's `matches`, from 0.")],
+    index: Index = None,
+) -> Response:
+    """The frame that is most like a reference, the reference at its left, as a JPEG."""
+    output = await _output(request, job_id, "matches", index)
+    if match >= len(output.matches):
+        raise NotFound(f"There are {len(output.matches)} matches of this video, counted from 0; not number {match}.")
+    blob = output.matches[match]
+    path = gate_of(request).jobs.blobs.path(blob.sha256)
+    return await send_file(request, path, blob, name=f"{job_id}-{output.index}-match-{match}.jpg")
+
+
 @router.head("/assets/{sha256}", include_in_schema=False)
 @router.get("/assets/{sha256}", responses={200: {"content": {"image/*": BYTES}}, **PARTS}, response_class=Response)
 async def asset(
