@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 ROOT = Path(__file__).parent / "golden" / "dialects"
 PATTERNS = (
-    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<job>"),
+    (re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])"), "<job>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"\b(expires(?:_at)?)=\d+"), r"\1=<time>"),
     (re.compile(r"download_token=[\w-]+"), "download_token=<token>"),

@@ -47,7 +47,7 @@ def show(job: Job, *, base: str, links: Links, deliveries: Sequence[Delivery] | 
         "lifecycle_status": LIFECYCLE.get(job.state.status, job.state.status.value),
         "output_access": access,
         "progress": percent(job),
-        "progress_source": "none" if job.progress is None else "provider",
+        "progress_source": "provider" if job.progress is not None or job.state is State.COMPLETED else "none",
         "polling_url": here,
         "websocket_url": websocket_url(base, job.id),
         "poll_after_seconds": POLL_SECONDS,
