@@ -6,6 +6,7 @@ A layer makes the block that begins with a hop and is two hops long; blocks over
 import math
 from collections.abc import Callable
 from functools import cache
+from typing import cast
 
 import numpy as np
 from numpy.random import Generator
@@ -57,7 +58,7 @@ def _drift(hop: int, seed: int, periods: tuple[float, ...]) -> Wave:
     time = (hop * HOP + _COARSE) / RATE
     waves = [np.sin(2 * np.pi * time / period + phase) for period, phase in zip(periods, phases, strict=True)]
     slow = 0.5 + 0.5 * np.mean(np.asarray(waves), axis=0)
-    return np.interp(np.arange(2 * HOP), _COARSE, slow).astype(np.float64)
+    return cast("Wave", np.interp(np.arange(2 * HOP), _COARSE, slow))
 
 
 def _place(block: Block, at: int, wave: Wave, pan: float) -> None:
