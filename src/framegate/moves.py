@@ -170,6 +170,8 @@ class Moves:
         if found:
             return Step({"state": State.PREPARING, "stage": "preparing", "handle": None}, order="not_sent")
         setbacks = job.setbacks + 1
+        if not job.request.handling.try_again:
+            return Step({**self.fail(fault).changes, "setbacks": setbacks}, order="not_sent")
         if setbacks >= ATTEMPTS_MAX or (wait or 0.0) > PATIENCE_SECONDS:
             step = self._elsewhere(replace(job, setbacks=setbacks), fault, order="not_sent")
             if setbacks >= ATTEMPTS_MAX or step.changes["state"] is not State.FAILED:

@@ -133,7 +133,6 @@ class Runner:
 
     async def _drive(self, held: Held) -> None:
         job = held.job
-        self._deadlines[job.id] = job.deadline_at
         try:
             await self._move_on(held)
         except (Stale, NotFound):
@@ -144,6 +143,7 @@ class Runner:
     async def _move_on(self, held: Held) -> None:
         job, found = held.job, True
         while not job.state.final:
+            self._deadlines[job.id] = _late_at(job)
             step = await self._early_end(job, found=found) or await self._step(job, found=found)
             if step is None:  # interrupted: look at the job anew
                 job = await self._fresh(job)
@@ -170,7 +170,8 @@ class Runner:
             step = await self._guarded(job, found=found)
             if step.order == "sending":
                 provider = self._moves.offers.get(job.provider, job.account)
-                await self._slots.take(job.id, _place(job), provider.concurrency if provider else None)
+                limit, low = provider.concurrency if provider else None, job.request.handling.low_priority
+                await self._slots.take(job.id, _place(job), limit, low=low)
             return step
         return None
 
@@ -184,11 +185,15 @@ class Runner:
         if job.cancel_requested:
             cancelled = Fault(code="cancelled", message="The job was cancelled.")
             return await self._moves.end(job, State.CANCELLED, cancelled, found=found)
-        if self._clock.now() >= job.deadline_at:
-            seconds = round(job.deadline_at - job.created_at)
+        if self._clock.now() < _late_at(job):
+            return None
+        if self._clock.now() < job.deadline_at:
+            seconds = f"{job.request.handling.start_seconds:g}"
+            late = Fault(code="start_timeout", message=f"The job did not begin within {seconds} seconds, as was asked.")
+        else:
+            seconds = f"{job.deadline_at - job.created_at:.0f}"
             late = Fault(code="expired", message=f"The job did not end within {seconds} seconds of its acceptance.")
-            return await self._moves.end(job, State.EXPIRED, late, found=found)
-        return None
+        return await self._moves.end(job, State.EXPIRED, late, found=found)
 
     async def _guarded(self, job: Job, *, found: bool) -> Step:
         try:
@@ -214,7 +219,7 @@ class Runner:
             now = self._clock.now()
             after = moved(job, now, **step.changes)
             order = OrderState(step.order, order_key(job), now) if step.order else None
-            due_at = self._due(job, step.wait)
+            due_at = self._due(after, step.wait)
             final = after.state.final
             told = self._hooks.deliveries(job, after)
             try:
@@ -238,7 +243,15 @@ class Runner:
         return fresh
 
     def _due(self, job: Job, wait: float) -> float:
-        return min(self._clock.now() + wait, job.deadline_at)
+        return min(self._clock.now() + wait, _late_at(job))
+
+
+def _late_at(job: Job) -> float:
+    """When a job has taken too long: to begin, while it has no order and its client set a limit, or else to end."""
+    patience = job.request.handling.start_seconds
+    if patience is None or job.state not in (State.QUEUED, State.PREPARING):
+        return job.deadline_at
+    return min(job.created_at + patience, job.deadline_at)
 
 
 def _place(job: Job) -> str:

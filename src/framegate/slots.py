@@ -1,10 +1,10 @@
-"""Places at providers that make only so many videos at once, given in the order of asking."""
+"""Places at providers that make only so many videos at once, given in the order of asking; to low priority last."""
 
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-Turn = tuple[str, "asyncio.Future[None]"]  # who waits, and what wakes it
+Turn = tuple[str, "asyncio.Future[None]", bool]  # who waits, what wakes it, and whether with low priority
 
 
 @dataclass(slots=True)
@@ -26,13 +26,14 @@ class Slots:
         self._places.setdefault(provider, _Places()).taken.add(job_id)
         self._where[job_id] = provider
 
-    async def take(self, job_id: str, provider: str, limit: int | None) -> None:
-        """Wait for one of `limit` places; None means as many as come."""
+    async def take(self, job_id: str, provider: str, limit: int | None, *, low: bool = False) -> None:
+        """Wait for one of `limit` places; None means as many as come. `low`: behind all others that wait."""
         places = self._places.setdefault(provider, _Places())
         places.limit = limit
         if limit is not None and (len(places.taken) >= limit or places.waiting):
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            places.waiting.append((job_id, turn))
+            before = sum(not waits_low for _, _, waits_low in places.waiting)
+            places.waiting.insert(len(places.waiting) if low else before, (job_id, turn, low))
             try:
                 await turn
             except asyncio.CancelledError:
@@ -54,7 +55,7 @@ class Slots:
 
     def _call_next(self, provider: str, places: _Places) -> None:
         while places.waiting and (places.limit is None or len(places.taken) < places.limit):
-            job_id, turn = places.waiting.popleft()
+            job_id, turn, _ = places.waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 self.enter(job_id, provider)  # kept for it until it wakes
