@@ -19,7 +19,7 @@ PLAIN_LEAST = 0.9  # of the border must be the backdrop's colour
 SAME_LIGHT, SAME_HUE = 14.0, 7.0  # levels by which a plain backdrop may differ from place to place
 SHADOW_LIGHT = 90.0  # how much darker the backdrop may be where the subject's own shadow falls
 SHADOW_STEP = 9  # levels from one pixel to the next: shadows are soft
-ONE_PIECE_LEAST = 0.85
+ONE_PIECE_LEAST, SOLID_LEAST = 0.85, 0.5  # of the mask, and of it when drawn in by a pixel
 AGREEMENT_LEAST = 0.8  # salience and colour models must find the same shape; on photos that fail they stay below 0.6
 BORDER_SHARE = 0.02
 
@@ -52,9 +52,11 @@ def _small(picture: Pixels) -> Pixels:
 
 
 def _believable(mask: Map) -> bool:
-    """Neither a speck nor the whole picture, and in one piece."""
+    """Neither a speck nor the whole picture, in one piece, and no lace."""
     solid = np.asarray(mask > 0.5, np.uint8)
     if not AREA_LEAST <= float(solid.mean()) <= AREA_MOST:
+        return False
+    if float(cv2.erode(solid, np.ones((3, 3), np.uint8)).sum()) < SOLID_LEAST * float(solid.sum()):
         return False
     _, _, stats, _ = cv2.connectedComponentsWithStats(solid)
     return float(stats[1:, cv2.CC_STAT_AREA].max()) >= ONE_PIECE_LEAST * float(solid.sum())

@@ -15,7 +15,7 @@ FOG_COLOUR, DUST_COLOUR = floats([0.78, 0.80, 0.83]), floats([0.72, 0.60, 0.44])
 DARK_AIR = 0.12
 RAIN_DULL, SNOW_DULL = 0.25, 0.15  # how far rain and snow take the light towards overcast
 BLUR_SHARE = 0.014  # of the part's width, at full depth of field
-GLOW_SHARE = 0.02
+GLOW_SHARE, LAMP_SHARE = 0.02, 0.05
 NIGHT_LUMA, NIGHT_GAIN_LEAST = 0.17, 0.42  # how bright a night is on average; what is dark already stays
 
 
@@ -85,7 +85,10 @@ def _across(colours: Map, way: float) -> Map:
 
 def _night(colours: Map, ground: Ground) -> Map:
     del ground
-    lamps = smoothstep(colours.max(axis=2), 0.82, 0.99)[..., None]
+    bright = colours.max(axis=2)
+    # A lamp is brighter than what is around it; a white wall is none.
+    around = glow_of(bright, LAMP_SHARE * colours.shape[1])
+    lamps = (smoothstep(bright, 0.75, 0.97) * smoothstep(bright - around, 0.18, 0.4))[..., None]
     dark = _mixed(_saturated(colours, 0.5), (0.78, 0, 0), (0, 0.88, 0), (0, 0.04, 1.12))
     gain = float(np.clip(NIGHT_LUMA / max(float(_luma(dark).mean()), 1e-6), NIGHT_GAIN_LEAST, 0.9))
     dark = gain * dark**1.2 + floats([0.004, 0.008, 0.022])
