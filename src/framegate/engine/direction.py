@@ -1,9 +1,9 @@
 """From a prompt to a plan: which picture, which move, how far, from when to when. Pure and without pixels."""
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from framegate.engine import atmosphere, manner, mood, reading, timing, undone
 from framegate.engine import vocabulary as words
@@ -118,8 +118,10 @@ def _entries(pictures: Sequence[Picture], read: Reading) -> list[_Entry]:
     bare = [at for at in range(len(pictures)) if all(entry.picture != at for entry in placed)]
     over = [step for step in read.steps if not step.pictures]
     fallback = replace(over[-1], time=Time(), after=Break.SENTENCE) if over else _default(read)
-    told = [entry for entry in placed if entry.step.ordered and entry.step.pictures]
-    by_words = any(entry is not placed[0] or entry.step.after in (Break.START, Break.LABEL) for entry in told)
+    starts = placed[:1] if placed and placed[0].step.pictures else []
+    by_words = any(entry.step.after in (Break.START, Break.LABEL) for entry in starts) or any(
+        after.step.ordered and after.picture < before.picture for before, after in pairwise(placed)
+    )
     if not by_words:
         placed.sort(key=lambda entry: entry.picture)
     reached = next((entry.picture for entry in placed if not entry.step.pictures), len(pictures))
@@ -248,7 +250,7 @@ def _joins(text: str, pictures: Sequence[Picture], entries: Sequence[_Entry], pa
     cuts = re.search(words.ALL_CUTS, text) is not None or (bool(pace.cuts) and not soft)
     arriving = [at for at, picture in enumerate(pictures) if picture.role is Role.LAST_FRAME]
     joins = [Join.OPENS]
-    for before, entry in itertools.pairwise(entries):
+    for before, entry in pairwise(entries):
         step = entry.step
         reframed = step.framing not in (None, before.step.framing) or (step.after is Break.CUT)
         if entry.picture == before.picture and not (reframed and entry.picture not in arriving):

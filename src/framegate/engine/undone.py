@@ -73,7 +73,7 @@ _DEEDS = (
 )
 _FINITE = (
     r"turns|walks|runs|jumps|leaps|dances|smiles|laughs|cries|blinks|nods|winks|speaks|talks|sings|drives|flies"
-    r"|opens|closes|raises|picks up"
+    r"|opens(?! onto| to| into| out| up)|closes|raises|picks up"
     r"|throws|grabs|reaches|lifts|pours|drinks|eats|swims|rides|explodes|collapses|shatters|spins|waves|kicks"
     r"|punches|fights|hugs|kisses"
     r"|sits down|stands up|gets up|looks (?:up|down|back|around|away)|takes off|lands|rushes|sprints|gallops|enters"
