@@ -15,7 +15,7 @@ from framegate.fal_inputs import app_of, endpoints
 from framegate.providers.fal_input import written
 from framegate.providers.hand import address
 from framegate.providers.service import Service, accepted, failed, handle_of
-from framegate.types import Done, Failed, Handle, Made, Order, Prepared, Running, Update
+from framegate.types import Done, Failed, Handle, Order, Prepared, Running, Update
 from framegate.upstream import Answer, Upstream, at
 
 BASE_URL = "https://queue.fal.run"
@@ -100,7 +100,7 @@ class Fal(Service):
             return failed("fal's answer holds no video.")
         units = result.headers.get("x-fal-billable-units")
         billed = [f"fal billed {units} units."] if units else []
-        return Done(outputs=tuple(Made(url=url) for url in urls), notes=(*handle.get("notes", ()), *billed))
+        return Done(outputs=tuple(map(self.made, urls)), notes=(*handle.get("notes", ()), *billed))
 
     def _failed(self, told: dict[str, Any], result: Answer) -> Update:
         """The end of a request that went wrong: its status may say so, its result answers as the model did."""
