@@ -86,7 +86,7 @@ class Source:
                 while following is not None and (at == self.frames_count - 1 or following[0] <= (at + 0.5) / self.fps):
                     now, following = following, next(frames, None)
                 if now is None:
-                    raise UnusableSource(f"{Path(self.path).name} has no frame that can be decoded")
+                    raise UnusableSource("the source has no frame that can be decoded")
                 if drawn is None or drawn[0] is not now[1]:
                     drawn = now[1], self._fitted(now[1])
                 yield drawn[1]
@@ -129,21 +129,20 @@ class Source:
                         skipped -= dropped
                         yield samples[:, dropped:]
             except FFmpegError as error:
-                raise UnusableSource(f"the sound of {Path(self.path).name} cannot be decoded: {error}") from error
+                raise UnusableSource(f"the source's sound cannot be decoded: {error}") from error
 
 
 def look(path: str, output: Size, fps: int) -> Source:
     """Open a source and study its end. Raises UnusableSource."""
-    name = Path(path).name
     with _opened(path) as container:
         video = container.streams.video[0]
         seconds = _length(container)
-        _check(name, video.codec_context.width, video.codec_context.height, seconds)
+        _check(video.codec_context.width, video.codec_context.height, seconds)
         if seconds > TAIL_SECONDS:
             container.seek(int((seconds - TAIL_SECONDS) * av.time_base))
         tail, last = _tail(container)
         if last is None:
-            raise UnusableSource(f"{name} has no frame that can be decoded")
+            raise UnusableSource("the source has no frame that can be decoded")
         stretch = float(video.sample_aspect_ratio or 1)
         picture = _upright(last, stretch)
         shown = pictures.size_of(picture)
@@ -176,21 +175,21 @@ def _opened(path: str) -> InputContainer:
     try:
         container = av.open(str(Path(path).resolve()), options=_OPTIONS, metadata_errors="ignore")
     except (FFmpegError, OSError, ValueError) as error:
-        raise UnusableSource(f"{Path(path).name} cannot be opened as a video: {error}") from error
+        raise UnusableSource(f"the source cannot be opened as a video: {error}") from error
     if not container.streams.video or cast("Any", container.streams.video[0]).codec_context is None:
         container.close()
-        raise UnusableSource(f"{Path(path).name} has no picture track that can be decoded")
+        raise UnusableSource("the source has no picture track that can be decoded")
     return container
 
 
-def _check(name: str, width: int, height: int, seconds: float) -> None:
+def _check(width: int, height: int, seconds: float) -> None:
     if seconds > SECONDS_MOST:
-        raise UnusableSource(f"{name} is {seconds:.1f} s long: a source has at most {SECONDS_MOST} s, so cut it first")
+        raise UnusableSource(f"the source is {seconds:.1f} s long: at most {SECONDS_MOST} s are taken, so cut it first")
     if max(width, height) > SIDE_PIXELS_MOST:
-        most = f"at most {SIDE_PIXELS_MOST} pixels a side, so make it smaller first"
-        raise UnusableSource(f"{name} is {width}x{height}: a source has {most}")
+        most = f"at most {SIDE_PIXELS_MOST} pixels a side are taken, so make it smaller first"
+        raise UnusableSource(f"the source is {width}x{height}: {most}")
     if seconds <= 0:
-        raise UnusableSource(f"{name} does not say how long it is, so it cannot be gone on from")
+        raise UnusableSource("the source does not say how long it is, so it cannot be gone on from")
 
 
 def _length(container: InputContainer) -> float:
