@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from framegate.engine.framing import HELD_ROOM, Focus, Size, View, compose, dutch
+from framegate.engine.framing import HELD_ROOM, Focus, Size, View, below_top, compose, dutch
 from framegate.engine.shots import Easing, Join, Move, Role, Shot
 
 # At amount 1 over REFERENCE_SECONDS; longer shots go further, by the square root of their length.
@@ -142,7 +142,7 @@ def paths(shots: Sequence[Shot], picture: Size, output: Size, focus: Focus | Non
             ways.append(_going_on(whole, LEVEL, shot, steps, picture, whole))
         else:
             composed = compose(picture, output, focus, shot.framing, shot.angle)
-            ways.append(_free(composed, steps, picture, shot))
+            ways.append(_free(composed, steps, picture, shot, focus))
     return ways
 
 
@@ -195,7 +195,7 @@ def _travel(picture: Size, whole: View, seconds: float) -> tuple[float, float]:
     return (min(across, TRAVEL_ACROSS * pace), 0.0) if across > ODD_SHAPE else (0.0, 0.0)
 
 
-def _free(whole: View, steps: _Steps, picture: Size, shot: Shot) -> Path:
+def _free(whole: View, steps: _Steps, picture: Size, shot: Shot, focus: Focus | None) -> Path:
     """A shot with no frame to meet: half of the travel lies on each side of the composition."""
     x, y = _further(steps.x, picture.width / whole.width - 1), _further(steps.y, picture.height / whole.height - 1)
     lean_start, lean_end = _leans(steps.lean, dutch(shot.angle))
@@ -203,14 +203,20 @@ def _free(whole: View, steps: _Steps, picture: Size, shot: Shot) -> Path:
     # Just as much closer as gives the travel its room: small pictures are not magnified for nothing.
     room_x = picture.width / (whole.width * (1 + abs(x)))
     room_y = picture.height / (whole.height * (1 + abs(y)))
-    wide = whole.zoomed(1 / min(room_x, room_y, 1.0))
+    wide = below_top(whole.zoomed(1 / min(room_x, room_y, 1.0)), picture, focus)
     zoom = math.exp(abs(steps.zoom_log))
     # There and back again: near an edge, the whole travel is set off from the edge instead of being cut short.
     start = wide.moved(x / 2, y / 2, picture).moved(-x, -y, picture)
     end = start.moved(x, y, picture)
     if steps.zoom_log >= 0:
-        return Path(start, end.zoomed(zoom), shot.easing, lean_start, lean_end)
-    return Path(start.zoomed(zoom), end, shot.easing, lean_start, lean_end)
+        return Path(start, _closer(end, zoom, picture, focus, steps), shot.easing, lean_start, lean_end)
+    return Path(_closer(start, zoom, picture, focus, steps), end, shot.easing, lean_start, lean_end)
+
+
+def _closer(view: View, zoom: float, picture: Size, focus: Focus | None, steps: _Steps) -> View:
+    """Nearer, but not over the subject's head, unless the camera is to go up or down."""
+    close = view.zoomed(zoom)
+    return close if steps.y or zoom == 1 else below_top(close, picture, focus)
 
 
 def _leans(lean: Lean, tilt: float) -> tuple[Lean, Lean]:

@@ -10,7 +10,7 @@ EYE_LINE = 0.42
 # In an upright picture the face is about here, in parts of its height; in the view it goes to EYE_LINE.
 FACE_LINE = 0.25
 HEADROOM = 0.25  # other pictures: this part of the height left over goes above the view
-ABOVE_SUBJECT = 0.04  # of the view, between its top and the subject's
+ABOVE_SUBJECT = 0.1  # of the view, between its top and that of the box, which leaves out the outermost tenth
 CLOSER = {Framing.MEDIUM: 1.25, Framing.CLOSE: 1.7, Framing.EXTREME_CLOSE: 2.4}
 LOWER_OF_VIEW = 0.12  # a low angle shows more of what is above
 ANGLE_ZOOM = 1.12  # which needs room
@@ -107,6 +107,14 @@ def compose(
     if angle in (Angle.LOW, Angle.HIGH):
         view = view.zoomed(ANGLE_ZOOM).moved(0, -LOWER_OF_VIEW if angle is Angle.LOW else LOWER_OF_VIEW, picture)
     return view
+
+
+def below_top(view: View, picture: Size, focus: Focus | None) -> View:
+    """The view raised, if need be, until it holds the top of the subject; portraits go by their face instead."""
+    if focus is None or focus.face or picture.height >= picture.width:
+        return view
+    top = max(focus.top * picture.height - ABOVE_SUBJECT * view.height, 0.0)
+    return View(view.x, min(view.y, top), view.width, view.height)
 
 
 def dutch(angle: Angle) -> float:

@@ -16,7 +16,7 @@ DARK_AIR = 0.12
 RAIN_DULL, SNOW_DULL = 0.25, 0.15  # how far rain and snow take the light towards overcast
 BLUR_SHARE = 0.014  # of the part's width, at full depth of field
 GLOW_SHARE, LAMP_SHARE = 0.02, 0.05
-NIGHT_LUMA, NIGHT_GAIN_LEAST = 0.17, 0.42  # how bright a night is on average; what is dark already stays
+NIGHT_LUMA, NIGHT_GAIN_LEAST = 0.2, 0.5  # how bright a night is on average; what is dark already stays
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _night(colours: Map, ground: Ground) -> Map:
     lamps = (smoothstep(bright, 0.75, 0.97) * smoothstep(bright - around, 0.18, 0.4))[..., None]
     dark = _mixed(_saturated(colours, 0.5), (0.78, 0, 0), (0, 0.88, 0), (0, 0.04, 1.12))
     gain = float(np.clip(NIGHT_LUMA / max(float(_luma(dark).mean()), 1e-6), NIGHT_GAIN_LEAST, 0.9))
-    dark = gain * dark**1.2 + floats([0.004, 0.008, 0.022])
+    dark = gain * _contrasted(dark, 0.3) ** 1.15 + floats([0.004, 0.008, 0.022])
     warm = colours * floats([0.80, 0.70, 0.54])
     return _glowing(floats(dark * (1 - 0.75 * lamps) + 0.75 * lamps * warm), 0.55, 0.45, (1.0, 0.86, 0.62))
 
