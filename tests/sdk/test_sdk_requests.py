@@ -20,16 +20,18 @@ def test_the_whole_body_of_a_create_is_in_the_native_dialect(gate: Gate, plan: P
     photo = tmp_path / "front.jpg"
     photo.write_bytes(b"\xff\xd8\xff photo")
     clip = {"url": "https://example.com/clip.mp4?x=1", "role": "source"}
+    style = {"url": "https://example.com/a.png", "reference_type": "style"}
 
     gate.videos.create(
         model="google/veo-3.1",
         prompt="@hero walks",
-        references=[str(photo), {"url": photo, "name": "hero"}, "https://example.com/a.png", clip],
+        references=[str(photo), {"url": photo, "name": "hero"}, style, clip],
         first_frame=PNG,
         last_frame=io.BytesIO(PNG),
         duration=4,
         generate_audio=False,
         models=("a/b",),
+        previous_job_id="j",
     )
 
     asset = f"asset://{hashlib.sha256(photo.read_bytes()).hexdigest()}"
@@ -41,11 +43,12 @@ def test_the_whole_body_of_a_create_is_in_the_native_dialect(gate: Gate, plan: P
         "duration": 4,
         "generate_audio": False,
         "models": ["a/b"],
+        "previous_job_id": "j",
         "frame_images": [frame | {"frame_type": "first_frame"}, frame | {"frame_type": "last_frame"}],
         "input_references": [
             {"type": "image_url", "image_url": {"url": asset}},
             {"type": "image_url", "image_url": {"url": asset}, "name": "hero"},
-            {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
+            {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}, "reference_type": "style"},
             {"type": "video_url", "video_url": {"url": "https://example.com/clip.mp4?x=1"}, "role": "source"},
         ],
     }

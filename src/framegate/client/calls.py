@@ -27,6 +27,7 @@ class Described(TypedDict, total=False):
     url: Source
     role: str  # reference, first_frame, last_frame, source, mask
     name: str  # the prompt calls it @name
+    reference_type: str  # what of it guides: asset, style, character, location
     kind: str  # image, video, audio; by the file's name where not given
 
 
@@ -51,6 +52,7 @@ class VideoRequest(TypedDict, total=False):
     max_cost_usd: float | None
     metadata: Mapping[str, str] | None
     callback_url: str | None
+    previous_job_id: str | None  # a completed job to go on from
 
 
 PLAIN_FIELDS = tuple(VideoRequest.__annotations__.keys() - {"references", "first_frame", "last_frame"})
@@ -99,6 +101,7 @@ class Input:
     kind: str
     role: str
     name: str | None = None
+    type: str | None = None
 
 
 def base_url(address: str) -> str:
@@ -149,6 +152,8 @@ def body(request: VideoRequest, references: Sequence[tuple[Input, str]]) -> dict
             item["role"] = given.role
         if given.name:
             item["name"] = given.name
+        if given.type:
+            item["reference_type"] = given.type
         others.append(item)
     if frames:
         made["frame_images"] = frames
@@ -204,6 +209,7 @@ def _input(given: Described, pointer: str) -> Input:
         kind=given.get("kind") or (guessed if guessed in (Kind.VIDEO, Kind.AUDIO) else Kind.IMAGE),
         role=given.get("role") or Role.REFERENCE,
         name=given.get("name"),
+        type=given.get("reference_type"),
     )
 
 
