@@ -30,6 +30,24 @@ def asset(api: httpx2.Client, photos: tuple[Path, ...]) -> str:
     return answer.json()["url"]
 
 
+@pytest.fixture(scope="session")
+def sandbox_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+    """A real gate that stands in for every service; references and webhooks may lie on this machine."""
+    folder = tmp_path_factory.mktemp("sandbox-gate")
+    with served(
+        folder / "data", folder / "log", key="pictai_sk-test", sandbox=True, allow_private_addresses=True
+    ) as gate:
+        yield gate
+
+
+@pytest.fixture(scope="session")
+def sandbox_asset(sandbox_gate: ServedGate, photos: tuple[Path, ...]) -> str:
+    """A photo that the sandbox keeps, as a reference's address."""
+    headers = {"content-type": "application/octet-stream"}
+    with sandbox_gate.client() as client:
+        return client.post("/assets", content=photos[0].read_bytes(), headers=headers).json()["url"]
+
+
 @pytest.fixture
 def cancelled_job(api: httpx2.Client, asset: str) -> str:
     """The id of a job that was stopped."""
@@ -130,3 +148,19 @@ def unfinished(fal: httpx2.Client, picture: str) -> Iterator[str]:
     request_id = submitted(fal, wanted(picture, duration=15, resolution="720p"))
     yield request_id
     assert fal.put(f"/queue/{APP}/requests/{request_id}/cancel").status_code in (200, 202, 400)
+
+
+@pytest.fixture(scope="session")
+def plain_node() -> Callable[..., str]:
+    """Run a script of `js/` that needs no packages."""
+    if shutil.which("node") is None:
+        pytest.skip("waits for Node.js, which is not on this machine")
+
+    def run(script: str, *arguments: str) -> str:
+        done = subprocess.run(
+            ["node", script, *arguments], cwd=JS, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run
