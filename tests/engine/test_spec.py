@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from framegate.engine import BadSpec, Spec
 
 def test_a_spec_survives_its_way_to_a_worker_and_back(spec: Callable[..., Spec]):
     sent = spec(prompt="pan left", references=("a.png", "b.png"), names=("a", None), seed=2**63 - 1)
+    sent = replace(sent, source="v.mp4", style="s.png", audio=True)
 
     assert Spec.from_json(sent.to_json()) == sent
 
@@ -43,6 +45,8 @@ def test_what_cannot_be_rendered_is_refused_by_name(spec: Callable[..., Spec], v
         '{"width": 320, "height": 180, "fps": 12, "frames": 12, "output": "x", "zoom": 2}',
         '{"width": 320, "height": 180, "fps": 12, "frames": 12, "output": "x", "references": ["a", null]}',
         '{"width": 320, "height": 180, "fps": 12, "frames": 12, "output": "x", "references": "a"}',
+        '{"width": 320, "height": 180, "fps": 12, "frames": 12, "output": "x", "audio": 1}',
+        '{"width": 320, "height": 180, "fps": 12, "frames": 12, "output": "x", "source": ["v.mp4"]}',
     ],
 )
 def test_anything_but_a_spec_is_a_bad_spec(text: str):
