@@ -316,10 +316,18 @@ def _agreed(step: Step, notes: list[str]) -> Step:
     return replace(step, moves=moving)
 
 
+def _opens_on(last: Step, step: Step) -> bool:
+    """Whether a step is the move away from a framing: "start on a close-up, then pull back"."""
+    framed = last.after is Break.START and not (last.asked or last.pictures) and last.time == Time()
+    return framed and step.asked and not step.hold and not step.pictures and step.framing is None
+
+
 def _add(steps: list[Step], step: Step) -> None:
     """Put a step behind the others, unless it only says more of the one before."""
     last = steps[-1] if steps else None
-    if last is None or step.ordered or (step.pictures and step.pictures != last.pictures) or step.time != Time():
+    if last is not None and _opens_on(last, step):
+        steps[-1] = replace(step, framing=last.framing, angle=step.angle or last.angle, after=last.after)
+    elif last is None or step.ordered or (step.pictures and step.pictures != last.pictures) or step.time != Time():
         steps.append(step)
     elif not last.asked and step.asked:
         steps[-1] = replace(

@@ -18,6 +18,7 @@ _DO_WITH_CAMERA = re.compile(
 def normal(text: str) -> str:
     """Lower case with straight quotes; hyphens and underscores are spaces, a dash is a comma, 0-3 is 0 to 3."""
     text = text.lower().translate(_PLAIN)
+    text = re.sub(r"\*\*([^*\n]{1,60})\*\*:?", r"\1:", text)
     text = re.sub(r"(?<=[\ds]) ?[-\u2013\u2014] ?(?=\d)", " to ", text)
     text = re.sub(r" ?(?:\u2014|\u2013| - |--) ?", ", ", text)
     text = re.sub(r"[ \t]+", " ", re.sub(r"[-_]", " ", text)).strip(" ")

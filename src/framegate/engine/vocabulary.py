@@ -62,7 +62,7 @@ _PANS_BY_NAME = r"(?:pan(?:s|n(?:ing|ed))?|sweep(?:s|ing)?|swivel(?:s|ling|ing)?
 _TURNS_HEAD = rf"(?:{_PANS_BY_NAME}|{_CAMERA}{_WILL}{_HOW} (?:turn(?:s|ing)?|look(?:s|ing)?|swing(?:s|ing)?))"
 _CARRIES = (
     r"(?:truck(?:s|ing)?|slid(?:e|es|ing)|track(?:s|ing)?|doll(?:y|ies|ying)|crab(?:s|bing)?"
-    rf"|{_CAMERA}{_WILL}{_HOW} {_GOES})"
+    rf"|{_CAMERA}{_WILL}{_HOW} {_GOES}|(?:slow|subtle|gentle|slight|lateral|steady) (?:drift|glide|move))"
 )
 _LOOKS = rf"(?:tilt(?:s|ing|ed)?|pan(?:s|ning)?|{_CAMERA}{_WILL}{_HOW} look(?:s|ing)?)"
 _LIFTS = (
@@ -90,6 +90,13 @@ _ENDS = (
 )
 
 PHRASES: tuple[tuple[str, Move], ...] = (
+    (
+        r"(?:avoid|without|no|never)(?: any)? (?:moving the camera|camera (?:movements?|motion|moves?|moving))\b",
+        Move.LOCKED_OFF,
+    ),
+    (rf"{_ORDER}(?:keep|stay|remain)s? (?:still|static|steady)\b|{_ORDER}static (?=for\b|until\b)", Move.LOCKED_OFF),
+    (rf"{_LOOKS}{_HOW} from (?:[\w']{{1,20}} ){{1,4}}up(?:wards?)?\b|bottom to top (?:pan|tilt)", Move.TILT_UP),
+    (rf"{_LOOKS}{_HOW} from (?:[\w']{{1,20}} ){{1,4}}down(?:wards?)?\b|top to bottom (?:pan|tilt)", Move.TILT_DOWN),
     (rf"{_BEGINS}(?:wide|long|full|establishing){_ENDS}(?:tight )?close(?: up)?", Move.PUSH_IN),
     (rf"{_BEGINS}close(?: up)?{_ENDS}(?:wide|long|full)(?: shot)?", Move.PULL_OUT),
     (
@@ -246,7 +253,9 @@ PHRASES: tuple[tuple[str, Move], ...] = (
     (rf"{_MANNER} tilt\b|camera tilts\b|{_ORDER}tilt{_ALONE}", Move.TILT_UP),
     (rf"{_ORDER}pan{_ALONE}", Move.PAN_RIGHT),
     (rf"{_ORDER}push{_ALONE}|(?:subtle|minimal|slight|gentle|slow) camera (?:movement|motion|move)s?", Move.PUSH_IN),
-    (r"parallax (?:effect|shot|move|movement)", Move.TRUCK_RIGHT),
+    (r"parallax(?= (?:effect|shot|move|movement)\b| ?[,.;]|$)", Move.TRUCK_RIGHT),
+    (r"pov (?:walk|mov)\w{0,4} (?:forward|through|into|down)\b|walk ?through (?:of|shot|tour)\b", Move.PUSH_IN),
+    (r"pan(?:s|ning)? from\b", Move.PAN_RIGHT),
     (rf"{_MANNER} (?:pedestal|crane|boom)\b", Move.PEDESTAL_UP),
 )
 # A stop, where those above are a way of shooting: what comes beside a hold comes before or after it.
@@ -255,7 +264,7 @@ HOLD = (
     rf"|waits)"
     r"(?= (?:for|on|there|still|steady|here|a|briefly|until|at|the (?:shot|frame|view|position|image|picture|last"
     r"|first)"
-    r"|\d|one|two|three|four|five|half)\b| ?(?:[.,;:!?\n]|$))"
+    r"|one|two|three|four|five|half)\b| \(?\d| ?(?:[.,;:!?\n]|$))"
     r"|(?:is |are )?held (?=for\b|still\b)|(?:\d+|one|two|three|four|five|a)(?:s| sec| second| seconds?)? (?:hold"
     r"|pause)\b"
     rf"|{_CAMERA}{_WILL} (?:holds?|pauses?|lingers?|rests?|settles?|stops?)(?= on\b| for\b|[.,;]|$)"
