@@ -6,10 +6,12 @@ Nothing is tried twice, no redirect is followed, and no key goes anywhere but to
 
 import email.utils
 import json
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -120,6 +122,12 @@ def at(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - a JSON value
     return value
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that are trusted: reading them takes as long as a request."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 def nothing_promised(_answer: Answer) -> bool:
     """Most services do not say of an error whether anything was made."""
     return False
@@ -153,9 +161,13 @@ class Upstream:
         self._orders = self._client(headers, limits=httpx2.Limits(max_keepalive_connections=0))
 
     def _client(self, headers: Mapping[str, str], **settings: Any) -> httpx2.AsyncClient:  # noqa: ANN401 - httpx2's own
-        sent = {"user-agent": "framegate", **headers}
         return httpx2.AsyncClient(
-            base_url=self.base_url + "/", headers=sent, follow_redirects=False, trust_env=False, **settings
+            base_url=self.base_url + "/",
+            headers={"user-agent": "framegate", **headers},
+            follow_redirects=False,
+            trust_env=False,
+            verify=_trust(),
+            **settings,
         )
 
     async def close(self) -> None:
