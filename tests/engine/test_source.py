@@ -204,8 +204,9 @@ def test_what_is_no_video_is_refused(extended: Any, cat: str, tmp_path: Path):
     playlist = tmp_path / "list.m3u8"
     playlist.write_text("#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n")
     for wrong in (cat, str(playlist), str(tmp_path / "gone.mp4")):
-        with pytest.raises(UnusableSource):
+        with pytest.raises(UnusableSource) as refusal:
             extended(wrong)
+        assert "/" not in str(refusal.value)
 
 
 def test_the_same_source_and_seed_give_the_same_bytes(film: Any, extended: Any, tmp_path: Path):

@@ -129,7 +129,7 @@ class Source:
                         skipped -= dropped
                         yield samples[:, dropped:]
             except FFmpegError as error:
-                raise UnusableSource(f"the source's sound cannot be decoded: {error}") from error
+                raise UnusableSource(f"the source's sound cannot be decoded: {error.strerror}") from error
 
 
 def look(path: str, output: Size, fps: int) -> Source:
@@ -175,7 +175,10 @@ def _opened(path: str) -> InputContainer:
     try:
         container = av.open(str(Path(path).resolve()), options=_OPTIONS, metadata_errors="ignore")
     except (FFmpegError, OSError, ValueError) as error:
-        raise UnusableSource(f"the source cannot be opened as a video: {error}") from error
+        why = (
+            error.strerror if isinstance(error, FFmpegError | OSError) else error
+        )  # the whole text would tell where files lie here
+        raise UnusableSource(f"the source cannot be opened as a video: {why}") from error
     if not container.streams.video or cast("Any", container.streams.video[0]).codec_context is None:
         container.close()
         raise UnusableSource("the source has no picture track that can be decoded")
@@ -208,7 +211,7 @@ def _timed(container: InputContainer) -> Iterator[tuple[float, VideoFrame]]:
         for frame in container.decode(video):
             yield _seconds(frame.pts, frame.time_base) - begin, frame
     except FFmpegError as error:
-        raise UnusableSource(f"the source cannot be decoded to its end: {error}") from error
+        raise UnusableSource(f"the source cannot be decoded to its end: {error.strerror}") from error
 
 
 def _seconds(stamp: int | None, base: Fraction | None) -> float:
