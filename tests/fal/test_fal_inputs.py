@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framegate.catalogue import builtin, check
+from framegate.dialects.fal.details import Detail, Unprocessable
 from framegate.dialects.fal.endpoints import Endpoint, Field, app_of, endpoints, find
-from framegate.dialects.fal.inputs import Detail, Unprocessable, parse
+from framegate.dialects.fal.inputs import parse
 from framegate.types import Kind, Role
 
 PICTURE = "https://example.com/a.png"

@@ -1,5 +1,6 @@
 """How a request of fal's clients becomes a job, on the queue or at once."""
 
+import difflib
 from typing import Any
 
 from fastapi import Request
@@ -7,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from framegate.dialects.bodies import fingerprint, read_json
 from framegate.dialects.fal.answers import REQUEST_ID, apps_of, endpoint_of, status_answer, status_word
-from framegate.dialects.fal.endpoints import Endpoint, find
+from framegate.dialects.fal.endpoints import Endpoint, endpoints, find
 from framegate.dialects.fal.errors import refused
 from framegate.dialects.fal.headers import handling_of, idempotency_key_of, webhook_of
 from framegate.dialects.fal.inputs import parse
@@ -50,7 +51,9 @@ def known_endpoint(request: Request, endpoint_id: str) -> Endpoint:
     catalogue = gate_of(request).jobs.catalogue
     found = find(endpoint_id.strip("/"), catalogue)
     if found is None:
-        near = ", ".join(f"`{name}`" for name in catalogue.like(endpoint_id))
+        known = {name.lower(): name for name in endpoints()}
+        close = difflib.get_close_matches(endpoint_id.lower()[:100], known, n=3)
+        near = ", ".join(f"`{name}`" for name in [known[name] for name in close] or catalogue.like(endpoint_id))
         hint = f" Did you mean one of {near}?" if near else ""
         raise NotFound(f"There is no endpoint `{endpoint_id[:100]}` here.{hint}")
     return found

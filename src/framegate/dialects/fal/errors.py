@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
+from framegate.dialects.fal.details import Detail, Loc, Unprocessable
 from framegate.dialects.fal.endpoints import Endpoint, Field
-from framegate.dialects.fal.inputs import Detail, Loc, Unprocessable
 from framegate.errors import GateError, IdempotencyConflict, InvalidRequest
 from framegate.types import Fault, Job, Problem, State
 
@@ -75,7 +75,8 @@ def refused(problems: Iterable[Problem], endpoint: Endpoint, body: object) -> Un
 
 def detail_of(problem: Problem, endpoint: Endpoint | None, body: object) -> Detail:
     """One broken rule in fal's words."""
-    loc = ("body", *_place(problem.pointer, endpoint))
+    where = "query" if problem.code == "invalid_parameter" else "body"
+    loc = (where, *_place(problem.pointer, endpoint))
     kind, ctx = _kind(problem)
     return Detail(loc=loc, msg=problem.message, type=kind, ctx=ctx, input=_at(body, loc))
 

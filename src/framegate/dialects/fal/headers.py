@@ -7,7 +7,7 @@ from typing import Any, NoReturn, cast
 from starlette.datastructures import Headers
 
 from framegate.dialects.callbacks import callback_problem
-from framegate.dialects.fal.inputs import Detail, Unprocessable
+from framegate.dialects.fal.details import Detail, Unprocessable
 from framegate.settings import Settings
 from framegate.types import Handling
 
@@ -68,7 +68,7 @@ def lifecycle_of(headers: Headers) -> tuple[int | None, bool]:
     wanted = cast("dict[str, Any]", said)
     seconds = wanted.get("expiration_duration_seconds")
     if seconds is not None and not (_whole(seconds) and 1 <= seconds <= KEEP_SECONDS_MAX):
-        _refuse(name, f"`expiration_duration_seconds` must be a whole number, 1 to {KEEP_SECONDS_MAX}")
+        _refuse(name, f"must have a whole number, 1 to {KEEP_SECONDS_MAX}, as `expiration_duration_seconds`")
     return seconds, _private(name, wanted.get("initial_acl"))
 
 
@@ -77,9 +77,9 @@ def _private(name: str, acl: object) -> bool:
         return False
     said: Mapping[str, Any] = cast("dict[str, Any]", acl) if isinstance(acl, dict) else {"default": acl}
     if said.get("rules"):
-        _refuse(name, "`initial_acl.rules` name users of fal, whom this gate does not know. Leave `rules` out")
+        _refuse(name, "has `initial_acl.rules`: they name users of fal, whom this gate does not know. Leave them out")
     if said.get("default", "allow") not in ("allow", "forbid", "hide"):
-        _refuse(name, "`initial_acl.default` must be `allow`, `forbid` or `hide`")
+        _refuse(name, "must have `allow`, `forbid` or `hide` as `initial_acl.default`")
     return said.get("default", "allow") != "allow"
 
 
@@ -107,5 +107,5 @@ def _whole(value: object) -> bool:
 
 
 def _refuse(name: str, rule: str) -> NoReturn:
-    detail = Detail(loc=("header", name), msg=f"The header `{name}`: it {rule}.", type="value_error")
+    detail = Detail(loc=("header", name), msg=f"The header `{name}` {rule}.", type="value_error")
     raise Unprocessable([detail])

@@ -6,47 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
+from framegate.dialects.fal.details import Detail, Loc, Unprocessable, refuse, said, shown, wrong
 from framegate.dialects.fal.endpoints import Endpoint, Field, endpoints
-from framegate.errors import GateError
 from framegate.types import Handling, Kind, Reference, Request, Role, Routing
 
 URL_CHARS_MAX = 8192  # of an address; a data URI is bounded by the body
 NAME_CHARS_MAX = 64
 ELEMENT_VIEWS_MAX = 3
-ECHO_CHARS_MAX = 200
 SECONDS = re.compile(r"(\d{1,6})\s?s?", re.ASCII)
 WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 SHOT_SECONDS = tuple(str(seconds) for seconds in range(1, 16))
-
-Loc = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detail:
-    """One thing that is wrong with an input, in the words of fal's errors."""
-
-    loc: Loc
-    msg: str
-    type: str
-    ctx: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    input: Any = None
-
-    def sent(self) -> dict[str, Any]:
-        """The JSON."""
-        said = {"loc": list(self.loc), "msg": self.msg, "type": self.type}
-        said["url"] = f"https://docs.fal.ai/errors#{self.type}"
-        return said | ({"ctx": dict(self.ctx)} if self.ctx else {}) | {"input": shortened(self.input)}
-
-
-class Unprocessable(GateError):
-    """The input breaks a rule of its endpoint."""
-
-    code = "unprocessable"
-    status = 422
-
-    def __init__(self, details: Sequence[Detail]) -> None:
-        self.details = tuple(details)
-        super().__init__(" ".join(detail.msg for detail in self.details))
 
 
 @dataclass(slots=True)
@@ -64,7 +33,7 @@ def parse(
 ) -> Request:
     """The request that the input makes. Raises `Unprocessable` with every rule that it breaks."""
     if not isinstance(body, dict):
-        raise Unprocessable([_wrong(("body",), "The body must be a JSON object.", "dict_type", body)])
+        raise Unprocessable([wrong(("body",), "The body must be a JSON object.", "dict_type", body)])
     given = cast("dict[str, Any]", body)
     read = _Read(details=list(_unknown(endpoint, given)))
     for one in endpoint.fields:
@@ -89,7 +58,7 @@ def _take(one: Field, name: str, given: Mapping[str, Any], read: _Read) -> None:
     value, loc = given.get(name), ("body", name)
     if value is None:
         if one.required:
-            read.details.append(_wrong(loc, f"`{name}` is required.", "missing", dict(given)))
+            read.details.append(wrong(loc, f"`{name}` is required.", "missing", dict(given)))
             return
         value = one.default
         if value is None or value in one.unset:
@@ -124,12 +93,12 @@ def _text(one: Field, value: object, loc: Loc, read: _Read) -> None:
         text = _chosen(one, text, loc)
     size = len(text)
     if one.max is not None and size > one.max:
-        rule = f"`{_said(loc)}` has at most {one.max} characters, and this one has {size}. Cut {size - int(one.max)}."
-        _refuse(loc, rule, "string_too_long", value, max_length=one.max)
+        rule = f"`{said(loc)}` has at most {one.max} characters, and this one has {size}. Cut {size - int(one.max)}."
+        refuse(loc, rule, "string_too_long", value, max_length=one.max)
     octets = len(text.encode("utf-8", "surrogatepass"))
     if one.max_bytes is not None and octets > one.max_bytes:
-        rule = f"`{_said(loc)}` has at most {one.max_bytes} bytes in UTF-8, and this one has {octets}."
-        _refuse(loc, rule, "string_too_long", value, max_length=one.max_bytes)
+        rule = f"`{said(loc)}` has at most {one.max_bytes} bytes in UTF-8, and this one has {octets}."
+        refuse(loc, rule, "string_too_long", value, max_length=one.max_bytes)
     _keep(one, text, loc, read)
 
 
@@ -157,12 +126,12 @@ def _chosen(one: Field, text: str, loc: Loc) -> str:
 
 def _refuse_choice(one: Field, value: object, loc: Loc) -> NoReturn:
     if not one.one_of:
-        _refuse(loc, f"`{_said(loc)}` is a number of seconds, such as 5.", "value_error", value)
+        refuse(loc, f"`{said(loc)}` is a number of seconds, such as 5.", "value_error", value)
     near = _nearest(one, value)
     hint = f" The nearest is {near}." if near else ""
     choices = ", ".join(str(choice) for choice in one.one_of)
-    rule = f"`{_said(loc)}` must be one of {choices}, not {_shown(value)}.{hint}"
-    _refuse(loc, rule, "one_of", value, expected=list(one.one_of))
+    rule = f"`{said(loc)}` must be one of {choices}, not {shown(value)}.{hint}"
+    refuse(loc, rule, "one_of", value, expected=list(one.one_of))
 
 
 def _nearest(one: Field, value: object) -> str | None:
@@ -177,12 +146,12 @@ def _nearest(one: Field, value: object) -> str | None:
 
 def _boolean(one: Field, value: object, loc: Loc, read: _Read) -> None:
     words = {"true": True, "false": False}
-    said = words.get(value.lower()) if isinstance(value, str) else value
-    if not isinstance(said, bool):
-        _refuse(loc, f"`{_said(loc)}` must be true or false.", "bool_type", value)
-    if one.one_of and said not in one.one_of:
-        _refuse(loc, f"`{_said(loc)}`: {said} is not served here. Leave it out.", "feature_not_supported", value)
-    _keep(one, said, loc, read)
+    truth = words.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(truth, bool):
+        refuse(loc, f"`{said(loc)}` must be true or false.", "bool_type", value)
+    if one.one_of and truth not in one.one_of:
+        refuse(loc, f"`{said(loc)}`: {truth} is not served here. Leave it out.", "feature_not_supported", value)
+    _keep(one, truth, loc, read)
 
 
 def _whole(one: Field, value: object, loc: Loc, read: _Read) -> None:
@@ -193,7 +162,7 @@ def _whole(one: Field, value: object, loc: Loc, read: _Read) -> None:
         match = pattern.fullmatch(value.strip())
         value = int(value.strip().removesuffix("s").strip()) if match else value
     if not isinstance(value, int) or isinstance(value, bool):
-        _refuse(loc, f"`{_said(loc)}` must be a whole number.", "int_type", value)
+        refuse(loc, f"`{said(loc)}` must be a whole number.", "int_type", value)
     if one.one_of and value not in one.one_of:
         _refuse_choice(one, value, loc)
     _bounded(one, value, loc)
@@ -202,7 +171,7 @@ def _whole(one: Field, value: object, loc: Loc, read: _Read) -> None:
 
 def _number(one: Field, value: object, loc: Loc, read: _Read) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        _refuse(loc, f"`{_said(loc)}` must be a number.", "float_type", value)
+        refuse(loc, f"`{said(loc)}` must be a number.", "float_type", value)
     _bounded(one, value, loc)
     _keep(one, value, loc, read)
 
@@ -211,11 +180,11 @@ def _bounded(one: Field, value: float, loc: Loc) -> None:
     if value in one.unset:
         return
     if one.min is not None and value < one.min:
-        rule = f"`{_said(loc)}` must be at least {one.min}, not {value}."
-        _refuse(loc, rule, "greater_than_equal", value, ge=one.min)
+        rule = f"`{said(loc)}` must be at least {one.min}, not {value}."
+        refuse(loc, rule, "greater_than_equal", value, ge=one.min)
     if one.max is not None and value > one.max:
-        rule = f"`{_said(loc)}` must be at most {one.max}, not {value}."
-        _refuse(loc, rule, "less_than_equal", value, le=one.max)
+        rule = f"`{said(loc)}` must be at most {one.max}, not {value}."
+        refuse(loc, rule, "less_than_equal", value, le=one.max)
 
 
 def _seconds_of(one: Field, frames: int, loc: Loc, read: _Read) -> int:
@@ -224,8 +193,8 @@ def _seconds_of(one: Field, frames: int, loc: Loc, read: _Read) -> int:
     seconds, over = divmod(frames - one.extra_frames, rate)
     if over or seconds < 1:
         near = max(1, round((frames - one.extra_frames) / rate)) * rate + one.extra_frames
-        rule = f"`{_said(loc)}` must come to whole seconds at {rate} frames a second. The nearest is {near}."
-        _refuse(loc, rule, "multiple_of", frames, multiple_of=rate)
+        rule = f"`{said(loc)}` must come to whole seconds at {rate} frames a second. The nearest is {near}."
+        refuse(loc, rule, "multiple_of", frames, multiple_of=rate)
     return seconds
 
 
@@ -252,8 +221,8 @@ def _named_images(one: Field, value: object, loc: Loc, read: _Read) -> None:
         name = _string(parts["ref_name"], (*here, "ref_name"))[: NAME_CHARS_MAX + 1]
         read.references.append(_reference(parts["image_url"], (*here, "image_url"), role=role, kind=kind, name=name))
         choice = Field(name="type", one_of=("subject", "background"))
-        said = _string(parts.get("type") or "subject", (*here, "type"))
-        types.append({"ref_name": name, "type": _chosen(choice, said, (*here, "type"))})
+        what = _string(parts.get("type") or "subject", (*here, "type"))
+        types.append({"ref_name": name, "type": _chosen(choice, what, (*here, "type"))})
     read.options[one.name] = types
 
 
@@ -266,11 +235,11 @@ def _elements(one: Field, value: object, loc: Loc, read: _Read) -> None:
         parts = _object(item, here, one.parts, required=one.required_parts)
         views = list(_views(parts, here))
         if not views:
-            rule = f"`{_said(here)}` needs an image: `frontal_image_url` or `reference_image_urls`."
-            _refuse(here, rule, "value_error", parts)
+            rule = f"`{said(here)}` needs an image: `frontal_image_url` or `reference_image_urls`."
+            refuse(here, rule, "value_error", parts)
         videos += parts.get("video_url") is not None
         if videos > 1:
-            _refuse((*here, "video_url"), "Only one element may have a video.", "value_error", parts["video_url"])
+            refuse((*here, "video_url"), "Only one element may have a video.", "value_error", parts["video_url"])
         base = f"Element{at + 1}"
         for number, (kind, url, place) in enumerate(views):
             name, view_of = (base, None) if number == 0 else (f"{base}-{number + 1}", base)
@@ -314,10 +283,10 @@ def _reference(
 ) -> Reference:
     url = _string(value, loc).strip()
     if not url:
-        _refuse(loc, f"`{_said(loc)}` is empty; it must be an address or a data URI.", "value_error", value)
+        refuse(loc, f"`{said(loc)}` is empty; it must be an address or a data URI.", "value_error", value)
     if len(url) > URL_CHARS_MAX and url[:5].lower() != "data:":
-        rule = f"`{_said(loc)}` is an address of {len(url)} characters; at most {URL_CHARS_MAX} are taken."
-        _refuse(loc, rule, "string_too_long", value, max_length=URL_CHARS_MAX)
+        rule = f"`{said(loc)}` is an address of {len(url)} characters; at most {URL_CHARS_MAX} are taken."
+        refuse(loc, rule, "string_too_long", value, max_length=URL_CHARS_MAX)
     pointer = "".join(f"/{part}" for part in loc[1:])
     return Reference(url=url, role=role, kind=kind, name=name, pointer=pointer, view_of=view_of)
 
@@ -340,30 +309,30 @@ _READERS: Mapping[str, Callable[[Field, Any, Loc, _Read], None]] = {
 
 def _string(value: object, loc: Loc) -> str:
     if not isinstance(value, str):
-        _refuse(loc, f"`{_said(loc)}` must be a string.", "string_type", value)
+        refuse(loc, f"`{said(loc)}` must be a string.", "string_type", value)
     return value
 
 
 def _list(one: Field, value: object, loc: Loc) -> list[Any]:
     if not isinstance(value, list):
-        _refuse(loc, f"`{_said(loc)}` must be a list.", "list_type", value)
+        refuse(loc, f"`{said(loc)}` must be a list.", "list_type", value)
     items = cast("list[Any]", value)
     if one.min is not None and len(items) < one.min:
-        rule = f"`{_said(loc)}` needs at least {one.min}, and has {len(items)}."
-        _refuse(loc, rule, "sequence_too_short", items, min_length=one.min)
+        rule = f"`{said(loc)}` needs at least {one.min}, and has {len(items)}."
+        refuse(loc, rule, "sequence_too_short", items, min_length=one.min)
     if one.max is not None and len(items) > one.max:
-        rule = f"`{_said(loc)}` takes at most {one.max}, and has {len(items)}. Take away {len(items) - int(one.max)}."
-        _refuse(loc, rule, "sequence_too_long", items, max_length=one.max)
+        rule = f"`{said(loc)}` takes at most {one.max}, and has {len(items)}. Take away {len(items) - int(one.max)}."
+        refuse(loc, rule, "sequence_too_long", items, max_length=one.max)
     return items
 
 
 def _object(value: object, loc: Loc, parts: Sequence[str], *, required: Sequence[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        _refuse(loc, f"`{_said(loc)}` must be an object with {', '.join(parts)}.", "dict_type", value)
+        refuse(loc, f"`{said(loc)}` must be an object with {', '.join(parts)}.", "dict_type", value)
     item = cast("dict[str, Any]", value)
     details = [_stray((*loc, key), parts, item[key]) for key in item if key not in parts]
     details += [
-        _wrong((*loc, part), f"`{_said((*loc, part))}` is required.", "missing", item)
+        wrong((*loc, part), f"`{said((*loc, part))}` is required.", "missing", item)
         for part in required
         if item.get(part) is None
     ]
@@ -382,42 +351,14 @@ def _unknown(endpoint: Endpoint, given: Mapping[str, Any]) -> Iterator[Detail]:
 def _stray(loc: Loc, known: Sequence[str], value: object) -> Detail:
     close = difflib.get_close_matches(str(loc[-1])[:100], known, n=1)
     hint = f" Did you mean `{close[0]}`?" if close else ""
-    return _wrong(loc, f"There is no field `{_said(loc)[:100]}` here.{hint}", "extra_forbidden", value)
+    return wrong(loc, f"There is no field `{said(loc)[:100]}` here.{hint}", "extra_forbidden", value)
 
 
 def _prompts(endpoint: Endpoint, given: Mapping[str, Any]) -> Iterator[Detail]:
     """Where there are two ways to say what is to be seen, exactly one of them is taken."""
     if endpoint.field("multi_prompt") is None:
         return
-    said = [name for name in ("prompt", "multi_prompt") if given.get(name) is not None]
-    if len(said) != 1:
+    ways = [name for name in ("prompt", "multi_prompt") if given.get(name) is not None]
+    if len(ways) != 1:
         rule = "Either `prompt` or `multi_prompt` is needed, and not both."
-        yield _wrong(("body", said[-1] if said else "prompt"), rule, "value_error", dict(given))
-
-
-def _refuse(loc: Loc, rule: str, kind: str, value: object, **ctx: object) -> NoReturn:
-    raise Unprocessable([_wrong(loc, rule, kind, value, **ctx)])
-
-
-def _wrong(loc: Loc, rule: str, kind: str, value: object, **ctx: object) -> Detail:
-    return Detail(loc=loc, msg=rule, type=kind, ctx=ctx, input=value)
-
-
-def _said(loc: Loc) -> str:
-    return ".".join(str(part) for part in loc[1:])
-
-
-def _shown(value: object) -> str:
-    text = str(value)
-    return f'"{text[:60]}…"' if len(text) > 60 else f'"{text}"'
-
-
-def shortened(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """The value with long texts (data URIs) cut: an error echoes what was sent, and need not send it all back."""
-    if isinstance(value, str):
-        return value if len(value) <= ECHO_CHARS_MAX else f"{value[:ECHO_CHARS_MAX]}…"
-    if isinstance(value, dict):
-        return {key: shortened(item) for key, item in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [shortened(item) for item in cast("list[Any]", value)]
-    return value
+        yield wrong(("body", ways[-1] if ways else "prompt"), rule, "value_error", dict(given))

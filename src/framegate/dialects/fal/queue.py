@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -28,7 +28,7 @@ from framegate.errors import Conflict, NotFound
 from framegate.types import Event, Job
 
 router = APIRouter(tags=["queue"])
-Logs = Annotated[str | None, Query(pattern="^(?i:0|1|true|false)$")]
+Logs = Literal["0", "1", "true", "false", "True", "False"] | None
 HERE = "/queue/{app:path}/requests/{request_id}"
 
 
