@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, WebSocket
@@ -16,7 +17,8 @@ from framegate.types import Job, Problem, Scope
 
 INTERVAL_MS = (1000, 2500, 10_000)  # least, usual, most
 NO = frozenset({"0", "false", "no", "off"})
-ORDERLY, GOING_AWAY = 1000, 1001
+ORDERLY, GOING_AWAY, TOO_MUCH = 1000, 1001, 1008
+MESSAGES_AT_ONCE_MAX, MESSAGES_PER_SECOND_MAX = 20, 2
 
 router = APIRouter()
 
@@ -80,6 +82,8 @@ class _Follower:
         self._owner = owner
         self._close_at_end = close_at_end
         self._seen: int | None = None  # the job's version as last told
+        self._since = time.monotonic()
+        self._heard = 0  # messages of the client
 
     async def run(self, seconds: float) -> None:
         """Tell what there is to tell until there is no more."""
@@ -88,12 +92,15 @@ class _Follower:
         going_on = await self._tell("job.snapshot", again=True)
         try:
             while going_on:
-                heard = heard or asyncio.ensure_future(self._socket.receive_text())
+                heard = heard or asyncio.ensure_future(self._hear())
                 done, _ = await asyncio.wait({heard, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
                 if stop in done:
                     await self._socket.close(GOING_AWAY)
                     return
                 said, heard = (heard.result(), None) if heard in done else ("", heard)
+                if self._heard > MESSAGES_AT_ONCE_MAX + MESSAGES_PER_SECOND_MAX * (time.monotonic() - self._since):
+                    await self._socket.close(TOO_MUCH, "Too many messages.")
+                    return
                 if said == "ping":
                     await self._send({"type": "pong"})
                 elif said in ("", "refresh"):
@@ -104,6 +111,14 @@ class _Follower:
             for task in mine:
                 task.cancel()
             await asyncio.gather(*mine, return_exceptions=True)
+
+    async def _hear(self) -> str:
+        """The next message; bytes say nothing that is known here."""
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", ORDERLY))
+        self._heard += 1
+        return message.get("text") or "bytes"
 
     async def _tell(self, kind: str, *, again: bool) -> bool:
         """Say how the job stands, if that is new or asked for; whether there will be more to say."""

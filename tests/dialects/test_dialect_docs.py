@@ -1,0 +1,50 @@
+"""docs/phaseo.md and docs/pictory.md say all that there is."""
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from framegate.dialects import phaseo, pictory
+from framegate.dialects.phaseo.parse import KNOBS
+from framegate.dialects.pictory.requests import FIELDS, STUDIO
+from framegate.hosts import HOSTS
+from framegate.settings import WebhookEndpoint
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize(("dialect", "page"), [(phaseo, "phaseo.md"), (pictory, "pictory.md")])
+def test_every_operation_is_documented(dialect: object, page: str):
+    app: FastAPI = dialect.build(needs_key=lambda: True)
+    described, text = app.openapi(), (DOCS / page).read_text("utf-8")
+    if page == "phaseo.md":
+        described["paths"]["/async/video/{video_id}/ws"] = {"get": {}}
+
+    for path, operations in described["paths"].items():
+        for method in operations:
+            assert f"`{method.upper()} {path}`" in text
+    assert described["security"] == [{"key": []}]
+    assert f"`{'http://HOST:PORT' + dialect.PATH}`" in text.replace("\n", " ")
+
+
+def test_every_knob_and_every_setting_of_an_endpoint_is_documented():
+    text = (DOCS / "phaseo.md").read_text("utf-8")
+    for name in KNOBS:
+        assert f"`{name}`" in text
+    for name in WebhookEndpoint.model_fields:
+        assert f"\n{name} = " in text
+
+
+def test_every_field_and_every_price_of_ai_studio_is_documented():
+    text = (DOCS / "pictory.md").read_text("utf-8")
+    for name in FIELDS:
+        assert f"`{name}`" in text
+    told = [f"{studio.credits_per_second:g}" for studio in STUDIO.values()]
+    assert f"{', '.join(told[:-1])} and {told[-1]} credits a second" in text
+
+
+def test_every_host_is_documented():
+    text = (DOCS / "hosts.md").read_text("utf-8")
+    for host in HOSTS:
+        assert f"`{host}`" in text
