@@ -28,6 +28,7 @@ class Exchange:
         self._hash = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode() + scope.get("query_string", b""))
         self._read = False
         self._gone = False
+        self.served = False  # the answer was begun while the client was there
         self.created: list[str] = []
         self._ends: list[Callable[[], None]] = []
 
@@ -57,6 +58,8 @@ class Exchange:
 
     async def gone(self) -> bool:
         """Whether the client has closed its connection."""
+        if self.served:
+            return False  # behind an answer a server says of every client that it is gone
         if self._read and not self._gone:
             with anyio.CancelScope() as scope:
                 scope.cancel()
@@ -77,19 +80,17 @@ class Exchanges:
             await self.app(scope, receive, send)
             return
         exchange = Exchange(scope, receive)
-        there = False
 
         async def watched(message: Message) -> None:
-            nonlocal there
             if message["type"] == "http.response.start" and exchange.created:
-                there = not await exchange.gone()
+                exchange.served = not await exchange.gone()
             await send(message)
 
         token = _current.set(exchange)
         try:
             await self.app(scope, exchange.receive, watched)
+            if exchange.served:
+                await self._answered(exchange.created)
         finally:
             _current.reset(token)
-            exchange.end()
-        if there:
-            await self._answered(exchange.created)
+            exchange.end()  # not before it is written: until then its client is known to have been there

@@ -140,7 +140,7 @@ class Jobs:
                 idempotency_key=idempotency_key,
                 body_hash=body_hash,
                 deliveries=self._hooks.deliveries(None, job),
-                unanswered=asking.unanswered(since=self._clock.now() - self.settings.unanswered_seconds),
+                unanswered=asking.unanswered(job, since=self._clock.now() - self.settings.unanswered_seconds),
             )
             self._count.jobs += 1
             return asking.settle(kept)

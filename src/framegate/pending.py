@@ -21,6 +21,7 @@ class Asking:
         self._owner = owner
         self.exchange = exchange
         self.job_id: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self.draft: str | None = None  # the job's id from before it is durable
 
     @property
     def asked(self) -> Asked | None:
@@ -44,16 +45,17 @@ class Asking:
                 return job_id
         return None
 
-    def unanswered(self, *, since: float) -> Unanswered | None:
-        """How this create stands in the store until its client has the answer."""
+    def unanswered(self, draft: Job, *, since: float) -> Unanswered | None:
+        """How this create, of the job `draft`, stands in the store until its client has the answer."""
+        self.draft = draft.id
         if self.asked is None:
             return None
-        ids = (other.job_id.result() for other in self._creates.alike(self) if other.job_id.done())
-        attended = frozenset(job_id for job_id in ids if job_id)
+        attended = frozenset(other.draft for other in self._creates.alike(self) if other.draft)
         return Unanswered(fingerprint=self.asked[1], since=since, attended=attended)
 
     def settle(self, job: Job) -> Job:
-        """The job is durable."""
+        """The job is durable; it may be an earlier one in the place of the draft."""
+        self.draft = job.id
         self.job_id.set_result(job.id)
         if self.exchange:
             self.exchange.created.append(job.id)
