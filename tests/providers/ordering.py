@@ -20,7 +20,7 @@ def order(folder: Path, **said: Any) -> Order:
     model = said.pop("model", "google/veo-3.1")
     return Order(
         job_id=said.pop("job_id", JOB_ID),
-        key=KEY,
+        key=said.pop("key", KEY),
         model=model,
         model_id=said.pop("model_id", model),
         prompt=said.pop("rewritten", None),

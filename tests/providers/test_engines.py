@@ -129,7 +129,7 @@ def test_a_letterboxed_picture_has_exactly_the_size_of_the_video(size: tuple[int
     (tmp_path / "b.png").write_bytes(letterboxed(tmp_path / "a.png", 832, 480))
     with Image.open(tmp_path / "b.png") as made:
         assert (made.size, made.mode) == ((832, 480), "RGB")
-        middle = made.getpixel((416, 240))
+        middle = made.getpixel((415, 239))
         assert isinstance(middle, tuple)
         assert middle[0] == 255
         assert 120 < middle[1] < 135
