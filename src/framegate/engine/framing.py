@@ -8,7 +8,7 @@ from framegate.engine.scene import Angle, Framing
 # Where a push-in heads for, in parts of the view from its top: a little above the middle, where faces are.
 EYE_LINE = 0.42
 # In an upright picture the face is about here, in parts of its height; in the view it goes to EYE_LINE.
-FACE_LINE = 0.25
+FACE_LINE = 0.23
 HEADROOM = 0.25  # other pictures: this part of the height left over goes above the view
 ABOVE_SUBJECT = 0.1  # of the view, between its top and that of the box, which leaves out the outermost tenth
 CLOSER = {Framing.MEDIUM: 1.25, Framing.CLOSE: 1.7, Framing.EXTREME_CLOSE: 2.4}

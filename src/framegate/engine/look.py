@@ -110,7 +110,7 @@ def _neon(colours: Map, ground: Ground) -> Map:
 def _golden(colours: Map, ground: Ground) -> Map:
     warm = _mixed(colours, (1.10, 0.06, 0), (0.03, 0.97, 0), (0, 0.03, 0.72)) + floats([0.035, 0.016, 0.0])
     sun = _across(colours, -1) ** 2 * (0.35 + 0.65 * (1 - ground.near[..., None]))
-    haze = 0.26 * sun * floats([1.0, 0.70, 0.34])
+    haze = 0.2 * sun * floats([1.0, 0.70, 0.34])
     return _glowing(floats(1 - (1 - np.clip(warm, 0, 1)) * (1 - haze)), 0.7, 0.3, (1.0, 0.8, 0.5))
 
 
