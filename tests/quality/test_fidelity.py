@@ -46,10 +46,10 @@ def test_a_reference_is_found_with_its_place_its_frames_and_its_colours(
 
 @pytest.mark.parametrize("photo", range(5))
 def test_a_wrong_reference_cannot_be_verified_and_is_not_failed(tmp_path: Path, photos: tuple[Path, ...], photo: int):
-    wrong = [one for one in photos if one != photos[photo]]
+    wrong = [photos[(photo + 1) % 5], photos[(photo + 2) % 5]]
     verified = judged(write(tmp_path / "a.mp4", pan(photos[photo])), *wrong)
 
-    assert [(one.verdict, one.value["inliers"]) for one in found(verified, "reference")] == [("unverifiable", 0)] * 4
+    assert [(one.verdict, one.value["inliers"]) for one in found(verified, "reference")] == [("unverifiable", 0)] * 2
     assert all("without a learned model" in one.sentence for one in found(verified, "reference"))
     assert not [one for one in found(verified, "palette") if one.verdict != "unverifiable"]
     assert verified.report.verdict != "fail"
@@ -182,7 +182,7 @@ def test_masks_and_sources_are_not_looked_for(tmp_path: Path, photos: tuple[Path
     assert {finding.group for finding in verified.report.findings} == {"conformance", "motion"}
 
 
-@pytest.mark.parametrize("turn", ["upright", "small", "turned", "slanted", "dark"])
+@pytest.mark.parametrize("turn", ["upright", "small", "turned", "slanted", "night", "fog"])
 def test_features_find_a_picture_however_it_is_shown(photos: tuple[Path, ...], turn: str):
     picture = load(photos[0])
     assert picture is not None
@@ -194,7 +194,8 @@ def test_features_find_a_picture_however_it_is_shown(photos: tuple[Path, ...], t
         "slanted": lambda: cv2.warpPerspective(
             picture, np.array([[1, 0.2, 0], [0.05, 1, 0], [2e-4, 3e-4, 1]]), (width, height)
         ),
-        "dark": lambda: (picture * 0.5).astype(np.uint8),
+        "night": lambda: (picture * 0.15).astype(np.uint8),
+        "fog": lambda: (picture * 0.2 + 180).astype(np.uint8),
     }[turn]()
 
     assert inliers(features(picture), features(shown)) > 30

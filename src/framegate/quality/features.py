@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.quality.pictures import Floats, Pixels, floats_of, grey
+from framegate.quality.pictures import Floats, Pixels, floats_of, grey, pixels_of
 
 FEATURES_MOST = 1500
 RATIO = 0.8  # of distances: how much nearer the best match must be than the second
 REACH = 4.0  # pixels by which a match may lie beside its place
 MATCHES_LEAST = 8
+CONTRAST_LEAST = 32  # levels of 255: what has less is plain, and only its noise would be raised
 STRETCH_MOST = 12.0  # an area that shrinks or grows by more than its square is no view of the same picture
 SLANT_MOST = 8.0
 
@@ -37,12 +38,21 @@ class Features:
 
 def features(picture: Pixels) -> Features:
     """The most striking points of a picture; few or none in a plain one."""
-    points, found = cast("Any", cv2).SIFT_create(nfeatures=FEATURES_MOST).detectAndCompute(grey(picture), None)
+    points, found = (
+        cast("Any", cv2).SIFT_create(nfeatures=FEATURES_MOST).detectAndCompute(_stretched(grey(picture)), None)
+    )
     if found is None or not len(points):
         return Features(np.empty((0, 2), np.float32), np.empty((0, 128), np.float32))
     looks = floats_of(found)
     looks /= looks.sum(axis=1, keepdims=True) + 1e-7
     return Features(np.array([point.pt for point in points], np.float32), np.sqrt(looks))
+
+
+def _stretched(luma: Pixels) -> Pixels:
+    """Its brightness over the whole range: at night, or in fog, a picture has its points all the same."""
+    low, high = (float(one) for one in np.percentile(luma, (1, 99)))
+    gain = 255 / max(high - low, CONTRAST_LEAST)
+    return pixels_of(np.clip((luma - low) * gain, 0, 255))
 
 
 def inliers(one: Features, other: Features) -> int:
