@@ -145,6 +145,15 @@ def test_a_script_is_told_that_its_key_is_wrong_or_not_alone(sandbox_gate: Serve
             Script(sandbox_gate, key=key).create()
 
 
+def test_an_older_script_gets_its_token_first(script: Script, sandbox_gate: ServedGate):
+    asked = {"client_id": "any", "client_secret": sandbox_gate.key}
+    token = script.call("POST", "/v1/oauth2/token", asked)
+    assert (token["expires_in"], token["token_type"]) == (3600, "Bearer")
+    assert Script(sandbox_gate, key=token["access_token"]).call("GET", "/v1/jobs")["success"]
+    with pytest.raises(PictoryFailed, match=r"401 .*\"message\": \"Unauthorized\""):
+        script.call("POST", "/v1/oauth2/token", {**asked, "client_secret": "wrong"})
+
+
 def test_a_script_is_told_that_a_job_is_unknown(script: Script):
     with pytest.raises(PictoryFailed, match=r"404 .*5000.*JOB_NOT_FOUND"):
         script.wait("4a09edf9-d071-4847-bda5-8dea913d80fe")

@@ -1,32 +1,18 @@
 """What native clients send: OpenRouter's body and our superset, as shapes, and how they become a `Request`."""
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictInt, Tag
+from pydantic import Discriminator, Field, Tag
 
+from framegate.dialects.callbacks import callback_problem
+from framegate.dialects.shapes import Body, Whole, Word
 from framegate.errors import InvalidRequest
 from framegate.settings import Settings
 from framegate.types import Kind, Problem, Reference, Request, Role, Routing
 
 UNION_TAGS = frozenset({"image reference", "video reference", "audio reference"})
 NOT_PLACES = UNION_TAGS | {"[key]"}  # what pydantic names besides the places in the body
-
-
-def _integral(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Whole = Annotated[StrictInt, BeforeValidator(_integral)]  # 4.0 is an integer in JSON
-Word = Annotated[str, Field(min_length=1, max_length=256)]
-
-
-class Body(BaseModel):
-    """A JSON object of which every field is known."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Address(Body):
@@ -127,7 +113,9 @@ class VideoRequest(Body):
 
 def to_request(body: VideoRequest, settings: Settings, *, session_id: str | None = None) -> Request:
     """The body as a `Request`. Raises `InvalidRequest` for what no model could serve."""
-    problems = [*_not_served(body), *_callback_problems(body.callback_url, settings)]
+    problems = list(_not_served(body))
+    if body.callback_url is not None and (wrong := callback_problem(body.callback_url, settings, field="callback_url")):
+        problems.append(wrong)
     if problems:
         raise InvalidRequest(problems)
     choice = body.provider or ProviderChoice()
@@ -188,24 +176,3 @@ def _not_served(body: VideoRequest) -> Iterator[Problem]:
         if getattr(body, name) is not None:
             message = f"`{name}` belongs to upscaling models, which are not served here. Leave it out."
             yield Problem(code="not_served", pointer=f"/{name}", message=message)
-
-
-def _callback_problems(url: str | None, settings: Settings) -> Iterator[Problem]:
-    if url is None:
-        return
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts, host = urlsplit(""), None
-    near = settings.allow_private_addresses and parts.scheme == "http" and _is_loopback(host or "")
-    if not host or not (parts.scheme == "https" or near):
-        message = f"`callback_url` must be an https address; `{url[:80]}` is not."
-        yield Problem(code="invalid_value", pointer="/callback_url", message=message)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

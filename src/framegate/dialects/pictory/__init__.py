@@ -10,7 +10,7 @@ from framegate.dialects.links import Links
 from framegate.dialects.pages import RAW_KEY, described
 from framegate.dialects.pictory import errors, routes
 from framegate.dialects.pictory.answers import DIALECT, show
-from framegate.dialects.pictory.requests import VideoRequest
+from framegate.dialects.pictory.requests import TokenRequest, VideoRequest
 from framegate.types import Job
 from framegate.webhooks import Happening, Hook, Sending, ended
 
@@ -30,7 +30,7 @@ def build(*, needs_key: Callable[[], bool]) -> FastAPI:
         routes=routes.router.routes,
     )
     failures.install(app, errors.show)
-    described(app, bodies=(VideoRequest,), needs_key=needs_key, key=RAW_KEY)
+    described(app, bodies=(VideoRequest, TokenRequest), needs_key=needs_key, key=RAW_KEY)
     return app
 
 

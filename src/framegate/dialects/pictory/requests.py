@@ -59,6 +59,13 @@ class VideoRequest(Body):
     webhook: Word | None = Field(None, description="An https address to be told at the end.")
 
 
+class TokenRequest(Body):
+    """The body of `POST /v1/oauth2/token`."""
+
+    client_id: Word
+    client_secret: Word
+
+
 FIELDS = [field.alias or name for name, field in VideoRequest.model_fields.items()]
 
 

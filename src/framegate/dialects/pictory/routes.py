@@ -12,19 +12,24 @@ from framegate.dialects.files import send_file
 from framegate.dialects.gate import Gate, base_url, gate_of, key_in, owners
 from framegate.dialects.links import Links
 from framegate.dialects.pictory.answers import DIALECT, created, show
-from framegate.dialects.pictory.requests import parse
+from framegate.dialects.pictory.requests import TokenRequest, parse
+from framegate.dialects.shapes import validated
 from framegate.errors import NotFound, Unauthorized
 from framegate.media.stills import last_frame_png
-from framegate.types import Blob, Output
+from framegate.types import Blob, Output, Scope
 
 router = APIRouter()
 Owner = Annotated[str, Depends(owners(partial(key_in, scheme="")))]
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/VideoRequest"}}},
-    }
-}
+TOKEN_SECONDS = 3600  # as Pictory says; the key goes on working
+
+
+def _body(shape: str) -> dict[str, Any]:
+    """How a body that is read by hand is described."""
+    schema = {"$ref": f"#/components/schemas/{shape}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+BODY, TOKEN_BODY = _body("VideoRequest"), _body("TokenRequest")
 FILES = {
     "video.mp4": "content",
     "thumbnail.jpg": "poster",
@@ -41,6 +46,16 @@ async def create(request: Request, owner: Owner) -> Response:
     wanted = parse(body, catalogue=gate.jobs.catalogue, settings=gate.settings)
     job = await gate.jobs.create(wanted, owner=owner, dialect=DIALECT, base_url=base_url(request))
     return JSONResponse(created(job))
+
+
+@router.post("/v1/oauth2/token", openapi_extra=TOKEN_BODY)
+async def make_token(request: Request) -> Response:
+    """What Pictory's older scripts ask for first: the client secret, which is the key here, comes back as the token."""
+    gate = gate_of(request)
+    wanted = validated(TokenRequest, await read_json(request, bytes_max=4096))
+    await gate.keys.authenticate(wanted.client_secret, Scope.READ)
+    told = {"access_token": wanted.client_secret, "expires_in": TOKEN_SECONDS, "token_type": "Bearer"}
+    return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
 
 @router.get("/v1/jobs/{job_id}")
