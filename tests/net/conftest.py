@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from webserver import Web, listening
 
-from framegate.net import Net, address_refusal
+from framegate.addresses import address_refusal
+from framegate.net import Net
 from framegate.settings import Settings
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framegate.addresses import METADATA, PRIVATE, address_refusal
 from framegate.errors import ReferenceUnusable
-from framegate.net import METADATA, PRIVATE, Net, address_refusal
+from framegate.net import Net
 from framegate.settings import Settings
 
 pytestmark = pytest.mark.anyio

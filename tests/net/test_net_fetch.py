@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from webserver import Web, answer
 
+from framegate.addresses import address_refusal
 from framegate.errors import ReferenceUnusable
-from framegate.net import Fetched, Net, Resolver, address_refusal
+from framegate.net import Fetched, Net, Resolver
 from framegate.settings import Settings
 
 pytestmark = pytest.mark.anyio
