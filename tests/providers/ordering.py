@@ -18,6 +18,7 @@ def order(folder: Path, **said: Any) -> Order:
     """An order; `target`, `references` and the fields of the request are given as JSON gives them."""
     references = tuple(_prepared(folder, number, row) for number, row in enumerate(said.pop("references", ())))
     model = said.pop("model", "google/veo-3.1")
+    asked = said.pop("asked", model)  # as the client wrote it
     return Order(
         job_id=said.pop("job_id", JOB_ID),
         key=said.pop("key", KEY),
@@ -28,7 +29,7 @@ def order(folder: Path, **said: Any) -> Order:
         references=references,
         request=Request(
             handling=Handling(**said.pop("handling", {})),
-            model=model,
+            model=asked,
             references=tuple(one.reference for one in references),
             **said,
         ),

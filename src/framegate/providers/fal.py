@@ -11,11 +11,11 @@ from urllib.parse import quote
 import anyio
 
 from framegate.errors import NotSent, ProviderError, Refused
-from framegate.fal_inputs import app_of, endpoints
+from framegate.fal_inputs import Endpoint, app_of, endpoints
 from framegate.providers.fal_input import written
 from framegate.providers.hand import address
-from framegate.providers.service import Service, accepted, failed, handle_of
-from framegate.types import Done, Failed, Handle, Order, Prepared, Running, Update
+from framegate.providers.service import Service, accepted, failed, handle_of, has
+from framegate.types import Done, Failed, Handle, Order, Prepared, Role, Running, Update
 from framegate.upstream import Answer, Upstream, at
 
 BASE_URL = "https://queue.fal.run"
@@ -25,6 +25,7 @@ UPLOAD_SECONDS_MAX = 300.0
 UNFINISHED = "Request is still in progress"
 # The types of fal's errors that have a code of their own here; the others are `provider_failed`.
 CODES = {"content_policy_violation": "content_refused", "client_cancelled": "provider_cancelled"}
+MASKED = {"fal-ai/wan-22-vace-fun-a14b/pose": "fal-ai/wan-22-vace-fun-a14b/inpainting"}
 STOPPED = "client_cancelled"
 # The model never judged the request: asked again, it may well be made.
 PASSING = ("runner_", "request_timeout", "startup_timeout", "internal_", "downstream_service_unavailable")
@@ -55,13 +56,11 @@ class Fal(Service):
 
     async def submit(self, order: Order) -> Handle:
         """Place the order; what fal cannot fetch is uploaded first."""
-        endpoint = endpoints().get(order.model_id)
-        if endpoint is None:
-            raise Refused(f"How fal's endpoint `{order.model_id}` is asked is not known here.")
+        endpoint = _endpoint(order)
         urls = [await self._address(prepared) for prepared in order.references]
         sent, notes = written(endpoint, order, urls)
-        answer = await self.upstream.order("POST", order.model_id, json=sent, headers=_headers(order))
-        return handle_of(accepted(answer, "request_id"), app=app_of(order.model_id), notes=notes)
+        answer = await self.upstream.order("POST", endpoint.id, json=sent, headers=_headers(order))
+        return handle_of(accepted(answer, "request_id"), app=app_of(endpoint.id), notes=notes)
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the request, and at its result once there is one."""
@@ -145,6 +144,18 @@ class Fal(Service):
         except ProviderError as error:
             raise NotSent(f"A reference could not be uploaded, so nothing was ordered. {error.message}") from error
         raise Refused("fal took no upload of a reference, so nothing was ordered.")
+
+
+def _endpoint(order: Order) -> Endpoint:
+    """The endpoint that the client named, if it is one of the model's; else the model's own, or that for a mask."""
+    named, usual = order.request.model, order.model_id
+    if named in endpoints() and app_of(named) == app_of(usual):
+        return endpoints()[named]
+    if has(order, Role.MASK):
+        usual = MASKED.get(usual, usual)
+    if usual not in endpoints():
+        raise Refused(f"How fal's endpoint `{usual}` is asked is not known here.")
+    return endpoints()[usual]
 
 
 def _headers(order: Order) -> dict[str, str]:

@@ -63,6 +63,8 @@ def written(endpoint: Endpoint, order: Order, urls: Sequence[str]) -> tuple[dict
     if read.left:
         lost = read.reference(read.left[0])
         raise Refused(f"fal's {endpoint.id} takes no {lost.kind} as {lost.role.replace('_', ' ')}.")
+    if missing := [one.name for one in endpoint.fields if one.required and one.name not in read.sent]:
+        raise Refused(f"fal's {endpoint.id} needs `{missing[0]}`.")
     if "multi_prompt" in read.sent:
         read.sent.pop("prompt", None)
     spare = {name: value for name, value in read.options.items() if name not in rows}
@@ -164,13 +166,15 @@ def _named_images(one: Field, read: Input) -> list[dict[str, Any]]:
 def _elements(read: Input) -> list[list[int]]:
     """What is shown by several views, or was called an element, is one: its front first, then its other views."""
     bases = {reference.view_of for reference in map(read.reference, read.left) if reference.view_of}
+    places = [one.place for one in read.rows.values() if one.type in ("url", "urls")]
     found: dict[str, list[int]] = {}
     for at in read.left:
         reference = read.reference(at)
         if reference.role is not Role.REFERENCE:
             continue
         base = reference.view_of or reference.name or ""
-        if base in bases or ELEMENT.fullmatch(base) or reference.kind is Kind.VIDEO:
+        lone = reference.kind is Kind.VIDEO and (Role.REFERENCE, Kind.VIDEO) not in places
+        if base in bases or ELEMENT.fullmatch(base) or lone:
             found.setdefault(base, []).append(at)
     taken = [at for views in found.values() for at in views]
     read.left = [at for at in read.left if at not in taken]
