@@ -4,6 +4,7 @@ GateError                    code, HTTP meaning, retryable, unsure
 ├── InvalidRequest           400  one Problem for every broken rule
 │   └── ReferenceUnusable    400  a reference that cannot be fetched, decoded or kept; the code tells which
 ├── Unauthorized             401
+├── BudgetExceeded           402  the key's budget does not reach; or no price is known to hold against it
 ├── Forbidden                403
 ├── NotFound                 404
 ├── Conflict                 409
@@ -86,6 +87,13 @@ class Unauthorized(GateError):
 
     code = "unauthorized"
     status = 401
+
+
+class BudgetExceeded(GateError):
+    """The key's budget does not reach for this job. Nothing was made."""
+
+    code = "budget_exceeded"
+    status = 402
 
 
 class Forbidden(GateError):

@@ -10,13 +10,17 @@ from framegate.clock import Clock
 from framegate.continuing import continued
 from framegate.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, ReferenceUnusable, Stale
 from framegate.exchange import current
+from framegate.keys import calling
+from framegate.ledger import Entry, owing
 from framegate.media import references
 from framegate.media.blobs import BlobStore
 from framegate.net import Net
 from framegate.pending import PendingCreates
+from framegate.retrying import again, key_of
 from framegate.routing import Router
 from framegate.settings import Settings
 from framegate.store import Page, Store
+from framegate.store.money import By, Spent
 from framegate.store.writes import moved
 from framegate.types import (
     Blob,
@@ -128,12 +132,12 @@ class Jobs:
         A request that is the same to the byte as one whose answer never left gets that one's job.
 
         Raises `InvalidRequest` with every broken rule, `ReferenceUnusable` for a data URL or an asset that cannot be
-        used, `IdempotencyConflict`, and `Busy` when too many jobs are unfinished.
+        used, `IdempotencyConflict`, `BudgetExceeded`, and `Busy` when too many jobs are unfinished.
         """
         exchange = None if idempotency_key else current()
         with self._creates.asking(owner, exchange) as asking:
-            if again := await asking.abandoned():
-                return asking.settle(await self.get(again, owner=owner))
+            if earlier := await asking.abandoned():
+                return asking.settle(await self.get(earlier, owner=owner))
             job = await self._draft(request, owner=owner, dialect=dialect, base_url=base_url)
             kept = await self._store.insert(
                 job,
@@ -141,9 +145,27 @@ class Jobs:
                 body_hash=body_hash,
                 deliveries=self._hooks.deliveries(None, job),
                 unanswered=asking.unanswered(job, since=self._clock.now() - self.settings.unanswered_seconds),
+                owing=owing(None, job, unpriced=self.settings.budget_unpriced),
             )
             self._count.jobs += 1
             return asking.settle(kept)
+
+    async def retry(self, job_id: str, *, owner: str, void_first: bool = False) -> Job:
+        """Order again what may have been ordered already, as a job of its own: one, however often this is asked.
+
+        With `void_first` the reservation that the unsure job holds is given up for the new one. Raises `NotFound`,
+        `Conflict` for a job whose order's fate is known, and what `create` does.
+        """
+        unsure = await self.get(job_id, owner=owner)
+        request = again(unsure)
+        job = await self._draft(request, owner=owner, dialect=unsure.dialect, base_url=unsure.base_url)
+        return await self._store.insert(
+            job,
+            idempotency_key=key_of(unsure),
+            body_hash=unsure.id,
+            deliveries=self._hooks.deliveries(None, job),
+            owing=owing(None, job, unpriced=self.settings.budget_unpriced, gives_up=unsure.id if void_first else None),
+        )
 
     async def answered(self, job_ids: Sequence[str]) -> None:
         """The clients of these creates have their answers: the next one that asks the same gets a job of its own."""
@@ -164,6 +186,7 @@ class Jobs:
             created_at=now,
             updated_at=now,
             deadline_at=now + self.settings.job_deadline_seconds,
+            key_id=_key_of(owner),
             base_url=base_url,
             warnings=verdict.warnings,
             **route.settled(),
@@ -350,6 +373,22 @@ class Jobs:
             raise Gone
         return output
 
+    # -- its money
+
+    async def bill(self, job_id: str, *, owner: str) -> Entry:
+        """How the money of a job stands. Raises `NotFound`, also for a job from before there was a ledger."""
+        await self.get(job_id, owner=owner)
+        entry = await self._store.bills.entry(job_id)
+        if entry is None:
+            raise NotFound("The ledger has no entry of this job.")
+        return entry
+
+    async def spent(
+        self, by: By, *, owner: str, since: str | None = None, until: str | None = None
+    ) -> tuple[Spent, ...]:
+        """What an owner's jobs came to; a job counts on the UTC day on which it was accepted, both days counted in."""
+        return await self._store.bills.spent(by, owner=owner, since=since, until=until)
+
     # -- its webhooks
 
     async def webhooks(self, job_id: str, *, owner: str) -> tuple[Delivery, ...]:
@@ -374,3 +413,9 @@ class Jobs:
 
 def _unknown(job_id: str) -> NotFound:
     return NotFound(f"There is no job {job_id[:64]!r} here.")
+
+
+def _key_of(owner: str) -> str | None:
+    """The key whose budget a new job is held against."""
+    caller = calling()
+    return caller.key_id if caller is not None and caller.owner == owner else None

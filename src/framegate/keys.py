@@ -4,12 +4,13 @@ import hashlib
 import hmac
 import re
 import secrets
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from framegate.clock import Clock
 from framegate.errors import Busy, Forbidden, InvalidRequest, Unauthorized
 from framegate.store.keyring import Keyring
-from framegate.types import Key, Problem, Scope
+from framegate.types import BudgetPeriod, Key, Problem, Scope
 
 DEFAULT_OWNER = "default"  # of an open gate, and of the operator's own key
 CACHE_SECONDS = 5.0  # how long a key that was revoked elsewhere may still work
@@ -17,6 +18,7 @@ CACHED_KEYS_MAX = 10_000
 USED_SECONDS = 60.0  # how finely the last use is told
 KEY_CHARS_MAX = 200
 REQUESTS_PER_MINUTE_MAX = 1_000_000
+BUDGET_MICRO_USD_MAX = 10**15  # a billion dollars
 _KEY = re.compile(r"fg_([a-z0-9]{12})_[A-Za-z0-9_-]{43}")
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -32,6 +34,21 @@ class Caller:
 
 
 OPERATOR = Caller(owner=DEFAULT_OWNER, scopes=frozenset(Scope))
+_calling: ContextVar[Caller | None] = ContextVar("calling", default=None)
+
+
+def calling() -> Caller | None:
+    """On whose behalf the running task works, as its key told; None where nobody was asked.
+
+    The authenticator notes it, so that no dialect can place a job beside the budget of the key that it was sent.
+    """
+    return _calling.get()
+
+
+def call_as(caller: Caller) -> Caller:
+    """Note on whose behalf the running task works from here on."""
+    _calling.set(caller)
+    return caller
 
 
 def new_key(
@@ -42,6 +59,8 @@ def new_key(
     scopes: tuple[Scope, ...] = (Scope.CREATE, Scope.READ),
     expires_at: float | None = None,
     requests_per_minute: int | None = None,
+    budget_micro_usd: int | None = None,
+    budget_period: BudgetPeriod | None = None,
 ) -> tuple[str, Key]:
     """A new key, and its text, which is kept nowhere. Raises `InvalidRequest`."""
     if not _OWNER.fullmatch(owner):
@@ -53,6 +72,7 @@ def new_key(
     if requests_per_minute is not None and not 1 <= requests_per_minute <= REQUESTS_PER_MINUTE_MAX:
         rule = f"A rate lies between 1 and {REQUESTS_PER_MINUTE_MAX:,} requests a minute."
         raise InvalidRequest([Problem(code="rate_invalid", pointer="/requests_per_minute", message=rule)])
+    check_budget(budget_micro_usd, budget_period)
     key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
     text = f"fg_{key_id}_{secrets.token_urlsafe(32)}"
     key = Key(
@@ -64,8 +84,20 @@ def new_key(
         created_at=now,
         expires_at=expires_at,
         requests_per_minute=requests_per_minute,
+        budget_micro_usd=budget_micro_usd,
+        budget_period=None if budget_micro_usd is None else budget_period or BudgetPeriod.TOTAL,
     )
     return text, key
+
+
+def check_budget(micro_usd: int | None, period: BudgetPeriod | None) -> None:
+    """Hold a budget to its limits. Raises `InvalidRequest`."""
+    if micro_usd is None and period is not None:
+        rule = "A budget's period goes with a budget. Say how much, or leave the period out."
+        raise InvalidRequest([Problem(code="budget_missing", pointer="/budget_period", message=rule)])
+    if micro_usd is not None and not 0 <= micro_usd <= BUDGET_MICRO_USD_MAX:
+        rule = "A budget lies between $0 and $1,000,000,000."
+        raise InvalidRequest([Problem(code="budget_invalid", pointer="/budget", message=rule)])
 
 
 def _hash(text: str) -> str:
@@ -123,10 +155,13 @@ class Authenticator:
         return cache.needed
 
     async def authenticate(self, text: str | None, scope: Scope) -> Caller:
-        """Who is calling, if their key may be used for that.
+        """Who is calling, if their key may be used for that; `calling` tells it from then on.
 
         Raises `Unauthorized`, `Forbidden` for a key without the scope, and `Busy` for one that is used too often.
         """
+        return call_as(await self._authenticated(text, scope))
+
+    async def _authenticated(self, text: str | None, scope: Scope) -> Caller:
         if not await self.look():
             return OPERATOR
         if not text:

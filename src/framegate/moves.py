@@ -1,9 +1,11 @@
 """The one move from each state of a job."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -11,7 +13,7 @@ import anyio.to_thread
 from framegate.catalogue.model import ImageLimits
 from framegate.catalogue.tokens import rewritten
 from framegate.clock import Clock
-from framegate.errors import GateError, InvalidRequest, NotSent, ProviderError, Refused, Unsure
+from framegate.errors import BudgetExceeded, GateError, InvalidRequest, NotSent, ProviderError, Refused, Unsure
 from framegate.finishing import Finishing
 from framegate.media import references, videos
 from framegate.media.blobs import BlobStore
@@ -28,6 +30,7 @@ from framegate.types import (
     Done,
     Failed,
     Fault,
+    Handle,
     Job,
     Lost,
     Order,
@@ -47,6 +50,7 @@ PATIENCE_SECONDS = 60.0  # a longer wait is too long where there is another way
 PACE_SECONDS = 60.0  # looks get rarer by once the first wait for so much of a job's age
 JITTER = 0.2
 PROGRESS_STEP = 0.02  # smaller steps are not worth a write
+UNMADE: Mapping[str, Any] = MappingProxyType({"handle": None, "made": (), "cost_micro_usd": None})  # no order stands
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
 
 
@@ -87,15 +91,9 @@ class Moves:
                 return Step(self.fail(fault, state).changes, order="not_sent")
             said = f"{fault.message} Its order was on its way when the gate stopped: the provider may charge."
             return Step(self.fail(replace(fault, message=said, unsure=True), state).changes, order="unsure")
-        if job.handle is not None and provider is not None:
-            try:
-                stopped = await provider.cancel(job.handle)
-            except GateError:
-                stopped = False
-            if not stopped and not provider.repeatable:
-                fault = Fault(
-                    code=fault.code, message=f"{fault.message} The provider could not stop it and may charge."
-                )
+        if job.handle is not None and not await _stopped(job.handle, provider):
+            said = f"{fault.message} The provider could not stop it and may charge."
+            fault = Fault(code=fault.code, message=said, may_charge=True)
         return self.fail(fault, state)
 
     # -- from each state
@@ -168,7 +166,7 @@ class Moves:
         the account asks for a longer wait than another way is worth.
         """
         if found:
-            return Step({"state": State.PREPARING, "stage": "preparing", "handle": None}, order="not_sent")
+            return Step({"state": State.PREPARING, "stage": "preparing", **UNMADE}, order="not_sent")
         setbacks = job.setbacks + 1
         if not job.request.handling.try_again:
             return Step({**self.fail(fault).changes, "setbacks": setbacks}, order="not_sent")
@@ -176,7 +174,7 @@ class Moves:
             step = self._elsewhere(replace(job, setbacks=setbacks), fault, order="not_sent")
             if setbacks >= ATTEMPTS_MAX or step.changes["state"] is not State.FAILED:
                 return step
-        back = {"state": State.PREPARING, "stage": "waiting to try again", "handle": None, "setbacks": setbacks}
+        back = {"state": State.PREPARING, "stage": "waiting to try again", "setbacks": setbacks, **UNMADE}
         pause = BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1]
         return Step(back, wait=max(pause, wait or 0.0), order="not_sent")
 
@@ -196,7 +194,13 @@ class Moves:
         if route is None:
             return Step({**self.fail(fault).changes, **tried, "setbacks": job.setbacks}, order=order)
         anew = {"state": State.PREPARING, "stage": "preparing", "prepared": (), "adjustments": (), "setbacks": 0}
-        return Step({**anew, **tried, **route.settled(), "handle": None}, order=order)
+        return Step({**anew, **tried, **route.settled(), **UNMADE}, order=order)
+
+    def past_budget(self, job: Job, step: Step, error: BudgetExceeded) -> Step:
+        """The move that a job makes in the place of one on a way for which its key's budget does not reach."""
+        there = replace(job, **step.changes)
+        fault = Fault(code=error.code, message=f"{there.tried[-1].message} Then: {error.message}")
+        return self._elsewhere(there, fault, order=step.order or "refused")
 
     async def _look(self, job: Job, *, found: bool) -> Step:
         provider = self.offers.get(job.provider, job.account)
@@ -225,7 +229,7 @@ class Moves:
         if provider.repeatable:
             broken = Fault(code="order_lost", message="The renderer broke off again and again.")
             return self._again(job, broken, found=found)
-        return self.fail(Fault(code="order_lost", message="The provider no longer knows this order."))
+        return self.fail(Fault(code="order_lost", message="The provider no longer knows this order.", may_charge=True))
 
     def _progress(self, job: Job, update: Running, provider: Provider) -> Step:
         progress = job.progress if update.progress is None else round(update.progress * RENDERED, 4)
@@ -275,6 +279,16 @@ class Moves:
                 code="provider_missing",
             )
         return provider
+
+
+async def _stopped(handle: Handle, provider: Provider | None) -> bool:
+    """Whether an order is over: its provider stopped it, or charges for none."""
+    if provider is None:  # its account was taken out of the settings
+        return False
+    try:
+        return await provider.cancel(handle) or provider.repeatable
+    except GateError:
+        return provider.repeatable
 
 
 def _without_account(job: Job) -> Step:

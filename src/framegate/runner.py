@@ -6,7 +6,8 @@ import secrets
 from dataclasses import replace
 
 from framegate.clock import Clock
-from framegate.errors import GateError, NotFound, Stale, Unavailable
+from framegate.errors import BudgetExceeded, GateError, NotFound, Stale, Unavailable
+from framegate.ledger import owing
 from framegate.moves import Moves, order_key
 from framegate.slots import Slots
 from framegate.steps import Step
@@ -210,11 +211,14 @@ class Runner:
     def _broken(self, job: Job, fault: Fault) -> Step:
         """The end of a job whose move failed; an order that was on its way then may have been taken."""
         if job.state is not State.SUBMITTING:
-            return self._moves.fail(fault)
+            return self._moves.fail(replace(fault, may_charge=job.state is State.RUNNING))
         return Step(self._moves.fail(replace(fault, unsure=True)).changes, order="unsure")
 
     async def _write(self, job: Job, step: Step, fence: int, *, release: bool) -> Job:
-        """Make the move durable; on a job that was changed meanwhile (a cancellation), the same move again."""
+        """Make the move durable; on a job that was changed meanwhile (a cancellation), the same move again.
+
+        Where the key's budget does not reach for the way that the move takes, the one after it is taken.
+        """
         while True:
             now = self._clock.now()
             after = moved(job, now, **step.changes)
@@ -224,8 +228,16 @@ class Runner:
             told = self._hooks.deliveries(job, after)
             try:
                 return await self._store.move(
-                    after, due_at=due_at, fence=fence, release=release or final, order=order, deliveries=told
+                    after,
+                    due_at=due_at,
+                    fence=fence,
+                    release=release or final,
+                    order=order,
+                    deliveries=told,
+                    owing=owing(job, after, unpriced=self._moves.settings.budget_unpriced),
                 )
+            except BudgetExceeded as error:
+                step = self._moves.past_budget(job, step, error)
             except Stale:
                 job = await self._ours(job, fence)
 

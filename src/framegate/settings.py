@@ -4,6 +4,7 @@ import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -125,6 +126,13 @@ class Settings(BaseModel):
     render_workers: Annotated[int, Field(ge=1, le=64)] = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
         description="Renders at once, each in its own process.",
+    )
+    budget_unpriced: bool = Field(
+        default=False,
+        description="Let a key with a budget place jobs for which no price is known; they count as nothing.",
+    )
+    pictory_usd_per_credit: Annotated[Decimal, Field(gt=0, le=1000, max_digits=12)] | None = Field(
+        None, description="What an AI credit costs on your plan at Pictory; without it, its prices are unknown."
     )
     job_deadline_seconds: Annotated[int, Field(ge=1)] = Field(
         3600, description="A job that has not ended by then is expired."

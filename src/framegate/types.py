@@ -277,6 +277,7 @@ class Fault:
     message: str
     retryable: bool = False
     unsure: bool = False  # the order may have been taken: nothing is ordered again by itself
+    may_charge: bool = False  # an order stands that the gate knows no end of: its provider may charge for it
     problems: tuple[Problem, ...] = ()
 
 
@@ -358,6 +359,7 @@ class Job:
     created_at: float
     updated_at: float
     deadline_at: float
+    key_id: str | None = None  # the key that placed it; None: no key, or the operator's own
     base_url: str = ""  # the dialect's absolute address as the client reached it: links in webhooks begin so
     state: State = State.QUEUED
     version: int = 1  # rises by one with every move; also the sequence number of that move's event
@@ -449,6 +451,14 @@ class Scope(StrEnum):
     ADMIN = "admin"  # manage keys
 
 
+class BudgetPeriod(StrEnum):
+    """How long a key's budget has to last; days and months are those of UTC."""
+
+    TOTAL = "total"
+    MONTH = "month"
+    DAY = "day"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """A key that clients send; its text is kept nowhere, only the text's hash."""
@@ -463,3 +473,5 @@ class Key:
     revoked_at: float | None = None
     last_used_at: float | None = None  # to the minute
     requests_per_minute: int | None = None  # None: no limit
+    budget_micro_usd: int | None = None  # None: no limit
+    budget_period: BudgetPeriod | None = None

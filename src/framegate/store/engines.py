@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from framegate.store.tables import metadata
 
-SCHEMA = "0003"  # the newest migration
+SCHEMA = "0004"  # the newest migration
 
 
 def make_engines(url: str, *, readers: int = 4) -> tuple[AsyncEngine, AsyncEngine]:

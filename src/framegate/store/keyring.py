@@ -11,7 +11,7 @@ from framegate.errors import GateError, NotFound
 from framegate.store.reader import Reader
 from framegate.store.tables import keys
 from framegate.store.writer import Writer
-from framegate.types import Key, Scope
+from framegate.types import BudgetPeriod, Key, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,6 @@ class Keyring:
 def _load(row: Any) -> Key:  # noqa: ANN401 - a row
     columns: dict[str, Any] = dict(row)
     columns.update(scopes=tuple(Scope(word) for word in row["scopes"].split()))
+    if row["budget_period"] is not None:
+        columns.update(budget_period=BudgetPeriod(row["budget_period"]))
     return Key(**columns)

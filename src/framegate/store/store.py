@@ -10,9 +10,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from framegate.errors import Unavailable
 from framegate.hub import Hub
+from framegate.ledger import Owing
 from framegate.store import codec, writes
 from framegate.store.engines import bring_up_to_date, make_engines
 from framegate.store.keyring import Keyring
+from framegate.store.money import Bills
 from framegate.store.outbox import Outbox
 from framegate.store.reader import Reader
 from framegate.store.tables import assets, events, jobs, orders, secrets
@@ -42,6 +44,7 @@ class Store:
         self._reader = Reader(self._read_engine)
         self.outbox = Outbox(self._writer, self._reader)
         self.keys = Keyring(self._writer, self._reader)
+        self.bills = Bills(self._reader)
 
     async def __aenter__(self) -> Self:
         try:
@@ -67,13 +70,15 @@ class Store:
         body_hash: str = "",
         deliveries: tuple[Delivery, ...] = (),
         unanswered: writes.Unanswered | None = None,
+        owing: Owing | None = None,
     ) -> Job:
         """Accept a job; the earlier one if its idempotency key was used before for the same body.
 
         The earlier one too if the same was asked before, and its answer never left. Raises `IdempotencyConflict`
-        where a key's body is another.
+        where a key's body is another, and `BudgetExceeded` where the budget does not reach for what is owed.
         """
-        kept: Job = await self._writer.do(writes.Insert(job, idempotency_key, body_hash, deliveries, unanswered))
+        insert = writes.Insert(job, idempotency_key, body_hash, deliveries, unanswered, owing)
+        kept: Job = await self._writer.do(insert)
         self._told(kept.id, deliveries)
         return kept
 
@@ -90,12 +95,13 @@ class Store:
         release: bool = False,
         order: writes.OrderState | None = None,
         deliveries: tuple[Delivery, ...] = (),
+        owing: Owing | None = None,
     ) -> Job:
-        """Put `job` in the place of its last version, and its webhooks with it, or neither.
+        """Put `job` in the place of its last version, its webhooks and what it owes with it, or nothing of it.
 
-        Raises `Stale` if it has moved on or the claim is lost.
+        Raises `Stale` if it has moved on or the claim is lost, and `BudgetExceeded` where it would reserve too much.
         """
-        kept: Job = await self._writer.do(writes.Move(job, due_at, fence, release, order, deliveries))
+        kept: Job = await self._writer.do(writes.Move(job, due_at, fence, release, order, deliveries, owing))
         self._told(kept.id, deliveries)
         return kept
 

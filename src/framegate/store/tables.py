@@ -124,7 +124,30 @@ keys = Table(
     Column("revoked_at", Double),
     Column("last_used_at", Double),
     Column("requests_per_minute", Integer),
+    Column("budget_micro_usd", BigInteger),
+    Column("budget_period", String(8)),  # total month day
 )
+
+# The money of a job, in millionths of a US dollar. No foreign key: what was spent stays told when the job is deleted.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("job_id", String(36), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("key_id", String(32)),
+    Column("model", String(200), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("day", String(10), nullable=False),  # UTC, of the job's acceptance
+    Column("created_at", Double, nullable=False),
+    Column("reserved_micro_usd", BigInteger),
+    Column("settled_micro_usd", BigInteger),
+    Column("reported", Boolean, nullable=False),  # whether the provider said what was settled
+    Column("state", String(16), nullable=False),  # reserved settled void held
+    Column("ended_at", Double),
+)
+Index("ix_ledger_key_id_day", ledger.c.key_id, ledger.c.day)
+Index("ix_ledger_owner_day", ledger.c.owner, ledger.c.day)
 
 assets = Table(
     "assets",

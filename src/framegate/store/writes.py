@@ -8,7 +8,9 @@ from sqlalchemy import BindParameter, and_, bindparam, case, delete, insert, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from framegate.errors import GateError, IdempotencyConflict, NotFound, Stale
-from framegate.store import codec
+from framegate.ledger import Owing
+from framegate.store import codec, money
+from framegate.store.money import Purses
 from framegate.store.outbox import put_in
 from framegate.store.tables import assets, events, jobs, orders
 from framegate.types import Blob, Delivery, Job
@@ -49,6 +51,7 @@ class Insert:
     body_hash: str
     deliveries: tuple[Delivery, ...] = ()
     unanswered: Unanswered | None = None
+    owing: Owing | None = None
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Insert"], /) -> list[Job | GateError]:
@@ -62,6 +65,7 @@ class Insert:
                 for row in rows
             }
         orphans = await _orphans(connection, writes)
+        purses = await Purses.of(connection, [write.owing for write in writes if write.owing])
         answers: list[Job | GateError] = []
         fresh: list[Insert] = []
         for write in writes:
@@ -70,6 +74,8 @@ class Insert:
             orphan = write.unanswered.among(orphans, write.job.owner) if write.unanswered else None
             if orphan is not None:
                 answers.append(orphan)
+            elif earlier is None and write.owing and (refused := purses.take(write.owing)):
+                answers.append(refused)
             elif earlier is None:
                 fresh.append(write)
                 known[key] = (write.job, write.body_hash)
@@ -80,6 +86,9 @@ class Insert:
             await connection.execute(insert(jobs), [write._row() for write in fresh])  # noqa: SLF001 - its own
             await connection.execute(insert(events), [codec.event_columns(write.job) for write in fresh])
             await put_in(connection, [delivery for write in fresh for delivery in write.deliveries])
+            await money.put_in(connection, [write.owing for write in fresh if write.owing])
+        kept = [write.owing for write, answer in zip(writes, answers, strict=True) if isinstance(answer, Job)]
+        await money.give_up(connection, [one for one in kept if one and one.instead_of])
         return answers
 
     def _row(self) -> dict[str, Any]:
@@ -146,7 +155,8 @@ _UPDATE_AND_RELEASE = _UPDATE.values(worker=None, lease_until=None)
 class Move:
     """Replace a job, if it has not moved on since and, with a fence, if the claim still stands.
 
-    `job` is the job after the move; its version is one more than that of the job it replaces.
+    Where the move reserves more, the key's budget must reach for it. `job` is the job after the move; its version is
+    one more than that of the job it replaces.
     """
 
     job: Job
@@ -155,18 +165,25 @@ class Move:
     release: bool = False
     order: OrderState | None = None
     deliveries: tuple[Delivery, ...] = ()
+    owing: Owing | None = None
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Move"], /) -> list[Job | GateError]:
         ids = [write.job.id for write in writes]
         query = select(jobs.c.id, jobs.c.version, jobs.c.fence).where(jobs.c.id.in_(ids)).with_for_update()
         stands = {row.id: (row.version, row.fence) for row in await connection.execute(query)}
+        purses = await Purses.of(
+            connection, [write.owing for write in writes if write.owing and write.owing.instead_of]
+        )
         answers: list[Job | GateError] = []
         good: list[Move] = []
         for write in writes:
             version, fence = stands.get(write.job.id, (0, 0))
             if version != write.job.version - 1 or write.fence not in (None, fence):
                 answers.append(Stale() if version else NotFound("There is no such job."))
+                continue
+            if write.owing and write.owing.instead_of and (refused := purses.take(write.owing)):
+                answers.append(refused)
                 continue
             stands[write.job.id] = (write.job.version, fence)
             good.append(write)
@@ -183,6 +200,7 @@ class Move:
             await connection.execute(insert(events), [codec.event_columns(write.job) for write in good])
         await _write_orders(connection, [write for write in good if write.order])
         await put_in(connection, [delivery for write in good for delivery in write.deliveries])
+        await money.change(connection, [write.owing for write in good if write.owing])
         return answers
 
 

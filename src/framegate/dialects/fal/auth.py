@@ -11,6 +11,8 @@ from starlette.requests import HTTPConnection
 
 from framegate.dialects.gate import gate_of, key_in, owners
 from framegate.errors import Unauthorized
+from framegate.keys import Caller, call_as, calling
+from framegate.types import Scope
 
 TOKEN_PREFIX = "fgt."  # noqa: S105 - how a token is told from a key
 TOKEN_SECONDS = 3600
@@ -39,10 +41,10 @@ async def owner_of(connection: HTTPConnection) -> str:
     token = sent_token(connection)
     if token is None:
         return await by_key(connection)
-    owner = token_owner(token, gate_of(connection).jobs.secret)
-    if owner is None:
+    caller = token_caller(token, gate_of(connection).jobs.secret)
+    if caller is None:
         raise Unauthorized("This token has expired or is not one of ours. Ask for another.")
-    return owner
+    return call_as(caller).owner
 
 
 Owner = Annotated[str, Depends(owner_of)]
@@ -50,20 +52,22 @@ KeyOwner = Annotated[str, Depends(by_key)]  # a token makes no further tokens
 
 
 def new_token(owner: str, secret: bytes, *, seconds: int = TOKEN_SECONDS) -> tuple[str, int]:
-    """A token that stands for an owner's key, and when it expires, in Unix seconds."""
-    expires = int(time.time()) + min(seconds, TOKEN_SECONDS_MAX)
-    told = base64.urlsafe_b64encode(f"{expires}\n{owner}".encode()).rstrip(b"=").decode()
+    """A token that stands for the key of the caller, an owner's, and when it expires, in Unix seconds."""
+    expires, caller = int(time.time()) + min(seconds, TOKEN_SECONDS_MAX), calling()
+    key_id = (caller.key_id if caller else None) or ""
+    told = base64.urlsafe_b64encode(f"{expires}\n{owner}\n{key_id}".encode()).rstrip(b"=").decode()
     return f"{TOKEN_PREFIX}{told}.{_signature(told, secret)}", expires
 
 
-def token_owner(token: str, secret: bytes) -> str | None:
+def token_caller(token: str, secret: bytes) -> Caller | None:
     """Whose key a token stands for, if it is ours and has not expired."""
     told, _, signature = token.removeprefix(TOKEN_PREFIX).rpartition(".")
     if not hmac.compare_digest(signature.encode(), _signature(told, secret).encode()):
         return None
-    expires, _, owner = base64.urlsafe_b64decode(told + "=" * (-len(told) % 4)).decode().partition("\n")
-    return owner if int(expires) > time.time() else None
+    expires, owner, key_id = base64.urlsafe_b64decode(told + "=" * (-len(told) % 4)).decode().split("\n")
+    scopes = frozenset({Scope.CREATE, Scope.READ})
+    return Caller(owner=owner, scopes=scopes, key_id=key_id or None) if int(expires) > time.time() else None
 
 
 def _signature(told: str, secret: bytes) -> str:
-    return hmac.new(secret, f"fal token\n{told}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret, f"fal token 2\n{told}".encode(), hashlib.sha256).hexdigest()
