@@ -6,10 +6,11 @@ import pytest
 from fastapi import FastAPI
 
 from framegate.dialects import phaseo, pictory
+from framegate.dialects.links import Links
 from framegate.dialects.phaseo.parse import KNOBS
 from framegate.dialects.pictory.requests import FIELDS, STUDIO
 from framegate.hosts import HOSTS
-from framegate.settings import WebhookEndpoint
+from framegate.settings import WebhookEndpoint, load
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -34,6 +35,15 @@ def test_every_knob_and_every_setting_of_an_endpoint_is_documented():
         assert f"`{name}`" in text
     for name in WebhookEndpoint.model_fields:
         assert f"\n{name} = " in text
+
+
+def test_the_endpoint_of_the_page_is_read_from_framegate_toml(tmp_path: Path):
+    file = tmp_path / "framegate.toml"
+    file.write_text((DOCS / "phaseo.md").read_text("utf-8").partition("```toml\n")[2].partition("```")[0], "utf-8")
+    settings = load({}, file=file)
+
+    assert [endpoint.id for endpoint in settings.webhook_endpoints] == ["we_studio"]
+    assert phaseo.hook(Links(secret=b"s", seconds=60), settings).dialect == "phaseo"
 
 
 def test_every_field_and_every_price_of_ai_studio_is_documented():

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 from framegate.dialects.links import Links
 from framegate.dialects.phaseo.answers import claims_of, download_url
 from framegate.dialects.phaseo.events import SCHEDULE_SECONDS, TIMEOUT_SECONDS, hook
-from framegate.settings import Settings, WebhookEndpoint
+from framegate.settings import Settings, SettingsInvalid, WebhookEndpoint
 from framegate.types import Job, Request, State, Target
 from framegate.webhooks import Happening
 
@@ -85,6 +85,13 @@ def test_a_call_is_signed_with_the_jobs_own_secret_then_its_endpoints():
     assert made.secret_of(job(State.QUEUED, webhook_secret="the job's")) == "the job's"
     assert made.secret_of(job(State.QUEUED, webhook_endpoint="we_1")) == "the endpoint's"
     assert made.secret_of(job(State.QUEUED)) is None
+
+
+@pytest.mark.parametrize("wrong", [{"url": "http://hooks.example"}, {"events": ("video.done",)}, {"events": ()}])
+def test_an_endpoint_that_could_not_be_called_is_refused_at_the_start(wrong: dict[str, Any]):
+    endpoint = WebhookEndpoint.model_validate({"id": "we_1", "url": "https://hooks.example", **wrong})
+    with pytest.raises(SettingsInvalid, match="we_1"):
+        hook(LINKS, Settings(webhook_endpoints=(endpoint,)))
 
 
 @pytest.mark.parametrize(("asked", "given"), [(None, 900), (5, 60), (600, 600), (99_999, 3600)])

@@ -28,6 +28,7 @@ WORDS: dict[str, tuple[str, str, int | None]] = {
 BY_STATUS = {
     400: "validation_error",
     401: "unauthorised",
+    402: "insufficient_funds",
     403: "guardrail_blocked",
     404: "not_found",
     405: "not_supported",

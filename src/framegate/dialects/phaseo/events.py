@@ -8,7 +8,7 @@ from framegate.dialects.callbacks import callback_problem
 from framegate.dialects.links import Links
 from framegate.dialects.phaseo.answers import DIALECT, percent, public_status, show
 from framegate.dialects.phaseo.requests import Webhook
-from framegate.settings import Settings, WebhookEndpoint
+from framegate.settings import Settings, SettingsInvalid, WebhookEndpoint
 from framegate.types import Job, Problem
 from framegate.webhooks import Happening, Hook, ended, phaseo_headers
 
@@ -78,7 +78,12 @@ def _phases(events: Sequence[str] | None, problems: list[Problem]) -> tuple[str,
 
 
 def hook(links: Links, settings: Settings) -> Hook:
-    """Phaseo's calls: signed with the endpoint's own secret where it has one, else with the owner's."""
+    """Phaseo's calls: signed with the job's or its endpoint's own secret, else with the owner's.
+
+    Raises `SettingsInvalid` for an endpoint that could not be called, or not for what it names.
+    """
+    for endpoint in settings.webhook_endpoints:
+        _check(endpoint, settings)
     secrets = {endpoint.id: endpoint.secret for endpoint in settings.webhook_endpoints}
 
     def body(happening: Happening) -> dict[str, Any]:
@@ -108,6 +113,15 @@ def hook(links: Links, settings: Settings) -> Hook:
         schedule_seconds=SCHEDULE_SECONDS,
         timeout_seconds=TIMEOUT_SECONDS,
     )
+
+
+def _check(endpoint: WebhookEndpoint, settings: Settings) -> None:
+    problems: list[Problem] = []
+    _phases(endpoint.events, problems)
+    wrong = callback_problem(endpoint.url, settings, field="webhook_endpoints.url")
+    problems += [wrong] if wrong else []
+    if problems:
+        raise SettingsInvalid(f"Setting `webhook_endpoints`, {endpoint.id}: {problems[0].message}")
 
 
 def _stamped(body: Mapping[str, Any], attempt: int, attempts_max: int) -> Mapping[str, Any]:
