@@ -199,18 +199,21 @@ def _free(whole: View, steps: _Steps, picture: Size, shot: Shot, focus: Focus | 
     """A shot with no frame to meet: half of the travel lies on each side of the composition."""
     x, y = _further(steps.x, picture.width / whole.width - 1), _further(steps.y, picture.height / whole.height - 1)
     lean_start, lean_end = _leans(steps.lean, dutch(shot.angle))
-    whole = _with_room(whole, lean_start, lean_end, shot.handheld, picture)
+    roll = max(abs(lean_start.roll), abs(lean_end.roll))
+    margin = _margin(whole, lean_start, lean_end, roll, shot.handheld)
     # Just as much closer as gives the travel its room: small pictures are not magnified for nothing.
-    room_x = picture.width / (whole.width * (1 + abs(x)))
-    room_y = picture.height / (whole.height * (1 + abs(y)))
+    room_x = picture.width / (whole.width * (1 + 2 * margin[0] + abs(x)))
+    room_y = picture.height / (whole.height * (1 + 2 * margin[1] + abs(y)))
     wide = below_top(whole.zoomed(1 / min(room_x, room_y, 1.0)), picture, focus)
     zoom = math.exp(abs(steps.zoom_log))
     # There and back again: near an edge, the whole travel is set off from the edge instead of being cut short.
-    start = wide.moved(x / 2, y / 2, picture).moved(-x, -y, picture)
-    end = start.moved(x, y, picture)
+    start = wide.moved(x / 2, y / 2, picture, margin).moved(-x, -y, picture, margin)
+    end = start.moved(x, y, picture, margin)
     if steps.zoom_log >= 0:
-        return Path(start, _closer(end, zoom, picture, focus, steps), shot.easing, lean_start, lean_end)
-    return Path(_closer(start, zoom, picture, focus, steps), end, shot.easing, lean_start, lean_end)
+        end = _closer(end, zoom, picture, focus, steps)
+    else:
+        start = _closer(start, zoom, picture, focus, steps)
+    return Path(start.contained(roll, picture), end.contained(roll, picture), shot.easing, lean_start, lean_end)
 
 
 def _closer(view: View, zoom: float, picture: Size, focus: Focus | None, steps: _Steps) -> View:
@@ -226,12 +229,12 @@ def _leans(lean: Lean, tilt: float) -> tuple[Lean, Lean]:
     return start, replace(LEVEL.plus(half, 0.5), roll=tilt + lean.roll, zoom=max(lean.zoom, 0.0))
 
 
-def _with_room(whole: View, start: Lean, end: Lean, handheld: float, picture: Size) -> View:
+def _margin(view: View, start: Lean, end: Lean, roll: float, handheld: float) -> tuple[float, float]:
+    """What the view keeps from the picture's edges, in its own parts, for its corners, its sway and passing things."""
     passing = any((start.x, start.y, start.yaw, end.x, end.y, end.yaw))
-    zoom = (PASSING_ROOM if passing else 1.0) * (1 + HELD_ROOM * handheld)
-    roll = max(abs(start.roll), abs(end.roll))
-    turned = whole.contained(roll, picture)
-    return turned.zoomed(zoom) if zoom > 1 else turned
+    free = ((PASSING_ROOM - 1 if passing else 0.0) + HELD_ROOM * handheld) / 2
+    shape, lift, turn = view.width / view.height, (math.cos(roll) - 1) / 2, math.sin(roll) / 2
+    return free + lift + turn / shape, free + lift + turn * shape
 
 
 def _further(travel: float, room: float) -> float:

@@ -53,11 +53,12 @@ class View:
         width, height = self.width / zoom, self.height / zoom
         return View(self.x + (self.width - width) / 2, self.y + (self.height - height) * EYE_LINE, width, height)
 
-    def moved(self, x: float, y: float, within: Size) -> "View":
-        """The view moved by parts of its own width and height, as far as the picture goes."""
+    def moved(self, x: float, y: float, within: Size, margin: tuple[float, float] = (0.0, 0.0)) -> "View":
+        """The view moved by parts of its own width and height, as far as the picture goes, less a margin in parts."""
+        left, top = margin[0] * self.width, margin[1] * self.height
         return View(
-            min(max(self.x + x * self.width, 0.0), within.width - self.width),
-            min(max(self.y + y * self.height, 0.0), within.height - self.height),
+            min(max(self.x + x * self.width, left), within.width - self.width - left),
+            min(max(self.y + y * self.height, top), within.height - self.height - top),
             self.width,
             self.height,
         )

@@ -6,13 +6,13 @@ from functools import cached_property
 
 import numpy as np
 
-from framegate.engine.camera import Pose
-from framegate.engine.framing import HELD_ROOM, Size
+from framegate.engine.camera import Lean, Pose
+from framegate.engine.framing import HELD_ROOM, Size, View
 
 WAVES = 9
 HERTZ_LEAST, HERTZ_MOST = 0.25, 3.2  # breath and stance; faster shaking is filtered by the mass of a camera
 STEEPNESS = 1.25  # amplitudes fall as frequency to this power
-REACH = HELD_ROOM / 2 * 0.8  # of the view's width at full amount; the rest of the room is for the roll
+REACH = HELD_ROOM / 2 * 0.66  # of the view's width at full amount; the rest of the room is for the roll
 ROLL_RADIANS = 0.012
 
 
@@ -28,9 +28,19 @@ class Sway:
         if not self.amount * share:
             return pose
         across, down, turn = (float(value) for value in self._at(second) * self.amount * share)
-        view = pose.view.moved(across * REACH, down * REACH * view_shape(pose), within)
-        lean = pose.lean.plus(type(pose.lean)(roll=turn * ROLL_RADIANS))
-        return Pose(view.contained(lean.roll, within), lean)
+        view = pose.view
+        # Near the picture's edge it sways less; stopping there would be seen.
+        cos, sin = abs(math.cos(pose.lean.roll)), abs(math.sin(pose.lean.roll))
+        half_x, half_y = (view.width * cos + view.height * sin) / 2, (view.width * sin + view.height * cos) / 2
+        middle_x, middle_y = view.x + view.width / 2, view.y + view.height / 2
+        room_x = max(min(middle_x, within.width - middle_x) - half_x, 0.0)
+        room_y = max(min(middle_y, within.height - middle_y) - half_y, 0.0)
+        # The roll lifts the corners, and takes a third of the room for that.
+        roll = turn * min(ROLL_RADIANS, 0.66 * room_x / view.height, 0.66 * room_y / view.width)
+        x = across * min(REACH * view.width, 0.66 * room_x / self.amount)
+        y = down * min(REACH * min(view.width, view.height), 0.66 * room_y / self.amount)
+        swayed = View(view.x + x, view.y + y, view.width, view.height)
+        return Pose(swayed, pose.lean.plus(Lean(roll=roll)))
 
     def _at(self, second: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
         hertz, phase, weight = self._waves
@@ -43,8 +53,3 @@ class Sway:
         hertz = base * chance.uniform(0.88, 1.12, (3, WAVES))
         weight = hertz**-STEEPNESS * chance.uniform(0.7, 1.3, (3, WAVES))
         return hertz, chance.random((3, WAVES)), weight / weight.sum(axis=1, keepdims=True)
-
-
-def view_shape(pose: Pose) -> float:
-    """A hand sways as far up and down as across, and upright views measure heights by their own height."""
-    return min(pose.view.width / pose.view.height, 1.0)

@@ -116,12 +116,12 @@ class Reel:
             for source, out in zip(pictures.each(still), pictures.each(into), strict=True):
                 out[:] = source
             return
-        steps = self._steps(take, second)
+        steps, opened = self._exposures(take, second)
         if steps == 1:
             self._expose(take, second, into)
             return
         for step in range(steps):
-            at = second + ((step + 0.5) / steps - 0.5) * SHUTTER * self._frame_seconds
+            at = second + ((step + 0.5) / steps - 0.5) * opened
             self._expose(take, at, self._spare[2])
             for plane, total in zip(pictures.each(self._spare[2]), self._sum, strict=True):
                 if step:
@@ -143,13 +143,16 @@ class Reel:
             self._lens.sample(take.sheet, pose, self._spare[3], bend)
             pictures.blend(into, self._spare[3], freedom, into)
 
-    def _steps(self, take: Take, second: float) -> int:
-        """How many exposures one frame needs, so that fast moves smear instead of stuttering."""
-        half = SHUTTER * self._frame_seconds / 2
-        a, b = (take.pose(at).view for at in (second - half, second + half))
+    def _exposures(self, take: Take, second: float) -> tuple[int, float]:
+        """How many exposures one frame needs, over how many seconds, so that fast moves smear instead of stuttering."""
+        opened = SHUTTER * self._frame_seconds
+        a, b = (take.pose(at).view for at in (second - opened / 2, second + opened / 2))
         corners = (
             (b.x - a.x, b.y - a.y),
             (b.x + b.width - a.x - a.width, b.y + b.height - a.y - a.height),
         )
-        moved = max(math.hypot(*corner) for corner in corners) / a.width
-        return min(math.ceil(moved / SMEAR_SHARE), SMEAR_STEPS_MOST) or 1
+        smear = max(math.hypot(*corner) for corner in corners) / a.width / SMEAR_SHARE
+        if smear <= 1:
+            return 1, 0.0
+        # The shutter opens by and by, or the sharpness would jump.
+        return min(math.ceil(smear), SMEAR_STEPS_MOST), opened * min(smear - 1, 1.0)
