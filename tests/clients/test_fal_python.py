@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import io
 import os
 import subprocess
@@ -23,7 +24,7 @@ from serving import ServedGate
 
 pytestmark = [
     pytest.mark.slow,
-    # The package never closes the connections by which it uploads; they are closed, with a warning, at random later.
+    # The package never closes the connections by which it uploads: they end as garbage, each with a warning.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 BY_ENVIRONMENT = """
@@ -31,6 +32,13 @@ import sys, fal_client
 body = {"prompt": "push in", "reference_image_urls": [fal_client.encode_file(sys.argv[2])], "duration": 1}
 print(fal_client.subscribe(sys.argv[1], arguments=body)["video"]["content_type"])
 """
+
+
+@pytest.fixture(autouse=True)
+def swept() -> Iterator[None]:
+    """What a test leaves behind is garbage within that test, not in a later one."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -227,3 +235,22 @@ def test_the_token_for_uploads_says_when_it_ends(sandbox: ServedGate):
     headers = {"authorization": f"Key {sandbox.key}"}
     token = httpx.post(f"{sandbox.url}/fal/rest/storage/auth/token", headers=headers, json={}).json()
     assert dt.datetime.fromisoformat(token["expires_at"]) > dt.datetime.now(dt.UTC)
+
+
+def test_the_example_of_the_docs_runs(
+    sandbox: ServedGate, point: Callable[[ServedGate], str], photos: tuple[Path, ...], tmp_path: Path
+):
+    point(sandbox)  # what the example sets is set back after the test
+    docs = (Path(__file__).parents[2] / "docs" / "fal.md").read_text(encoding="utf-8")
+    example = docs.partition("```python\n")[2].partition("```")[0]
+    for written, meant in (
+        ("http://127.0.0.1:8787", sandbox.url),
+        ('"KEY"', repr(sandbox.key)),
+        ('"a.jpg"', repr(str(photos[0]))),
+    ):
+        assert written in example
+        example = example.replace(written, meant)
+    seen: dict[str, Any] = {}
+    exec(compile(example, "docs/fal.md", "exec"), seen)
+
+    assert decoded(seen["video"]) == 192
