@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from framegate.quality import Finding, ReferencePicture, Verified, verify
 from framegate.quality.features import features, inliers
-from framegate.quality.likeness import as_frame, palette, palette_distance
+from framegate.quality.likeness import as_frame, palette, palette_distance, part_palette
 from framegate.quality.pictures import load
 from framegate.types import Role
 
@@ -209,3 +209,13 @@ def test_a_picture_is_met_wherever_its_shape_was_cropped(photos: tuple[Path, ...
     for top in (0, height // 4, height - width * 9 // 16):
         assert as_frame(picture, np.ascontiguousarray(picture[top : top + width * 9 // 16])).ssim > 0.95
     assert as_frame(picture, cv2.resize(picture, (640, 360))).ssim > 0.9
+
+
+@pytest.mark.parametrize("shape", [(2000, 4), (4, 2000), (1, 1)])
+def test_a_picture_of_a_shape_beyond_all_measure_is_stretched_and_not_searched(
+    photos: tuple[Path, ...], shape: tuple[int, int]
+):
+    strip = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
+    for frame in (pan(photos[0], frames=1)[0], np.zeros((8, 512, 3), np.uint8)):
+        assert as_frame(strip, frame).ssim < 0.7
+        assert part_palette(strip, frame)[:, 0].sum() == pytest.approx(1)

@@ -184,7 +184,7 @@ def _spans(seen: Sequence[Seen]) -> Iterator[list[float]]:
 def _palette(one: Known, best: Seen, others: Sequence[Known]) -> Finding:
     """By colours: a check of style and scene, that says nothing of the subject."""
     colours = likeness.palette(best.sample.pixels)
-    part = likeness.palette(likeness.covering(one.pixels, best.sample.pixels))
+    part = likeness.part_palette(one.pixels, best.sample.pixels)
     distance = min(best.colours, likeness.palette_distance(part, colours))
     foreign = *(other.palette for other in others), *_decoy_palettes()
     decoys = [

@@ -11,6 +11,7 @@ from framegate.quality.pictures import Floats, Pixels, floats_of, grey, resized
 COLOURS = 24
 PALETTE_SIDE = 96  # pixels
 FRAME_SIDE = 320
+COVER_MOST = 8.0  # a picture that is so many times longer than the frame's shape is not searched for a part of it
 SIGMA = 1.5  # pixels; with the constants below, from Wang et al., 2004
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 PSNR_MOST = 99.0  # dB: of pictures that do not differ
@@ -47,15 +48,24 @@ def as_frame(picture: Pixels, frame: Pixels) -> Likeness:
     scale = FRAME_SIDE / max(frame.shape[:2])
     height, width = (max(16, round(side * scale)) for side in frame.shape[:2])
     small = resized(frame, width, height)
-    fits = [covering(picture, small), resized(picture, width, height)]
+    fits = [_covering(picture, small), resized(picture, width, height)]
     return max((_likeness(fit, small) for fit in fits), key=lambda one: one.ssim)
 
 
-def covering(picture: Pixels, frame: Pixels) -> Pixels:
+def part_palette(picture: Pixels, frame: Pixels) -> Floats:
+    """The colours of that part of the picture which the frame shows, if it shows one."""
+    scale = PALETTE_SIDE / max(frame.shape[:2])
+    return palette(_covering(picture, resized(frame, *(max(16, round(side * scale)) for side in frame.shape[1::-1]))))
+
+
+def _covering(picture: Pixels, frame: Pixels) -> Pixels:
     """The part of the picture that covers the frame's shape, at its size, and is most like it."""
     height, width = frame.shape[:2]
     scale = max(width / picture.shape[1], height / picture.shape[0])
-    cover = resized(picture, max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
+    wide, high = max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale))
+    if wide > COVER_MOST * width or high > COVER_MOST * height:
+        return resized(picture, width, height)
+    cover = resized(picture, wide, high)
     fits = cv2.matchTemplate(grey(cover), grey(frame), cv2.TM_CCOEFF_NORMED)
     left, top = cv2.minMaxLoc(fits)[3]
     return cover[top : top + height, left : left + width]
