@@ -5,6 +5,7 @@ import datetime as dt
 import gc
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -254,3 +255,14 @@ def test_the_example_of_the_docs_runs(
     exec(compile(example, "docs/fal.md", "exec"), seen)
 
     assert decoded(seen["video"]) == 192
+
+
+def test_the_example_of_the_readme_runs(sandbox: ServedGate, point: Callable[[ServedGate], str]):
+    point(sandbox)
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "fal_client" in block]
+    example = example.replace("http://127.0.0.1:8787", sandbox.url).replace('"any"', repr(sandbox.key))
+    seen: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), seen)
+
+    assert decoded(seen["result"]["video"]["url"]) == 24
