@@ -110,10 +110,13 @@ async def _reference(prepared: Prepared) -> dict[str, Any]:
 
 
 def _cost(job: dict[str, Any]) -> int | None:
-    """What the job cost, from its settled bill where there is one."""
-    nanos = at(job, "billing", "total_nanos")
-    if at(job, "billing", "state") == "settled" and isinstance(nanos, int) and nanos >= 0:
-        return round(nanos / NANOS_IN_MICRO)
+    """What the job cost, from its settled bill where there is one, else as its usage says."""
+    bill = job.get("billing")
+    if at(bill, "state") == "settled":
+        user = micro_usd(at(bill, "settled_user_cost")) if at(bill, "currency") in (None, "USD") else None
+        nanos = at(bill, "total_nanos")
+        if user is not None or isinstance(nanos, int):
+            return round(nanos / NANOS_IN_MICRO) if user is None else user
     cost = micro_usd(at(job, "usage", "cost_usd"))
     return micro_usd(at(job, "usage", "cost")) if cost is None else cost
 
