@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from framegate.dialects.links import Links
-from framegate.dialects.phaseo.answers import claims_of, download_url
 from framegate.dialects.phaseo.events import SCHEDULE_SECONDS, TIMEOUT_SECONDS, hook
+from framegate.dialects.phaseo.signed import claims_of, download_url
 from framegate.settings import Settings, SettingsInvalid, WebhookEndpoint
 from framegate.types import Job, Request, State, Target
 from framegate.webhooks import Happening

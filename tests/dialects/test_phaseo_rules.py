@@ -6,7 +6,7 @@ import pytest
 
 from framegate.catalogue import builtin
 from framegate.dialects.links import Links
-from framegate.dialects.phaseo.answers import billing, show
+from framegate.dialects.phaseo.answers import show
 from framegate.dialects.phaseo.models import MEANT
 from framegate.dialects.phaseo.models import show as show_model
 from framegate.dialects.phaseo.parse import to_request
@@ -226,18 +226,23 @@ def job(state: State, *, estimate: int | None = 1_600_000, cost: int | None = No
         (job(State.RUNNING, estimate=None), "pending", None, None),
         (job(State.COMPLETED, cost=1_605_500), "settled", "1.6055", True),
         (job(State.COMPLETED, cost=0), "settled", "0.00", False),
-        (job(State.COMPLETED), "pending", None, None),
+        (job(State.COMPLETED), "settled", "1.60", True),  # the provider does not say: by the estimate
+        (job(State.COMPLETED, estimate=None), "pending", None, None),
         (job(State.FAILED), "void", "0.00", False),
         (job(State.FAILED, unsure=True), "pending", None, None),
         (job(State.CANCELLED), "void", "0.00", False),
         (job(State.EXPIRED), "void", "0.00", False),
     ],
 )
-def test_billing_says_what_is_known_and_no_more(told: Job, state: str, settled: str | None, charged: bool | None):
-    money = billing(told)
+def test_billing_says_what_the_ledger_knows_and_no_more(
+    told: Job, state: str, settled: str | None, charged: bool | None
+):
+    shown = show(told, base="https://gate.example/phaseo/v1", links=Links(secret=b"s", seconds=60))
+    money = shown["billing"]
 
     assert (money["state"], money["settled_user_cost"], money["charged"]) == (state, settled, charged)
     assert money["estimated_user_cost"] in ("1.60", None)
+    assert ("cost" in shown["usage"]) == (settled is not None)
 
 
 def test_a_job_is_shown_in_phaseos_words():

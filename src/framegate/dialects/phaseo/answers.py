@@ -1,22 +1,19 @@
 """What Phaseo's clients are told of a job. A pure function of the job and of where it is shown."""
 
-import base64
-import datetime as dt
-import hmac
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from framegate.dialects.links import Links
+from framegate.dialects.phaseo.money import billing, usage
+from framegate.dialects.phaseo.signed import download_url
+from framegate.dialects.phaseo.times import iso
+from framegate.ledger import Entry, entry_of
 from framegate.types import Attempt, Delivery, DeliveryState, Job, Output, Problem, State, Status
 
 DIALECT = "phaseo"
 POLL_SECONDS = 20
-TTL_SECONDS = (60, 900, 3600)  # least, usual, most
-NANOS_IN_MICRO = 1000
 PUBLIC = {Status.PENDING: "queued", Status.IN_PROGRESS: "processing"}
 LIFECYCLE = {Status.PENDING: "pending", Status.IN_PROGRESS: "running"}
 TRY_STATES = {
@@ -36,9 +33,20 @@ def percent(job: Job) -> int:
     return 100 if job.state is State.COMPLETED else round((job.progress or 0) * 100)
 
 
-def show(job: Job, *, base: str, links: Links, deliveries: Sequence[Delivery] | None = None) -> dict[str, Any]:
-    """A job as its client sees it; `base` is the dialect's own absolute address."""
+def show(
+    job: Job,
+    *,
+    base: str,
+    links: Links,
+    entry: Entry | None = None,
+    deliveries: Sequence[Delivery] | None = None,
+) -> dict[str, Any]:
+    """A job as its client sees it; `base` is the dialect's own absolute address.
+
+    Without the ledger's `entry` its money is as the job alone tells it.
+    """
     here, target = f"{base}/videos/{job.id}", job.target
+    entry = entry or entry_of(job)
     access = job.request.notes.get("access", "both")
     told: dict[str, Any] = {
         "id": job.id,
@@ -64,8 +72,8 @@ def show(job: Job, *, base: str, links: Links, deliveries: Sequence[Delivery] | 
         "audio": target.audio,
         "asset": _asset(job),
         "outputs": [_output(job, output, here, links, access) for output in job.outputs],
-        "usage": _usage(job),
-        "billing": billing(job),
+        "usage": usage(entry),
+        "billing": billing(entry, job.estimate.basis if job.estimate else None),
     }
     if access != "signed_url":
         told["content_url"] = f"{here}/content"
@@ -106,13 +114,6 @@ def websocket_url(base: str, job_id: str) -> str:
     return urlunsplit(parts._replace(scheme="wss" if parts.scheme == "https" else "ws"))
 
 
-def iso(at: float | None) -> str | None:
-    """A time as Phaseo writes it."""
-    if at is None:
-        return None
-    return dt.datetime.fromtimestamp(at, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 # -- files
 
 
@@ -136,95 +137,6 @@ def _output(job: Job, output: Output, here: str, links: Links, access: str) -> d
     if access != "signed_url":
         told["content_url"] = f"{here}/content" + (f"?index={output.index}" if output.index else "")
     return told | (download_url(job, here, links, index=output.index) if access != "bytes" else {})
-
-
-def download_url(
-    job: Job, here: str, links: Links, *, index: int, seconds: int | None = None, disposition: str = "attachment"
-) -> dict[str, Any]:
-    """An address that needs no key for so many seconds, in Phaseo's form: a token, its signature, its end.
-
-    As Phaseo does, a life below 60 or above 3,600 seconds is taken for the nearest of the two.
-    """
-    least, usual, most = TTL_SECONDS
-    expires_at = int(links.clock()) + max(least, min(most, usual if seconds is None else seconds))
-    claims = {"workspace_id": job.owner, "video_id": job.id, "index": index, "disposition": disposition}
-    token = base64.urlsafe_b64encode(json.dumps(claims, separators=(",", ":")).encode()).rstrip(b"=").decode()
-    query: dict[str, Any] = {"index": index} if index else {}
-    query |= {"download_token": token, "download_sig": _signature(links, token, expires_at), "expires_at": expires_at}
-    return {"download_url": f"{here}/content?{urlencode(query)}", "expires_at": expires_at}
-
-
-def claims_of(
-    links: Links, *, token: str | None, signature: str | None, expires_at: str | None
-) -> dict[str, Any] | None:
-    """What a signed address permits; None where it is not ours or has expired."""
-    if not (token and signature and expires_at and expires_at.isascii() and expires_at.isdecimal()):
-        return None
-    if len(expires_at) > 12 or links.clock() > int(expires_at):
-        return None
-    if not hmac.compare_digest(signature.encode(), _signature(links, token, int(expires_at)).encode()):
-        return None
-    return json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-
-
-def _signature(links: Links, token: str, expires_at: int) -> str:
-    secret = hmac.digest(links.secret, b"framegate phaseo downloads", "sha256")
-    return hmac.digest(secret, f"{token}.{expires_at}".encode(), "sha256").hex()
-
-
-# -- money
-
-
-def _usage(job: Job) -> dict[str, Any]:
-    """What the job cost, left out while nobody knows; the caller brings no key of a provider."""
-    settled = _settled(job)
-    cost = {} if settled is None else {"cost": settled / 1_000_000, "cost_usd": settled / 1_000_000}
-    return {**cost, "is_byok": False}
-
-
-def _settled(job: Job) -> int | None:
-    """Millionths of a US dollar that the job has cost; None while that is open."""
-    if job.state is State.COMPLETED:
-        return job.cost_micro_usd
-    return 0 if job.state.final and not (job.fault and job.fault.unsure) else None
-
-
-def billing(job: Job) -> dict[str, Any]:
-    """The money of a job: `pending` while a cost is unknown, `estimated` before the end, then `settled` or `void`.
-
-    A job whose order may have been taken without our knowing stays `pending`: nobody can say that it cost nothing.
-    """
-    settled, estimate = _settled(job), job.estimate.micro_usd if job.estimate else None
-    if settled is None:
-        state = "estimated" if estimate is not None and not job.state.final else "pending"
-    else:
-        state = "settled" if job.state is State.COMPLETED else "void"
-    charged = None if settled is None else settled > 0
-    told: dict[str, Any] = {
-        "currency": "usd",
-        "estimated_provider_cost": _usd(estimate),
-        "estimated_user_cost": _usd(estimate),
-        "settled_provider_cost": _usd(settled),
-        "settled_user_cost": _usd(settled),
-        "state": state,
-        "billable": bool(charged),
-        "total_nanos": None if settled is None else settled * NANOS_IN_MICRO,
-        "estimated_nanos": None if estimate is None else estimate * NANOS_IN_MICRO,
-        "reserved_nanos": None,
-        "reservation_id": None,
-        "reservation_status": None,
-        "charge_reason": job.estimate.basis if job.estimate else None,
-        "charged": charged,
-    }
-    return told | ({"billed_at": iso(job.finished_at)} if state == "settled" else {})
-
-
-def _usd(micro: int | None) -> str | None:
-    """Dollars with two decimals, or as many as there are."""
-    if micro is None:
-        return None
-    exact = (Decimal(micro) / 1_000_000).normalize()
-    return f"{exact:f}" if int(exact.as_tuple().exponent) < -2 else f"{exact:.2f}"
 
 
 # -- webhooks

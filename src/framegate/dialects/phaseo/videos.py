@@ -1,6 +1,7 @@
 """Videos at Phaseo's paths: create, look, list, cancel, delete, fetch."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -10,11 +11,12 @@ from framegate.dialects.bodies import fingerprint, read_json
 from framegate.dialects.files import send_file
 from framegate.dialects.gate import Gate, Owner, base_url, gate_of, owner_of
 from framegate.dialects.links import Links
-from framegate.dialects.phaseo.answers import DIALECT, claims_of, download_url, show
+from framegate.dialects.phaseo.answers import DIALECT, show
 from framegate.dialects.phaseo.parse import to_request
 from framegate.dialects.phaseo.requests import TAGS, DownloadRequest, VideoRequest
+from framegate.dialects.phaseo.signed import claims_of, download_url
 from framegate.dialects.shapes import validated
-from framegate.errors import InvalidRequest
+from framegate.errors import InvalidRequest, NotFound
 from framegate.types import Job, Problem, State, Status
 
 LIST_MAX = 100
@@ -93,11 +95,14 @@ def _statuses(given: list[str]) -> list[Status]:
 
 @router.get("/{video_id}")
 async def retrieve(request: Request, owner: Owner, video_id: str) -> Response:
-    """A job as it stands, with every try of its webhooks."""
+    """A job as it stands, with its bill and every try of its webhooks."""
     gate = gate_of(request)
     job = await gate.jobs.get(video_id, owner=owner)
     deliveries = await gate.jobs.webhooks(video_id, owner=owner) if job.request.callback_url else None
-    return _sent(show(job, base=base_url(request), links=links_of(gate), deliveries=deliveries))
+    entry = None
+    with suppress(NotFound):  # of a job from before there was a ledger
+        entry = await gate.jobs.bill(video_id, owner=owner)
+    return _sent(show(job, base=base_url(request), links=links_of(gate), entry=entry, deliveries=deliveries))
 
 
 @router.post("/{video_id}/cancel")
