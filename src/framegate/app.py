@@ -45,7 +45,10 @@ from framegate.store.engines import sqlite_url
 from framegate.types import Blob
 from framegate.webhooks import Hooks
 
-EXPOSED = ("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After")
+EXPOSED = (
+    *("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After"),
+    *("X-Fal-Request-Id", "X-Fal-Billable-Units", "X-Fal-Error-Type", "X-Fal-Request-Timeout-Type"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,10 @@ class Exchange:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
         self._hash = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode() + scope.get("query_string", b""))
+        # fal's proxy has one path for all that is asked of it; this header says what that is.
+        for name, value in scope.get("headers", ()):
+            if name == b"x-fal-target-url":
+                self._hash.update(b"\n" + value + b"\n")
         self._read = False
         self._gone = False
         self.served = False  # the answer was begun while the client was there

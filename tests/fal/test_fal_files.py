@@ -8,6 +8,8 @@ import pytest
 from asking import ENDPOINT, HERE, over, submitted, uploaded, wanted
 from starlette.testclient import TestClient
 
+from framegate.exchange import Exchange
+
 LIFECYCLE = "x-fal-object-lifecycle"
 
 
@@ -198,3 +200,28 @@ def test_the_openapi_page_has_every_endpoint_with_its_input(gate: TestClient):
     ids = [operation["operationId"] for path in described["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids))
     assert page.count("/reference-to-video") >= 2 * 25
+
+
+def test_a_job_of_another_dialect_is_a_request_here(gate: TestClient, picture: str):
+    native = "http://127.0.0.1:8787/api/v1/videos"
+    reference = {"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/nothing.png"}}
+    job = gate.post(native, json={"model": "veo-3.1", "prompt": "x", "input_references": [reference]}).json()
+    status = gate.get(f"/queue/fal-ai/veo3.1/requests/{job['id']}/status").json()
+    asked = submitted(gate, wanted(picture))
+    shown = gate.get(f"{native}/{asked['request_id']}").json()
+    gate.put(f"{HERE}/{asked['request_id']}/cancel")
+
+    assert gate.get(status["status_url"]).json()["request_id"] == job["id"]
+    assert (shown["model"], shown["prompt"]) == ("x-ai/grok-imagine-video", "slow push in")
+
+
+def test_two_calls_of_the_proxy_are_the_same_only_where_their_target_is():
+    async def nothing() -> dict[str, str]:
+        return {}
+
+    def asked(target: bytes) -> str:
+        headers = [(b"x-fal-target-url", target)]
+        return Exchange({"method": "POST", "path": "/fal/proxy", "headers": headers}, nothing).fingerprint
+
+    assert asked(b"https://queue.fal.run/a/b") == asked(b"https://queue.fal.run/a/b")
+    assert asked(b"https://queue.fal.run/a/b") != asked(b"https://queue.fal.run/a/c")
