@@ -119,7 +119,7 @@ def test_lists_the_models(client: Phaseo):
     [
         ({"model": "framegate/animatic", "prompt": "x", "duration": 99}, "validation_error", "duration"),
         ({"prompt": "x"}, "model_required", "sora-2, is out of service"),
-        ({"model": "framegate/animatic", "promt": "x"}, "validation_error", "Did you mean `prompt`"),
+        ({"model": "framegate/animatic", "prompts": "x"}, "validation_error", "Did you mean `prompt`"),
     ],
 )
 def test_is_told_why_a_request_is_refused(client: Phaseo, body: dict[str, Any], error: str, said: str):
