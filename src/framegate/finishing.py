@@ -1,14 +1,14 @@
 """From a finished order to a finished job: the files come in, are put right, looked at and kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
 
-from framegate import quality
+from framegate import partial, quality
 from framegate.clock import Clock
 from framegate.errors import GateError
 from framegate.media import videos
@@ -21,6 +21,7 @@ from framegate.types import Blob, Fault, Job, Kind, Made, Output, State
 
 DOWNLOADS_MAX = 8
 WAIT_SECONDS_MAX = 60.0
+PART_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +38,47 @@ class Finishing:
         return all([one.path is None or await anyio.Path(one.path).is_file() for one in made])
 
     async def fetch(self, job: Job, provider: Provider) -> Step:
-        """Bring every output into our own store."""
+        """Bring every output into our own store. What had come when a try broke off is gone on from at the next."""
         kept: list[Made] = []
-        for made in job.made:
+        for index, made in enumerate(job.made):
+            into = await anyio.to_thread.run_sync(self.blobs.partial, f"{job.id}-{index}")
+            before = _size(into)
             try:
-                kept.append(made if made.blob is not None else await self._bring(made, provider))
+                kept.append(made if made.blob is not None else await self._bring(made, into, provider))
             except GateError as error:
-                return self._fetch_again(job, made, error)
+                step = self._fetch_again(job, made, into, error, came=_size(into) - before)
+                return replace(step, changes={**step.changes, "made": (*kept, *job.made[index:])})
         return Step({"state": State.CHECKING, "stage": "checking", "made": tuple(kept)})
 
-    async def _bring(self, made: Made, provider: Provider) -> Made:
+    async def _bring(self, made: Made, into: Path, provider: Provider) -> Made:
         if made.path is not None:
             return Made(blob=await self._keep(Path(made.path), made.media_type))
-        into = await anyio.to_thread.run_sync(self.blobs.scratch)
         bytes_max = self.settings.video_bytes_max
         if made.own:
             await provider.download(made, into, bytes_max=bytes_max)
         else:
-            seconds = self.settings.download_timeout_seconds
-            await self.net.fetch(made.url or "", into, bytes_max=bytes_max, seconds_max=seconds, accept="video/*,*/*")
-        return Made(blob=await self._keep(into, made.media_type))
+            await self.net.fetch(
+                made.url or "",
+                into,
+                bytes_max=bytes_max,
+                seconds_max=self.settings.download_timeout_seconds,
+                accept="video/*,*/*",
+                resume=True,
+            )
+        blob = await self._keep(into, made.media_type)
+        await anyio.to_thread.run_sync(partial.discard, into)
+        return Made(blob=blob)
 
-    def _fetch_again(self, job: Job, made: Made, error: GateError) -> Step:
-        """A download that broke off is tried again: what was paid for is not given up lightly."""
+    def _fetch_again(self, job: Job, made: Made, into: Path, error: GateError, *, came: int) -> Step:
+        """A download that broke off is tried again: what was paid for is not given up lightly.
+
+        One that brought a good part more is no failed try; the job's deadline bounds those.
+        """
+        if came >= PART_BYTES:
+            return Step(wait=1.0)
         times = job.downloads + 1
         if times >= DOWNLOADS_MAX:
+            partial.discard(into)
             said = f"The provider made the video, but it could not be fetched: {error.message}"
             return self._fail(Fault(code="output_not_fetched", message=f"{said} It may still lie at {_host(made)}."))
         return Step({"downloads": times}, wait=min(2.0**times, WAIT_SECONDS_MAX))
@@ -134,6 +151,10 @@ class Finishing:
 
     def _fail(self, fault: Fault) -> Step:
         return failed(fault, at=self.clock.now())
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _host(made: Made) -> str:

@@ -1,6 +1,5 @@
 """The only way out: every address checked where the connection is made, every transfer limited in bytes and time."""
 
-import hashlib
 import logging
 import re
 import socket
@@ -20,6 +19,7 @@ import httpx2
 
 from framegate.addresses import address_refusal, literal_address
 from framegate.errors import NotDelivered, ReferenceUnusable
+from framegate.partial import Mismatch, Partial
 from framegate.settings import Settings
 from framegate.sniff import looks_like_html
 
@@ -200,23 +200,32 @@ class Net:
         """Refuse what no fetch could get, without asking anybody. Raises `ReferenceUnusable`."""
         self._guard.judge(_parse(url).host)
 
-    async def fetch(self, url: str, into: Path, *, bytes_max: int, seconds_max: float, accept: str = ACCEPT) -> Fetched:
-        """Stream what lies at `url` into the new file `into`; `seconds_max` counts for all of it, redirects included.
+    async def fetch(
+        self,
+        url: str,
+        into: Path,
+        *,
+        bytes_max: int,
+        seconds_max: float,
+        accept: str = ACCEPT,
+        resume: bool = False,
+    ) -> Fetched:
+        """Stream what lies at `url` into the file `into`; `seconds_max` counts for all of it, redirects included.
 
-        Raises `ReferenceUnusable`, and leaves no file then.
+        Raises `ReferenceUnusable`, and leaves no file then. With `resume` it leaves what can be gone on from, and the
+        next fetch into the same place does so, if its server can and still has the same file.
         """
-        target = _parse(url)
+        target, partial = _parse(url), Partial(into, kept=resume)
         try:
             with anyio.fail_after(seconds_max), _translated(target):
-                return await self._follow(target, into, bytes_max, accept)
-        except TimeoutError as error:
-            await anyio.Path(into).unlink(missing_ok=True)
+                return await self._follow(target, partial, bytes_max, accept)
+        except BaseException as error:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(partial.leave)
+            if not isinstance(error, TimeoutError):
+                raise
             message = f"{shown(target)} took longer than {seconds_max:g} seconds."
             raise ReferenceUnusable("reference_too_slow", message, retryable=True) from error
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await anyio.Path(into).unlink(missing_ok=True)
-            raise
 
     async def post(self, url: str, body: bytes, *, headers: Mapping[str, str], seconds_max: float) -> int:
         """Hand `body` to a receiver and say its answer's status; the answer's own body is not read.
@@ -235,13 +244,14 @@ class Net:
         except ReferenceUnusable as error:
             raise NotDelivered(error.message) from error
 
-    async def _follow(self, url: httpx2.URL, into: Path, bytes_max: int, accept: str) -> Fetched:
+    async def _follow(self, url: httpx2.URL, partial: Partial, bytes_max: int, accept: str) -> Fetched:
         first = url
+        headers = {"accept": accept, **await anyio.to_thread.run_sync(partial.asks)}
         for _ in range(self._settings.fetch_redirects_max + 1):
-            async with self._client.stream("GET", url, headers={"accept": accept}) as response:
+            async with self._client.stream("GET", url, headers=headers) as response:
                 location = response.headers.get("location")
                 if response.status_code not in (301, 302, 303, 307, 308) or not location:
-                    return await _keep(response, into, bytes_max)
+                    return await _keep(response, partial, bytes_max)
             url = _parse(location, base=url)
         raise ReferenceUnusable(
             "reference_too_many_redirects",
@@ -319,43 +329,46 @@ def _check_not_html(response: httpx2.Response, head: bytes) -> None:
     raise ReferenceUnusable("reference_is_html", message)
 
 
-async def _keep(response: httpx2.Response, into: Path, bytes_max: int) -> Fetched:
-    _check_status(response)
+async def _keep(response: httpx2.Response, partial: Partial, bytes_max: int) -> Fetched:
+    url = response.url
+    if not (partial.size and response.status_code in (206, 416)):
+        _check_status(response)
     encoding = response.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
-        raise _unreachable(f"{shown(response.url)} sends its file packed ({encoding}).", retryable=False)
-    announced = response.headers.get("content-length", "")
-    if announced.isdecimal():
-        _check_size(int(announced), bytes_max, response.url)
-    digest = hashlib.sha256()
-    size = 0
-    file = await anyio.to_thread.run_sync(lambda: into.open("wb"))
-
-    def write(part: bytes) -> None:
-        digest.update(part)
-        file.write(part)
-
+        raise _unreachable(f"{shown(url)} sends its file packed ({encoding}).", retryable=False)
     try:
-        async for part in _parts(response):
-            if not size:
-                _check_not_html(response, part)
-            size += len(part)
-            _check_size(size, bytes_max, response.url)
-            await anyio.to_thread.run_sync(write, part)
+        await anyio.to_thread.run_sync(partial.open, response.status_code, response.headers)
+        await _write(response, partial, bytes_max)
+    except Mismatch as error:
+        message = f"{shown(url)} has another file by now, or does not go on where it broke off."
+        raise ReferenceUnusable("reference_truncated", message, retryable=True) from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-        message = f"{shown(response.url)} broke off after {size:,} bytes."
+        message = f"{shown(url)} broke off after {partial.size:,} bytes."
         raise ReferenceUnusable("reference_truncated", message, retryable=True) from error
     finally:
-        file.close()
-    if not size:
-        raise ReferenceUnusable("reference_is_empty", f"The file at {shown(response.url)} is empty.")
+        partial.close()
+    if not partial.whole:
+        message = f"{shown(url)} ended after {partial.size:,} of {partial.total:,} bytes."
+        raise ReferenceUnusable("reference_truncated", message, retryable=True)
+    if not partial.size:
+        raise ReferenceUnusable("reference_is_empty", f"The file at {shown(url)} is empty.")
     return Fetched(
-        path=into,
-        size_bytes=size,
+        path=partial.path,
+        size_bytes=partial.size,
         media_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
-        final_url=str(response.url),
-        sha256=digest.hexdigest(),
+        final_url=str(url),
+        sha256=partial.sha256,
     )
+
+
+async def _write(response: httpx2.Response, partial: Partial, bytes_max: int) -> None:
+    """Write a body behind what is here; one that is too large is not begun, or not gone on with."""
+    _check_size(partial.total or 0, bytes_max, response.url)
+    async for part in _parts(response):
+        if not partial.size:
+            _check_not_html(response, part)
+        _check_size(partial.size + len(part), bytes_max, response.url)
+        await anyio.to_thread.run_sync(partial.write, part)
 
 
 def _check_size(size: int, bytes_max: int, url: httpx2.URL) -> None:
@@ -368,11 +381,16 @@ async def _parts(response: httpx2.Response) -> AsyncIterator[bytes]:
     """The body in pieces that are worth a write; the first is large enough to tell what it is."""
     buffer = bytearray()
     wanted = HEAD_BYTES
-    async for part in response.aiter_raw():
-        buffer += part
-        if len(buffer) >= wanted:
+    try:
+        async for part in response.aiter_raw():
+            buffer += part
+            if len(buffer) >= wanted:
+                yield bytes(buffer)
+                buffer.clear()
+                wanted = WRITE_BYTES
+    except (httpcore2.NetworkError, httpcore2.ProtocolError):
+        if buffer:  # what has come may be gone on from
             yield bytes(buffer)
-            buffer.clear()
-            wanted = WRITE_BYTES
+        raise
     if buffer:
         yield bytes(buffer)

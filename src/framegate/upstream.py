@@ -20,6 +20,7 @@ import anyio.to_thread
 import httpx2
 
 from framegate.errors import NotSent, ProviderError, Refused, Unsure
+from framegate.partial import Mismatch, Partial
 
 ANSWER_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS_MAX = 10.0
@@ -223,17 +224,20 @@ class Upstream:
         return f"{self._name} answered {answer.status}: {reason.rstrip('.') or 'nothing'}."
 
     async def download(self, url: str, into: Path, *, bytes_max: int) -> None:
-        """Fetch a file from this account's own origin into the new file `into`; none is left where it fails.
+        """Fetch a file from this account's own origin into the file `into`.
 
-        Raises `Refused` for one that cannot be had, and `ProviderError` where another try may get it.
+        Where it fails, what can be gone on from is left there, and the next download into the same place does so.
+        Raises `Refused` for a file that cannot be had, and `ProviderError` where another try may get it.
         """
+        partial = Partial(into, kept=True)
         try:
             with anyio.fail_after(DOWNLOAD_SECONDS_MAX):
-                async with self._opened(self._looks, "GET", url, SILENCE_SECONDS_MAX) as response:
-                    await self._keep(response, into, bytes_max)
+                headers = {"accept-encoding": "identity", **await anyio.to_thread.run_sync(partial.asks)}
+                async with self._opened(self._looks, "GET", url, SILENCE_SECONDS_MAX, headers=headers) as response:
+                    await self._keep(response, partial, bytes_max)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
-                await anyio.Path(into).unlink(missing_ok=True)
+                await anyio.to_thread.run_sync(partial.leave)
             if isinstance(error, httpx2.HTTPError | TimeoutError):
                 raise ProviderError(f"{self._name} broke off the download ({type(error).__name__}).") from error
             raise
@@ -253,27 +257,41 @@ class Upstream:
         except httpx2.InvalidURL as error:
             raise ProviderError(f"{self._name} gave no address but {url[:80]!r}.") from error
 
-    async def _keep(self, response: httpx2.Response, into: Path, bytes_max: int) -> None:
-        if response.status_code != 200:
-            told = f"{self._name} answered {response.status_code} for a finished file."
-            if response.status_code in REDIRECTS:
-                raise Refused(f"{told} It lies elsewhere, and the key does not go there.")
-            late = response.status_code >= 500 or response.status_code in (404, 408, 409, 425, 429)
-            raise ProviderError(told) if late else Refused(told)
-        file = await anyio.to_thread.run_sync(lambda: into.open("wb"))
-        size = 0
+    async def _keep(self, response: httpx2.Response, partial: Partial, bytes_max: int) -> None:
+        self._check_file(response, going_on=partial.size > 0)
         try:
-            async for part in response.aiter_bytes(256 * 1024):
-                size += len(part)
-                if size > bytes_max:
-                    raise Refused(
-                        f"The file at {self._name} is larger than {bytes_max:,} bytes, the most that is kept."
-                    )
-                await anyio.to_thread.run_sync(file.write, part)
+            await anyio.to_thread.run_sync(partial.open, response.status_code, response.headers)
+            self._check_size(partial.total or 0, bytes_max)
+            async for part in response.aiter_raw():
+                self._check_size(partial.size + len(part), bytes_max)
+                await anyio.to_thread.run_sync(partial.write, part)
+        except Mismatch as error:
+            raise ProviderError(
+                f"{self._name} has another file by now, or does not go on where it broke off."
+            ) from error
         finally:
-            await anyio.to_thread.run_sync(file.close)
-        if not size:
+            await anyio.to_thread.run_sync(partial.close)
+        if not partial.whole:
+            raise ProviderError(f"{self._name} sent {partial.size:,} of {partial.total:,} bytes.")
+        if not partial.size:
             raise ProviderError(f"{self._name} sent an empty file.")
+
+    def _check_file(self, response: httpx2.Response, *, going_on: bool) -> None:
+        """Refuse an answer that is no file, or none that can be gone on with."""
+        if response.status_code == 200 or (going_on and response.status_code in (206, 416)):
+            encoding = response.headers.get("content-encoding", "identity").lower()
+            if encoding != "identity":
+                raise Refused(f"{self._name} sends its file packed ({encoding}).")
+            return
+        told = f"{self._name} answered {response.status_code} for a finished file."
+        if response.status_code in REDIRECTS:
+            raise Refused(f"{told} It lies elsewhere, and the key does not go there.")
+        late = response.status_code >= 500 or response.status_code in (404, 408, 409, 425, 429)
+        raise ProviderError(told) if late else Refused(told)
+
+    def _check_size(self, size: int, bytes_max: int) -> None:
+        if size > bytes_max:
+            raise Refused(f"The file at {self._name} is larger than {bytes_max:,} bytes, the most that is kept.")
 
     async def _send(
         self, client: httpx2.AsyncClient, method: str, path: str, seconds: float, request: Mapping[str, Any]

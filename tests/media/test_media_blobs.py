@@ -119,3 +119,16 @@ async def test_leftovers_of_a_crash_are_cleaned_and_kept_files_are_not(blobs: Bl
     assert again.clean() == 1
     assert leftovers(again) == []
     assert again.has(SHA256)
+
+
+async def test_a_file_that_is_to_be_gone_on_with_outlives_a_restart_for_a_day(blobs: BlobStore):
+    path = blobs.partial("job-0")
+    path.write_bytes(b"half")
+    again = BlobStore(blobs.root)
+    assert again.clean() == 0
+    assert again.partial("job-0") == path
+    assert path.read_bytes() == b"half"
+
+    os.utime(path, (0, 0))
+    again.partial("job-1")
+    assert not path.exists()

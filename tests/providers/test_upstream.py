@@ -200,13 +200,15 @@ async def test_an_answer_may_only_be_so_large(monkeypatch: pytest.MonkeyPatch):
 
 
 DOWNLOADS = {
-    "half a file": (raw(b"HTTP/1.1 200 x\r\ncontent-length: 100\r\n\r\nhalf"), ProviderError),
+    "half a file": (raw(b"HTTP/1.1 200 x\r\ncontent-length: 9\r\n\r\nhalf"), ProviderError),
     "an empty file": (answer(200), ProviderError),
     "not there yet": (answer(409), ProviderError),
     "an error": (answer(502), ProviderError),
     "a wrong key": (answer(403), Refused),
     "gone": (answer(410), Refused),
     "too large a file": (answer(200, "x" * 11), Refused),
+    "a file that grows too large": (raw(b'HTTP/1.1 200 x\r\netag: "a"\r\n\r\n' + b"x" * 11), Refused),
+    "a packed file": (answer(200, "x", content_encoding="gzip"), Refused),
     "a cut": (cut, ProviderError),
 }
 

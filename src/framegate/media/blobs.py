@@ -4,7 +4,9 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +17,8 @@ from framegate.errors import NotFound, TooLarge
 from framegate.types import Blob
 
 CHUNK_BYTES = 2**20
+PARTIAL = ".part"
+PARTIAL_SECONDS_MAX = 24 * 3600.0
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,6 +43,18 @@ class BlobStore:
     def has(self, sha256: str) -> bool:
         """Whether the file with this hash is kept."""
         return bool(SHA256.fullmatch(sha256)) and self.path(sha256).is_file()
+
+    def partial(self, name: str) -> Path:
+        """Where a file comes in that may take several tries, by a name that is the same at each.
+
+        A crash leaves it there; one that nobody has gone on with for a day is removed.
+        """
+        now = time.time()
+        for path in self._tmp.glob(f"*{PARTIAL}*"):
+            with suppress(FileNotFoundError):  # another process was here first
+                if now - path.stat().st_mtime > PARTIAL_SECONDS_MAX:
+                    path.unlink()
+        return self._tmp / f"{name}{PARTIAL}"
 
     def scratch(self, suffix: str = "") -> Path:
         """A new name for a file that is still being made; `clean` removes what a crash leaves there."""
@@ -80,8 +96,11 @@ class BlobStore:
         await anyio.Path(self.path(sha256)).unlink(missing_ok=True)
 
     def clean(self) -> int:
-        """Remove the unfinished files that a crash left; returns their number. Only for the owner, at its start."""
-        leftovers = [path for path in self._tmp.iterdir() if path.is_file()]
+        """Remove the unfinished files that a crash left, but those to be gone on with; returns their number.
+
+        Only for the owner, at its start.
+        """
+        leftovers = [path for path in self._tmp.iterdir() if path.is_file() and PARTIAL not in path.name]
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)

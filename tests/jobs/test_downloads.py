@@ -1,0 +1,109 @@
+"""A finished video comes in once: what had come when a try broke off is kept, also over a restart of the gate."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from framegate.finishing import DOWNLOADS_MAX
+from framegate.media.blobs import BlobStore
+from framegate.types import Done, Made, State
+
+pytestmark = pytest.mark.anyio
+
+
+class Films:
+    """A server of one film that breaks off after so many bytes of its first answers, and can go on."""
+
+    def __init__(self, film: bytes, cuts) -> None:
+        self.film, self.cuts = film, list(cuts)
+        self.sent, self.asked = 0, 0
+        self.url = ""
+
+    async def serve(self, reader, writer):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        self.asked += 1
+        start = int(head.split("range: bytes=")[1].split("-")[0]) if "range: bytes=" in head else 0
+        rest = self.film[start:]
+        lines = ["HTTP/1.1 206 Partial Content" if start else "HTTP/1.1 200 OK"]
+        lines += [f"content-range: bytes {start}-{len(self.film) - 1}/{len(self.film)}"] if start else []
+        lines += [f"content-length: {len(rest)}", 'etag: "film"', "connection: close", "", ""]
+        part = rest[: self.cuts.pop(0)] if self.cuts else rest
+        self.sent += len(part)
+        writer.write("\r\n".join(lines).encode() + part)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def serving(film: bytes, *cuts: int):
+    films = Films(film, cuts)
+    server = await asyncio.start_server(films.serve, "127.0.0.1", 0)
+    films.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/film.mp4"
+    async with server:
+        yield films
+
+
+def giving(world, films):
+    gate = world(looks=[Done(outputs=(Made(url=films.url),))])
+    gate.settings = gate.settings.model_copy(update={"allow_private_addresses": True})
+    return gate
+
+
+def leftovers(gate):
+    return list((gate.settings.data_dir / "blobs" / "tmp").iterdir())
+
+
+async def test_a_video_that_breaks_off_is_gone_on_with(world, film):
+    body = film.read_bytes()
+    async with serving(body, len(body) // 2, 100) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.downloads) == (State.COMPLETED, 2)
+    assert films.sent == len(body)
+    assert leftovers(gate) == []
+
+
+async def test_it_is_gone_on_with_after_a_restart_too(world, film):
+    body = film.read_bytes()
+    async with serving(body, len(body) // 2) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.create()
+            async with asyncio.timeout(20):
+                while not (job := await gate.jobs.get(job.id, owner="default")).downloads:
+                    await asyncio.sleep(0.01)
+        BlobStore(gate.settings.data_dir / "blobs").clean()
+        async with gate.open():
+            job = await gate.end(job)
+
+    assert job.state is State.COMPLETED
+    assert films.sent == len(body)
+
+
+async def test_a_video_that_cannot_be_had_leaves_nothing_behind(world, film):
+    body = film.read_bytes()
+    async with serving(body, 100, *[0] * 100) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "output_not_fetched")
+    assert films.asked == DOWNLOADS_MAX
+    assert leftovers(gate) == []
+
+
+async def test_a_try_that_brings_a_good_part_is_no_failed_one(world, film, monkeypatch):
+    monkeypatch.setattr("framegate.finishing.PART_BYTES", 100)
+    body = film.read_bytes()
+    async with serving(body, *[100] * (DOWNLOADS_MAX + 2)) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.downloads) == (State.COMPLETED, 0)
+    assert films.sent == len(body)
+    assert films.asked == DOWNLOADS_MAX + 3
