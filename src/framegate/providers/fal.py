@@ -76,6 +76,8 @@ class Fal(Service):
         result = await self.upstream.ask("GET", here, any_status=True)
         if result.ok and not told.get("error"):
             return self._done(result, handle)
+        if result.status == 404 and not told.get("error"):  # results are kept for an hour, large ones for minutes
+            return self.unknown(handle)
         return self._failed(told, result)
 
     async def cancel(self, handle: Handle) -> bool:
