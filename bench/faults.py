@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import av
@@ -205,8 +203,8 @@ def asked(*paths: Path, roles: Sequence[Role] = ()) -> tuple[ReferencePicture, .
     )
 
 
-def good(photos: Sequence[Path], folder: Path) -> Iterator[Clip]:
-    for at, photo in enumerate(photos):
+def good(photos: Sequence[Path], folder: Path, most: int | None) -> Iterator[Clip]:
+    for at, photo in enumerate(photos[:most]):
         for number, move in enumerate(MOVES):
             path = make(folder / f"good-{at}-{number}.mp4", move, [photo])
             yield Clip("good: one picture", path, asked(photo), move)
@@ -221,8 +219,8 @@ def good(photos: Sequence[Path], folder: Path) -> Iterator[Clip]:
         yield Clip("good: first and last frame", path, asked(photo, following[0], roles=roles), "a slow change")
 
 
-def broken(photos: Sequence[Path], folder: Path) -> Iterator[Clip]:
-    for at, photo in enumerate(photos):
+def broken(photos: Sequence[Path], folder: Path, most: int | None) -> Iterator[Clip]:
+    for at, photo in enumerate(photos[:most]):
         other = photos[(at + 1) % len(photos)]
         move = MOVES[(0, 2, 5)[at % 3]]
         source = make(folder / f"base-{at}.mp4", move, [photo])
@@ -285,16 +283,16 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def run(folder: Path, *, photos_most: int | None = None, workers: int = 2) -> list[Outcome]:
-    """Make the clips and judge them; `photos_most` makes a shorter run of it."""
-    photos = list(islice(pictures(folder), photos_most))
+    """Make the clips and judge them; `photos_most` is of how many pictures, for a shorter run."""
+    photos = pictures(folder)
     with ProcessPoolExecutor(workers) as pool:
-        made = [pool.submit(partial(collect, kind), photos, folder) for kind in (good, broken)]
+        made = [pool.submit(collect, kind, photos, folder, photos_most) for kind in (good, broken)]
         clips = [clip for one in made for clip in one.result()]
         return list(pool.map(judge, clips, chunksize=4))
 
 
-def collect(kind: Callable[[Sequence[Path], Path], Iterator[Clip]], photos: Sequence[Path], folder: Path) -> list[Clip]:
-    return list(kind(photos, folder))
+def collect(kind: Callable[..., Iterator[Clip]], photos: Sequence[Path], folder: Path, most: int | None) -> list[Clip]:
+    return list(kind(photos, folder, most))
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from bench import faults
-outcomes = faults.run(Path(sys.argv[1]), photos_most=2, workers=1)
+outcomes = faults.run(Path(sys.argv[1]), photos_most=1, workers=1)
 print(faults.table(outcomes))
 missed = [f"{one.clip.kind}: {one.missed}" for one in outcomes if one.missed]
 sys.exit("; ".join(missed) if missed else None)
