@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from framegate.cli import console, demo, jobs, keys, look, make, models, serving, verify
+from framegate.cli import console, demo, jobs, keys, look, make, models, money, serving, verify
 from framegate.errors import GateError
 
 EPILOG = (
@@ -29,6 +29,8 @@ app.add_typer(jobs.app, name="jobs")
 app.command()(jobs.watch)
 app.command()(jobs.download)
 app.command()(jobs.cancel)
+app.command()(money.retry)
+app.command()(money.spend)
 app.command()(verify.verify)
 app.command()(look.doctor)
 app.command()(serving.serve)

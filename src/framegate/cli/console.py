@@ -81,7 +81,7 @@ def fail(message: str, code: Exit, *hints: str) -> NoReturn:
 
 def exit_code(error: GateError) -> Exit:
     """The exit code that stands for an error."""
-    if isinstance(error, InvalidRequest):
+    if isinstance(error, (InvalidRequest, errors.BudgetExceeded)):
         return Exit.REFUSED
     if isinstance(error, (errors.NotFound, errors.Gone)):
         return Exit.NOT_FOUND

@@ -12,7 +12,7 @@ import typer
 from framegate.cli import console
 from framegate.cli.console import Exit
 from framegate.cli.gates import Json
-from framegate.types import Key, Scope
+from framegate.types import BudgetPeriod, Key, Scope
 
 if TYPE_CHECKING:
     from framegate.settings import Settings
@@ -27,13 +27,20 @@ app = typer.Typer(
 )
 
 Data = Annotated[str | None, typer.Option("--data", metavar="DIR", help="Data folder of the gate.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", metavar="USD", help="What its jobs may cost: 20 or 0.5. No limit.")
+]
+Period = Annotated[
+    BudgetPeriod | None, typer.Option("--budget-period", help="For how long the budget lasts, by UTC. In all.")
+]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, which is also its part behind `fg_`.")]
 LIFE = re.compile(r"(\d{1,5})([smhdw])")
+USD = re.compile(r"\$?(\d{1,12})(?:\.(\d{1,6}))?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913 - all that a key is made with
     *,
     name: Annotated[str, typer.Option("--name", help="What it is for.")] = "",
     owner: Annotated[str, typer.Option("--owner", help="Whose jobs it sees; the keys of one owner share them.")] = (
@@ -48,12 +55,16 @@ def create(
     rate: Annotated[
         int | None, typer.Option("--rate", min=1, max=1_000_000, help="Requests a minute. No limit.")
     ] = None,
+    budget: Budget = None,
+    budget_period: Period = None,
     json: Json = False,
     data: Data = None,
 ) -> None:
     """Make a key. Its text is shown this once, and kept nowhere.
 
     Example: framegate keys create --name website --owner acme --scope create --scope read --expires 30d --rate 60
+
+    With a budget: framegate keys create --name website --budget 20 --budget-period month
     """
     from framegate.keys import new_key
 
@@ -65,8 +76,10 @@ def create(
         scopes=tuple(scope or (Scope.CREATE, Scope.READ)),
         expires_at=None if expires is None else now + _life(expires),
         requests_per_minute=rate,
+        budget_micro_usd=_micro_usd(budget),
+        budget_period=budget_period,
     )
-    _on_store(data, lambda store: store.keys.add(key))
+    on_store(data, lambda store: store.keys.add(key))
     if json:
         console.out_json(_shown(key) | {"key": text})
         return
@@ -81,15 +94,37 @@ def list_keys(*, json: Json = False, data: Data = None) -> None:
 
     Example: framegate keys list
     """
-    found = _on_store(data, lambda store: store.keys.list())
+    found = on_store(data, lambda store: store.keys.list())
     if json:
         console.out_json({"data": [_shown(key) for key in found]})
         return
     if not found:
         console.say("No keys.")
         return
-    heads = ("ID", "OWNER", "NAME", "SCOPES", "STATE", "RATE", "LAST USED")
+    heads = ("ID", "OWNER", "NAME", "SCOPES", "STATE", "RATE", "BUDGET", "LAST USED")
     console.table(heads, [_row(key) for key in found])
+
+
+@app.command()
+def budget(
+    key_id: KeyId,
+    *,
+    budget: Budget = None,
+    budget_period: Period = None,
+    json: Json = False,
+    data: Data = None,
+) -> None:
+    """Set what a key's jobs may cost, from now on; without --budget there is no limit.
+
+    Example: framegate keys budget q3k9d0x7m2ab --budget 50 --budget-period month
+    """
+    from framegate.keys import check_budget
+
+    micro_usd = _micro_usd(budget)
+    check_budget(micro_usd, budget_period)
+    period = None if micro_usd is None else budget_period or BudgetPeriod.TOTAL
+    key = on_store(data, lambda store: store.keys.set_budget(key_id, micro_usd, period))
+    console.out_json(_shown(key)) if json else console.out(f"{key.id} {_budget(key)}")
 
 
 @app.command()
@@ -98,7 +133,7 @@ def revoke(key_id: KeyId, *, json: Json = False, data: Data = None) -> None:
 
     Example: framegate keys revoke q3k9d0x7m2ab
     """
-    key = _on_store(data, lambda store: store.keys.revoke(key_id, now=time.time()))
+    key = on_store(data, lambda store: store.keys.revoke(key_id, now=time.time()))
     console.out_json(_shown(key)) if json else console.out(f"{key.id} revoked")
 
 
@@ -115,7 +150,7 @@ def webhook_secret(
     """
     from framegate.webhooks import owner_secret
 
-    secret = owner_secret(_on_store(data, lambda store: store.secret("webhooks")), owner)
+    secret = owner_secret(on_store(data, lambda store: store.secret("webhooks")), owner)
     console.out_json({"owner": owner, "secret": secret}) if json else console.out(secret)
 
 
@@ -130,7 +165,8 @@ def any_key(settings: "Settings") -> bool:
     return _over(settings, lambda store: store.keys.any())
 
 
-def _on_store(data: str | None, act: "Callable[[Store], Awaitable[T]]") -> T:
+def on_store(data: str | None, act: "Callable[[Store], Awaitable[T]]") -> T:
+    """Do something with the database of a data folder, also while a server runs on it."""
     from framegate.settings import load
 
     settings = load(data_dir=data)
@@ -166,6 +202,8 @@ def _shown(key: Key) -> dict[str, object]:
         "scopes": list(key.scopes),
         **{name: None if at is None else int(at) for name, at in times.items()},
         "requests_per_minute": key.requests_per_minute,
+        "budget_micro_usd": key.budget_micro_usd,
+        "budget_period": key.budget_period,
         "state": _state(key),
     }
 
@@ -180,8 +218,35 @@ def _row(key: Key) -> tuple[str, ...]:
     until = f" until {_when(key.expires_at)}" if key.expires_at is not None and _state(key) == "works" else ""
     rate = "-" if key.requests_per_minute is None else f"{key.requests_per_minute}/min"
     scopes = ",".join(key.scopes)
-    return (key.id, key.owner, key.name or "-", scopes, _state(key) + until, rate, _when(key.last_used_at))
+    return (
+        key.id,
+        key.owner,
+        key.name or "-",
+        scopes,
+        _state(key) + until,
+        rate,
+        _budget(key),
+        _when(key.last_used_at),
+    )
 
 
 def _when(at: float | None) -> str:
     return "-" if at is None else dt.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _budget(key: Key) -> str:
+    from framegate.ledger import PERIOD_WORDS, dollars
+
+    if key.budget_micro_usd is None or key.budget_period is None:
+        return "-"
+    return f"{dollars(key.budget_micro_usd)} {PERIOD_WORDS[key.budget_period]}"
+
+
+def _micro_usd(text: str | None) -> int | None:
+    """Dollars as typed, in millionths."""
+    if text is None:
+        return None
+    amount = USD.fullmatch(text.strip())
+    if amount is None:
+        console.fail(f"`{text[:40]}` is no amount in US dollars.", Exit.USAGE, "write it as 20 or 0.5")
+    return int(amount[1]) * 1_000_000 + int((amount[2] or "").ljust(6, "0"))

@@ -98,6 +98,7 @@ _PLAIN = [
 BY_CODE = {kind.code: kind for kind in _PLAIN}
 BY_STATUS = {
     401: errors.Unauthorized,
+    402: errors.BudgetExceeded,
     403: errors.Forbidden,
     404: errors.NotFound,
     409: errors.Conflict,

@@ -117,6 +117,24 @@ def cancel(job_id: str) -> Flow[Mapping[str, Any]]:
     return (yield from send(Call(method="POST", path=calls.video_path(job_id, "/cancel")))).json()
 
 
+def bill(job_id: str) -> Flow[Mapping[str, Any]]:
+    """Read how the money of a job stands."""
+    return (yield from send(Call(method="GET", path=calls.video_path(job_id, "/bill")))).json()
+
+
+def retry(job_id: str, *, void_first: bool) -> Flow[Mapping[str, Any]]:
+    """Order again what may have been ordered already; the gate does so once, so it may be asked again."""
+    made = {"confirm": True, "void_first": void_first}
+    return (yield from send(Call(method="POST", path=calls.video_path(job_id, "/retry"), json=made))).json()
+
+
+def spend(by: str, since: str | None, until: str | None) -> Flow[Mapping[str, Any]]:
+    """Read what was spent."""
+    params: dict[str, str | int | float | list[str]] = {"by": by}
+    params |= {name: day for name, day in (("since", since), ("until", until)) if day}
+    return (yield from send(Call(method="GET", path="/spend", params=params))).json()
+
+
 def delete(job_id: str) -> Flow[None]:
     """Remove a job that is over."""
     yield from send(Call(method="DELETE", path=calls.video_path(job_id)))

@@ -145,6 +145,17 @@ class Videos:
         """Stop a job; raises `Conflict` when it is over already."""
         return Job(self._gate.run(flows.cancel(job_id)), self._gate)
 
+    def bill(self, job_id: str) -> Mapping[str, Any]:
+        """Read how the money of a job stands: reserved, settled, void or held; in millionths of a US dollar."""
+        return self._gate.run(flows.bill(job_id))
+
+    def retry(self, job_id: str, *, void_first: bool = False) -> Job:
+        """Order again what may have been ordered already, as a new job. It may cost twice.
+
+        `void_first` gives up the reservation that the unsure job holds. Raises `Conflict` where its fate is known.
+        """
+        return Job(self._gate.run(flows.retry(job_id, void_first=void_first)), self._gate)
+
     def delete(self, job_id: str) -> None:
         """Remove a job that is over, and its files."""
         self._gate.run(flows.delete(job_id))
@@ -193,6 +204,17 @@ class AsyncVideos:
     async def cancel(self, job_id: str) -> AsyncJob:
         """Stop a job; raises `Conflict` when it is over already."""
         return AsyncJob(await self._gate.run(flows.cancel(job_id)), self._gate)
+
+    async def bill(self, job_id: str) -> Mapping[str, Any]:
+        """Read how the money of a job stands: reserved, settled, void or held; in millionths of a US dollar."""
+        return await self._gate.run(flows.bill(job_id))
+
+    async def retry(self, job_id: str, *, void_first: bool = False) -> AsyncJob:
+        """Order again what may have been ordered already, as a new job. It may cost twice.
+
+        `void_first` gives up the reservation that the unsure job holds. Raises `Conflict` where its fate is known.
+        """
+        return AsyncJob(await self._gate.run(flows.retry(job_id, void_first=void_first)), self._gate)
 
     async def delete(self, job_id: str) -> None:
         """Remove a job that is over, and its files."""
@@ -277,6 +299,10 @@ class Gate(Driver):
         """Files that the gate keeps for references."""
         return Assets(self)
 
+    def spend(self, *, by: str = "model", since: str | None = None, until: str | None = None) -> Mapping[str, Any]:
+        """Read what was spent, by key, model, provider or day; days are those of UTC, such as 2026-11-01."""
+        return self.run(flows.spend(by, since, until))
+
 
 class AsyncGate(AsyncDriver):
     """A gate, by its address and key: `FRAMEGATE_URL` and `FRAMEGATE_API_KEY` where none is given."""
@@ -295,3 +321,9 @@ class AsyncGate(AsyncDriver):
     def assets(self) -> AsyncAssets:
         """Files that the gate keeps for references."""
         return AsyncAssets(self)
+
+    async def spend(
+        self, *, by: str = "model", since: str | None = None, until: str | None = None
+    ) -> Mapping[str, Any]:
+        """Read what was spent, by key, model, provider or day; days are those of UTC, such as 2026-11-01."""
+        return await self.run(flows.spend(by, since, until))

@@ -43,7 +43,29 @@ class ChangeKey:
         values = {"revoked_at": self.revoked_at, "last_used_at": self.last_used_at}
         given = {name: value for name, value in values.items() if value is not None}
         done = await connection.execute(update(keys).where(keys.c.id == self.key_id).values(given))
-        return None if done.rowcount else NotFound(f"There is no key {self.key_id[:64]!r}.")
+        return None if done.rowcount else _no_key(self.key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SetBudget:
+    """Give a key another budget, or none."""
+
+    key_id: str
+    micro_usd: int | None
+    period: BudgetPeriod | None
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["SetBudget"], /) -> list[GateError | None]:
+        answers: list[GateError | None] = []
+        for write in writes:
+            values = {"budget_micro_usd": write.micro_usd, "budget_period": write.period and write.period.value}
+            done = await connection.execute(update(keys).where(keys.c.id == write.key_id).values(values))
+            answers.append(None if done.rowcount else _no_key(write.key_id))
+        return answers
+
+
+def _no_key(key_id: str) -> NotFound:
+    return NotFound(f"There is no key {key_id[:64]!r}.")
 
 
 class Keyring:
@@ -73,11 +95,18 @@ class Keyring:
         """End a key's life; one that was revoked before stays so since then. Raises `NotFound`."""
         key = await self.get(key_id)
         if key is None:
-            raise NotFound(f"There is no key {key_id[:64]!r}.")
+            raise _no_key(key_id)
         if key.revoked_at is not None:
             return key
         await self._writer.do(ChangeKey(key_id, revoked_at=now))
         return replace(key, revoked_at=now)
+
+    async def set_budget(self, key_id: str, micro_usd: int | None, period: BudgetPeriod | None) -> Key:
+        """Say what a key may spend from now on; None for no limit. Raises `NotFound`."""
+        await self._writer.do(SetBudget(key_id, micro_usd, period))
+        key = await self.get(key_id)
+        assert key is not None  # noqa: S101 - keys are never deleted
+        return key
 
     async def used(self, key_id: str, *, now: float) -> None:
         """Note that a key was used."""

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from pydantic.json_schema import models_json_schema
 
 from framegate import __version__
-from framegate.dialects.native import errors, files, jobs, models, webhooks
+from framegate.dialects.native import errors, files, jobs, models, money, webhooks
 from framegate.dialects.native.requests import VideoRequest
 from framegate.dialects.native.webhooks import hook
 from framegate.dialects.page import operations_page
@@ -26,7 +26,13 @@ def build(*, needs_key: Callable[[], bool]) -> FastAPI:
         description=__doc__ or "",
         docs_url=None,
         redoc_url=None,
-        routes=[*models.router.routes, *jobs.router.routes, *files.router.routes, *webhooks.router.routes],
+        routes=[
+            *models.router.routes,
+            *jobs.router.routes,
+            *files.router.routes,
+            *money.router.routes,
+            *webhooks.router.routes,
+        ],
     )
     errors.install(app)
 
