@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from framegate.engine import atmosphere, manner, mood, reading, timing, undone
+from framegate.engine import atmosphere, manner, mood, placing, reading, timing, undone
 from framegate.engine import vocabulary as words
 from framegate.engine.calls import Picture
 from framegate.engine.errors import TooManyPictures
@@ -74,7 +74,13 @@ def direct(
     shots = _timed(shots, lengths, seconds, _joins(text, pictures, entries, pace))
     heard = atmosphere.heard(text) if audio else ()
     notes += atmosphere.unmade(text, heard) if audio else ()
-    return Plan(shots=shots, look=atmosphere.look(text), heard=heard, notes=tuple(notes))
+    return Plan(
+        shots=shots,
+        look=atmosphere.look(text),
+        heard=heard,
+        notes=tuple(notes),
+        compose=placing.asked(prompt, reference_count, names),
+    )
 
 
 def plan(

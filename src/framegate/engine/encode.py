@@ -16,8 +16,8 @@ from av.error import FFmpegError
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-from framegate.engine.framing import Size
 from framegate.engine.errors import OutputFailed
+from framegate.engine.framing import Size
 from framegate.engine.layers import RATE, Samples
 from framegate.engine.pictures import Plane, Planes
 

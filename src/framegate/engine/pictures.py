@@ -70,6 +70,15 @@ def load_with_alpha(path: str) -> tuple[Pixels, Plane | None]:
         raise UnreadablePicture(f"{Path(path).name} cannot be read as a picture: {error}") from error
 
 
+def has_alpha(path: str) -> bool:
+    """Whether a file says that it has transparency, without decoding it."""
+    try:
+        with Image.open(path) as image:
+            return image.has_transparency_data
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False  # `load` tells what is wrong with it, when its turn comes
+
+
 def size_of(picture: Pixels) -> Size:
     return Size(picture.shape[1], picture.shape[0])
 

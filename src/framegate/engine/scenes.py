@@ -66,8 +66,7 @@ def cast(spec: Spec, plan: Plan) -> tuple[Plan, Cutout | None]:
 
     Meant is what the prompt says; or the first of two references if it alone is a cut-out already.
     """
-    meant = placing.asked(spec.prompt, len(spec.references), spec.names)
-    pair = meant or (Compose(subject=0, scene=1) if _offered(spec, plan) else None)
+    pair = plan.compose or (Compose(subject=0, scene=1) if _offered(spec, plan) else None)
     if pair is None:
         return plan, None
     cutout = cut(*pictures.load_with_alpha(spec.references[pair.subject]))
@@ -77,11 +76,14 @@ def cast(spec: Spec, plan: Plan) -> tuple[Plan, Cutout | None]:
         f"reference {pair.subject + 1} is shown in a shot of its own: its subject could not be cut out reliably; "
         "a PNG with a transparent background, or a photo before a plain backdrop, can be set into a scene"
     )
-    return replace(plan, notes=(*plan.notes, note)), None
+    return replace(plan, compose=None, notes=(*plan.notes, note)), None
 
 
 def _offered(spec: Spec, plan: Plan) -> bool:
     if len(spec.references) != 2 or {shot.role for shot in plan.shots} != {Role.REFERENCE}:
         return False
-    first, second = (pictures.load_with_alpha(path)[1] for path in spec.references)
-    return first is not None and second is None and cut(pictures.load(spec.references[0]), first) is not None
+    first, second = spec.references
+    if not pictures.has_alpha(first) or pictures.has_alpha(second):
+        return False
+    picture, alpha = pictures.load_with_alpha(first)
+    return alpha is not None and cut(picture, alpha) is not None
