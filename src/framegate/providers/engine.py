@@ -5,8 +5,8 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from framegate.errors import ProviderError, Refused
-from framegate.providers.service import Service, failed
+from framegate.errors import NotSent, ProviderError, Refused, Unsure
+from framegate.providers.service import Service, accepted, failed, handle_of
 from framegate.types import Done, Handle, Made, Order, Update
 from framegate.upstream import Upstream, at
 
@@ -29,6 +29,16 @@ class Engine(Service):
         upstream = Upstream(base_url.rstrip("/").removesuffix("/v1"), headers=headers, name=self.title)
         super().__init__(upstream, account=account)
 
+    async def submit(self, order: Order) -> Handle:
+        """Place the order. One whose fate is unknown cost nothing, so it counts as not sent and is made again."""
+        request = await self.request(order)
+        headers = {"idempotency-key": order.key}
+        try:
+            answer = await self.upstream.order("POST", "v1/videos", headers=headers, **request)
+            return handle_of(accepted(answer, "id"))
+        except Unsure as error:
+            raise NotSent(f"{error.message} It costs nothing, so it is made again.") from error
+
     async def poll(self, handle: Handle) -> Update:
         """Look at the job. A failed one may be answered with an error's status, the job as its body."""
         answer = await self.upstream.ask("GET", f"v1/videos/{handle['id']}", any_status=True)
@@ -49,6 +59,10 @@ class Engine(Service):
                 return failed("The job was deleted at the server.", code="provider_cancelled")
             case word:
                 return self.running(str(word), self.progress(job))
+
+    @abstractmethod
+    async def request(self, order: Order) -> dict[str, Any]:
+        """The order in the server's words: its `json`, or the parts of its form as `files`."""
 
     @abstractmethod
     def files(self, job: dict[str, Any], handle: Handle) -> list[Made]:

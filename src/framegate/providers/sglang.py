@@ -8,7 +8,7 @@ import anyio
 from framegate.errors import Refused
 from framegate.providers.engine import Engine, form, frames
 from framegate.providers.hand import Way, address
-from framegate.providers.service import accepted, handle_of, has, present, prompt
+from framegate.providers.service import has, present, prompt
 from framegate.types import Handle, Kind, Made, Order, Prepared, Role
 
 BASE_URL = "http://127.0.0.1:30000"
@@ -22,11 +22,9 @@ class SGLang(Engine):
     name = "sglang"
     title = "SGLang"
 
-    async def submit(self, order: Order) -> Handle:
-        """Place the order."""
-        sent = {"json": await h3_body(order)} if is_h3(order) else {"files": await body(order)}
-        answer = await self.upstream.order("POST", "v1/videos", headers={"idempotency-key": order.key}, **sent)
-        return handle_of(accepted(answer, "id"))
+    async def request(self, order: Order) -> dict[str, Any]:
+        """The order as a form; for MiniMax H3 as JSON."""
+        return {"json": await h3_body(order)} if is_h3(order) else {"files": await body(order)}
 
     def files(self, job: dict[str, Any], handle: Handle) -> list[Made]:
         """Where the finished files lie: at the server, or in the cloud where it puts them there."""

@@ -11,7 +11,7 @@ import anyio.to_thread
 from framegate.errors import Refused, Unsure
 from framegate.providers.engine import Engine, form, frames
 from framegate.providers.letterbox import letterboxed
-from framegate.providers.service import accepted, handle_of, listed, made_at, prompt
+from framegate.providers.service import handle_of, listed, made_at, prompt
 from framegate.types import Handle, Kind, Made, Order, Role
 from framegate.upstream import at
 
@@ -26,11 +26,9 @@ class VllmOmni(Engine):
     name = "vllm_omni"
     title = "vLLM-Omni"
 
-    async def submit(self, order: Order) -> Handle:
-        """Place the order."""
-        sent = await body(order)
-        answer = await self.upstream.order("POST", "v1/videos", files=sent, headers={"idempotency-key": order.key})
-        return handle_of(accepted(answer, "id"))
+    async def request(self, order: Order) -> dict[str, Any]:
+        """The order as a form."""
+        return {"files": await body(order)}
 
     async def cancel(self, handle: Handle) -> bool:
         """Stop the render: it is aborted at once, and 409 says that this is still going on."""
