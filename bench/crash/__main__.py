@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.crash import checks
 from bench.crash.checks import Found
 from bench.crash.gate import Gate
-from bench.crash.load import Load
+from bench.crash.load import Load, render
 
 AIMS = {"any": 50, "accepted": 12, "running": 12, "fetching": 8, "checking": 8, "starting": 10}
 UP_SECONDS_MAX = 3.0  # from a start to the kill, where no moment is aimed at
@@ -44,7 +44,7 @@ async def crash(folder: Path, *, kills: int, seed: int) -> tuple[Run, Load, Foun
     """Kill a gate so many times under load, let it finish, and check everything."""
     rng, run, found = random.Random(seed), Run(), Found()
     gate = Gate(folder)
-    load = Load(gate, seed, run.broken)
+    load = Load(gate, seed, run.broken, render)
     try:
         gate.spawn()
         load.start()
@@ -105,11 +105,11 @@ async def reached(load: Load, kind: str) -> None:
         return
 
 
-async def settle(load: Load, run: Run) -> None:
+async def settle(load: Load, run: Run, seconds_max: float = SETTLE_SECONDS_MAX) -> None:
     """Nobody posts or kills any more: everything accepted ends by itself."""
     began = time.monotonic()
     load.closing = True
-    while not load.idle and time.monotonic() - began < SETTLE_SECONDS_MAX:
+    while not load.idle and time.monotonic() - began < seconds_max:
         load.check_alive()
         await asyncio.sleep(0.05)
     run.settle_seconds = time.monotonic() - began

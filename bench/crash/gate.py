@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from framegate.settings import KEY_VARIABLES
 
 READY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 20.0
@@ -24,6 +27,8 @@ class Gate:
 
     folder: Path
     workers: int = 2
+    flags: tuple[str, ...] = ("--sandbox",)
+    environ: Mapping[str, str] = field(default_factory=dict[str, str])
     url: str = ""
     up: asyncio.Event = field(default_factory=asyncio.Event)
     token: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -52,8 +57,10 @@ class Gate:
     def spawn(self) -> None:
         """Start a server; it is not ready yet."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEGATE_")}
-        environ |= {"FRAMEGATE_RENDER_WORKERS": str(self.workers), TOKEN: self.token}
-        command = [sys.executable, "-m", "framegate", "serve", "--port", "0", "--sandbox", "--data", str(self.data)]
+        for name in KEY_VARIABLES.values():  # nothing is ever ordered with a key of whoever runs this
+            environ.pop(name, None)
+        environ |= {"FRAMEGATE_RENDER_WORKERS": str(self.workers), TOKEN: self.token, **self.environ}
+        command = [sys.executable, "-m", "framegate", "serve", "--port", "0", "--data", str(self.data), *self.flags]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, env=environ, cwd=self.folder

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ PEEKERS = 2
 UNFINISHED_MAX = 8  # more are not posted: what was begun is to be hit by kills, and to end
 FINAL = ("completed", "failed", "cancelled", "expired")
 ANSWER_SECONDS_MAX = 30.0
+Wanted = tuple[dict[str, Any], int]
 
 
 @dataclass(slots=True, eq=False)
@@ -58,11 +59,16 @@ class Moments:
 
 @dataclass(slots=True)
 class Load:
-    """All the clients of one run. `broken` collects, in words, every promise that was seen broken."""
+    """All the clients of one run. `broken` collects, in words, every promise that was seen broken.
+
+    `wanted` makes what a client wants: a body, and how many frames its video must have.
+    """
 
     gate: Gate
     seed: int
     broken: list[str]
+    wanted: Callable[[random.Random, str], Wanted]
+    unfinished_max: int = UNFINISHED_MAX
     moments: Moments = field(default_factory=Moments)
     asked: list[Asked] = field(default_factory=list[Asked])
     half_files: int = 0
@@ -107,7 +113,7 @@ class Load:
         rng = random.Random(f"{self.seed} client {number}")
         count = 0
         while not self.closing:
-            if len(self.unfinished()) >= UNFINISHED_MAX:
+            if len(self.unfinished()) >= self.unfinished_max:
                 await asyncio.sleep(0.05)
                 continue
             burst = [self._wish(rng, f"{number}-{(count := count + 1)}") for _ in range(rng.choice((1, 1, 1, 3)))]
@@ -115,19 +121,9 @@ class Load:
             await asyncio.sleep(rng.uniform(0, 0.2))
 
     def _wish(self, rng: random.Random, mark: str) -> Asked:
-        long = rng.random() < 0.2  # most end within a moment; some are there to be hit in the middle of their render
-        fps, seconds = (24, 4) if long else (8, 1)
-        body = {
-            "model": "framegate/animatic",
-            "prompt": f"slow push-in, take {mark}",
-            "duration": seconds,
-            "fps": fps,
-            "resolution": "480p" if long else "360p",
-            "input_references": [{"type": "image_url", "image_url": {"url": picture(rng)}}],
-            "metadata": {"mark": mark},
-        }
+        body, frames = self.wanted(rng, mark)
         key = f"key-{self.seed}-{mark}" if rng.random() < 0.5 else None
-        asked = Asked(mark=mark, body=body, frames=fps * seconds, key=key)
+        asked = Asked(mark=mark, body=body, frames=frames, key=key)
         self.asked.append(asked)
         return asked
 
@@ -232,6 +228,22 @@ def file_fault(content: bytes, etag: str, frames: int) -> str | None:
     except FFmpegError as error:
         return f"it does not decode: {error}"
     return None if decoded == frames else f"{decoded} of {frames} frames decode"
+
+
+def render(rng: random.Random, mark: str) -> Wanted:
+    """A video of our own making: most end within a moment; some are there to be hit in the middle of their render."""
+    long = rng.random() < 0.2
+    fps, seconds = (24, 4) if long else (8, 1)
+    body = {
+        "model": "framegate/animatic",
+        "prompt": f"slow push-in, take {mark}",
+        "duration": seconds,
+        "fps": fps,
+        "resolution": "480p" if long else "360p",
+        "input_references": [{"type": "image_url", "image_url": {"url": picture(rng)}}],
+        "metadata": {"mark": mark},
+    }
+    return body, fps * seconds
 
 
 def picture(rng: random.Random) -> str:
