@@ -35,7 +35,7 @@ class Engine(Service):
         headers = {"idempotency-key": order.key}
         try:
             answer = await self.upstream.order("POST", "v1/videos", headers=headers, **request)
-            return handle_of(accepted(answer, "id"))
+            return handle_of(accepted(answer, "id"), notes=self.notes(order))
         except Unsure as error:
             raise NotSent(f"{error.message} It costs nothing, so it is made again.") from error
 
@@ -52,7 +52,8 @@ class Engine(Service):
             raise ProviderError(self.upstream.said(answer))
         match job.get("status"):
             case "completed":
-                return Done(outputs=tuple(self.files(job, handle)), cost_micro_usd=0)
+                notes = tuple(handle.get("notes", ()))
+                return Done(outputs=tuple(self.files(job, handle)), cost_micro_usd=0, notes=notes)
             case "failed":
                 return failed(at(job, "error", "message") or job.get("error"))
             case "deleted":
@@ -67,6 +68,11 @@ class Engine(Service):
     @abstractmethod
     def files(self, job: dict[str, Any], handle: Handle) -> list[Made]:
         """Where the finished files lie."""
+
+    def notes(self, order: Order) -> list[str]:
+        """What will be made otherwise than asked."""
+        made, asked = frames(order), order.target.frames
+        return [] if made == asked else [f"The clip has {made} frames, not {asked}: the model makes 4n + 1."]
 
     def progress(self, job: dict[str, Any]) -> object:
         """How far the job is, in percent; None where the server does not really tell."""

@@ -16,6 +16,7 @@ BASE_URL = "https://openrouter.ai/api/v1"
 WAYS: tuple[Way, ...] = ("url", "link", "data")
 FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
 # The shape has no field for a negative prompt: who serves the model is told of it in his own words.
+GOOGLE = "google/"
 NEGATIVE_GOOGLE = "google-vertex"
 NEGATIVE_OTHERS = ("alibaba", "atlas-cloud")
 
@@ -52,7 +53,7 @@ class OpenRouter(Service):
         """Place the order."""
         sent = await body(order)
         answer = await self.upstream.order("POST", "videos", json=sent, headers={"idempotency-key": order.key})
-        return handle_of(accepted(answer, "id"))
+        return handle_of(accepted(answer, "id"), notes=_notes(order))
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the job."""
@@ -67,6 +68,7 @@ class OpenRouter(Service):
                 return Done(
                     outputs=tuple(map(self.made, _files(job, handle))),
                     cost_micro_usd=micro_usd(at(job, "usage", "cost")),
+                    notes=tuple(handle.get("notes", ())),
                 )
             case "failed" | "cancelled" | "expired" as word:
                 return failed(job.get("error"), code=f"provider_{word}")
@@ -123,11 +125,17 @@ async def _picture(prepared: Prepared) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": await address(prepared, WAYS)}}
 
 
+def _notes(order: Order) -> list[str]:
+    if order.request.negative_prompt is None or order.model.startswith(GOOGLE):
+        return []
+    return ["The negative prompt was handed on to those who serve the model, and not all of them read it."]
+
+
 def _with_negative(options: dict[str, dict[str, Any]], order: Order) -> dict[str, dict[str, Any]]:
     negative = order.request.negative_prompt
     if negative is None:
         return options
-    if order.model.startswith("google/"):
+    if order.model.startswith(GOOGLE):
         google = options.get(NEGATIVE_GOOGLE, {})
         parameters = {"negativePrompt": negative, **google.get("parameters", {})}
         return {**options, NEGATIVE_GOOGLE: {**google, "parameters": parameters}}

@@ -26,6 +26,10 @@ class SGLang(Engine):
         """The order as a form; for MiniMax H3 as JSON."""
         return {"json": await h3_body(order)} if is_h3(order) else {"files": await body(order)}
 
+    def notes(self, order: Order) -> list[str]:
+        """What will be made otherwise than asked; H3 is asked for seconds and not for frames."""
+        return [] if is_h3(order) else super().notes(order)
+
     def files(self, job: dict[str, Any], handle: Handle) -> list[Made]:
         """Where the finished files lie: at the server, or in the cloud where it puts them there."""
         told = job.get("urls") or [job.get("url")]
