@@ -11,7 +11,7 @@ from framegate.catalogue import builtin, check
 from framegate.dialects.fal.details import Detail, Unprocessable
 from framegate.dialects.fal.endpoints import Endpoint, Field, app_of, endpoints, find
 from framegate.dialects.fal.inputs import parse
-from framegate.types import Kind, Role
+from framegate.types import Kind, Role, Verdict
 
 PICTURE = "https://example.com/a.png"
 EVERY = sorted(endpoints())
@@ -41,12 +41,17 @@ def wrong(endpoint: Endpoint, **more: Any) -> list[tuple[tuple[str | int, ...], 
     return [(detail.loc[1:], detail.type) for detail in refusal.value.details]
 
 
+def broken(verdict: Verdict) -> list[str]:
+    """The rules of its model that a request breaks; that fal makes the model no more is another matter."""
+    return [problem.message for problem in verdict.problems if problem.code != "model_ended"]
+
+
 @pytest.mark.parametrize("endpoint_id", EVERY)
 def test_every_endpoint_is_a_name_of_a_model_and_takes_its_least_input(endpoint_id: str):
     request = parse(endpoints()[endpoint_id], least(endpoints()[endpoint_id]))
     verdict = check(request, catalogue=builtin())
 
-    assert verdict.problems == ()
+    assert broken(verdict) == []
     model = builtin().get(endpoint_id)
     assert model is not None
     assert verdict.model == model.id
@@ -63,7 +68,7 @@ def test_every_choice_of_every_endpoint_is_one_that_its_model_makes(endpoint_id:
         for value in (choice for choice in choices if choice is not None):
             said = int(value) if isinstance(value, float) else value
             verdict = check(parse(endpoint, {**least(endpoint), field.name: said}), catalogue=builtin())
-            assert not [problem.message for problem in verdict.problems], (field.name, said)
+            assert broken(verdict) == [], (field.name, said)
 
 
 @pytest.mark.parametrize("endpoint_id", EVERY)
@@ -207,7 +212,7 @@ def test_a_prompt_calls_references_by_the_models_own_token(endpoint_id: str, pro
 @pytest.mark.parametrize(
     ("said", "place", "kind"),
     [
-        ({"promt": "x"}, ("promt",), "extra_forbidden"),
+        ({"seedling": 1}, ("seedling",), "extra_forbidden"),
         ({"prompt": None}, ("prompt",), "missing"),
         ({"prompt": 5}, ("prompt",), "string_type"),
         ({"image_urls": PICTURE}, ("image_urls",), "list_type"),

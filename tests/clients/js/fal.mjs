@@ -33,7 +33,10 @@ const failure = async (promise) => {
     return { name: error.name, status: error.status, message: error.message, detail: error.body?.detail };
   }
 };
+const fal = ways.proxy;
 const seen = {};
+
+seen.notReady = await failure(fal.queue.result(endpoint, { requestId: unfinished })); // first: it is soon over
 
 for (const [way, fal] of Object.entries(ways)) {
   const updates = [];
@@ -55,7 +58,6 @@ for (const [way, fal] of Object.entries(ways)) {
   };
 }
 
-const fal = ways.proxy;
 const { data } = await ways.middleware.run(endpoint, { input: input() });
 seen.run = data.video.content_type;
 const big = new Blob([readFileSync(photo)], { type: "image/jpeg" });
@@ -65,7 +67,6 @@ const stream = await ways.middleware.stream(endpoint, { input: { ...input(), ref
 seen.stream = Object.keys(await stream.done());
 seen.refused = await failure(fal.queue.submit(endpoint, { input: input({ duration: 99 }) }));
 seen.unknown = await failure(fal.queue.submit("fal-ai/no-such-thing", { input: {} }));
-seen.notReady = await failure(fal.queue.result(endpoint, { requestId: unfinished }));
 seen.cancelled = await failure(fal.queue.result(endpoint, { requestId: cancelled }));
 seen.failed = await failure(fal.queue.result(endpoint, { requestId: failed }));
 seen.cancelTwice = await failure(fal.queue.cancel(endpoint, { requestId: failed }));
