@@ -7,6 +7,7 @@ from math import isfinite
 
 from framegate.catalogue.book import Catalogue
 from framegate.catalogue.case import listed, pointer_to, shown
+from framegate.catalogue.ended import ended_model, ended_offers
 from framegate.catalogue.fit import Fit, any_offer, best_fit, broken, takes
 from framegate.catalogue.model import Model, Offer
 from framegate.catalogue.warnings import warn
@@ -38,19 +39,21 @@ def check(
     request = replace(request, references=request.references[:REFERENCES_MAX], models=request.models[:FALLBACKS_MAX])
     model = catalogue.get(request.model)
     if model is None:
-        problems, warnings, best = (_unknown_model(request.model, "/model", catalogue), *around), (), None
+        problems, warnings, best = (_missing(request.model, "/model", catalogue), *around), (), None
+    elif ended := ended_offers(model, catalogue, usable):
+        problems, warnings, best = (ended, *around), (), None
     else:
-        had = available(model) and any(map(usable, model.offers))
+        had = available(model) and any(map(usable, model.open_offers))
         # A model that cannot be had is judged all the same, so that every problem shows at once.
         best = best_fit(request, model, usable if had else any_offer)
-        told = _told(request, model, best, every=all(map(usable, model.offers)) or not had)
+        told = _told(request, model, best, every=all(map(usable, model.open_offers)) or not had)
         problems = (*told, *around) if had else (_unavailable(model), *told, *around)
         warnings = tuple(islice(warn(request, model, best, catalogue, usable), WARNINGS_MAX))
     name = model.id if model else request.model
     if best and not problems:
         return Verdict(model=name, warnings=warnings, target=best.target, estimate=best.estimate)
     # What is wrong of any model leaves no alternative; an unknown fall-back is left out with the rest of `models`.
-    hopeless = any(problem.code != "model_unknown" for problem in around)
+    hopeless = any(problem.code not in ("model_unknown", "model_ended") for problem in around)
     others = () if hopeless else alternatives(request, catalogue=catalogue, available=available, usable=usable)
     return Verdict(model=name, problems=problems, warnings=warnings, alternatives=others)
 
@@ -75,7 +78,9 @@ def _told(request: Request, model: Model, best: Fit | None, *, every: bool) -> t
     return broken(request, model, best) if every and best.problems else best.problems
 
 
-def _unknown_model(name: str, pointer: str, catalogue: Catalogue) -> Problem:
+def _missing(name: str, pointer: str, catalogue: Catalogue) -> Problem:
+    if gone := catalogue.gone(name):
+        return ended_model(gone, pointer, catalogue)
     near = catalogue.like(name)
     told = f"Did you mean {listed(near)}?" if near else "GET /api/v1/videos/models lists those that are."
     return Problem(
@@ -88,13 +93,13 @@ def _unknown_model(name: str, pointer: str, catalogue: Catalogue) -> Problem:
 
 
 def _unavailable(model: Model) -> Problem:
-    providers = [offer.provider for offer in model.offers]
+    providers = [offer.provider for offer in model.open_offers]
     text = f"{model.id} cannot be had here: it comes from {listed(providers)}, and no account there is set up."
     return Problem(code="model_unavailable", pointer="/model", message=f"model: {text}")
 
 
 def _no_offer(request: Request, model: Model) -> Problem:
-    providers = [offer.provider for offer in model.offers]
+    providers = [offer.provider for offer in model.open_offers]
     field = "only" if request.routing.only else "ignore"
     text = f"{model.id} comes from {listed(providers, last='and')}, and none of them may be used for this request."
     return Problem(
@@ -127,7 +132,7 @@ def _too_much(request: Request) -> Iterator[Problem]:
 def _fallbacks(request: Request, catalogue: Catalogue) -> Iterator[Problem]:
     for index, name in enumerate(request.models[:FALLBACKS_MAX]):
         if catalogue.get(name) is None:
-            yield _unknown_model(name, f"/models/{index}", catalogue)
+            yield _missing(name, f"/models/{index}", catalogue)
 
 
 def _cap(request: Request) -> Iterator[Problem]:

@@ -34,7 +34,7 @@ def fits(request: Request, model: Model, *, usable: Callable[[Offer], bool] = an
     order = {provider: index for index, provider in reversed(list(enumerate(routing.order)))}
     offers = [
         offer
-        for offer in model.offers
+        for offer in model.open_offers
         if usable(offer)
         and (not routing.only or offer.provider in routing.only)
         and offer.provider not in routing.ignore
@@ -71,7 +71,7 @@ def broken(request: Request, model: Model, best: Fit) -> tuple[Problem, ...]:
 
     A model's own limits hold for all its offers together, so they speak only where no offer was left out.
     """
-    if len(fits(request, model)) < len(model.offers) or request.max_cost_usd is not None:
+    if len(fits(request, model)) < len(model.open_offers) or request.max_cost_usd is not None:
         return best.problems
     whole = _judge(Case(request=request, limits=model.limits, defaults=model.defaults, who=model.id))
     return whole if len(whole) == len(best.problems) else best.problems

@@ -14,6 +14,8 @@ from framegate.catalogue.model import (
     ClipLimits,
     Count,
     Defaults,
+    Ended,
+    EndedModel,
     ImageLimits,
     Limits,
     Model,
@@ -44,6 +46,27 @@ def load(text: str) -> tuple[Model, ...]:
     return tuple(_model(row) for row in document["models"])
 
 
+def load_ended(text: str) -> tuple[EndedModel, ...]:
+    """The models of a TOML document of those that nobody makes any more. Raises `BadRow`."""
+    document = tomllib.loads(text)
+    if set(document) != {"ended"}:
+        raise BadRow(f"such a file holds [[ended]] and nothing else, not {sorted(document)}")
+    return tuple(_ended_model(row) for row in document["ended"])
+
+
+def _ended_model(row: Table) -> EndedModel:
+    facts = _tupled(row, "aliases")
+    names = {key: facts.pop(key) for key in ("id", "aliases") if key in facts}
+    where = str(names.get("id", "a model without id"))
+    return _make(EndedModel, {**names, "ended": _ended(facts, where)}, where)
+
+
+def _ended(row: Table, where: str) -> Ended:
+    if not row.get("url") or not row.get("read") or not row.get("instead"):
+        raise BadRow(f"{where}: an end has `instead`, and the `url` where it was `read`")
+    return _make(Ended, _tupled(row, "instead"), f"{where}: ended")
+
+
 def _model(row: Table) -> Model:
     where = str(row.get("id", "a model without id"))
     facts = dict(row)
@@ -63,12 +86,14 @@ def _offer(row: Table, base: Table, model: str) -> Offer:
     facts = dict(row)
     own: Table = facts.pop("limits", {})
     prices: list[Table] = facts.pop("prices", [])
+    ended: Table | None = facts.pop("ended", None)
     sources = _sources(facts.pop("sources", ()), where)
     _sourced((*own, *(["prices"] if prices else [])), sources, where)
     made = {
         "limits": _limits({**base, **own}, where),
         "prices": tuple(_price(price, where) for price in prices),
         "narrowed": bool(own),
+        "ended": None if ended is None else _ended(ended, where),
         "sources": sources,
     }
     return _make(Offer, facts | made, where)

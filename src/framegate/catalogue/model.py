@@ -143,6 +143,26 @@ class Source:
     read: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """That something is no longer made: since when, and what to ask for instead."""
+
+    since: str = ""  # year-month-day; empty where nobody says
+    instead: tuple[str, ...] = ()  # ids of models; empty where nobody says
+    left_list: bool = False  # nobody said so, but its service no longer lists it
+    url: str = ""
+    read: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedModel:
+    """A model that nobody makes any more, by the names that clients may still ask for."""
+
+    id: str
+    ended: Ended
+    aliases: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offer:
     """One provider's way of making a model: its own id for it, its limits, its prices."""
@@ -152,6 +172,7 @@ class Offer:
     limits: Limits
     prices: tuple[Price, ...] = ()
     narrowed: bool = False  # whether the provider takes less than the model does
+    ended: Ended | None = None
     sources: tuple[Source, ...] = ()
 
 
@@ -181,6 +202,11 @@ class Model:
     def names(self) -> tuple[str, ...]:
         """Every name by which a client may ask for the model."""
         return tuple(dict.fromkeys((self.id, self.canonical_slug or self.id, *self.aliases)))
+
+    @property
+    def open_offers(self) -> tuple[Offer, ...]:
+        """The offers that have not ended."""
+        return tuple(offer for offer in self.offers if offer.ended is None)
 
     def offer(self, provider: str) -> Offer | None:
         """The offer of one provider, if it has one."""

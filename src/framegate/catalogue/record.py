@@ -143,6 +143,9 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "id": offer.id,
         "prices": [_price(price) for price in offer.prices] or None,
         "narrowed": offer.narrowed,
+        "ended": None
+        if offer.ended is None
+        else {"since": offer.ended.since or None, "instead": list(offer.ended.instead)},
         "sources": _sources(offer.sources),
     }
 

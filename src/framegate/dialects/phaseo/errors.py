@@ -23,6 +23,7 @@ WORDS: dict[str, tuple[str, str, int | None]] = {
     "invalid_json": ("invalid_json", "invalid_json", None),
     "model_missing": ("model_required", "model_required", None),
     "model_unknown": ("unsupported_model_or_endpoint", "model_unknown", None),
+    "model_ended": ("unsupported_model_or_endpoint", "model_ended", None),
     "model_unavailable": ("unsupported_model_or_endpoint", "model_unavailable", None),
 }
 BY_STATUS = {
