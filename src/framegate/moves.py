@@ -45,6 +45,8 @@ from framegate.types import (
 
 ATTEMPTS_MAX = 4  # orders for one job that certainly came to nothing, but for those that a stop of the gate broke off
 BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
+LOOK_SECONDS = 15.0  # between two looks for an order that may have been taken
+ARRIVED_SECONDS = 240.0  # the longest that an order is on its way, with an allowance for a process that was frozen
 ACCOUNT_SECONDS = 15.0
 PATIENCE_SECONDS = 60.0  # a longer wait is too long where there is another way
 PACE_SECONDS = 60.0  # looks get rarer by once the first wait for so much of a job's age
@@ -87,7 +89,7 @@ class Moves:
         """End a job before its time: stop its order where the provider can, and say where it cannot."""
         provider = self.offers.get(job.provider, job.account)
         if job.state is State.SUBMITTING:
-            if not found or (provider is not None and provider.repeatable):
+            if not (found or job.doubtful) or (provider is not None and provider.repeatable):
                 return Step(self.fail(fault, state).changes, order="not_sent")
             said = f"{fault.message} Its order was on its way when the gate stopped: the provider may charge."
             return Step(self.fail(replace(fault, message=said, unsure=True), state).changes, order="unsure")
@@ -108,7 +110,13 @@ class Moves:
             if wait := self.standing.wait(provider):
                 return Step(wait=wait)
             self.standing.begins(provider)
-            begun = {"state": State.SUBMITTING, "stage": "submitting", "attempts": job.attempts + 1, "handle": None}
+            begun = {
+                "sent_at": self.clock.now(),
+                "state": State.SUBMITTING,
+                "stage": "submitting",
+                "attempts": job.attempts + 1,
+                "handle": None,
+            }
             return Step(begun, order="sending")
         offer = self.router.offer(job)
         limits = fit_limits(offer.limits.images) if offer else FitLimits()
@@ -134,8 +142,8 @@ class Moves:
 
     async def _submit(self, job: Job, *, found: bool) -> Step:
         provider = self._provider(job)
-        if found and not provider.repeatable:
-            return self._unsure(Unsure("The gate stopped while the order was on its way."))
+        if (found or job.doubtful) and not provider.repeatable:
+            return await self._reconcile(job, provider, Unsure("The gate stopped while the order was on its way."))
         if found:
             stopped = Fault(code="order_lost", message="The gate was stopped while the order was on its way.")
             return self._again(job, stopped, found=True)
@@ -149,10 +157,31 @@ class Moves:
             return self._elsewhere(job, _fault(error), order="refused")
         except ProviderError as error:  # whatever it is, it is no certain no
             self.standing.failed(provider)
-            return self._unsure(error)
+            return await self._reconcile(job, provider, error)
         self.standing.worked(provider)
         changes = {"state": State.RUNNING, "stage": "running", "handle": handle}
         return Step(changes, wait=provider.poll_seconds, order="accepted")
+
+    async def _reconcile(self, job: Job, provider: Provider, doubt: ProviderError) -> Step:
+        """Look for an order that may have been taken, where the provider has a way; nothing is sent meanwhile.
+
+        That there is none counts only once whatever was on its way must have arrived.
+        """
+        later = Step({} if job.doubtful else {"doubtful": True, "stage": "looking for its order"}, wait=LOOK_SECONDS)
+        try:
+            handle = await provider.reconcile(self.order(job))
+        except Unsure:
+            return self._unsure(doubt)
+        except ProviderError:
+            return later
+        if handle is not None:
+            found = {"state": State.RUNNING, "stage": "running", "handle": handle, "doubtful": False}
+            return Step(found, wait=provider.poll_seconds, order="accepted")
+        sent_at = job.sent_at or job.updated_at
+        if self.clock.now() - sent_at < ARRIVED_SECONDS:
+            return later
+        step = self._again(job, _fault(doubt), found=True)
+        return Step({**step.changes, "doubtful": False}, wait=step.wait, order=step.order)
 
     def _unsure(self, error: ProviderError) -> Step:
         fault = replace(_fault(error), code=Unsure.code, retryable=False, unsure=True)

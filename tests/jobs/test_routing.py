@@ -1,7 +1,7 @@
 import pytest
 
-from framegate.errors import NotSent, Refused, Unsure
-from framegate.moves import ATTEMPTS_MAX
+from framegate.errors import NotSent, ProviderError, Refused, Unsure
+from framegate.moves import ARRIVED_SECONDS, ATTEMPTS_MAX
 from framegate.types import Lost, Running, State
 
 pytestmark = pytest.mark.anyio
@@ -114,3 +114,55 @@ async def test_an_account_is_sent_no_more_orders_in_a_minute_than_it_is_set_to(w
             assert (await gate.end(job)).state is State.COMPLETED
 
     assert gate.clock.now() - began >= 60
+
+
+@pytest.mark.parametrize("finds", [[True], [ProviderError("away"), ProviderError("away"), True], [False, False, True]])
+async def test_a_doubtful_order_that_the_provider_can_find_goes_on_and_is_not_repeated(world, finds):
+    gate = world(submits=[Unsure("Timed out.")])
+    gate.provider.finds = finds
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+        assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+        assert await gate.orders(job) == ["accepted"]
+
+
+async def test_a_doubtful_order_that_is_certainly_not_there_is_sent_again_once_it_must_have_arrived(world):
+    gate = world(submits=[Unsure("Timed out.")])
+    gate.provider.finds = [False]
+    async with gate.open():
+        began = gate.clock.now()
+        job = await gate.end(await gate.create())
+
+        assert await gate.orders(job) == ["not_sent", "accepted"]
+    assert job.state is State.COMPLETED
+    assert gate.clock.now() - began >= ARRIVED_SECONDS
+
+
+async def test_a_doubtful_order_is_looked_for_after_a_restart_too_and_never_sent_meanwhile(world):
+    gate = world(submits=[Unsure("Timed out.")])
+    gate.provider.finds = [ProviderError("away")]
+    async with gate.open():
+        job = await gate.create()
+        async for event in gate.jobs.events(job.id, owner="default"):
+            if event.stage == "looking for its order":
+                break
+    gate.provider.finds = [True]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+
+
+async def test_a_job_cancelled_while_its_order_is_looked_for_says_that_it_may_be_charged(world):
+    gate = world(submits=[Unsure("Timed out.")])
+    gate.provider.finds = [ProviderError("away")]
+    async with gate.open():
+        job = await gate.create()
+        async for event in gate.jobs.events(job.id, owner="default"):
+            if event.stage == "looking for its order":
+                break
+        job = await gate.end(await gate.jobs.cancel(job.id, owner="default"))
+
+        assert (job.state, job.fault.unsure) == (State.CANCELLED, True)
+        assert await gate.orders(job) == ["unsure"]
