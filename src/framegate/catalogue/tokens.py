@@ -12,6 +12,8 @@ WORDS = {Kind.IMAGE: "image", Kind.VIDEO: "video", Kind.AUDIO: "audio track"}
 def rewritten(request: Request, tokens: Mapping[Kind, str]) -> str | None:
     """The prompt with every `@name` of a reference in the model's own token for it.
 
+    Further views of one thing (`view_of`) count as that one.
+
     A token counts the references of its kind and of role `reference`, in their order. A frame, and a reference of a
     model without tokens, becomes words: "the first frame", "the second image".
     """
@@ -19,7 +21,7 @@ def rewritten(request: Request, tokens: Mapping[Kind, str]) -> str | None:
     if prompt is None:
         return None
     for reference in request.references:
-        if reference.role is Role.REFERENCE:
+        if reference.role is Role.REFERENCE and reference.view_of is None:
             counts[reference.kind] += 1
         if reference.name is None:
             continue
