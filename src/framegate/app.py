@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from framegate import catalogue
+from framegate.catalogue.credits import priced
 from framegate.clock import SystemClock
 from framegate.deliveries import Deliverer
 from framegate.dialects import fal, native, phaseo, pictory
@@ -35,6 +36,7 @@ from framegate.net import Net
 from framegate.provider import Offers
 from framegate.providers.accounts import ADAPTERS
 from framegate.providers.animatic import Animatic, Sandbox
+from framegate.providers.pictory import Pictory
 from framegate.providers.pool import Pool
 from framegate.routing import Router
 from framegate.runner import Runner
@@ -66,7 +68,7 @@ class Parts:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncGenerator[Parts]:
     """A gate that works, without a server in front. Raises `DataFolderBusy` when another process has its folder."""
-    clock, book = SystemClock(), catalogue.builtin()
+    clock, book = SystemClock(), priced(catalogue.builtin(), {"pictory": settings.pictory_usd_per_credit})
     async with AsyncExitStack() as stack:
         lock = FolderLock(settings.data_dir)
         lock.acquire()
@@ -137,6 +139,8 @@ async def _offers(settings: Settings, stack: AsyncExitStack) -> Offers:
         return Offers([engine], sandbox=Sandbox(pool, folder))
     accounts = [ADAPTERS[account.provider](account) for account in settings.accounts]
     for provider in accounts:
+        if isinstance(provider, Pictory):
+            provider.usd_per_credit = settings.pictory_usd_per_credit
         stack.push_async_callback(provider.close)
     return Offers([engine, *accounts])
 

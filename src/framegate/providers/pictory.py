@@ -1,11 +1,12 @@
 """Pictory AI Studio. Facts: docs.pictory.ai (AI Studio: generate video; Jobs: get video job)."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from framegate.errors import ProviderError, Refused
 from framegate.providers.hand import Way, address
-from framegate.providers.service import Service, accepted, failed, handle_of, present, prompt, silences
+from framegate.providers.service import Service, accepted, failed, handle_of, micro_usd, present, prompt, silences
 from framegate.types import Done, Handle, Order, Prepared, Role, Update
 from framegate.upstream import Answer, Upstream, at, plain_reason
 
@@ -21,9 +22,13 @@ JOB_UNKNOWN = "JOB_NOT_FOUND"
 
 
 class Pictory(Service):
-    """One account at Pictory. It can neither stop nor list jobs, and bills in credits that have no fixed price."""
+    """One account at Pictory. It can neither stop nor list jobs, and bills in credits that have no fixed price.
+
+    `usd_per_credit` is what one costs on the account's plan, where its operator says so.
+    """
 
     name = "pictory"
+    usd_per_credit: Decimal | None = None
     poll_seconds = 15.0  # it asks for 10 to 30
     words: ClassVar[Mapping[str, str]] = {"in-progress": "running", "queued": "queued"}
 
@@ -62,7 +67,13 @@ class Pictory(Service):
         if not isinstance(url, str):
             raise ProviderError("Pictory says that the video is made, and not where it lies.")
         used = [f"Pictory charged {credit:g} AI credits."] if isinstance(credit, int | float) else []
-        return Done(outputs=(self.made(url),), notes=(*handle.get("notes", ()), *used))
+        notes = (*handle.get("notes", ()), *used)
+        return Done(outputs=(self.made(url),), cost_micro_usd=self._cost(credit), notes=notes)
+
+    def _cost(self, credit: object) -> int | None:
+        if self.usd_per_credit is None or isinstance(credit, bool) or not isinstance(credit, int | float):
+            return None
+        return micro_usd(str(Decimal(str(credit)) * self.usd_per_credit))
 
 
 async def body(order: Order) -> dict[str, Any]:
