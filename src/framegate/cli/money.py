@@ -128,7 +128,8 @@ def _show(job: "Job", bill: "Mapping[str, Any]") -> None:
 def _ask() -> None:
     if not sys.stdin.isatty():
         console.fail("To order again may cost twice, and nobody is here to be asked.", Exit.USAGE, "say --yes")
-    if not typer.confirm("Order again? It may cost twice.", default=False, err=True):
+    console.say("Order again? It may cost twice. [y/N]")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         console.say("Nothing was ordered.")
         raise typer.Exit(Exit.STOPPED)
 
