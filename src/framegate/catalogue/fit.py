@@ -1,15 +1,16 @@
 """How a request fits one provider's offer of a model: its problems there, or what would be made and at what cost."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import chain
 from math import isfinite
+from typing import Any
 
 from framegate.catalogue import prompts, references, shape
 from framegate.catalogue.case import Case
 from framegate.catalogue.estimate import MICRO, estimate, money
-from framegate.catalogue.model import Model, Offer
+from framegate.catalogue.model import Defaults, Model, Offer
 from framegate.types import Estimate, Problem, Request, Target
 
 
@@ -56,7 +57,7 @@ def best_fit(request: Request, model: Model, usable: Callable[[Offer], bool]) ->
 
 def _fit(request: Request, model: Model, offer: Offer) -> Fit:
     who = f"{model.id} at {offer.provider}" if offer.narrowed else model.id
-    case = Case(request=request, limits=offer.limits, defaults=model.defaults, who=who)
+    case = Case(request=request, limits=offer.limits, defaults=_defaults(model, offer), who=who)
     if problems := _judge(case):
         return Fit(offer, problems)
     target = shape.settle(case)
@@ -64,6 +65,21 @@ def _fit(request: Request, model: Model, offer: Offer) -> Fit:
     # Only a legal request has a price, so the cap is the last thing to be judged.
     over = tuple(_over_cap(request, cost, who))
     return Fit(offer, over, None if over else target, cost)
+
+
+def _defaults(model: Model, offer: Offer) -> Defaults:
+    """What is asked for at an offer where the client does not say: as usual, or the nearest that is made there."""
+    usual, limits = model.defaults, offer.limits
+    chosen: dict[str, Any] = {}
+    if limits.durations and usual.duration not in limits.durations:
+        chosen["duration"] = min(limits.durations, key=lambda seconds: abs(seconds - usual.duration))
+    if limits.resolutions and usual.resolution not in limits.resolutions:
+        chosen["resolution"] = shape.nearest_resolution(usual.resolution, limits.resolutions) or limits.resolutions[0]
+    if limits.aspect_ratios and usual.aspect_ratio not in limits.aspect_ratios:
+        chosen["aspect_ratio"] = (
+            shape.nearest_ratio(usual.aspect_ratio, limits.aspect_ratios) or limits.aspect_ratios[0]
+        )
+    return replace(usual, **chosen) if chosen else usual
 
 
 def broken(request: Request, model: Model, best: Fit) -> tuple[Problem, ...]:

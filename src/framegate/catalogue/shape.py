@@ -90,12 +90,13 @@ def _resolution(case: Case) -> Iterator[Problem]:
     if not allowed:
         yield _problem("resolution", f"{case.who} takes no choice of resolution. Leave it out.", [], None)
         return
-    nearest = _nearest_resolution(canonical(asked), allowed) or case.defaults.resolution
+    nearest = nearest_resolution(canonical(asked), allowed) or case.defaults.resolution
     text = f"{case.who} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
     yield _problem("resolution", text, list(allowed), nearest)
 
 
-def _nearest_resolution(asked: str, allowed: Sequence[str]) -> str | None:
+def nearest_resolution(asked: str, allowed: Sequence[str]) -> str | None:
+    """The resolution that comes nearest by its shorter side; None where the one asked for names none."""
     short = short_side_px(asked)
     if short is None:
         return None
@@ -112,12 +113,13 @@ def _aspect_ratio(case: Case) -> Iterator[Problem]:
     elif not allowed:
         yield _problem("aspect_ratio", f"{case.who} takes no choice of aspect ratio. Leave it out.", [], None)
     else:
-        nearest = _nearest_ratio(asked, allowed) or case.defaults.aspect_ratio
+        nearest = nearest_ratio(asked, allowed) or case.defaults.aspect_ratio
         text = f"{case.who} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
         yield _problem("aspect_ratio", text, list(allowed), nearest)
 
 
-def _nearest_ratio(asked: str, allowed: Sequence[str]) -> str | None:
+def nearest_ratio(asked: str, allowed: Sequence[str]) -> str | None:
+    """The aspect ratio that comes nearest; None where the one asked for cannot be read."""
     wanted = ratio_of(asked)
     if wanted is None:
         return None
