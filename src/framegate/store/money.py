@@ -14,6 +14,7 @@ from framegate.store.tables import keys, ledger
 from framegate.types import BudgetPeriod
 
 By = Literal["key", "model", "provider", "day"]
+FIRST, LAST = "0000-01-01", "9999-12-31"
 COLUMNS = {"key": ledger.c.key_id, "model": ledger.c.model, "provider": ledger.c.provider, "day": ledger.c.day}
 
 
@@ -68,8 +69,8 @@ class Purses:
 
 async def _counted(connection: AsyncConnection, key_id: str, span: str) -> int:
     query = select(func.coalesce(func.sum(_COUNTED), 0)).where(ledger.c.key_id == key_id)
-    if span:
-        query = query.where(ledger.c.day.startswith(span))
+    if span:  # days in a range, not by their beginning: SQLite finds those in the index
+        query = query.where(ledger.c.day.between(span + FIRST[len(span) :], span + LAST[len(span) :]))
     return int((await connection.execute(query)).scalar_one())
 
 
