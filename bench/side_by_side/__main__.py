@@ -26,6 +26,7 @@ from PIL import Image
 from bench.side_by_side.gateways import SAMPLE_SECONDS, Gateway, framegate, litellm
 from bench.side_by_side.service import BIG_BYTES, Service, pictures_in, serving
 
+JOBS = 8
 POLLS = 40
 DOWNLOADS = 8
 END_SECONDS_MAX = 60.0
@@ -62,16 +63,17 @@ async def _unanswered(gateway: Gateway, service: Service, case: str, seconds_max
 
 
 async def wrong_account(gateway: Gateway, service: Service) -> Outcome:
-    """Two accounts serve one model; which one is asked after a job."""
-    cases = ("first-account", "second-account") if gateway.ours else ("first-account",)
-    ids = [(await gateway.create(gateway.body(case))).json()["id"] for case in cases]
-    for _ in range(POLLS // len(ids)):
-        for job_id in ids:
-            await gateway.http.get(f"/videos/{job_id}")
+    """Two accounts serve one model, and each has taken jobs; which one is asked after them."""
+    ids = [
+        (await gateway.create(gateway.body(case))).json()["id"]
+        for case in ("either-account", "second-account") * (JOBS // 2)
+    ]
+    for job_id in ids * (POLLS // JOBS):
+        await gateway.http.get(f"/videos/{job_id}")
     if gateway.ours:  # it looks at its own pace, whoever polls
         ends = [(await gateway.ended(job_id, END_SECONDS_MAX))["status"] for job_id in ids]
         assert ends == ["completed"] * len(ids), ends
-    looks, wrong = (sum(part) for part in zip(*map(service.looks, cases), strict=True))
+    looks, wrong = (sum(part) for part in zip(*map(service.looks, ("either-account", "second-account")), strict=True))
     return Outcome(f"{wrong} of {looks} looks by the wrong one, for {POLLS} polls", looks > 0 and not wrong)
 
 
@@ -113,8 +115,9 @@ async def unknown_id(gateway: Gateway, service: Service) -> Outcome:
     """A look at a job that was never made."""
     name = str(uuid_utils.uuid7())
     answer = await gateway.http.get(f"/videos/{name}")
-    sent = service.naming(name)
-    return Outcome(f"{answer.status_code}, asked of the service {sent} times", answer.status_code == 404 and not sent)
+    asked = service.naming(name) + len(service.elsewhere())
+    where = f" ({', '.join(sorted(set(service.elsewhere())))})" if service.elsewhere() else ""
+    return Outcome(f"{answer.status_code}, asked {asked} times{where}", answer.status_code == 404 and not asked)
 
 
 async def memory(gateway: Gateway, service: Service) -> Outcome:

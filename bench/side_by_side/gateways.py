@@ -46,7 +46,7 @@ class Gateway:
         if self.ours:
             asked = {"model": "google/veo-3.1", "duration": 4, "resolution": "720p", "aspect_ratio": "16:9"}
         else:
-            model = "pair" if case == "first-account" else "single"
+            model = "pair" if case.endswith("-account") else "single"
             asked = {"model": model, "seconds": "4", "size": "1280x720"}
         return {"prompt": prompt, **asked, **more}
 
@@ -95,8 +95,9 @@ async def litellm(folder: Path, service_url: str, venv: Path) -> AsyncIterator[G
     config.write_text(json.dumps({"model_list": deployments, "general_settings": {"master_key": KEY}}))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    base = f"{service_url}/default/v1"  # where it goes for a job that it does not know, else api.openai.com
-    environ = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_API_KEY": "sk-default", "OPENAI_BASE_URL": base}
+    # It has a key for where it goes by itself, and no way there but through the service, which tells of it.
+    out = {"HTTPS_PROXY": service_url, "https_proxy": service_url, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    environ = {**os.environ, **out, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_API_KEY": "sk-default"}
     with (folder / "litellm.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             venv / "bin" / "litellm",
@@ -104,7 +105,7 @@ async def litellm(folder: Path, service_url: str, venv: Path) -> AsyncIterator[G
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, **environ, "OPENAI_API_BASE": base},
+            env=environ,
             cwd=folder,
             start_new_session=True,
         )

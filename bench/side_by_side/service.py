@@ -67,6 +67,10 @@ class Service:
                 wrong += key_of(one) != job.key
         return all_looks, wrong
 
+    def elsewhere(self) -> list[str]:
+        """The hosts that a gateway has asked to be let through to: this service is the only way out that it has."""
+        return [one.path for one in self.asked if one.method == "CONNECT"]
+
     def naming(self, word: str) -> int:
         """How many requests had that word in their path."""
         return sum(word in one.path for one in self.asked)
