@@ -38,6 +38,7 @@ from framegate.providers.accounts import ADAPTERS
 from framegate.providers.animatic import Animatic, Sandbox
 from framegate.providers.pictory import Pictory
 from framegate.providers.pool import Pool
+from framegate.refreshing import Refresher
 from framegate.routing import Router
 from framegate.runner import Runner
 from framegate.settings import Settings, check_protected
@@ -112,6 +113,10 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
         await deliverer.start()
         stack.push_async_callback(deliverer.stop)
         runner = Runner(store, moves, clock=clock, hooks=hooks, sole=sole)
+        if not settings.sandbox:
+            refresher = Refresher(router, offers, settings.data_dir / "catalogue", clock=clock)
+            await refresher.start()  # before jobs go on, so that they do by the lists of the last run
+            stack.push_async_callback(refresher.stop)
         await runner.start()
         stack.push_async_callback(runner.stop)
         yield Parts(jobs=jobs, keys=keys, runner=runner, deliverer=deliverer, store=store, lock=lock)

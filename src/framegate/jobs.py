@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import uuid_utils
 
+from framegate.catalogue import Catalogue
 from framegate.clock import Clock
 from framegate.continuing import continued
 from framegate.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, ReferenceUnusable, Stale
@@ -69,7 +70,6 @@ class Jobs:
         hooks: Hooks | None = None,
     ) -> None:
         self.settings = settings
-        self.catalogue = router.catalogue
         self.blobs = blobs
         self.secret = secret
         self._store = store
@@ -79,6 +79,11 @@ class Jobs:
         self._hooks = hooks or Hooks()
         self._count = _Count()
         self._creates = PendingCreates()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The models, as their services now list them."""
+        return self._router.catalogue
 
     # -- before a job
 

@@ -21,6 +21,7 @@ class Provider(ABC):
     concurrency: int | None = None  # orders at once; None: as many as come
     poll_seconds: float = 5.0  # how long the runner waits between two looks
     poll_seconds_max: float | None = None  # to where that grows with a job's age; None: it does not grow
+    lists_at: str | None = None  # where the service lists its models in OpenRouter's shape, if it does
     requests_per_minute: int | None = None  # orders begun; None: as many as come
 
     @abstractmethod
@@ -48,6 +49,10 @@ class Provider(ABC):
         Raises `Unsure` where the provider has no way to tell, as most have not.
         """
         raise Unsure
+
+    async def models(self) -> object:
+        """What the service lists of its models, as JSON of OpenRouter's shape; for those that have `lists_at`."""
+        raise Refused(f"{self.name} publishes no list of its models.")
 
     async def download(self, made: Made, into: Path, *, bytes_max: int) -> None:  # noqa: ARG002 - for those that must
         """Fetch a file that lies at the account's own origin and asks for its key."""

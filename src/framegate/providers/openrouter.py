@@ -48,6 +48,7 @@ class OpenRouter(Service):
         upstream = Upstream(base_url, headers=headers, name=title, not_made=_nobody_asked)
         super().__init__(upstream, account=account)
         self.name = name
+        self.lists_at = f"{upstream.base_url}/videos/models"
 
     async def submit(self, order: Order) -> Handle:
         """Place the order."""
@@ -74,6 +75,13 @@ class OpenRouter(Service):
                 return failed(job.get("error"), code=f"provider_{word}")
             case word:
                 return self.running(str(word), job.get("progress"))
+
+    async def models(self) -> object:
+        """What the service lists of its models."""
+        answer = await self.upstream.ask("GET", "videos/models")
+        if not answer.ok:
+            raise ProviderError(self.upstream.said(answer))
+        return at(answer.json(), "data")
 
     async def reconcile(self, order: Order) -> Handle | None:
         """Ask another Framegate again by the order's key, which it answers with the job that stands."""
