@@ -176,6 +176,18 @@ def test_only_a_job_of_doubtful_fate_is_retried(run: Run):
     assert run("retry", "0190a000-0000-7000-8000-0000000000ff", "--yes").code == 4
 
 
+def test_a_person_says_what_a_held_job_cost(run: Run):
+    placed(unsure(), unsure(number=2))
+    settled = run("settle", UNSURE, "--cost", "0.32")
+    void = run("settle", UNSURE[:-1] + "2", "--cost", "0")
+    total = json.loads(run("spend", "--json").out)["total"]
+
+    assert (settled.out, void.out) == (f"{UNSURE} settled at $0.32\n", f"{UNSURE[:-1]}2 void\n")
+    assert (total["settled_micro_usd"], total["held_micro_usd"], total["void_jobs"]) == (320_000, 0, 1)
+    assert [run("settle", one, "--cost", "1").code for one in (UNSURE, "nobody")] == [1, 4]
+    assert run("settle", UNSURE, "--cost", "free").code == 2
+
+
 @pytest.mark.slow
 def test_a_retry_makes_the_video_as_a_job_that_names_the_old_one(run: Run, folder: Path):
     photo = Path(__file__).parents[1] / "photos" / "cat.png"

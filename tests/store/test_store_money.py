@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framegate.errors import BudgetExceeded, GateError, IdempotencyConflict, Stale
+from framegate.errors import BudgetExceeded, Conflict, GateError, IdempotencyConflict, NotFound, Stale
 from framegate.keys import new_key
 from framegate.ledger import EntryState, entry_of, owing
 from framegate.store import Store
@@ -223,6 +223,22 @@ async def test_spending_is_told_by_key_model_provider_and_day_for_some_days_and_
     assert [row.jobs for row in await store.bills.spent("model", since="1970-01-02")] == [1]
     assert [row.jobs for row in await store.bills.spent("provider", until="1970-01-01")] == [6]
     assert await store.bills.spent("model", since="1970-01-03") == ()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("cost", "state"), [(300, EntryState.SETTLED), (0, EntryState.VOID)])
+async def test_a_person_settles_what_is_held_once(store, cost, state):
+    key_id = await budgeted(store)
+    held = await move(store, await create(store, priced(1, 800, key_id)), **ENDS["hold"])
+    await store.bills.resolve(held.id, cost)
+    entry = await store.bills.entry(held.id)
+
+    assert (entry.state, entry.settled_micro_usd, entry.reported) == (state, cost or None, False)
+    with pytest.raises(Conflict, match="not held"):
+        await store.bills.resolve(held.id, 1)
+    with pytest.raises(NotFound):
+        await store.bills.resolve("nobody", 1)
+    await create(store, priced(2, BUDGET - cost, key_id))
 
 
 # -- any interleaving

@@ -76,7 +76,7 @@ def create(  # noqa: PLR0913 - all that a key is made with
         scopes=tuple(scope or (Scope.CREATE, Scope.READ)),
         expires_at=None if expires is None else now + _life(expires),
         requests_per_minute=rate,
-        budget_micro_usd=_micro_usd(budget),
+        budget_micro_usd=micro_usd(budget),
         budget_period=budget_period,
     )
     on_store(data, lambda store: store.keys.add(key))
@@ -120,10 +120,10 @@ def budget(
     """
     from framegate.keys import check_budget
 
-    micro_usd = _micro_usd(budget)
-    check_budget(micro_usd, budget_period)
-    period = None if micro_usd is None else budget_period or BudgetPeriod.TOTAL
-    key = on_store(data, lambda store: store.keys.set_budget(key_id, micro_usd, period))
+    amount = micro_usd(budget)
+    check_budget(amount, budget_period)
+    period = None if amount is None else budget_period or BudgetPeriod.TOTAL
+    key = on_store(data, lambda store: store.keys.set_budget(key_id, amount, period))
     console.out_json(_shown(key)) if json else console.out(f"{key.id} {_budget(key)}")
 
 
@@ -242,7 +242,7 @@ def _budget(key: Key) -> str:
     return f"{dollars(key.budget_micro_usd)} {PERIOD_WORDS[key.budget_period]}"
 
 
-def _micro_usd(text: str | None) -> int | None:
+def micro_usd(text: str | None) -> int | None:
     """Dollars as typed, in millionths."""
     if text is None:
         return None

@@ -13,7 +13,7 @@ from framegate.cli import console
 from framegate.cli.console import Exit
 from framegate.cli.files import default_name, free_place
 from framegate.cli.gates import Data, JobId, Json, Server, open_gate
-from framegate.cli.keys import on_store
+from framegate.cli.keys import micro_usd, on_store
 from framegate.cli.make import finish
 
 if TYPE_CHECKING:
@@ -115,6 +115,26 @@ def retry(
         again = gate.videos.retry(job_id, void_first=void_first)
         console.say(f"Job {again.id} takes its place.")
         finish(again, place, again=f"framegate watch {again.id} -o {place}", json=json, force=force)
+
+
+def settle(
+    job_id: JobId,
+    *,
+    cost: Annotated[str, typer.Option("--cost", metavar="USD", help="What it cost: 0.32, or 0 for nothing.")],
+    json: Json = False,
+    data: Data = None,
+) -> None:
+    """Say what a held job cost, once you know; works on the data folder, also while a server runs on it.
+
+    Example: framegate settle 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 --cost 0
+    """
+    amount = micro_usd(cost) or 0
+    on_store(None if data is None else str(data), lambda store: store.bills.resolve(job_id, amount))
+    state = "settled" if amount else "void"
+    if json:
+        console.out_json({"job_id": job_id, "state": state, "settled_micro_usd": amount or None})
+    else:
+        console.out(f"{job_id} {state}" + (f" at {_dollars(amount)}" if amount else ""))
 
 
 def _show(job: "Job", bill: "Mapping[str, Any]") -> None:

@@ -7,10 +7,11 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from framegate.errors import BudgetExceeded
+from framegate.errors import BudgetExceeded, Conflict, GateError, NotFound
 from framegate.ledger import Budget, Entry, EntryState, Owing
 from framegate.store.reader import Reader
 from framegate.store.tables import keys, ledger
+from framegate.store.writer import Writer
 from framegate.types import BudgetPeriod
 
 By = Literal["key", "model", "provider", "day"]
@@ -135,11 +136,40 @@ class Spent:
     void_jobs: int
 
 
-class Bills:
-    """What the ledger tells."""
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Settle a held entry at what a person found that it cost; at nothing, make it void."""
 
-    def __init__(self, reader: Reader) -> None:
+    job_id: str
+    micro_usd: int
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Resolve"], /) -> list[GateError | None]:
+        return [await write._resolve(connection) for write in writes]  # noqa: SLF001 - its own
+
+    async def _resolve(self, connection: AsyncConnection) -> GateError | None:
+        found = {"state": EntryState.SETTLED.value, "settled_micro_usd": self.micro_usd}
+        values = found if self.micro_usd else {"state": EntryState.VOID.value}
+        held = (ledger.c.job_id == self.job_id, ledger.c.state == EntryState.HELD.value)
+        done = await connection.execute(update(ledger).where(*held).values(values))
+        if done.rowcount:
+            return None
+        entry = (await entries_of(connection, [self.job_id])).get(self.job_id)
+        if entry is None:
+            return NotFound(f"The ledger has no entry of a job {self.job_id[:64]!r}.")
+        return Conflict(f"The job's money is {entry.state}, not held: there is nothing to find out.", code="not_held")
+
+
+class Bills:
+    """What the ledger tells, and what people tell it."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._writer = writer
         self._reader = reader
+
+    async def resolve(self, job_id: str, micro_usd: int) -> None:
+        """Say what a held job cost; 0 for nothing. Raises `NotFound`, and `Conflict` where nothing is held."""
+        await self._writer.do(Resolve(job_id, micro_usd))
 
     async def entry(self, job_id: str) -> Entry | None:
         """The entry of a job."""

@@ -44,7 +44,7 @@ class Store:
         self._reader = Reader(self._read_engine)
         self.outbox = Outbox(self._writer, self._reader)
         self.keys = Keyring(self._writer, self._reader)
-        self.bills = Bills(self._reader)
+        self.bills = Bills(self._writer, self._reader)
 
     async def __aenter__(self) -> Self:
         try:
@@ -114,6 +114,12 @@ class Store:
     async def release(self, held: Held, *, due_at: float) -> None:
         """Let a held job go until it is due again."""
         await self._writer.do(writes.Release(held.job, held.fence, due_at))
+
+    async def hasten(self, job_id: str, *, now: float) -> None:
+        """Have a job moved on at once, where it only waits."""
+        await self._writer.do(writes.Hasten(job_id, now))
+        self.hub.interrupt(job_id)
+        self.hub.any.set()
 
     async def extend(self, worker: str, job_ids: Iterable[str], *, until: float) -> None:
         """Keep these jobs, of those that a worker holds, until a later time."""
