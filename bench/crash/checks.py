@@ -46,12 +46,13 @@ async def through_the_api(url: str, asked: Sequence[Asked], found: Found, broken
     async with httpx2.AsyncClient(base_url=f"{url}/api/v1", timeout=60) as http:
         jobs = await _all(http)
         _compare(jobs, asked, found, broken)
+        frames = {one.mark: one.frames for one in asked}
         for job in jobs.values():
             found.ends[job["status"]] += 1
             if job["status"] == "failed":
                 found.faults[f"{job['error_code']}: {job['error']}"] += 1
             if job["status"] == "completed":
-                await _video(http, job, found, broken)
+                await _video(http, job, frames[job["metadata"]["mark"]], found, broken)
 
 
 async def _all(http: httpx2.AsyncClient) -> dict[str, dict[str, Any]]:
@@ -85,13 +86,12 @@ def _compare(jobs: dict[str, dict[str, Any]], asked: Sequence[Asked], found: Fou
             broken.append(f"job {one.id} was cancelled, its client was told so, and it is {status}")
 
 
-async def _video(http: httpx2.AsyncClient, job: dict[str, Any], found: Found, broken: list[str]) -> None:
+async def _video(http: httpx2.AsyncClient, job: dict[str, Any], frames: int, found: Found, broken: list[str]) -> None:
     answer = await http.get(f"/videos/{job['id']}/content")
     if answer.status_code != 200:
         found.lost += 1
         broken.append(f"the video of completed job {job['id']} was answered {answer.status_code}")
         return
-    frames = job["fps"] * job["duration"]
     if fault := await asyncio.to_thread(file_fault, answer.content, answer.headers["etag"], frames):
         found.half_files += 1
         broken.append(f"the video of completed job {job['id']} is bad: {fault}")

@@ -77,6 +77,7 @@ async def crash(folder: Path, *, kills: int, seed: int) -> Lane:
             await kill_once(gate, load, service, run, rng)
             load.check_alive()
         await gate.ready()
+        await service.heal()
         await settle(load, run, SETTLE_SECONDS_MAX)
         book = await service.book()
         await checks.through_the_api(gate.url, load.asked, lane.found, run.broken)

@@ -40,6 +40,10 @@ class Counting:
         with suppress(httpx2.TimeoutException):
             await self._http.get(f"{self.url}/control/next/{kind}", timeout=seconds_max)
 
+    async def heal(self) -> None:
+        """From now on looks and downloads go well, so that all may end soon."""
+        await self._http.get(f"{self.url}/control/heal")
+
     async def book(self) -> dict[str, Any]:
         """All that came."""
         return (await self._http.get(f"{self.url}/control/book")).json()
