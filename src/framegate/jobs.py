@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import uuid_utils
 
@@ -18,6 +18,7 @@ from framegate.media.blobs import BlobStore
 from framegate.net import Net
 from framegate.pending import PendingCreates
 from framegate.retrying import again, key_of
+from framegate.room import Room
 from framegate.routing import Router
 from framegate.settings import Settings
 from framegate.store import Page, Store
@@ -43,15 +44,8 @@ WAIT_SECONDS_MAX = 60.0
 CANCEL_SECONDS = 5.0  # how long a cancellation is waited for before the job is shown as it then stands
 LOOK_SECONDS = 1.0  # another process may have changed a job: look at least so often
 CANCEL_TRIES_MAX = 20
-COUNT_SECONDS = 1.0  # how old a count of the unfinished jobs may be
 _JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STATES = {status: tuple(state for state in State if state.status is status) for status in Status}
-
-
-@dataclass(slots=True)
-class _Count:
-    jobs: int = 0
-    at: float = -1e9
 
 
 class Jobs:
@@ -77,7 +71,7 @@ class Jobs:
         self._net = net
         self._clock = clock
         self._hooks = hooks or Hooks()
-        self._count = _Count()
+        self._room = Room(store, clock, jobs_max=settings.queue_jobs_max)
         self._creates = PendingCreates()
 
     @property
@@ -152,7 +146,7 @@ class Jobs:
                 unanswered=asking.unanswered(job, since=self._clock.now() - self.settings.unanswered_seconds),
                 owing=owing(None, job, unpriced=self.settings.budget_unpriced),
             )
-            self._count.jobs += 1
+            self._room.take()
             return asking.settle(kept)
 
     async def retry(self, job_id: str, *, owner: str, void_first: bool = False) -> Job:
@@ -178,7 +172,7 @@ class Jobs:
 
     async def _draft(self, request: Request, *, owner: str, dialect: str, base_url: str) -> Job:
         """The job that a request would be. Raises what `create` does."""
-        await self._make_room()
+        await self._room.check()
         request = await self._continued(request, owner)
         route, verdict = self._router.first(request)
         inputs = await self._keep_inline(request.references, owner)
@@ -230,15 +224,6 @@ class Jobs:
             reference, index=index, net=self._net, blobs=self.blobs, settings=self.settings, has_asset=has_asset
         )
         return taken.blob
-
-    async def _make_room(self) -> None:
-        now = self._clock.now()
-        if now - self._count.at > COUNT_SECONDS:
-            self._count = _Count(await self._store.count_active(), now)
-        if self._count.jobs >= self.settings.queue_jobs_max:
-            raise Busy(
-                f"{self._count.jobs} jobs are unfinished, and no more are taken. Nothing was made; try again later."
-            )
 
     async def get(self, job_id: str, *, owner: str) -> Job:
         """A job as it stands. Raises `NotFound`."""

@@ -21,6 +21,8 @@ def test_a_job_at_pictory_has_an_estimate_once_a_credit_has_a_price(rate: Decima
     book = priced(catalogue.builtin(), {"pictory": rate})
     model = book.get("google/veo-3.1")
     assert model is not None
+    assert [one.id for one in book.models] == [one.id for one in catalogue.builtin().models]
+    assert book.ended == catalogue.builtin().ended
     [fit] = [fit for fit in catalogue.fits(AT_PICTORY, model) if fit.offer.provider == "pictory"]
 
     assert (fit.estimate.micro_usd if fit.estimate else None) == micro_usd

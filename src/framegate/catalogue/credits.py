@@ -17,7 +17,7 @@ PER_SECOND: Mapping[str, Mapping[str, Decimal]] = MappingProxyType({"pictory": P
 
 def priced(book: Catalogue, usd_per_credit: Mapping[str, Decimal | None]) -> Catalogue:
     """The catalogue with prices where a provider bills in credits, and the operator says what one costs there."""
-    return Catalogue(_priced(model, usd_per_credit) for model in book)
+    return Catalogue((_priced(model, usd_per_credit) for model in book.models), book.ended)
 
 
 def _priced(model: Model, rates: Mapping[str, Decimal | None]) -> Model:
