@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
-from framegate import catalogue
+from framegate import catalogue, nudges
 from framegate.catalogue.credits import priced
 from framegate.clock import SystemClock
 from framegate.deliveries import Deliverer
@@ -33,6 +33,7 @@ from framegate.keys import Authenticator
 from framegate.media.blobs import BlobStore
 from framegate.moves import Moves
 from framegate.net import Net
+from framegate.nudges import Nudges
 from framegate.provider import Offers
 from framegate.providers.accounts import ADAPTERS
 from framegate.providers.animatic import Animatic, Sandbox
@@ -64,6 +65,7 @@ class Parts:
     deliverer: Deliverer
     store: Store
     lock: FolderLock
+    nudges: Nudges
 
 
 @asynccontextmanager
@@ -119,7 +121,15 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
             stack.push_async_callback(refresher.stop)
         await runner.start()
         stack.push_async_callback(runner.stop)
-        yield Parts(jobs=jobs, keys=keys, runner=runner, deliverer=deliverer, store=store, lock=lock)
+        yield Parts(
+            jobs=jobs,
+            keys=keys,
+            runner=runner,
+            deliverer=deliverer,
+            store=store,
+            lock=lock,
+            nudges=Nudges(offers, store, clock),
+        )
 
 
 async def _hooks(settings: Settings, store: Store, secret: bytes) -> Hooks:
@@ -180,6 +190,10 @@ def build(settings: Settings) -> Starlette:
             raise Unavailable("The deliverer of webhooks has stopped.")
         return JSONResponse({"status": "ready"})
 
+    async def called(request: Request) -> JSONResponse:
+        parts: Parts = app.state.parts
+        return await parts.nudges.take(request)
+
     async def answered(job_ids: Sequence[str]) -> None:
         parts: Parts = app.state.parts
         await parts.jobs.answered(job_ids)
@@ -188,6 +202,7 @@ def build(settings: Settings) -> Starlette:
         routes=[
             Route("/healthz", _alive),
             Route("/readyz", ready),
+            Route(nudges.PATH, called, methods=["POST"]),
             Mount(native.PATH, native.build(needs_key=needs_key)),
             Mount(fal.PATH, fal.build(needs_key=needs_key)),
             Route(fal.JWKS, fal.public_keys),

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from framegate import nudges
 from framegate.catalogue.model import ImageLimits
 from framegate.catalogue.tokens import rewritten
 from framegate.clock import Clock
@@ -297,7 +298,17 @@ class Moves:
             prompt=rewritten(job.request, offer.limits.prompt_tokens if offer else {}),
             target=job.target,
             references=tuple(replace(one, link=self.link(one.blob)) for one in job.prepared),
+            webhook=self._webhook(job),
         )
+
+    def _webhook(self, job: Job) -> str | None:
+        """Where the provider may call, if it may be told: an address that a service would take for one."""
+        public_url = self.settings.public_url or ""
+        reachable = public_url.startswith("https://") or self.settings.allow_private_addresses
+        provider = self.offers.get(job.provider, job.account)
+        if not public_url or not reachable or provider is None or not provider.calls_back:
+            return None
+        return nudges.address(public_url, job.provider, job.account, job.id)
 
     def _provider(self, job: Job) -> Provider:
         provider = self.offers.get(job.provider, job.account)

@@ -1,7 +1,7 @@
 """The contract between the gate and whatever makes a video: asked once, never sleeping, never retrying."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ class Provider(ABC):
     concurrency: int | None = None  # orders at once; None: as many as come
     poll_seconds: float = 5.0  # how long the runner waits between two looks
     poll_seconds_max: float | None = None  # to where that grows with a job's age; None: it does not grow
+    calls_back: bool = False  # tells by a signed webhook that an order is over
     lists_at: str | None = None  # where the service lists its models in OpenRouter's shape, if it does
     requests_per_minute: int | None = None  # orders begun; None: as many as come
 
@@ -49,6 +50,10 @@ class Provider(ABC):
         Raises `Unsure` where the provider has no way to tell, as most have not.
         """
         raise Unsure
+
+    async def heard(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:  # noqa: ARG002
+        """The order that a signed call is about, for those that call back; None where they did not sign it."""
+        return None
 
     async def models(self) -> object:
         """What the service lists of its models, as JSON of OpenRouter's shape; for those that have `lists_at`."""

@@ -253,6 +253,7 @@ class Order:
     prompt: str | None = None  # with names in the words that the provider's model reads
     target: Target
     references: tuple[Prepared, ...] = ()
+    webhook: str | None = None  # where the provider may call when it is over, if the gate can be reached
 
 
 Handle = Mapping[str, Any]  # a provider's own JSON by which it finds an order again

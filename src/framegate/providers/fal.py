@@ -13,6 +13,7 @@ import anyio
 from framegate.errors import NotSent, ProviderError, Refused
 from framegate.fal_inputs import Endpoint, app_of, endpoints
 from framegate.providers.fal_input import written
+from framegate.providers.fal_webhook import Ear
 from framegate.providers.hand import address
 from framegate.providers.service import Service, accepted, failed, handle_of, has
 from framegate.types import Done, Failed, Handle, Order, Prepared, Role, Running, Update
@@ -36,6 +37,7 @@ class Fal(Service):
 
     name = "fal"
     poll_seconds = 5.0
+    calls_back = True
     words: ClassVar[Mapping[str, str]] = {"IN_QUEUE": "queued", "IN_PROGRESS": "running"}
 
     def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
@@ -47,6 +49,7 @@ class Fal(Service):
         super().__init__(Upstream(queue, headers=key, name="fal"), account=account)
         self._rest = Upstream(rest, headers=key, name="fal")
         self._cdn = Upstream(cdn, headers={}, name="fal")
+        self._ear = Ear(self._rest)
 
     async def close(self) -> None:
         """End its connections."""
@@ -59,8 +62,13 @@ class Fal(Service):
         endpoint = _endpoint(order)
         urls = [await self._address(prepared) for prepared in order.references]
         sent, notes = written(endpoint, order, urls)
-        answer = await self.upstream.order("POST", endpoint.id, json=sent, headers=_headers(order))
+        query = {"fal_webhook": order.webhook} if order.webhook else {}
+        answer = await self.upstream.order("POST", endpoint.id, json=sent, headers=_headers(order), params=query)
         return handle_of(accepted(answer, "request_id"), app=app_of(endpoint.id), notes=notes)
+
+    async def heard(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:
+        """The request that fal's webhook is about."""
+        return await self._ear.heard(headers, raw, now=now)
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the request, and at its result once there is one."""

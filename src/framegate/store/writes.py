@@ -296,6 +296,21 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Hasten:
+    """Make a job due that nobody holds."""
+
+    job_id: str
+    now: float
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Hasten"], /) -> list[None]:
+        for write in writes:
+            waits = and_(jobs.c.id == write.job_id, jobs.c.active, jobs.c.worker.is_(None), jobs.c.due_at > write.now)
+            await connection.execute(update(jobs).where(waits).values(due_at=write.now))
+        return [None] * len(writes)
+
+
+@dataclass(frozen=True, slots=True)
 class Extend:
     """Keep these jobs of a worker until a later time; with no time, let them go."""
 
