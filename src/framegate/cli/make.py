@@ -152,9 +152,7 @@ def references(given: list[str] | None) -> list[Any]:
     return found
 
 
-def finish(  # noqa: PLR0913 - what the caller knows of the job
-    job: "Job", place: Path, *, again: str, json: bool, force: bool, told: "Sequence[Problem]" = ()
-) -> None:
+def finish(job: "Job", place: Path, *, again: str, json: bool, force: bool, told: "Sequence[Problem]" = ()) -> None:
     """Wait for a job with a bar, save its video and write where it lies. `told`: warnings that were said already."""
     from framegate.client import JobEnded
 
