@@ -28,7 +28,9 @@ def test_a_key_is_shown_once_then_listed_without_its_text_and_revoked(run: Run):
     key_id = text.split("_")[1]
 
     listed = run("keys", "list")
-    assert re.search(rf"^{key_id}  acme   website  read    works until \S+ \S+  60/min  -       -$", listed.out, re.MULTILINE)
+    assert re.search(
+        rf"^{key_id}  acme   website  read    works until \S+ \S+  60/min  -       -$", listed.out, re.MULTILINE
+    )
     (one,) = json.loads(run("keys", "list", "--json").out)["data"]
     assert one["expires_at"] - one["created_at"] == pytest.approx(30 * 86_400, abs=1)
     assert (one["scopes"], one["requests_per_minute"], one["state"]) == (["read"], 60, "works")

@@ -16,7 +16,7 @@ from framegate.types import Scope
 
 API = "http://127.0.0.1:8787/api/v1"
 PUBLIC = {"/videos/models", "/videos/models/{author}/{slug}"}
-OF_NOBODY = {"/videos", "/videos/check", "/assets", "/spend", "/webhooks/secret"}  # name nothing that could be another's
+OF_NOBODY = {"/videos", "/videos/check", "/assets", "/spend", "/webhooks/secret"}  # name nothing of another
 BY_LINK_ALONE = {"/assets/{sha256}"}  # no key opens these, be it its owner's
 UNKNOWN = "0190a000-0000-7000-8000-000000000001"
 DESCRIBED = native.build(needs_key=lambda: True).openapi()["paths"]

@@ -82,7 +82,7 @@ WEATHERS: tuple[tuple[str, Weather], ...] = (
             r"snow(?:ing|fall|flakes?|storm|s)\b|(?:falling|drifting|swirling|light|heavy|soft|gentle|thick) snow\b"
             r"|snow (?:is |gently |softly |slowly |begins to |starts to )?(?:fall|drift|swirl)\w{0,3}|blizzard|flurries"
             r"|it snows"
-            r"|(?:^|[,;.] |\band )snow\b(?![ -]?(?:white|board|man|cap|cover|leopard|on\b|under\b|at (?:his|her|their)))"
+            r"|(?:^|[,;.] |\band )snow\b(?![ -]?(?:white|board|man|cap|cover|leopard|on\b|under\b))"
         ),
         Weather.SNOW,
     ),
