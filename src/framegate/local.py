@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from framegate.settings import Settings
 
 START_SECONDS_MAX = 60
+KEY_FILE = "key"  # beside the socket, in a folder that only its owner reads: for the owner's other commands
 TEMPORARY_CHARS_MAX = 60  # a socket's path has about a hundred in all
 STOP_SECONDS_MAX = 10  # for downloads under way; those who follow a job are let go at once
 KEEP_ALIVE_SECONDS = 30
@@ -43,6 +44,7 @@ def local_gate(settings: "Settings") -> "Generator[Gate]":
     place = gettempdir() if len(gettempdir()) <= TEMPORARY_CHARS_MAX else "/tmp"  # noqa: S108 - the folder made in it is new
     with TemporaryDirectory(prefix="framegate-", dir=place) as folder:  # its owner's alone
         path = Path(folder) / "gate.sock"
+        path.with_name(KEY_FILE).write_text(settings.api_key or "", encoding="utf-8")
         server = _Background(settings, path)
         try:
             server.start()
@@ -50,6 +52,14 @@ def local_gate(settings: "Settings") -> "Generator[Gate]":
                 yield gate
         finally:
             server.stop()
+
+
+def key_of(url: str) -> str | None:
+    """The key of the gate inside another command of this user, by its address; None where it has none to read."""
+    try:
+        return Path(url.removeprefix("unix:")).with_name(KEY_FILE).read_text(encoding="utf-8") or None
+    except OSError:
+        return None
 
 
 def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[str], object], log_level: str) -> None:

@@ -63,7 +63,7 @@ def _own_or_owner(settings: "Settings", stack: ExitStack, *, brief: bool) -> "Ga
     """A gate over the data folder, or the server that has it; waits for another command that has it."""
     gc.disable()  # importing the gate makes much garbage collection and no garbage
     from framegate.client import Gate
-    from framegate.local import local_gate
+    from framegate.local import key_of, local_gate
     from framegate.store.lock import read_owner
 
     gc.freeze()
@@ -78,7 +78,7 @@ def _own_or_owner(settings: "Settings", stack: ExitStack, *, brief: bool) -> "Ga
             url = from_here(str(owner.get("url") or ""))
             inside = url.startswith("unix:")
             if brief and inside:
-                return stack.enter_context(Gate(url, settings.api_key))
+                return stack.enter_context(Gate(url, key_of(url)))
             if _is_loopback(url):
                 console.say(f"Using the server at {url}, which owns {settings.data_dir}.")
                 return stack.enter_context(Gate(url, settings.api_key))
