@@ -122,7 +122,7 @@ def show_problems(problems: "Sequence[Problem]", alternatives: Sequence[str] = (
 def ready_flag(problem: "Problem") -> str:
     """The nearest legal value as a flag to type; empty where there is none."""
     flag = FLAGS.get(problem.pointer.strip("/"))
-    if flag is None or problem.nearest is None:
+    if flag is None or problem.nearest is None or flag == "--prompt":  # what would do there is a part of it
         return ""
     if isinstance(problem.nearest, bool):
         return flag if problem.nearest else flag.replace("--", "--no-", 1)
