@@ -11,7 +11,7 @@ demo: $(VENV)/.run  ## three photos become a playable MP4, with no key and no GP
 	$(BIN)/framegate demo
 
 test: $(VENV)/.dev  ## the whole suite, slow ones included
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from framegate.store import Store
@@ -15,10 +15,7 @@ BACKENDS = [
     "sqlite",
     pytest.param(
         "postgres",
-        marks=[
-            pytest.mark.skipif(not POSTGRES, reason="waits for FRAMEGATE_TEST_POSTGRES"),
-            pytest.mark.xdist_group("postgres"),  # one database: its tests follow one another
-        ],
+        marks=pytest.mark.skipif(not POSTGRES, reason="waits for FRAMEGATE_TEST_POSTGRES"),
     ),
 ]
 
@@ -32,12 +29,14 @@ def anyio_backend():
 async def url(request, tmp_path) -> str:
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'framegate.db'}"
-    engine = create_async_engine(POSTGRES)
-    async with engine.begin() as connection:
-        await connection.execute(text("DROP SCHEMA public CASCADE"))
-        await connection.execute(text("CREATE SCHEMA public"))
+    # A new database for each test, and a name for each worker: tests run side by side.
+    name = f"framegate_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    engine = create_async_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        await connection.execute(text(f"CREATE DATABASE {name}"))
     await engine.dispose()
-    return POSTGRES
+    return make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
