@@ -16,6 +16,7 @@ import uuid_utils
 from framegate.clock import SystemClock
 from framegate.provider import Offers
 from framegate.runner import Runner
+from framegate.settings import Settings
 from framegate.steps import Step
 from framegate.store import Store
 from framegate.store.engines import sqlite_url
@@ -42,6 +43,7 @@ class NoMoves:
     """Every state leads to the next, at once; the order is written down as a real one is."""
 
     offers = Offers(())
+    settings = Settings()
 
     async def step(self, job: Job, *, found: bool) -> Step:
         state = NEXT[job.state]
