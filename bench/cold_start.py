@@ -38,10 +38,8 @@ def main() -> int:
     generate, encode = statistics.median(whole), statistics.median(alone)
     allowed = ENCODES_MAX * encode + START_SECONDS_MAX
     print(f"framegate --help: {help_cpu:.3f} s of CPU (at most {HELP_CPU_SECONDS_MAX})")
-    print(
-        print(f"framegate generate, 4 s of 720p, cold, to the file (its report apart): {generate:.2f} s")
-        print(f"the encode alone: {encode:.2f} s")
-    )
+    print(f"framegate generate, 4 s of 720p, cold, to the file (its report apart): {generate:.2f} s")
+    print(f"the encode alone: {encode:.2f} s")
     print(f"that is {generate / allowed:.2f} of what is allowed: {ENCODES_MAX:g} encodes + {START_SECONDS_MAX} s")
     return int(help_cpu > HELP_CPU_SECONDS_MAX or generate > allowed)
 
