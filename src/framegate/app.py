@@ -34,6 +34,7 @@ from framegate.media.blobs import BlobStore
 from framegate.moves import Moves
 from framegate.net import Net
 from framegate.nudges import Nudges
+from framegate.preparing import Preparer
 from framegate.provider import Offers
 from framegate.providers.accounts import ADAPTERS
 from framegate.providers.animatic import Animatic, Sandbox
@@ -42,7 +43,7 @@ from framegate.providers.pool import Pool
 from framegate.refreshing import Refresher
 from framegate.routing import Router
 from framegate.runner import Runner
-from framegate.settings import Settings, check_protected
+from framegate.settings import Settings, SettingsInvalid, check_protected
 from framegate.standing import Standing
 from framegate.store import FolderLock, Store
 from framegate.store.engines import sqlite_url
@@ -72,6 +73,8 @@ class Parts:
 async def running(settings: Settings) -> AsyncGenerator[Parts]:
     """A gate that works, without a server in front. Raises `DataFolderBusy` when another process has its folder."""
     clock, book = SystemClock(), priced(catalogue.builtin(), {"pictory": settings.pictory_usd_per_credit})
+    if unknown := [name for name in settings.model_deadline_seconds if name not in {model.id for model in book.models}]:
+        raise SettingsInvalid(f"Setting `model_deadline_seconds`: {unknown[0]!r} is not the id of a model.")
     async with AsyncExitStack() as stack:
         lock = FolderLock(settings.data_dir)
         lock.acquire()
@@ -103,11 +106,9 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
             offers=offers,
             router=router,
             standing=standing,
-            blobs=blobs,
-            net=net,
+            preparer=Preparer(settings, blobs, net, store.asset),
             clock=clock,
             finishing=Finishing(settings, blobs, net, clock),
-            asset=store.asset,
             link=_asset_link(settings, secret),
         )
         sole = settings.database_url is None
@@ -156,6 +157,7 @@ async def _offers(settings: Settings, stack: AsyncExitStack) -> Offers:
     for provider in accounts:
         if isinstance(provider, Pictory):
             provider.usd_per_credit = settings.pictory_usd_per_credit
+        provider.linked = settings.public_url is not None
         stack.push_async_callback(provider.close)
     return Offers([engine, *accounts])
 

@@ -7,9 +7,19 @@ from dataclasses import replace
 import uuid_utils
 
 from framegate.catalogue import Catalogue
+from framegate.checking import Checker
 from framegate.clock import Clock
 from framegate.continuing import continued
-from framegate.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, ReferenceUnusable, Stale
+from framegate.errors import (
+    BudgetExceeded,
+    Busy,
+    Conflict,
+    Gone,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    Stale,
+)
 from framegate.exchange import current
 from framegate.keys import calling
 from framegate.ledger import Entry, owing
@@ -17,9 +27,10 @@ from framegate.media import references
 from framegate.media.blobs import BlobStore
 from framegate.net import Net
 from framegate.pending import PendingCreates
+from framegate.preparing import Preparer
 from framegate.retrying import again, key_of
 from framegate.room import Room
-from framegate.routing import Router
+from framegate.routing import Route, Router
 from framegate.settings import Settings
 from framegate.store import Page, Store
 from framegate.store.money import By, Spent
@@ -31,7 +42,6 @@ from framegate.types import (
     Job,
     Output,
     Problem,
-    Reference,
     Request,
     State,
     Status,
@@ -68,7 +78,8 @@ class Jobs:
         self.secret = secret
         self._store = store
         self._router = router
-        self._net = net
+        self._preparer = Preparer(settings, blobs, net, store.asset)
+        self._checker = Checker(router, self._preparer)
         self._clock = clock
         self._hooks = hooks or Hooks()
         self._room = Room(store, clock, jobs_max=settings.queue_jobs_max)
@@ -82,25 +93,22 @@ class Jobs:
     # -- before a job
 
     async def check(self, request: Request, *, owner: str) -> Verdict:
-        """What the check says of a request, its references fetched and looked at too. Places nothing."""
-        problems: list[Problem] = []
+        """What the check says of a request, its references and its key's budget looked at too. Places nothing."""
+        known: tuple[Problem, ...] = ()
         try:
             request = await self._continued(request, owner)
         except InvalidRequest as error:
-            problems.extend(error.problems)
-        verdict = self.judge(request)
-        problems.extend(verdict.problems)
-        for index, reference in enumerate(request.references):
-            try:
-                await self._take(reference, index, owner)
-            except ReferenceUnusable as error:
-                problems.extend(error.problems)
-        if len(problems) == len(verdict.problems):
-            return verdict
-        return replace(verdict, problems=tuple(problems), target=None, estimate=None)
+            known = error.problems
+
+        async def affords(request: Request, route: Route, verdict: Verdict) -> BudgetExceeded | None:
+            job = self._job(request, route, verdict, owner=owner)
+            owes = owing(None, job, unpriced=self.settings.budget_unpriced)
+            return await self._store.bills.refused(owes) if owes else None
+
+        return await self._checker.check(request, owner=owner, known=known, affords=affords)
 
     def judge(self, request: Request) -> Verdict:
-        """What the check says of a request by the catalogue alone."""
+        """What the check says of a request without a look at its references."""
         return self._router.judge(request)
 
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
@@ -175,16 +183,26 @@ class Jobs:
         await self._room.check()
         request = await self._continued(request, owner)
         route, verdict = self._router.first(request)
-        inputs = await self._keep_inline(request.references, owner)
+
+        async def keep(blob: Blob) -> None:
+            await self._store.keep_asset(owner, blob, now=self._clock.now())
+
+        request = replace(request, references=await self._preparer.inline(request.references, owner, keep))
+        return self._job(request, route, verdict, owner=owner, dialect=dialect, base_url=base_url)
+
+    def _job(
+        self, request: Request, route: Route, verdict: Verdict, *, owner: str, dialect: str = "", base_url: str = ""
+    ) -> Job:
         now = self._clock.now()
+        seconds = self.settings.deadline_seconds(route.model)
         return Job(
             id=str(uuid_utils.uuid7()),
             owner=owner,
             dialect=dialect,
-            request=replace(request, references=inputs),
+            request=request,
             created_at=now,
             updated_at=now,
-            deadline_at=now + self.settings.job_deadline_seconds,
+            deadline_at=now + seconds,
             key_id=_key_of(owner),
             base_url=base_url,
             warnings=verdict.warnings,
@@ -201,29 +219,6 @@ class Jobs:
         going_on = continued(request, before, model=model.id, kept=kept)
         await self._store.keep_asset(owner, before.outputs[0].blob, now=self._clock.now())
         return going_on
-
-    async def _keep_inline(self, given: Sequence[Reference], owner: str) -> tuple[Reference, ...]:
-        """What needs no network is judged now; a data URL's picture goes to our files, not into the job."""
-        kept: list[Reference] = []
-        for index, reference in enumerate(given):
-            if not reference.url[:8].lower().startswith(("data:", "asset://")):
-                with references.pointing(reference.pointer or f"/references/{index}"):
-                    self._net.judge(reference.url)
-                kept.append(reference)
-                continue
-            blob = await self._take(reference, index, owner)
-            await self._store.keep_asset(owner, blob, now=self._clock.now())
-            kept.append(replace(reference, url=f"asset://{blob.sha256}"))
-        return tuple(kept)
-
-    async def _take(self, reference: Reference, index: int, owner: str) -> Blob:
-        async def has_asset(sha256: str) -> Blob | None:
-            return await self._store.asset(owner, sha256)
-
-        taken = await references.take(
-            reference, index=index, net=self._net, blobs=self.blobs, settings=self.settings, has_asset=has_asset
-        )
-        return taken.blob
 
     async def get(self, job_id: str, *, owner: str) -> Job:
         """A job as it stands. Raises `NotFound`."""

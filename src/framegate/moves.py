@@ -1,32 +1,25 @@
 """The one move from each state of a job."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import anyio
-import anyio.to_thread
-
 from framegate import nudges
-from framegate.catalogue.model import ImageLimits
+from framegate.catalogue.model import Limits
 from framegate.catalogue.tokens import rewritten
 from framegate.clock import Clock
 from framegate.errors import BudgetExceeded, GateError, InvalidRequest, NotSent, ProviderError, Refused, Unsure
 from framegate.finishing import Finishing
-from framegate.media import references, videos
-from framegate.media.blobs import BlobStore
-from framegate.media.images import FitLimits
-from framegate.net import Net
+from framegate.media.references import Taken
+from framegate.preparing import Preparer
 from framegate.provider import Offers, Provider
 from framegate.routing import Router
 from framegate.settings import Settings
 from framegate.standing import Standing
 from framegate.steps import Step, failed
 from framegate.types import (
-    Adjustment,
     Blob,
     Done,
     Failed,
@@ -35,8 +28,8 @@ from framegate.types import (
     Job,
     Lost,
     Order,
-    Prepared,
     Problem,
+    Reference,
     Role,
     Running,
     State,
@@ -53,7 +46,10 @@ PATIENCE_SECONDS = 60.0  # a longer wait is too long where there is another way
 PACE_SECONDS = 60.0  # looks get rarer by once the first wait for so much of a job's age
 JITTER = 0.2
 PROGRESS_STEP = 0.02  # smaller steps are not worth a write
-UNMADE: Mapping[str, Any] = MappingProxyType({"handle": None, "made": (), "cost_micro_usd": None})  # no order stands
+# No order stands.
+UNMADE: Mapping[str, Any] = MappingProxyType(
+    {"handle": None, "made": (), "cost_micro_usd": None, "account_url": "", "account_key": ""}
+)
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
 
 
@@ -65,11 +61,9 @@ class Moves:
     offers: Offers
     router: Router
     standing: Standing
-    blobs: BlobStore
-    net: Net
+    preparer: Preparer
     clock: Clock
     finishing: Finishing
-    asset: Callable[[str, str], Awaitable[Blob | None]]  # (owner, sha256)
     link: Callable[[Blob], str | None] = lambda _: None  # where a file can be fetched from outside, if it can
 
     async def step(self, job: Job, *, found: bool) -> Step:
@@ -88,7 +82,7 @@ class Moves:
 
     async def end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Step:
         """End a job before its time: stop its order where the provider can, and say where it cannot."""
-        provider = self.offers.get(job.provider, job.account)
+        provider = self.offers.of(job)
         if job.state is State.SUBMITTING:
             if not (found or job.doubtful) or (provider is not None and provider.repeatable):
                 return Step(self.fail(fault, state).changes, order="not_sent")
@@ -107,7 +101,9 @@ class Moves:
     async def _prepare(self, job: Job) -> Step:
         """Fetch, look at and fit every reference; once they stand ready, begin the order."""
         if len(job.prepared) == len(job.request.references):
-            provider = self._provider(job)
+            provider = self.offers.of(job)
+            if provider is None:
+                return self._elsewhere(job, _fault(_missing(job)))
             if wait := self.standing.wait(provider):
                 return Step(wait=wait)
             self.standing.begins(provider)
@@ -116,29 +112,23 @@ class Moves:
                 "state": State.SUBMITTING,
                 "stage": "submitting",
                 "attempts": job.attempts + 1,
-                "handle": None,
+                **UNMADE,
+                "account": provider.account,
+                "account_url": provider.base_url,
+                "account_key": provider.key_mark,
             }
             return Step(begun, order="sending")
-        offer = self.router.offer(job)
-        limits = fit_limits(offer.limits.images) if offer else FitLimits()
-        prepared: list[Prepared] = []
-        adjustments: list[Adjustment] = []
-
-        async def has_asset(sha256: str) -> Blob | None:
-            return await self.asset(job.owner, sha256)
-
+        given = enumerate(job.request.references)
         try:
-            for index, reference in enumerate(job.request.references):
-                taken = await references.take(
-                    reference, index=index, net=self.net, blobs=self.blobs, settings=self.settings, has_asset=has_asset
-                )
-                ready, changed = await references.prepare(taken, reference, index, self.blobs, limits)
-                prepared.append(ready)
-                adjustments.extend(changed)
-            target = await anyio.to_thread.run_sync(_measured, job.target, prepared)
+            taken = [await self.preparer.take(reference, index, job.owner) for index, reference in given]
+            ready = await self.preparer.ready(job.request, taken, self.router.offer(job))
         except InvalidRequest as error:
             return self.fail(Fault(code=error.code, message=error.message, problems=error.problems))
-        inputs = {"prepared": tuple(prepared), "adjustments": tuple(adjustments), "target": target}
+        if ready.problems:
+            first = ready.problems[0]
+            return self._elsewhere(job, Fault(code=first.code, message=first.message, problems=ready.problems))
+        target = _measured(job.target, job.request.references, taken)
+        inputs = {"prepared": ready.prepared, "adjustments": ready.adjustments, "target": target}
         return Step({**inputs, "stage": "waiting"})
 
     async def _submit(self, job: Job, *, found: bool) -> Step:
@@ -208,7 +198,7 @@ class Moves:
         pause = BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1]
         return Step(back, wait=max(pause, wait or 0.0), order="not_sent")
 
-    def _elsewhere(self, job: Job, fault: Fault, *, order: str) -> Step:
+    def _elsewhere(self, job: Job, fault: Fault, *, order: str | None = None) -> Step:
         """Take the next way that the request allows; end the job where there is none. Nothing was ordered here."""
         one = Tried(
             model=job.model,
@@ -233,7 +223,7 @@ class Moves:
         return self._elsewhere(there, fault, order=step.order or "refused")
 
     async def _look(self, job: Job, *, found: bool) -> Step:
-        provider = self.offers.get(job.provider, job.account)
+        provider = self.offers.of(job)
         if provider is None:
             return _without_account(job)
         try:
@@ -248,6 +238,7 @@ class Moves:
                     "made": update.outputs,
                     "cost_micro_usd": update.cost_micro_usd,
                     "warnings": _noted(job, update),
+                    "provider_metadata": update.metadata,
                 }
                 return Step({**made, "state": State.FETCHING, "stage": "fetching", "progress": RENDERED})
             case Failed():
@@ -289,36 +280,40 @@ class Moves:
     def order(self, job: Job) -> Order:
         """The order for a job; its key is the same however often it is tried."""
         offer = self.router.offer(job)
+        limits = offer.limits if offer else Limits()
         return Order(
             job_id=job.id,
             key=order_key(job),
             request=job.request,
             model=job.model,
             model_id=offer.id if offer else job.model,
-            prompt=rewritten(job.request, offer.limits.prompt_tokens if offer else {}),
+            prompt=rewritten(job.request, limits.prompt_tokens),
             target=job.target,
             references=tuple(replace(one, link=self.link(one.blob)) for one in job.prepared),
             webhook=self._webhook(job),
+            sound_choice=limits.audio == "optional",
         )
 
     def _webhook(self, job: Job) -> str | None:
         """Where the provider may call, if it may be told: an address that a service would take for one."""
         public_url = self.settings.public_url or ""
         reachable = public_url.startswith("https://") or self.settings.allow_private_addresses
-        provider = self.offers.get(job.provider, job.account)
+        provider = self.offers.of(job)
         if not public_url or not reachable or provider is None or not provider.calls_back:
             return None
         return nudges.address(public_url, job.provider, job.account, job.id)
 
     def _provider(self, job: Job) -> Provider:
-        provider = self.offers.get(job.provider, job.account)
+        provider = self.offers.of(job)
         if provider is None:
-            raise ProviderError(
-                f"The account `{job.account}` at {job.provider} that took this job is not configured any more. "
-                "Put it back, and the job goes on.",
-                code="provider_missing",
-            )
+            raise _missing(job)
         return provider
+
+
+def _missing(job: Job) -> ProviderError:
+    where = job.account_url or job.provider
+    text = f"The account `{job.account}` at {where} is not configured any more. Put it back, and the job goes on."
+    return ProviderError(text, code="provider_missing")
 
 
 async def _stopped(handle: Handle, provider: Provider | None) -> bool:
@@ -337,12 +332,11 @@ def _without_account(job: Job) -> Step:
     return Step({} if job.stage == stage else {"stage": stage}, wait=ACCOUNT_SECONDS)
 
 
-def _measured(target: Target, prepared: Sequence[Prepared]) -> Target:
+def _measured(target: Target, given: Sequence[Reference], taken: Sequence[Taken]) -> Target:
     """The target with the length of the source that it goes on from, if it goes on from one."""
-    source = next((one for one in prepared if one.reference.role is Role.SOURCE), None)
-    if target.source_seconds is None or source is None:
-        return target
-    return replace(target, source_seconds=videos.probe(Path(source.path)).duration or 0.0)
+    pairs = zip(given, taken, strict=True)
+    seconds = next((one.seconds or 0.0 for reference, one in pairs if reference.role is Role.SOURCE), None)
+    return target if target.source_seconds is None or seconds is None else replace(target, source_seconds=seconds)
 
 
 def _noted(job: Job, done: Done) -> tuple[Problem, ...]:
@@ -350,18 +344,6 @@ def _noted(job: Job, done: Done) -> tuple[Problem, ...]:
     said = {warning.message for warning in job.warnings}
     new = [note for note in dict.fromkeys(done.notes) if not said & {note, f"prompt: {note}."}]
     return (*job.warnings, *(Problem(code="render_note", pointer="", message=note) for note in new))
-
-
-def fit_limits(images: ImageLimits) -> FitLimits:
-    """What a picture is made to fit, of what a model says of its pictures."""
-    return FitLimits(
-        min_side=images.min_side_px,
-        max_side=images.max_side_px,
-        max_bytes=images.max_bytes,
-        min_ratio=images.min_ratio,
-        max_ratio=images.max_ratio,
-        formats=images.formats or (),
-    )
 
 
 def order_key(job: Job) -> str:

@@ -47,7 +47,7 @@ class Nudges:
             raise Unauthorized("The call is not signed by the provider, or was signed more than five minutes ago.")
         job_id = request.query_params.get("job", "")[:ID_CHARS]
         job = await self.store.get(job_id)
-        ours = job is not None and (job.provider, job.account) == (provider.name, provider.account)
+        ours = job is not None and self.offers.of(job) is provider
         if job and ours and job.state is State.RUNNING and job.handle and job.handle.get("id") == order_id:
             await self.store.hasten(job.id, now=self.clock.now())
         return JSONResponse({"ok": True})

@@ -1,12 +1,12 @@
 """The contract between the gate and whatever makes a video: asked once, never sleeping, never retrying."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from framegate.errors import Refused, Unsure
-from framegate.types import Foresight, Handle, Made, Order, Request, Target, Update, Verdict
+from framegate.types import Foresight, Handle, Job, Made, Order, Prepared, Request, Target, Update, Verdict
 
 
 class Provider(ABC):
@@ -17,6 +17,10 @@ class Provider(ABC):
 
     name: str
     account: str = ""
+    base_url: str = ""  # where its service is reached; empty for what runs in this process
+    key_mark: str = ""  # tells its key from other keys, and is not the key
+    linked: bool = False  # whether a link of ours is of use to it: the gate can be reached from outside
+    served: frozenset[str] | None = None  # the ids that it makes, where it tells; None: all that its offers name
     repeatable: bool = False  # an order costs nothing, so a lost one is simply made again
     concurrency: int | None = None  # orders at once; None: as many as come
     poll_seconds: float = 5.0  # how long the runner waits between two looks
@@ -36,8 +40,16 @@ class Provider(ABC):
     async def poll(self, handle: Handle) -> Update:
         """Look once. An error raised here is a failed look, not a failed job."""
 
-    def foresee(self, request: Request, target: Target) -> Foresight | None:  # noqa: ARG002 - for those that can
-        """What is known of the video before it is ordered, for engines whose way is settled by the request alone."""
+    def foresee(
+        self,
+        request: Request,  # noqa: ARG002 - for those that can
+        target: Target,  # noqa: ARG002
+        prepared: Sequence[Prepared] = (),  # noqa: ARG002
+    ) -> Foresight | None:
+        """What is known of the video before it is ordered, and what stands in the way of the order.
+
+        `prepared` are the request's references as they would be handed over, once they have been looked at.
+        """
         return None
 
     async def cancel(self, handle: Handle) -> bool:  # noqa: ARG002 - for those that can
@@ -68,7 +80,7 @@ class Provider(ABC):
 
 
 def foreseen(verdict: Verdict, sight: Foresight | None) -> Verdict:
-    """The verdict with what the engine says besides; a problem of the engine's is as good as one of the catalogue's."""
+    """The verdict with what a provider says besides; a problem of its own is as good as one of the catalogue's."""
     if sight is None:
         return verdict
     broken = bool(sight.problems)
@@ -95,13 +107,32 @@ class Offers:
             yield self._sandbox
 
     def get(self, name: str, account: str) -> Provider | None:
-        """The provider that has that account; under another name, if it is the only one there by now."""
-        if self._sandbox is not None and name == self._sandbox.name:
-            return self._sandbox
+        """The account of that name at a provider; under another name, if it is the only one there by now."""
         only = [provider for provider in self._providers.values() if provider.name == name]
         return self._providers.get((name, account)) or (only[0] if len(only) == 1 else None)
 
-    def taking(self, name: str) -> tuple[Provider, ...]:
-        """Those that take orders for an offer of the provider of that name, in the order of their declaration."""
+    def of(self, job: Job) -> Provider | None:
+        """The account that a job was given to, whatever its entry is called by now and whichever key it has.
+
+        It is known by its key, else by its name, else as the only one left. Only at the same address, for at another
+        one nobody knows the order; what is free is simply made again there.
+        """
+        if self._sandbox is not None and job.provider == self._sandbox.name:
+            return self._sandbox
+        there = [
+            provider
+            for provider in self._providers.values()
+            if provider.name == job.provider and (provider.repeatable or job.account_url in ("", provider.base_url))
+        ]
+        by_key = [provider for provider in there if job.account_key and provider.key_mark == job.account_key]
+        by_name = [provider for provider in there if provider.account == job.account]
+        if by_key and by_name and by_name[0] in by_key:
+            return by_name[0]
+        return next((found[0] for found in (by_key, by_name, there) if len(found) == 1), None)
+
+    def taking(self, name: str, model_id: str) -> tuple[Provider, ...]:
+        """Those that make what the provider of that name calls so, in the order of their declaration."""
         own = tuple(provider for provider in self._providers.values() if provider.name == name)
-        return own or ((self._sandbox,) if self._sandbox is not None else ())
+        if not own:
+            return (self._sandbox,) if self._sandbox is not None else ()
+        return tuple(provider for provider in own if provider.served is None or model_id in provider.served)

@@ -8,7 +8,7 @@ from framegate import catalogue as rules
 from framegate.catalogue import Catalogue, Fit, Offer
 from framegate.errors import InvalidRequest
 from framegate.provider import Offers, Provider, foreseen
-from framegate.types import Job, Request, Target, Verdict
+from framegate.types import Foresight, Job, Request, Target, Verdict
 
 DEARER_THAN_ANY = 1 << 62  # an offer without a price comes behind those that have one
 
@@ -34,6 +34,10 @@ class Route:
             "estimate": self.fit.estimate,
         }
 
+    def seen(self, verdict: Verdict, sight: Foresight | None) -> Verdict:
+        """The verdict on a request that goes this way: what would be made, at what cost, and what its provider says."""
+        return foreseen(replace(verdict, target=self.target, estimate=self.fit.estimate), sight)
+
     @property
     def key(self) -> tuple[str, str, str]:
         """What tells it from every other route of the same request."""
@@ -54,10 +58,23 @@ class Router:
         self._paused = paused
 
     def judge(self, request: Request) -> Verdict:
-        """What the check says of a request by the catalogue, and by the engine that would make it, if that is ours."""
-        verdict = rules.check(request, catalogue=self.catalogue, usable=self._usable)
-        way = next(self._ways(request), None) if verdict.ok else None
-        return foreseen(verdict, way.provider.foresee(request, way.target)) if way else verdict
+        """What the check says of a request by the catalogue, and by the provider that would make it."""
+        return self.decide(request)[0]
+
+    def decide(self, request: Request) -> tuple[Verdict, Route | None]:
+        """What the check says of a request, and the way on which it would go: the first that nothing stands in."""
+        verdict = self.check(request)
+        first: Verdict | None = None
+        for route in self.routes(request) if verdict.ok else ():
+            seen = route.seen(verdict, route.provider.foresee(request, route.target))
+            if seen.ok:
+                return seen, route
+            first = first or seen
+        return first or verdict, None
+
+    def check(self, request: Request) -> Verdict:
+        """What the catalogue says of a request, by the offers that can be had here."""
+        return rules.check(request, catalogue=self.catalogue, usable=self._usable)
 
     def first(self, request: Request) -> tuple[Route, Verdict]:
         """The first way of the first model that takes the request as it stands: its own, else a fall-back.
@@ -66,9 +83,7 @@ class Router:
         """
         own: Verdict | None = None
         for name in (request.model, *request.models):
-            asked = replace(request, model=name)
-            verdict = self.judge(asked)
-            route = next(self._ways(asked), None) if verdict.ok else None
+            verdict, route = self.decide(replace(request, model=name))
             if route is not None:
                 return route, verdict
             own = own or verdict
@@ -81,8 +96,9 @@ class Router:
         models = dict.fromkeys((job.request.model, *job.request.models))
         for name in models:
             asked = replace(job.request, model=name)
-            for route in self._ways(asked) if self.judge(asked).ok else ():
-                if route.key not in tried:
+            for route in self.routes(asked) if self.check(asked).ok else ():
+                sight = route.provider.foresee(asked, route.target)
+                if route.key not in tried and not (sight and sight.problems):
                     return route
         return None
 
@@ -91,10 +107,7 @@ class Router:
         model = self.catalogue.get(job.model)
         return model.offer(job.offer) if model else None
 
-    def _usable(self, offer: Offer) -> bool:
-        return bool(self._offers.taking(offer.provider))
-
-    def _ways(self, request: Request) -> Iterator[Route]:
+    def routes(self, request: Request) -> Iterator[Route]:
         """Every way that takes the request, as its routing orders them, then the cheaper first."""
         model = self.catalogue.get(request.model)
         if model is None:
@@ -103,10 +116,13 @@ class Router:
             Route(request, model.id, fit, fit.target, provider)
             for fit in rules.fits(request, model, usable=self._usable)
             if fit.target is not None
-            for provider in self._offers.taking(fit.offer.provider)
+            for provider in self._offers.taking(fit.offer.provider, fit.offer.id)
         ]
         order = {name: place for place, name in enumerate(request.routing.order)}
         yield from sorted(ways, key=lambda way: self._rank(way, order))
+
+    def _usable(self, offer: Offer) -> bool:
+        return bool(self._offers.taking(offer.provider, offer.id))
 
     def _rank(self, way: Route, order: dict[str, int]) -> tuple[int, bool, int]:
         cost = way.fit.estimate.micro_usd if way.fit.estimate else DEARER_THAN_ANY

@@ -170,7 +170,7 @@ class Runner:
         with self._store.hub.moving(job.id):
             step = await self._guarded(job, found=found)
             if step.order == "sending":
-                provider = self._moves.offers.get(job.provider, job.account)
+                provider = self._moves.offers.of(job)
                 limit, low = provider.concurrency if provider else None, job.request.handling.low_priority
                 await self._slots.take(job.id, _place(job), limit, low=low)
             return step

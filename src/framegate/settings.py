@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from framegate.errors import GateError
 
 PREFIX = "FRAMEGATE_"
+TABLES = frozenset({"accounts", "webhook_endpoints", "model_deadline_seconds"})  # written in framegate.toml alone
 
 
 class SettingsInvalid(GateError):
@@ -137,6 +138,10 @@ class Settings(BaseModel):
     job_deadline_seconds: Annotated[int, Field(ge=1)] = Field(
         3600, description="A job that has not ended by then is expired."
     )
+    model_deadline_seconds: Mapping[str, Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict[str, int],
+        description="The same for single models, as a table of `[model_deadline_seconds]` in framegate.toml.",
+    )
     queue_jobs_max: Annotated[int, Field(ge=1)] = Field(
         10_000, description="Unfinished jobs at once; more are answered 429."
     )
@@ -172,6 +177,10 @@ class Settings(BaseModel):
         description="Folder of a DINOv2 or CLIP model by which references are looked for too; nothing is downloaded.",
     )
     link_seconds: Annotated[int, Field(ge=60)] = Field(24 * 3600, description="How long a signed link to a file works.")
+
+    def deadline_seconds(self, model: str) -> int:
+        """How long a job of a model may take, by the model's canonical id."""
+        return self.model_deadline_seconds.get(model, self.job_deadline_seconds)
 
 
 def is_loopback(host: str) -> bool:
@@ -211,7 +220,7 @@ def load(environ: Mapping[str, str] | None = None, *, file: Path | None = None, 
             raise SettingsInvalid(f"{path} is not TOML: {error}") from error
     elif file or environ.get("FRAMEGATE_CONFIG"):
         raise SettingsInvalid(f"There is no settings file at {path}.")
-    for name in Settings.model_fields.keys() - {"accounts", "webhook_endpoints"}:
+    for name in Settings.model_fields.keys() - TABLES:
         text = environ.get(f"{PREFIX}{name.upper()}")
         if text:
             values[name] = tuple(filter(None, text.split(","))) if name.startswith("allowed_") else text

@@ -150,7 +150,7 @@ class Upstream:
         not_made: Callable[[Answer], bool] = nothing_promised,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._name = name
+        self.name = name
         self._reason = reason
         self._secrets = tuple(
             word for value in headers.values() for word in value.split() if len(word) >= SECRET_CHARS_MIN
@@ -181,9 +181,9 @@ class Upstream:
         try:
             answer = await self._send(self._orders, method, path, ORDER_SECONDS_MAX, request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
-            raise NotSent(f"{self._name} could not be reached ({type(error).__name__}).") from error
+            raise NotSent(f"{self.name} could not be reached ({type(error).__name__}).") from error
         except (httpx2.HTTPError, TimeoutError) as error:
-            told = f"{self._name} broke off after the order was sent ({type(error).__name__})."
+            told = f"{self.name} broke off after the order was sent ({type(error).__name__})."
             raise Unsure(f"{told} It may have been taken.") from error
         if answer.ok:
             return answer
@@ -211,17 +211,21 @@ class Upstream:
         try:
             answer = await self._send(self._looks, method, path, seconds_max, request)
         except (httpx2.HTTPError, TimeoutError) as error:
-            raise ProviderError(f"{self._name} could not be asked ({type(error).__name__}).") from error
+            raise ProviderError(f"{self.name} could not be asked ({type(error).__name__}).") from error
         if (answer.status >= 500 and not any_status) or answer.status in NOT_TAKEN:
             raise ProviderError(self.said(answer))
         return answer
 
     def said(self, answer: Answer) -> str:
         """What the service says is wrong, as a sentence; where it repeats the key, the key is left out."""
-        reason = self._reason(answer)
+        reason = self.without_key(self._reason(answer))
+        return f"{self.name} answered {answer.status}: {reason.rstrip('.') or 'nothing'}."
+
+    def without_key(self, text: str) -> str:
+        """A text with the key left out where the service repeats it."""
         for secret in self._secrets:
-            reason = reason.replace(secret, "[key]")
-        return f"{self._name} answered {answer.status}: {reason.rstrip('.') or 'nothing'}."
+            text = text.replace(secret, "[key]")
+        return text
 
     async def download(self, url: str, into: Path, *, bytes_max: int) -> None:
         """Fetch a file from this account's own origin into the file `into`.
@@ -239,7 +243,7 @@ class Upstream:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(partial.leave)
             if isinstance(error, httpx2.HTTPError | TimeoutError):
-                raise ProviderError(f"{self._name} broke off the download ({type(error).__name__}).") from error
+                raise ProviderError(f"{self.name} broke off the download ({type(error).__name__}).") from error
             raise
 
     def owns(self, url: str) -> bool:
@@ -255,7 +259,7 @@ class Upstream:
         try:
             return str(httpx2.URL(self.base_url + "/").join(url))
         except httpx2.InvalidURL as error:
-            raise ProviderError(f"{self._name} gave no address but {url[:80]!r}.") from error
+            raise ProviderError(f"{self.name} gave no address but {url[:80]!r}.") from error
 
     async def _keep(self, response: httpx2.Response, partial: Partial, bytes_max: int) -> None:
         self._check_file(response, going_on=partial.size > 0)
@@ -267,23 +271,23 @@ class Upstream:
                 await anyio.to_thread.run_sync(partial.write, part)
         except Mismatch as error:
             raise ProviderError(
-                f"{self._name} has another file by now, or does not go on where it broke off."
+                f"{self.name} has another file by now, or does not go on where it broke off."
             ) from error
         finally:
             await anyio.to_thread.run_sync(partial.close)
         if not partial.whole:
-            raise ProviderError(f"{self._name} sent {partial.size:,} of {partial.total:,} bytes.")
+            raise ProviderError(f"{self.name} sent {partial.size:,} of {partial.total:,} bytes.")
         if not partial.size:
-            raise ProviderError(f"{self._name} sent an empty file.")
+            raise ProviderError(f"{self.name} sent an empty file.")
 
     def _check_file(self, response: httpx2.Response, *, going_on: bool) -> None:
         """Refuse an answer that is no file, or none that can be gone on with."""
         if response.status_code == 200 or (going_on and response.status_code in (206, 416)):
             encoding = response.headers.get("content-encoding", "identity").lower()
             if encoding != "identity":
-                raise Refused(f"{self._name} sends its file packed ({encoding}).")
+                raise Refused(f"{self.name} sends its file packed ({encoding}).")
             return
-        told = f"{self._name} answered {response.status_code} for a finished file."
+        told = f"{self.name} answered {response.status_code} for a finished file."
         if response.status_code in REDIRECTS:
             raise Refused(f"{told} It lies elsewhere, and the key does not go there.")
         late = response.status_code >= 500 or response.status_code in (404, 408, 409, 425, 429)
@@ -291,7 +295,7 @@ class Upstream:
 
     def _check_size(self, size: int, bytes_max: int) -> None:
         if size > bytes_max:
-            raise Refused(f"The file at {self._name} is larger than {bytes_max:,} bytes, the most that is kept.")
+            raise Refused(f"The file at {self.name} is larger than {bytes_max:,} bytes, the most that is kept.")
 
     async def _send(
         self, client: httpx2.AsyncClient, method: str, path: str, seconds: float, request: Mapping[str, Any]
@@ -316,7 +320,7 @@ class Upstream:
         **request: Any,  # noqa: ANN401 - httpx2's own arguments
     ) -> AsyncGenerator[httpx2.Response]:
         if "://" in path and not self.owns(path):
-            raise ProviderError(f"{self._name} pointed at another origin, and its key does not go there.")
+            raise ProviderError(f"{self.name} pointed at another origin, and its key does not go there.")
         url = path if "://" in path else path.lstrip("/")
         timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS_MAX)
         async with client.stream(method, url, timeout=timeout, **request) as response:

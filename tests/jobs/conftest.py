@@ -18,6 +18,7 @@ from framegate.jobs import Jobs
 from framegate.media.blobs import BlobStore
 from framegate.moves import Moves
 from framegate.net import Net
+from framegate.preparing import Preparer
 from framegate.provider import Offers, Provider
 from framegate.routing import Router
 from framegate.runner import Runner
@@ -142,14 +143,14 @@ class World:
             blobs = BlobStore(self.settings.data_dir / "blobs")
             standing = Standing(self.clock)
             router = Router(book, offers, paused=standing.paused)
-            common = {"settings": self.settings, "router": router, "blobs": blobs, "net": net, "clock": self.clock}
+            common = {"settings": self.settings, "router": router, "clock": self.clock}
             self.store = store
-            self.jobs = Jobs(store=store, secret=b"s" * 32, **common)
+            self.jobs = Jobs(store=store, secret=b"s" * 32, blobs=blobs, net=net, **common)
             moves = Moves(
                 offers=offers,
                 standing=standing,
+                preparer=Preparer(self.settings, blobs, net, store.asset),
                 finishing=Finishing(self.settings, blobs, net, self.clock),
-                asset=store.asset,
                 **common,
             )
             self.runner = Runner(store, moves, clock=self.clock)

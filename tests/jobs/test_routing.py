@@ -166,3 +166,46 @@ async def test_a_job_cancelled_while_its_order_is_looked_for_says_that_it_may_be
 
         assert (job.state, job.fault.unsure) == (State.CANCELLED, True)
         assert await gate.orders(job) == ["unsure"]
+
+
+async def test_a_job_is_pinned_to_the_account_and_the_address_that_its_order_went_to(world):
+    gate = world(account="a", looks=[Running()])
+    gate.provider.base_url, gate.provider.key_mark = "https://service.test", "mark"
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    gate.provider.base_url = "https://elsewhere.test"
+    async with gate.open():
+        async for event in gate.jobs.events(job.id, owner="default"):
+            if event.stage.startswith("waiting for the account a"):
+                break
+    gate.provider.base_url, gate.provider.looks = "https://service.test", ["done"]
+    gate.provider.account = "renamed"
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, job.account_url, job.account_key) == (State.COMPLETED, "https://service.test", "mark")
+    assert len(gate.provider.orders) == 1
+
+
+async def test_a_job_whose_account_went_before_it_was_ordered_goes_elsewhere(world):
+    gate = world(**both())
+    async with gate.open(run=False):
+        job = await gate.create()
+        assert job.account == "a"
+    gate.providers = [*gate.providers[1:], type(gate.provider)(gate.provider.film, account="c")]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, job.account) == (State.COMPLETED, "b")
+    assert [tried.code for tried in job.tried] == ["provider_missing"]
+
+
+async def test_a_model_may_have_a_deadline_of_its_own(world):
+    gate = world(looks=[Running(progress=0.1)])
+    gate.settings = gate.settings.model_copy(update={"model_deadline_seconds": {"framegate/animatic": 30}})
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.EXPIRED
+    assert job.deadline_at - job.created_at == 30

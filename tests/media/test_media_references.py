@@ -233,7 +233,11 @@ async def test_a_reference_is_prepared_within_the_limits_and_the_changes_are_tol
     with Image.open(prepared.path) as image:
         assert image.size == (320, 214)
     assert prepared.blob != found.blob
+    assert prepared.fitted
     assert blobs.has(prepared.blob.sha256)
+
+    told, again = await prepare(found, reference, 1, blobs, FitLimits(max_side=300), keep=False)
+    assert (told.width, told.fitted, told.path, len(again)) == (300, True, "", 2)
 
 
 async def test_a_reference_that_fits_is_handed_on_as_it_is(
@@ -243,6 +247,7 @@ async def test_a_reference_that_fits_is_handed_on_as_it_is(
     found = await taken(reference, blobs, settings, photos / "cat.png")
     prepared, changes = await prepare(found, reference, 0, blobs, FitLimits(max_side=1000))
     assert (prepared.blob, prepared.width, prepared.height, changes) == (found.blob, 451, 300, [])
+    assert not prepared.fitted
     clip = Reference(url="https://x.example/a", kind=Kind.VIDEO)
     found = await taken(clip, blobs, settings, make(tmp_path / "clip"))
     prepared, changes = await prepare(found, clip, 0, blobs, FitLimits(max_side=10))

@@ -84,6 +84,19 @@ def test_a_key_over_its_budget_is_answered_402_with_the_numbers_whatever_api_it_
     assert sandbox.ask(key, "GET", "/videos").json()["data"] == []
 
 
+def test_the_check_tells_that_the_budget_does_not_reach_and_reserves_nothing(sandbox: Sandbox):
+    key = sandbox.key("acme", budget=COST)
+    free = sandbox.ask(key, "POST", "/videos/check", json=BODY).json()
+    sandbox.ask(key, "POST", "/videos", json=BODY)
+    over = sandbox.ask(key, "POST", "/videos/check", json=BODY).json()
+
+    assert (free["ok"], free["problems"], free["estimate"]["usd"]) == (True, [], 0.32)
+    assert (over["ok"], "estimate" in over) == (False, False)
+    [problem] = over["problems"]
+    assert problem["code"] == "budget_exceeded"
+    assert "$0.00 is left: $0.32 is spent, reserved or held" in problem["message"]
+
+
 def test_a_token_made_of_a_key_spends_that_keys_budget(sandbox: Sandbox):
     key = sandbox.key("acme", budget=1)
     queue = sandbox.gate.base_url.copy_with(path="/fal")

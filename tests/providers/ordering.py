@@ -27,6 +27,7 @@ def order(folder: Path, **said: Any) -> Order:
         prompt=said.pop("rewritten", None),
         target=Target(**{**TARGET, "resolution": "720p", "aspect_ratio": "16:9", **said.pop("target", {})}),
         references=references,
+        sound_choice=said.pop("sound_choice", False),
         request=Request(
             handling=Handling(**said.pop("handling", {})),
             model=asked,

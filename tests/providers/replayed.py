@@ -1,7 +1,7 @@
 """One golden case: what is asked of an adapter, the whole of what it then sends, and what it makes of the answers."""
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,10 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if not is_dataclass(value) or isinstance(value, type):
         return value
-    said = {one.name: getattr(value, one.name) for one in fields(value) if getattr(value, one.name) != one.default}
+    usual = {
+        one.name: one.default if one.default_factory is MISSING else one.default_factory() for one in fields(value)
+    }
+    said = {name: had for name in usual if (had := getattr(value, name)) != usual[name]}
     return {name: plain(item) for name, item in said.items()}
 
 

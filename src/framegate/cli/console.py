@@ -129,6 +129,13 @@ def ready_flag(problem: "Problem") -> str:
     return f"{flag} {problem.nearest}"
 
 
+def show_adjustments(adjustments: Sequence[Mapping[str, Any]]) -> None:
+    """Say what was, or would be, changed of the references so that they fit."""
+    for change in adjustments:
+        number = change["reference"] + 1  # first and last frame come before the references
+        say(f"note: picture {number} {change['what']}, {change['before']} to {change['after']}: {change['reason']}")
+
+
 def show_warnings(warnings: "Sequence[Problem]") -> None:
     """Say what the person should know."""
     for warning in warnings:

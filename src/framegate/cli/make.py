@@ -133,7 +133,8 @@ def check(  # noqa: PLR0913 - one parameter for each flag
     if not json:
         for name, value in _described(verdict.model, verdict.raw, verdict.cost_usd):
             console.out(f"{name:<9} {value}")
-        console.show_shots(verdict.raw.get("shots") or ())
+        console.show_shots(verdict.shots)
+        console.show_adjustments(verdict.adjustments)
 
 
 def references(given: list[str] | None) -> list[Any]:
@@ -177,11 +178,7 @@ def finish(job: "Job", place: Path, *, again: str, json: bool, force: bool, told
 def _tell(job: "Job", place: Path, told: "Sequence[Problem]") -> None:
     """Say what was not as asked, and what it cost."""
     console.show_warnings([warning for warning in job.warnings if warning not in told])
-    for change in job.raw.get("adjustments") or ():
-        number = change["reference"] + 1  # first and last frame come before the references
-        console.say(
-            f"note: picture {number} {change['what']}, {change['before']} to {change['after']}: {change['reason']}"
-        )
+    console.show_adjustments(job.raw.get("adjustments") or ())
     if job.raw.get("quality") in ("warn", "fail"):
         console.say(f"warning: the file has not passed every check ({job.raw['quality']}).")
         console.hint(f"framegate verify {place}")

@@ -44,6 +44,8 @@ class CheckResult:
     warnings: tuple[Problem, ...]
     alternatives: tuple[str, ...]  # models that would take the request as it stands
     cost_usd: float | None  # expected; None where no price is known
+    shots: tuple[Mapping[str, Any], ...]  # what the renderer reads in the prompt, shot by shot, where it tells
+    adjustments: tuple[Mapping[str, Any], ...]  # what would be changed of the references so that they fit
     raw: Mapping[str, Any]
 
 
@@ -172,6 +174,8 @@ def check_result(raw: Mapping[str, Any]) -> CheckResult:
         warnings=faults.problems(raw.get("warnings")),
         alternatives=tuple(str(name) for name in raw.get("alternatives") or ()),
         cost_usd=None if cost is None else float(cost),
+        shots=tuple(raw.get("shots") or ()),
+        adjustments=tuple(raw.get("adjustments") or ()),
         raw=raw,
     )
 

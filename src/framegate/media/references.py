@@ -46,10 +46,11 @@ HasAsset = Callable[[str], Awaitable[Blob | None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A reference that is kept and known to decode; a video or a sound has no picture."""
+    """A reference that is kept and known to decode; a video or a sound has a length and no picture."""
 
     blob: Blob
     picture: Picture | None
+    seconds: float | None = None
 
 
 async def take(
@@ -72,8 +73,9 @@ async def take(
             else:
                 seconds = settings.fetch_timeout_seconds
                 await net.fetch(reference.url, path, bytes_max=bytes_max, seconds_max=seconds)
-            media_type, picture = await anyio.to_thread.run_sync(_judge, path, reference.kind, settings)
-            return Taken(blob=await blobs.add_file(path, media_type, move=True), picture=picture)
+            seen = await anyio.to_thread.run_sync(_judge, path, reference.kind, settings)
+            blob = await blobs.add_file(path, seen.media_type, move=True)
+            return Taken(blob=blob, picture=seen.picture, seconds=seen.seconds)
 
 
 async def take_upload(
@@ -93,16 +95,17 @@ async def take_upload(
                 raise UnsupportedMediaType(f"The body is called {media_type}, but it is of the kind {kind}.")
             if kind is Kind.IMAGE and size > settings.reference_bytes_max:
                 raise TooLarge(f"A picture has at most {settings.reference_bytes_max:,} bytes, this one {size:,}.")
-            true_type, _ = await anyio.to_thread.run_sync(_judge, path, kind, settings)
-        return await blobs.add_file(path, true_type, move=True)
+            seen = await anyio.to_thread.run_sync(_judge, path, kind, settings)
+        return await blobs.add_file(path, seen.media_type, move=True)
 
 
 async def prepare(
-    taken: Taken, reference: Reference, index: int, blobs: BlobStore, limits: FitLimits
+    taken: Taken, reference: Reference, index: int, blobs: BlobStore, limits: FitLimits, *, keep: bool = True
 ) -> tuple[Prepared, list[Adjustment]]:
     """Make the copy of a reference that a model takes, keep it, and say what was changed.
 
-    A picture comes out upright and within the limits; a video or a sound as it is. Raises `ReferenceUnusable`.
+    A picture comes out upright and within the limits; a video or a sound as it is. With `keep` False a changed copy is
+    only measured, and what is told of it has no file. Raises `ReferenceUnusable`.
     """
     path = blobs.path(taken.blob.sha256)
     if taken.picture is None:
@@ -110,13 +113,19 @@ async def prepare(
     picture = taken.picture
     with pointing(reference.pointer or f"/references/{index}"):
         fitted = await anyio.to_thread.run_sync(lambda: images.fit(path, picture, limits, index=index))
-    blob = taken.blob if fitted.data is None else await blobs.add_bytes(fitted.data, fitted.media_type)
+    if fitted.data is None:
+        blob = taken.blob
+    elif keep:
+        blob = await blobs.add_bytes(fitted.data, fitted.media_type)
+    else:
+        blob = Blob(sha256="", size_bytes=len(fitted.data), media_type=fitted.media_type)
     prepared = Prepared(
         reference=reference,
         blob=blob,
-        path=str(blobs.path(blob.sha256)),
+        path=str(blobs.path(blob.sha256)) if blob.sha256 else "",
         width=fitted.width,
         height=fitted.height,
+        fitted=fitted.data is not None,
     )
     return prepared, fitted.adjustments
 
@@ -158,8 +167,8 @@ async def _take_asset(reference: Reference, blobs: BlobStore, settings: Settings
     if blob is None or not await anyio.to_thread.run_sync(blobs.has, blob.sha256):
         message = "There is no such asset. Upload the file again and use the address asset://SHA256 that is answered."
         raise ReferenceUnusable("reference_unknown_asset", message)
-    _, picture = await anyio.to_thread.run_sync(_judge, blobs.path(blob.sha256), reference.kind, settings)
-    return Taken(blob=blob, picture=picture)
+    seen = await anyio.to_thread.run_sync(_judge, blobs.path(blob.sha256), reference.kind, settings)
+    return Taken(blob=blob, picture=seen.picture, seconds=seen.seconds)
 
 
 def _kind_of(path: Path) -> Kind:
@@ -173,11 +182,18 @@ def _kind_of(path: Path) -> Kind:
     raise UnsupportedMediaType(f"A picture, a video or a sound is taken here; this is {media_type or 'none of them'}.")
 
 
-def _judge(path: Path, kind: Kind, settings: Settings) -> tuple[str, Picture | None]:
-    """The true media type of a file that should be of this kind, and what it looks like."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    media_type: str  # the true one
+    picture: Picture | None = None
+    seconds: float | None = None
+
+
+def _judge(path: Path, kind: Kind, settings: Settings) -> _Seen:
+    """What a file that should be of this kind is."""
     if kind is Kind.IMAGE:
         picture = images.look(path, pixels_max=settings.reference_pixels_max)
-        return picture.media_type, picture
+        return _Seen(picture.media_type, picture=picture)
     with _readable():
         found = videos.probe(path)
     if found.container in ("mp4", "mov") and (fault := videos.boxes(path).fault):
@@ -185,7 +201,7 @@ def _judge(path: Path, kind: Kind, settings: Settings) -> tuple[str, Picture | N
     if (kind is Kind.VIDEO and not found.codec) or (kind is Kind.AUDIO and not found.audio):
         message = f"The reference should be of the kind {kind}, but the file has no such track ({found.media_type})."
         raise ReferenceUnusable("reference_unsupported_format", message)
-    return found.media_type, None
+    return _Seen(found.media_type, seconds=found.duration)
 
 
 @contextmanager

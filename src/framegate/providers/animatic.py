@@ -1,6 +1,7 @@
 """The animatic engine as a provider: our own renderer, free and repeatable."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,12 @@ class Animatic(Provider):
         for leftover in folder.iterdir():  # of a process that was killed: its renders are made again
             leftover.unlink(missing_ok=True)
 
-    def foresee(self, request: Request, target: Target) -> Foresight | None:
+    def foresee(
+        self,
+        request: Request,
+        target: Target,
+        prepared: Sequence[Prepared] = (),  # noqa: ARG002 - it takes whatever is prepared
+    ) -> Foresight | None:
         """The shot list, and what the prompt asks and no camera move gives."""
         return foresight.of(request, target)
 
@@ -63,7 +69,12 @@ class Sandbox(Animatic):
 
     name = "sandbox"
 
-    def foresee(self, request: Request, target: Target) -> Foresight | None:  # noqa: ARG002
+    def foresee(
+        self,
+        request: Request,  # noqa: ARG002
+        target: Target,  # noqa: ARG002
+        prepared: Sequence[Prepared] = (),  # noqa: ARG002
+    ) -> Foresight | None:
         """Nothing: its models are other people's, and would make something else of the prompt."""
         return None
 

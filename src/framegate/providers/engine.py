@@ -27,7 +27,7 @@ class Engine(Service):
     def __init__(self, account: str, api_key: str, base_url: str) -> None:
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         upstream = Upstream(base_url.rstrip("/").removesuffix("/v1"), headers=headers, name=self.title)
-        super().__init__(upstream, account=account)
+        super().__init__(upstream, account=account, api_key=api_key)
 
     async def submit(self, order: Order) -> Handle:
         """Place the order. One whose fate is unknown cost nothing, so it counts as not sent and is made again."""
@@ -53,7 +53,9 @@ class Engine(Service):
         match job.get("status"):
             case "completed":
                 notes = tuple(handle.get("notes", ()))
-                return Done(outputs=tuple(self.files(job, handle)), cost_micro_usd=0, notes=notes)
+                return Done(
+                    outputs=tuple(self.files(job, handle)), cost_micro_usd=0, notes=notes, metadata=self.told(job)
+                )
             case "failed":
                 return failed(at(job, "error", "message") or job.get("error"))
             case "deleted":

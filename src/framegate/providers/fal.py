@@ -14,7 +14,7 @@ from framegate.errors import NotSent, ProviderError, Refused
 from framegate.fal_inputs import Endpoint, app_of, endpoints
 from framegate.providers.fal_input import written
 from framegate.providers.fal_webhook import Ear
-from framegate.providers.hand import address
+from framegate.providers.hand import Way, address
 from framegate.providers.service import Service, accepted, failed, handle_of, has
 from framegate.types import Done, Failed, Handle, Order, Prepared, Role, Running, Update
 from framegate.upstream import Answer, Upstream, at
@@ -38,6 +38,7 @@ class Fal(Service):
     name = "fal"
     poll_seconds = 5.0
     calls_back = True
+    ways: ClassVar[tuple[Way, ...]] = ("url", "link", "upload")
     words: ClassVar[Mapping[str, str]] = {"IN_QUEUE": "queued", "IN_PROGRESS": "running"}
 
     def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
@@ -46,7 +47,7 @@ class Fal(Service):
         base_url = base_url.rstrip("/")
         beside = tuple(f"{base_url}/{part}" for part in ("queue", "rest", "cdn"))
         queue, rest, cdn = PARTS if base_url == BASE_URL else beside
-        super().__init__(Upstream(queue, headers=key, name="fal"), account=account)
+        super().__init__(Upstream(queue, headers=key, name="fal"), account=account, api_key=api_key)
         self._rest = Upstream(rest, headers=key, name="fal")
         self._cdn = Upstream(cdn, headers={}, name="fal")
         self._ear = Ear(self._rest)
@@ -109,7 +110,8 @@ class Fal(Service):
             return failed("fal's answer holds no video.")
         units = result.headers.get("x-fal-billable-units")
         billed = [f"fal billed {units} units."] if units else []
-        return Done(outputs=tuple(map(self.made, urls)), notes=(*handle.get("notes", ()), *billed))
+        outputs, notes = tuple(map(self.made, urls)), (*handle.get("notes", ()), *billed)
+        return Done(outputs=outputs, notes=notes, metadata=self.told(result.object()))
 
     def _failed(self, told: dict[str, Any], result: Answer) -> Update:
         """The end of a request that went wrong: its status may say so, its result answers as the model did."""

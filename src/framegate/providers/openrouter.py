@@ -28,6 +28,7 @@ class OpenRouter(Service):
     """
 
     name = "openrouter"
+    ways: ClassVar[tuple[Way, ...]] = WAYS
     words: ClassVar[Mapping[str, str]] = {
         "pending": "queued",
         "queued": "queued",
@@ -46,7 +47,7 @@ class OpenRouter(Service):
     ) -> None:
         headers = {"authorization": f"Bearer {api_key}", "x-openrouter-title": "Framegate"}
         upstream = Upstream(base_url, headers=headers, name=title, not_made=_nobody_asked)
-        super().__init__(upstream, account=account)
+        super().__init__(upstream, account=account, api_key=api_key)
         self.name = name
         self.lists_at = f"{upstream.base_url}/videos/models"
 
@@ -70,6 +71,7 @@ class OpenRouter(Service):
                     outputs=tuple(map(self.made, _files(job, handle))),
                     cost_micro_usd=micro_usd(at(job, "usage", "cost")),
                     notes=tuple(handle.get("notes", ())),
+                    metadata=self.told(job),
                 )
             case "failed" | "cancelled" | "expired" as word:
                 return failed(job.get("error"), code=f"provider_{word}")
@@ -111,7 +113,7 @@ async def body(order: Order) -> dict[str, Any]:
             **({"size": request.size} if request.size else shape),
             "frame_images": [await _frame(one) for one in order.references if one.reference.role in FRAMES],
             "input_references": [await _reference(one) for one in order.references if one.reference.role not in FRAMES],
-            "generate_audio": True if target.audio else request.generate_audio,
+            "generate_audio": target.audio if order.sound_choice else request.generate_audio,
             "seed": target.seed,
             "provider": present({"options": _with_negative(options, order)}),
         }
@@ -126,11 +128,11 @@ async def _reference(prepared: Prepared) -> dict[str, Any]:
     if prepared.reference.kind is Kind.IMAGE:
         return await _picture(prepared)
     kind = f"{prepared.reference.kind}_url"
-    return {"type": kind, kind: {"url": await address(prepared, WAYS)}}
+    return {"type": kind, kind: {"url": await address(prepared, WAYS, "the service")}}
 
 
 async def _picture(prepared: Prepared) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": await address(prepared, WAYS)}}
+    return {"type": "image_url", "image_url": {"url": await address(prepared, WAYS, "the service")}}
 
 
 def _notes(order: Order) -> list[str]:

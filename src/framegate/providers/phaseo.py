@@ -34,11 +34,12 @@ class Phaseo(Service):
     """One account at Phaseo. Its cancel is switched off; a listing tells only that an order was never taken."""
 
     name = "phaseo"
+    ways: ClassVar[tuple[Way, ...]] = WAYS
     words: ClassVar[Mapping[str, str]] = {"queued": "queued", "processing": "running", "in_progress": "running"}
 
     def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
         upstream = Upstream(base_url, headers={"authorization": f"Bearer {api_key}"}, name="Phaseo", reason=_reason)
-        super().__init__(upstream, account=account)
+        super().__init__(upstream, account=account, api_key=api_key)
 
     async def submit(self, order: Order) -> Handle:
         """Place the order."""
@@ -56,7 +57,7 @@ class Phaseo(Service):
         job = answer.object()
         match job.get("status"):
             case "completed":
-                return Done(outputs=tuple(self._files(job, handle)), cost_micro_usd=_cost(job))
+                return Done(outputs=tuple(self._files(job, handle)), cost_micro_usd=_cost(job), metadata=self.told(job))
             case "failed" | "cancelled" | "expired" as word:
                 return failed(_why(job), code=f"provider_{word}")
             case word:
@@ -92,7 +93,7 @@ async def body(order: Order) -> dict[str, Any]:
             "duration": target.duration,
             **({"size": request.size} if request.size else shape),
             "input_references": [await _reference(prepared) for prepared in order.references],
-            "generate_audio": True if target.audio else request.generate_audio,
+            "generate_audio": target.audio if order.sound_choice else request.generate_audio,
             "seed": target.seed,
             "negative_prompt": request.negative_prompt,
             "provider_params": dict(request.options.get("phaseo", {})),
@@ -103,7 +104,7 @@ async def body(order: Order) -> dict[str, Any]:
 async def _reference(prepared: Prepared) -> dict[str, Any]:
     reference = prepared.reference
     field = "image_url" if reference.kind is Kind.IMAGE else "media_url"
-    place = {field: {"url": await address(prepared, WAYS)}}
+    place = {field: {"url": await address(prepared, WAYS, "Phaseo")}}
     return present(
         {"type": f"{reference.kind}_url", "role": reference.role.value, "reference_type": reference.type, **place}
     )

@@ -30,11 +30,12 @@ class Pictory(Service):
     name = "pictory"
     usd_per_credit: Decimal | None = None
     poll_seconds = 15.0  # it asks for 10 to 30
+    ways: ClassVar[tuple[Way, ...]] = WAYS
     words: ClassVar[Mapping[str, str]] = {"in-progress": "running", "queued": "queued"}
 
     def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
         upstream = Upstream(base_url, headers={"authorization": api_key}, name="Pictory", reason=_reason)
-        super().__init__(upstream, account=account)
+        super().__init__(upstream, account=account, api_key=api_key)
 
     async def submit(self, order: Order) -> Handle:
         """Place the order."""
@@ -68,7 +69,7 @@ class Pictory(Service):
             raise ProviderError("Pictory says that the video is made, and not where it lies.")
         used = [f"Pictory charged {credit:g} AI credits."] if isinstance(credit, int | float) else []
         notes = (*handle.get("notes", ()), *used)
-        return Done(outputs=(self.made(url),), cost_micro_usd=self._cost(credit), notes=notes)
+        return Done(outputs=(self.made(url),), cost_micro_usd=self._cost(credit), notes=notes, metadata=self.told(job))
 
     def _cost(self, credit: object) -> int | None:
         if self.usd_per_credit is None or isinstance(credit, bool) or not isinstance(credit, int | float):
@@ -87,7 +88,7 @@ async def body(order: Order) -> dict[str, Any]:
         raise Refused("Pictory takes one kind of input at a time: a first frame, a video to go on from, or references.")
     inputs: dict[str, Any] = {}
     for role, those in given.items():
-        urls = [await address(prepared, WAYS) for prepared in those]
+        urls = [await address(prepared, WAYS, "Pictory") for prepared in those]
         inputs[INPUTS[role]] = urls if role is Role.REFERENCE else urls[0]
     return present(
         {

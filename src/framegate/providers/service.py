@@ -1,9 +1,11 @@
 """What every service that is reached over HTTP has in common: an account, and files that may lie behind its key."""
 
+import hashlib
+import json
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -11,12 +13,32 @@ from typing import Any, ClassVar, cast
 
 from framegate.errors import ProviderError, Unsure
 from framegate.provider import Provider
-from framegate.types import Failed, Fault, Handle, Lost, Made, Order, Role, Running
+from framegate.providers.hand import Way, out_of_reach, way_of
+from framegate.types import (
+    Failed,
+    Fault,
+    Foresight,
+    Handle,
+    Lost,
+    Made,
+    Order,
+    Prepared,
+    Problem,
+    Request,
+    Role,
+    Running,
+    Target,
+)
 from framegate.upstream import Answer, Upstream, at
 
 MICRO = 1_000_000
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # what may stand in a path as it is
 MESSAGE_CHARS_MAX = 1000
+MARK_CHARS = 16
+METADATA_CHARS_MAX = 8192
+DEPTH_MAX = 6
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|^data:|^/", re.IGNORECASE)
+HANDED_IN = frozenset({"prompt", "input_references", "frame_images", "webhook"})
 
 _log = logging.getLogger(__name__)
 
@@ -28,11 +50,32 @@ class Service(Provider):
     poll_seconds_max = 30.0
     young_seconds = 120.0  # for so long a new job may not be known yet to all of the service
     words: ClassVar[Mapping[str, str]] = {}
+    ways: ClassVar[tuple[Way, ...]] = ("upload",)  # how it takes references, the best way first
 
-    def __init__(self, upstream: Upstream, *, account: str) -> None:
+    def __init__(self, upstream: Upstream, *, account: str, api_key: str = "") -> None:
         self.upstream = upstream
         self.account = account
+        self.base_url = upstream.base_url
+        self.key_mark = hashlib.sha256(api_key.encode()).hexdigest()[:MARK_CHARS] if api_key else ""
         self._strange: set[str] = set()
+
+    def foresee(
+        self,
+        request: Request,
+        target: Target,  # noqa: ARG002 - what is made has nothing to do with it
+        prepared: Sequence[Prepared] = (),
+    ) -> Foresight | None:
+        """The references that the service cannot be handed."""
+        problems = tuple(self._out_of_reach(request, prepared))
+        return Foresight(problems=problems) if problems else None
+
+    def _out_of_reach(self, request: Request, prepared: Sequence[Prepared]) -> Iterator[Problem]:
+        for index, reference in enumerate(request.references):
+            one = prepared[index] if prepared else None
+            fitted, size = (one.fitted, one.blob.size_bytes) if one else (False, 0)
+            if way_of(reference, self.ways, linked=self.linked, fitted=fitted, size_bytes=size) is None:
+                place = reference.pointer or f"/references/{index}"
+                yield out_of_reach(reference, place, self.upstream.name, self.ways, fitted=fitted, size_bytes=size)
 
     async def download(self, made: Made, into: Path, *, bytes_max: int) -> None:
         """Fetch a file that lies at the account's own origin."""
@@ -58,6 +101,17 @@ class Service(Provider):
         return Running(
             progress=float(cast("float", progress)) / 100 if known else None, stage=self.words.get(word, "running")
         )
+
+    def told(self, answer: object) -> dict[str, Any]:
+        """What the service tells of a finished video, to be kept beside what we measured.
+
+        Without the key, without addresses, which die and may bear a signature, and without what was handed in, which
+        the job has already; nothing where it is too much to keep.
+        """
+        fields = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+        kept = _kept({name: value for name, value in fields.items() if name not in HANDED_IN})
+        text = self.upstream.without_key(json.dumps(kept))
+        return json.loads(text) if len(text) <= METADATA_CHARS_MAX else {}
 
     def unknown(self, handle: Handle) -> Lost:
         """A job that the service does not know; of one that was just made it may only not know yet."""
@@ -100,6 +154,18 @@ def micro_usd(usd: object) -> int | None:
     except InvalidOperation:
         return None
     return round(amount * MICRO) if amount.is_finite() and amount >= 0 else None
+
+
+def _kept(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - a JSON value
+    """A JSON value without its addresses, empty parts and what lies too deep."""
+    if isinstance(value, dict):
+        fields = {} if depth == DEPTH_MAX else cast("dict[str, Any]", value)
+        kept = {name: _kept(item, depth + 1) for name, item in fields.items()}
+        return {name: item for name, item in kept.items() if item is not None and item not in ({}, [])}
+    if isinstance(value, list):
+        items = [] if depth == DEPTH_MAX else [_kept(item, depth + 1) for item in cast("list[Any]", value)]
+        return [item for item in items if item is not None and item not in ({}, [])]
+    return None if isinstance(value, str) and ADDRESS.search(value) else value
 
 
 def has(order: Order, *roles: Role) -> bool:

@@ -95,7 +95,7 @@ async def h3_body(order: Order) -> dict[str, Any]:
 
 
 async def _condition(prepared: Prepared) -> dict[str, Any]:
-    reference, uri = prepared.reference, await address(prepared, WAYS)
+    reference, uri = prepared.reference, await address(prepared, WAYS, "SGLang")
     if reference.role is Role.REFERENCE:
         return {"type": reference.kind.value, "uri": uri, "role": "reference"}
     if reference.role not in KEYFRAMES:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, bindparam, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from framegate.errors import BudgetExceeded, Conflict, GateError, NotFound
@@ -69,10 +69,14 @@ class Purses:
 
 
 async def _counted(connection: AsyncConnection, key_id: str, span: str) -> int:
-    query = select(func.coalesce(func.sum(_COUNTED), 0)).where(ledger.c.key_id == key_id)
+    return int((await connection.execute(_counting(key_id, span))).scalar_one())
+
+
+def _counting(key_id: str, span: str) -> Select[int]:
+    query = select(func.coalesce(func.sum(_COUNTED), 0).label("counted")).where(ledger.c.key_id == key_id)
     if span:  # days in a range, not by their beginning: SQLite finds those in the index
         query = query.where(ledger.c.day.between(span + FIRST[len(span) :], span + LAST[len(span) :]))
-    return int((await connection.execute(query)).scalar_one())
+    return query
 
 
 _COUNTED: ColumnElement[int] = case(
@@ -170,6 +174,17 @@ class Bills:
     async def resolve(self, job_id: str, micro_usd: int) -> None:
         """Say what a held job cost; 0 for nothing. Raises `NotFound`, and `Conflict` where nothing is held."""
         await self._writer.do(Resolve(job_id, micro_usd))
+
+    async def refused(self, owing: Owing) -> BudgetExceeded | None:
+        """Why a key's budget does not reach for a job, as things stand. Nothing is reserved."""
+        entry = owing.entry
+        columns = (keys.c.budget_micro_usd, keys.c.budget_period)
+        row = await self._reader.first(select(*columns).where(keys.c.id == (entry.key_id or "")))
+        if row is None or row["budget_micro_usd"] is None:
+            return None
+        budget = Budget(micro_usd=row["budget_micro_usd"], period=BudgetPeriod(row["budget_period"]))
+        counted = await self._reader.first(_counting(entry.key_id or "", budget.span(entry.day)))
+        return budget.judge(entry, counted_micro_usd=int(counted["counted"]), unpriced=owing.unpriced)
 
     async def entry(self, job_id: str) -> Entry | None:
         """The entry of a job."""

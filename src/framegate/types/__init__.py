@@ -4,7 +4,6 @@ from framegate.types.deliveries import Attempt, Delivery, DeliveryState
 from framegate.types.jobs import Event, Job, Output, State, Status, Tried
 from framegate.types.keys import BudgetPeriod, Key, Scope
 from framegate.types.orders import (
-    Adjustment,
     Blob,
     Done,
     Failed,
@@ -18,6 +17,7 @@ from framegate.types.orders import (
     Update,
 )
 from framegate.types.requests import (
+    Adjustment,
     Estimate,
     Foresight,
     Handling,

@@ -1,12 +1,12 @@
 """A job, what changes it, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from framegate.types.orders import Adjustment, Blob, Fault, Handle, Made, Prepared
-from framegate.types.requests import Estimate, Problem, Request, Target
+from framegate.types.orders import Blob, Fault, Handle, Made, Prepared
+from framegate.types.requests import Adjustment, Estimate, Problem, Request, Target
 
 
 class Status(StrEnum):
@@ -99,6 +99,8 @@ class Job:
     offer: str = ""  # the provider by whose offer, its limits and its price, the request was judged
     provider: str = ""  # who makes it: that provider, or the sandbox in its place
     account: str = ""
+    account_url: str = ""  # the account's base URL: an order is known only where it was placed
+    account_key: str = ""  # the mark of its key, by which an account is known under another name
     handle: Handle | None = None
     attempts: int = 0  # orders begun
     sent_at: float | None = None  # when the newest of them was
@@ -118,6 +120,7 @@ class Job:
     report: Mapping[str, Any] | None = None
     estimate: Estimate | None = None
     cost_micro_usd: int | None = None
+    provider_metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])  # what the provider tells of the video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,21 +1,10 @@
 """What a provider is asked to make, and what comes back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from framegate.types.requests import Problem, Reference, Request, Target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adjustment:
-    """A change made to a reference so that the model takes it; `reference` is its index in the request."""
-
-    reference: int
-    what: str  # resized, converted, padded, oriented, recompressed
-    before: str
-    after: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +42,7 @@ class Order:
     target: Target
     references: tuple[Prepared, ...] = ()
     webhook: str | None = None  # where the provider may call when it is over, if the gate can be reached
+    sound_choice: bool = False  # whether the provider lets the sound of this model be chosen
 
 
 Handle = Mapping[str, Any]  # a provider's own JSON by which it finds an order again
@@ -93,12 +83,14 @@ class Running:
 class Done:
     """The order is made; `cost_micro_usd` is what the provider says it cost, if it says.
 
-    `notes` are sentences for the client about what was made otherwise than asked.
+    `notes` are sentences for the client about what was made otherwise than asked; `metadata` is what the provider tells
+    of the video, in its own words.
     """
 
     outputs: tuple[Made, ...]
     cost_micro_usd: int | None = None
     notes: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,17 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """A change made to a reference so that the model takes it; `reference` is its index in the request."""
+
+    reference: int
+    what: str  # resized, converted, padded, oriented, recompressed
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The video that a legal request asks for, every default settled.
 
@@ -154,6 +165,7 @@ class Verdict:
     estimate: Estimate | None = None  # None when there are problems or no price is known
     alternatives: tuple[str, ...] = ()  # other models that would take the request as it stands
     shots: tuple[Mapping[str, Any], ...] = ()  # what a local engine would show, shot by shot, as it tells it
+    adjustments: tuple[Adjustment, ...] = ()  # what would be changed of the references, once these were looked at
 
     @property
     def ok(self) -> bool:

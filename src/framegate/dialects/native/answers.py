@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from framegate.dialects.links import Links
-from framegate.types import Adjustment, Blob, Estimate, Event, Job, Output, Problem, Status, Verdict
+from framegate.types import Adjustment, Blob, Estimate, Event, Job, Output, Problem, Status, Tried, Verdict
 
 MICRO = 1_000_000
 
@@ -80,6 +80,17 @@ class OutputAnswer(Answer):
     sha256: str
 
 
+class TriedAnswer(Answer):
+    """A way on which the job's order came to nothing, and why."""
+
+    model: str
+    provider: str
+    account: str
+    error_code: str
+    error: str
+    at: int
+
+
 class VideoJob(Answer):
     """A job. The first nine fields are OpenRouter's; times are Unix seconds."""
 
@@ -121,6 +132,8 @@ class VideoJob(Answer):
     problems: list[ProblemAnswer] | None = None
     metadata: dict[str, str] | None = None
     estimate: EstimateAnswer | None = None
+    tried: list[TriedAnswer] | None = None
+    provider_metadata: dict[str, Any] | None = None  # what the provider tells of the video, in its own words
 
 
 class JobList(Answer):
@@ -157,6 +170,7 @@ class CheckAnswer(Answer):
     alternatives: list[str]
     offers: list[str] | None = None
     shots: list[dict[str, Any]] | None = None
+    adjustments: list[AdjustmentAnswer] | None = None
 
 
 class EventAnswer(Answer):
@@ -229,9 +243,22 @@ def job_answer(job: Job, *, base: str, links: Links) -> VideoJob:
         quality=_verdict(job.report),
         metadata=dict(job.request.metadata) or None,
         estimate=estimate_answer(job.estimate),
+        tried=[_tried(one) for one in job.tried] or None,
+        provider_metadata=dict(job.provider_metadata) or None,
         usage=_usage(job),
         **_failure(job),
         **_files(job, here, links),
+    )
+
+
+def _tried(one: Tried) -> TriedAnswer:
+    return TriedAnswer(
+        model=one.model,
+        provider=one.provider,
+        account=one.account,
+        error_code=one.code,
+        error=one.message,
+        at=int(one.at),
     )
 
 
@@ -322,6 +349,7 @@ def check_answer(verdict: Verdict, *, offers: Sequence[str] = ()) -> CheckAnswer
         alternatives=list(verdict.alternatives),
         offers=list(offers) or None,
         shots=[dict(shot) for shot in verdict.shots] or None,
+        adjustments=_adjustments(verdict.adjustments) or None,
     )
 
 

@@ -1,0 +1,94 @@
+"""References on their way into an order: taken in, held against an offer's limits, and made to fit."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from framegate.catalogue import Offer, clips
+from framegate.catalogue.model import ImageLimits
+from framegate.media import references
+from framegate.media.blobs import BlobStore
+from framegate.media.images import FitLimits
+from framegate.media.references import Taken
+from framegate.net import Net
+from framegate.settings import Settings
+from framegate.types import Adjustment, Blob, Prepared, Problem, Reference, Request
+
+Asset = Callable[[str, str], Awaitable[Blob | None]]  # the file of an owner with that hash
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A request's references as one offer takes them, what was changed of them, and what no change can mend."""
+
+    prepared: tuple[Prepared, ...]
+    adjustments: tuple[Adjustment, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """Takes references in and makes them ready."""
+
+    settings: Settings
+    blobs: BlobStore
+    net: Net
+    asset: Asset
+
+    async def take(self, reference: Reference, index: int, owner: str) -> Taken:
+        """Fetch, read or find a reference, look at it and keep it. Raises `ReferenceUnusable`."""
+
+        async def has_asset(sha256: str) -> Blob | None:
+            return await self.asset(owner, sha256)
+
+        return await references.take(
+            reference, index=index, net=self.net, blobs=self.blobs, settings=self.settings, has_asset=has_asset
+        )
+
+    async def inline(
+        self, given: Sequence[Reference], owner: str, keep: Callable[[Blob], Awaitable[None]]
+    ) -> tuple[Reference, ...]:
+        """References as a job keeps them: what came with the request goes to our files, and to its owner by `keep`.
+
+        What needs no network is judged. Raises `ReferenceUnusable`.
+        """
+        kept: list[Reference] = []
+        for index, reference in enumerate(given):
+            if not reference.url[:8].lower().startswith(("data:", "asset://")):
+                with references.pointing(reference.pointer or f"/references/{index}"):
+                    self.net.judge(reference.url)
+                kept.append(reference)
+                continue
+            blob = (await self.take(reference, index, owner)).blob
+            await keep(blob)
+            kept.append(replace(reference, url=f"asset://{blob.sha256}"))
+        return tuple(kept)
+
+    async def ready(self, request: Request, taken: Sequence[Taken], offer: Offer | None, *, keep: bool = True) -> Ready:
+        """Make references fit an offer; `keep` False only tells what would come of it. Raises `ReferenceUnusable`."""
+        limits = fit_limits(offer.limits.images) if offer else FitLimits()
+        prepared: list[Prepared] = []
+        adjustments: list[Adjustment] = []
+        for index, (reference, one) in enumerate(zip(request.references, taken, strict=True)):
+            ready, changed = await references.prepare(one, reference, index, self.blobs, limits, keep=keep)
+            prepared.append(ready)
+            adjustments.extend(changed)
+        return Ready(tuple(prepared), tuple(adjustments), _unfit(request, taken, offer))
+
+
+def _unfit(request: Request, taken: Sequence[Taken], offer: Offer | None) -> tuple[Problem, ...]:
+    if offer is None:
+        return ()
+    measured = [clips.Measured(size_bytes=one.blob.size_bytes, seconds=one.seconds) for one in taken]
+    return tuple(clips.judge(request, measured, offer.limits, f"{request.model} at {offer.provider}"))
+
+
+def fit_limits(images: ImageLimits) -> FitLimits:
+    """What a picture is made to fit, of what a model says of its pictures."""
+    return FitLimits(
+        min_side=images.min_side_px,
+        max_side=images.max_side_px,
+        max_bytes=images.max_bytes,
+        min_ratio=images.min_ratio,
+        max_ratio=images.max_ratio,
+        formats=images.formats or (),
+    )
