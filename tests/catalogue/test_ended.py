@@ -63,7 +63,7 @@ def test_where_one_service_ended_a_model_it_comes_from_another():
     only = Request(model="google/veo-3.1", prompt="a cat", routing=Routing(only=("openrouter",)))
     (problem,) = check(only, catalogue=book).problems
     assert problem.code == "provider_unsupported"
-    assert problem.allowed == ["fal", "pictory"]
+    assert problem.allowed == ["fal", "pictory", "phaseo"]
 
 
 def test_where_no_account_is_left_that_makes_it_the_others_are_named():
@@ -73,13 +73,13 @@ def test_where_no_account_is_left_that_makes_it_the_others_are_named():
 
     assert problem.code == "model_ended"
     assert problem.message == (
-        "model: google/veo-3.1 is listed no more at openrouter. It can still be had from fal or pictory, where no "
-        "account is set up. Ask for google/veo-3.1-fast instead."
+        "model: google/veo-3.1 is listed no more at openrouter. It can still be had from fal, pictory or "
+        "phaseo, where no account is set up. Ask for google/veo-3.1-fast instead."
     )
 
 
 def test_without_a_named_successor_the_nearest_of_the_same_vendor_are_named():
-    book = ending("google/veo-3.1", "openrouter", "fal", "pictory", instead=("nobody/knows",))
+    book = ending("google/veo-3.1", "openrouter", "fal", "pictory", "phaseo", instead=("nobody/knows",))
     (problem,) = check(Request(model="google/veo-3.1", prompt="a cat"), catalogue=book).problems
 
     assert problem.nearest in ("google/veo-3.1-fast", "google/veo-3.1-lite")

@@ -236,9 +236,9 @@ def test_a_rule_that_every_offer_keeps_is_told_in_the_model_s_own_words():
 def test_routing_decides_by_whose_limits_a_request_is_judged():
     assert judged("google/veo-3.1", seed=1, references=refs(1)).ok
     assert not judged("google/veo-3.1", seed=1, references=refs(1), routing=Routing(only=("fal",))).ok
-    assert judged("google/veo-3.1", routing=Routing(ignore=("openrouter", "fal", "pictory"))).problems[0].code == (
-        "provider_unsupported"
-    )
+    assert judged("google/veo-3.1", routing=Routing(ignore=("openrouter", "fal", "pictory", "phaseo"))).problems[
+        0
+    ].code == ("provider_unsupported")
 
 
 def test_fall_backs_come_first_among_the_alternatives_and_must_be_known():
