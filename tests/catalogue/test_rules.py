@@ -105,7 +105,11 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ),
     ("bytedance/seedance-2.0", {"references": refs(audios=1)}, [("audio_reference_alone", "/references/0")]),
     ("bytedance/seedance-2.0-mini", {"resolution": "1080p"}, [("resolution_unsupported", "/resolution")]),
-    ("kwaivgi/kling-video-o1", {"references": refs(7, first=True)}, [("too_many_references", "/references/7")]),
+    (
+        "kwaivgi/kling-video-o1",
+        {"references": refs(7, first=True)},
+        [("too_many_references", "/references/7"), ("references_exclude_frames", "/references/7")],
+    ),
     ("kwaivgi/kling-video-o1", {"seed": 4}, [("seed_unsupported", "/seed")]),
     ("kwaivgi/kling-video-o3-pro", {"references": refs(4, videos=1)}, [("too_many_references", "/references/4")]),
     ("kwaivgi/kling-video-o3-pro", {"resolution": "720p"}, [("resolution_unsupported", "/resolution")]),

@@ -9,7 +9,6 @@ from ordering import order
 
 from framegate import catalogue
 from framegate.catalogue import Model, Offer
-from framegate.errors import Refused
 from framegate.fal_inputs import endpoints
 from framegate.providers.accounts import ADAPTERS
 from framegate.providers.fal import MASKED
@@ -19,11 +18,6 @@ from framegate.types import Role
 
 DOCS = Path(__file__).parents[2] / "docs" / "providers.md"
 OFFERS = [(model, offer) for model in catalogue.builtin() for offer in model.offers]
-# A first frame is asked for in the prompt there ("Take @Image1 as the start frame"), which is the client's to write.
-FRAME_BY_WORDS = {
-    "fal-ai/kling-video/o1/reference-to-video",
-    "fal-ai/kling-video/o1/standard/reference-to-video",
-}
 FRAMES = {Role.FIRST_FRAME, Role.LAST_FRAME}
 
 
@@ -62,11 +56,17 @@ def test_every_reference_that_the_catalogue_allows_has_a_place_at_fal(model: Mod
     for role, kinds in offer.limits.references.items():
         for kind in kinds:
             one = {"role": role.value, "kind": kind.value, "url": "https://pictures.test/it"}
-            if role is Role.FIRST_FRAME and offer.id in FRAME_BY_WORDS:
-                with pytest.raises(Refused, match="takes no image as first frame"):
-                    fal_body(model, offer, tmp_path, [one])
-                continue
             assert "https://pictures.test/it" in fal_body(model, offer, tmp_path, [one]), (role, kind)
+
+
+@of("fal")
+def test_what_an_endpoint_cannot_do_without_is_asked_for_by_the_check(model: Model, offer: Offer):
+    references = offer.limits.references
+    for endpoint in {endpoints()[offer.id], endpoints()[MASKED.get(offer.id, offer.id)]}:
+        needed = {one.place for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")}
+        with_mask = {place for place in needed if offer.id in MASKED and place[0] is Role.MASK}
+        missing = {(role, kind) for role, kind in needed - with_mask if not references[role][kind].min}
+        assert not missing, (endpoint.id, missing)
 
 
 @of("openrouter")
