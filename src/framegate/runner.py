@@ -140,6 +140,8 @@ class Runner:
             _log.info("Job %s is no longer ours.", job.id)
         except Unavailable as error:
             _log.warning("Job %s is put down until its lease runs out: %s", job.id, error.message)
+        except Exception:  # noqa: BLE001 - the top of a job: a fault of ours puts this one down, and is seen
+            _log.exception("Job %s met a fault of ours, and is put down until its lease runs out.", job.id)
 
     async def _move_on(self, held: Held) -> None:
         job, found = held.job, True

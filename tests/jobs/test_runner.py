@@ -277,6 +277,26 @@ async def test_a_fault_of_ours_ends_its_job_and_the_runner_goes_on(world, caplog
     assert "a bug" in caplog.text
 
 
+async def test_a_fault_of_ours_while_a_move_is_written_puts_its_job_down_and_it_is_taken_up_again(
+    world, caplog, monkeypatch
+):
+    gate = world()
+    async with gate.open():
+        hooks, real = gate.runner._hooks, gate.runner._hooks.deliveries
+        faults = [ZeroDivisionError("a bug")]
+
+        def deliveries(before, after):
+            if faults:
+                raise faults.pop()
+            return real(before, after)
+
+        monkeypatch.setattr(hooks, "deliveries", deliveries)
+        job = await gate.end(await gate.create())
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+    assert "a bug" in caplog.text
+
+
 async def test_a_restart_in_the_middle_goes_on_with_the_same_order(world):
     gate = world(looks=[Running(progress=0.1)])
     async with gate.open():
