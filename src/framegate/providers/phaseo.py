@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from framegate.errors import ProviderError, Unsure
+from framegate.errors import ProviderError, Refused, Unsure
 from framegate.providers.hand import Way, address
+from framegate.providers.phaseo_list import records
 from framegate.providers.service import (
     Service,
     accepted,
@@ -28,6 +29,13 @@ WAYS: tuple[Way, ...] = ("url", "link")  # data URLs are refused
 LISTED_MAX = 100
 SKEW = timedelta(minutes=5)  # how far its clock may be from ours
 NANOS_IN_MICRO = 1000
+# Its upstreams read these letter by letter, and so do the conditions of its prices.
+SPELT = {"4K": "4k", "768p": "768P"}
+# What it has a field of its own for; all else of `provider.options.phaseo` goes to who serves the model.
+FIELDS = frozenset({
+    "input_video_duration", "input_audio_duration", "enhance_prompt", "compression_quality", "person_generation",
+    "resize_mode", "debug", "beta",
+})  # fmt: skip
 
 
 class Phaseo(Service):
@@ -40,6 +48,7 @@ class Phaseo(Service):
     def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
         upstream = Upstream(base_url, headers={"authorization": f"Bearer {api_key}"}, name="Phaseo", reason=_reason)
         super().__init__(upstream, account=account, api_key=api_key)
+        self.lists_at = f"{upstream.base_url}/videos/models"
 
     async def submit(self, order: Order) -> Handle:
         """Place the order."""
@@ -64,6 +73,13 @@ class Phaseo(Service):
                 told = job.get("progress_source") != "none"
                 return self.running(str(word), job.get("progress") if told else None)
 
+    async def models(self) -> object:
+        """What Phaseo lists of its models."""
+        answer = await self.upstream.ask("GET", "videos/models")
+        if not answer.ok:
+            raise ProviderError(self.upstream.said(answer))
+        return records(at(answer.json(), "data"))
+
     async def reconcile(self, order: Order) -> Handle | None:
         """None where the account has no job as new as the order; which job it would be, nothing tells."""
         query = {"limit": LISTED_MAX, "order": "desc"}
@@ -83,22 +99,42 @@ class Phaseo(Service):
 
 
 async def body(order: Order) -> dict[str, Any]:
-    """The order in Phaseo's words. Every role is said: left out, Phaseo makes the first picture the first frame."""
+    """The order in Phaseo's words. Every role is said: left out, Phaseo makes the first picture the first frame.
+
+    Raises `Refused` for `provider_params` that are no object.
+    """
     request, target = order.request, order.target
-    shape = {"resolution": target.resolution, "aspect_ratio": target.aspect_ratio}
     return present(
         {
             "model": order.model_id or order.model,
             "prompt": prompt(order) or None,
             "duration": target.duration,
-            **({"size": request.size} if request.size else shape),
+            **_shape(order),
             "input_references": [await _reference(prepared) for prepared in order.references],
             "generate_audio": target.audio if order.sound_choice else request.generate_audio,
             "seed": target.seed,
             "negative_prompt": request.negative_prompt,
-            "provider_params": dict(request.options.get("phaseo", {})),
+            **_options(request.options.get("phaseo", {})),
         }
     )
+
+
+def _shape(order: Order) -> dict[str, Any]:
+    """Resolution and ratio, which its prices go by; `size` only where it does not stand for both."""
+    target, size = order.target, order.request.size
+    if size and not (target.resolution and target.aspect_ratio):
+        return {"size": size}
+    resolution = SPELT.get(target.resolution, target.resolution) if target.resolution else None
+    return {"resolution": resolution, "aspect_ratio": target.aspect_ratio}
+
+
+def _options(said: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: value for name, value in said.items() if name in FIELDS}
+    inner = said.get("provider_params", {})
+    if not isinstance(inner, Mapping):
+        raise Refused("provider.options.phaseo.provider_params must be an object.")
+    rest = {name: value for name, value in said.items() if name not in FIELDS and name != "provider_params"}
+    return {**own, "provider_params": {**rest, **inner}}
 
 
 async def _reference(prepared: Prepared) -> dict[str, Any]:

@@ -26,9 +26,9 @@ router = APIRouter(tags=["models"])
 async def list_models(
     request: Request, _: Owner, *, params: Annotated[str | None, Query(max_length=1000)] = None
 ) -> Response:
-    """Every model; with `params=a,b` those that take all of these parameters."""
+    """Every model, by its id and by Phaseo's own; with `params=a,b` those that take all of these parameters."""
     wanted = {MEANT.get(name, name) for name in _split(params)}
-    shown = [show(model) for model in gate_of(request).jobs.catalogue]
+    shown = [{**show(model), "model": name} for model in gate_of(request).jobs.catalogue for name in _names(model)]
     data = [one for one in shown if wanted <= set(one["supported_params"])]
     return JSONResponse({"object": "list", "data": data})
 
@@ -43,6 +43,11 @@ async def look_up(request: Request, model_id: Annotated[str | None, Query(max_le
 
 def _split(params: str | None) -> list[str]:
     return [name.strip().lower() for name in (params or "").split(",") if name.strip()]
+
+
+def _names(model: Model) -> Sequence[str]:
+    offer = model.offer("phaseo")
+    return list(dict.fromkeys((model.id, offer.id))) if offer else [model.id]
 
 
 def show(model: Model) -> dict[str, Any]:
