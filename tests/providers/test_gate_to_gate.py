@@ -17,6 +17,7 @@ KEY = "sk-upstream"
 # The path under which the other gate speaks as each service, and what is ordered there.
 FACES: dict[str, tuple[str, dict[str, Any]]] = {
     "openrouter": ("/api/v1", {"model": "x-ai/grok-imagine-video", "duration": 1, "resolution": "480p"}),
+    "phaseo": ("/phaseo/v1", {"model": "x-ai/grok-imagine-video", "duration": 1, "resolution": "480p"}),
     "fal": ("/fal", {"model": "x-ai/grok-imagine-video", "duration": 1, "resolution": "480p"}),
     "pictory": ("/pictory", {"model": "pixverse/pixverse-5.5", "duration": 5}),
 }
