@@ -46,17 +46,16 @@ class Checker:
 
     async def _looked_at(self, request: Request, taken: Sequence[Taken]) -> tuple[Verdict, Route | None]:
         """The verdict of the first way that takes the references as they are, if any does; else of the first at all."""
-        verdict = self.router.check(request)
-        first: Verdict | None = None
-        for route in self.router.routes(request):
+        own, first = self.router.check(request), None
+        for verdict, route in self.router.ways(request):
             try:
-                ready = await self.preparer.ready(request, taken, route.fit.offer, keep=False)
+                ready = await self.preparer.ready(route.request, taken, route.fit.offer, keep=False)
             except ReferenceUnusable as error:
                 seen = replace(verdict, problems=error.problems)
             else:
-                seen = route.seen(verdict, route.provider.foresee(request, route.target, ready.prepared))
+                seen = route.seen(verdict, route.provider.foresee(route.request, route.target, ready.prepared))
                 seen = replace(seen, adjustments=ready.adjustments, problems=(*seen.problems, *ready.problems))
             if seen.ok:
                 return seen, route
             first = first or seen
-        return first or verdict, None
+        return first if own.ok and first else own, None

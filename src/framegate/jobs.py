@@ -107,10 +107,6 @@ class Jobs:
 
         return await self._checker.check(request, owner=owner, known=known, affords=affords)
 
-    def judge(self, request: Request) -> Verdict:
-        """What the check says of a request without a look at its references."""
-        return self._router.judge(request)
-
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
         """Keep an uploaded file for its owner, once looked at; a reference names it `asset://SHA256`."""
         blob = await references.take_upload(stream, media_type, blobs=self.blobs, settings=self.settings)

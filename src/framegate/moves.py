@@ -121,7 +121,7 @@ class Moves:
         given = enumerate(job.request.references)
         try:
             taken = [await self.preparer.take(reference, index, job.owner) for index, reference in given]
-            ready = await self.preparer.ready(job.request, taken, self.router.offer(job))
+            ready = await self.preparer.ready(replace(job.request, model=job.model), taken, self.router.offer(job))
         except InvalidRequest as error:
             return self.fail(Fault(code=error.code, message=error.message, problems=error.problems))
         if ready.problems:

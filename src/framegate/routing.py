@@ -62,53 +62,55 @@ class Router:
         return self.decide(request)[0]
 
     def decide(self, request: Request) -> tuple[Verdict, Route | None]:
-        """What the check says of a request, and the way on which it would go: the first that nothing stands in."""
-        verdict = self.check(request)
+        """The verdict on a request, and the way on which it would go: the first that nothing stands in.
+
+        Where its own model does not take it as it stands, that is the way of a fall-back; where none does, the verdict
+        is what its own model says.
+        """
+        own = self.check(request)
         first: Verdict | None = None
-        for route in self.routes(request) if verdict.ok else ():
-            seen = route.seen(verdict, route.provider.foresee(request, route.target))
+        for verdict, route in self.ways(request):
+            seen = route.seen(verdict, route.provider.foresee(route.request, route.target))
             if seen.ok:
                 return seen, route
             first = first or seen
-        return first or verdict, None
+        return first if own.ok and first else own, None
 
     def check(self, request: Request) -> Verdict:
         """What the catalogue says of a request, by the offers that can be had here."""
         return rules.check(request, catalogue=self.catalogue, usable=self._usable)
 
     def first(self, request: Request) -> tuple[Route, Verdict]:
-        """The first way of the first model that takes the request as it stands: its own, else a fall-back.
-
-        Raises `InvalidRequest` with what the client's own model says.
-        """
-        own: Verdict | None = None
-        for name in (request.model, *request.models):
-            verdict, route = self.decide(replace(request, model=name))
-            if route is not None:
-                return route, verdict
-            own = own or verdict
-        assert own is not None  # noqa: S101 - there is always a first model
-        raise InvalidRequest(own.problems, warnings=own.warnings, alternatives=own.alternatives)
+        """The way on which a request goes. Raises `InvalidRequest` with what its own model says."""
+        verdict, route = self.decide(request)
+        if route is None:
+            raise InvalidRequest(verdict.problems, warnings=verdict.warnings, alternatives=verdict.alternatives)
+        return route, verdict
 
     def after(self, job: Job) -> Route | None:
         """The next way for a job whose present one said no; None where every one has."""
         tried = {(one.model, one.offer, one.account) for one in job.tried}
-        models = dict.fromkeys((job.request.model, *job.request.models))
-        for name in models:
-            asked = replace(job.request, model=name)
-            for route in self.routes(asked) if self.check(asked).ok else ():
-                sight = route.provider.foresee(asked, route.target)
-                if route.key not in tried and not (sight and sight.problems):
-                    return route
+        for _, route in self.ways(job.request):
+            sight = route.provider.foresee(route.request, route.target)
+            if route.key not in tried and not (sight and sight.problems):
+                return route
         return None
+
+    def ways(self, request: Request) -> Iterator[tuple[Verdict, Route]]:
+        """Every way that takes a request: those of its own model, then those of its fall-backs, in their order."""
+        for name in dict.fromkeys((request.model, *request.models)):
+            asked = replace(request, model=name)
+            verdict = self.check(asked)
+            for route in self._routes(asked) if verdict.ok else ():
+                yield verdict, route
 
     def offer(self, job: Job) -> Offer | None:
         """The offer by which a job was judged."""
         model = self.catalogue.get(job.model)
         return model.offer(job.offer) if model else None
 
-    def routes(self, request: Request) -> Iterator[Route]:
-        """Every way that takes the request, as its routing orders them, then the cheaper first."""
+    def _routes(self, request: Request) -> Iterator[Route]:
+        """The ways of the request's own model, as its routing orders them, then the cheaper first."""
         model = self.catalogue.get(request.model)
         if model is None:
             return

@@ -53,6 +53,28 @@ def test_without_a_server_a_photo_becomes_a_video_that_verifies(run: Run, folder
     assert (folder / "again.mp4").read_bytes() == video.read_bytes()
 
 
+def test_a_video_is_gone_on_from_by_its_file_and_by_its_job(run: Run, folder: Path):
+    photo, same = ("-r", PHOTOS / "rocket.jpg"), ("-p", "pan left", *QUICK)
+    assert run("generate", *photo, *same, "-o", "one.mp4").code == 0
+    job = json.loads(run("jobs", "--json").out)["data"][0]["id"]
+
+    assert run("generate", "--source", "one.mp4", *same, "-o", "two.mp4").code == 0
+    assert run("generate", "--previous-job", job, *same, "-o", "three.mp4").code == 0
+    seconds = [json.loads(run("jobs", "--json").out)["data"][number]["outputs"][0]["duration"] for number in (0, 1)]
+    assert seconds == [2.0, 2.0]
+
+
+def test_a_fall_back_is_judged_where_the_model_says_no_and_providers_are_chosen(run: Run):
+    asked = ("check", "--sandbox", "--json", "-p", "x", "-d", "5")
+    alone = json.loads(run(*asked, "-m", "google/veo-3.1").out)
+    helped = json.loads(run(*asked, "-m", "google/veo-3.1", "--fallback", "kwaivgi/kling-video-o1").out)
+    nobody = json.loads(run(*asked, "-m", "kwaivgi/kling-video-o1", "--provider", "pictory").out)
+
+    assert [problem["code"] for problem in alone["problems"]] == ["duration_unsupported"]
+    assert (helped["ok"], helped["model"]) == (True, "kwaivgi/kling-video-o1")
+    assert [problem["code"] for problem in nobody["problems"]] == ["provider_unsupported"]
+
+
 def test_the_same_idempotency_key_is_the_same_job(run: Run):
     flags = ("generate", "-p", "x", "-r", PHOTOS / "cat.png", *QUICK, "--no-wait", "--idempotency-key", "k")
 

@@ -25,6 +25,8 @@ References = Annotated[
 ]
 FirstFrame = Annotated[str | None, typer.Option("--first-frame", metavar="FILE|URL", help="The video begins with it.")]
 LastFrame = Annotated[str | None, typer.Option("--last-frame", metavar="FILE|URL", help="The video ends with it.")]
+Clip = Annotated[str | None, typer.Option("--source", metavar="FILE|URL", help="A video to go on from, or to change.")]
+Before = Annotated[str | None, typer.Option("--previous-job", metavar="JOB", help="A job whose video to go on from.")]
 Model = Annotated[
     str | None, typer.Option("--model", "-m", help="Model; framegate/animatic, our own renderer, where not given.")
 ]
@@ -37,6 +39,14 @@ Audio = Annotated[bool | None, typer.Option("--audio/--no-audio", help="With or 
 Seed = Annotated[int | None, typer.Option("--seed", help="The same seed, the same video, where the model can.")]
 Negative = Annotated[str | None, typer.Option("--negative-prompt", help="What must not be seen.")]
 MaxCost = Annotated[float | None, typer.Option("--max-cost", metavar="USD", help="Refuse what would cost more.")]
+
+Providers = Annotated[
+    list[str] | None,
+    typer.Option("--provider", metavar="NAME", help="Who may make it; again for each, the first first."),
+]
+Fallbacks = Annotated[
+    list[str] | None, typer.Option("--fallback", metavar="MODEL", help="A model to take where the one before says no.")
+]
 
 NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
@@ -56,6 +66,10 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
     audio: Audio = None,
     seed: Seed = None,
     negative_prompt: Negative = None,
+    source: Clip = None,
+    previous_job: Before = None,
+    provider: Providers = None,
+    fallback: Fallbacks = None,
     max_cost: MaxCost = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the video goes.")] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over a file that is there.")] = False,
@@ -72,13 +86,9 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
 
     Example: framegate generate -r hero=front.jpg -r side.png -p "a slow push-in on @hero at dusk" -o out.mp4
     """
+    asked = requested(locals())
     if output and not no_wait:
         free_place(output, force=force)
-    asked: VideoRequest = {
-        "prompt": prompt, "references": references(reference), "first_frame": first_frame, "last_frame": last_frame,
-        "model": model, "duration": duration, "resolution": resolution, "aspect_ratio": aspect_ratio, "size": size,
-        "fps": fps, "generate_audio": audio, "seed": seed, "negative_prompt": negative_prompt, "max_cost_usd": max_cost,
-    }  # fmt: skip
     with open_gate(server, data, sandbox=sandbox) as gate:
         request = _uploaded(gate, asked)
         told = _agree(gate, request, reference or [])
@@ -107,6 +117,10 @@ def check(  # noqa: PLR0913 - one parameter for each flag
     audio: Audio = None,
     seed: Seed = None,
     negative_prompt: Negative = None,
+    source: Clip = None,
+    previous_job: Before = None,
+    provider: Providers = None,
+    fallback: Fallbacks = None,
     max_cost: MaxCost = None,
     json: Json = False,
     server: Server = None,
@@ -117,11 +131,7 @@ def check(  # noqa: PLR0913 - one parameter for each flag
 
     Example: framegate check -m google/veo-3.1 -r front.jpg -p "she turns to us" --duration 5
     """
-    asked: VideoRequest = {
-        "prompt": prompt, "references": references(reference), "first_frame": first_frame, "last_frame": last_frame,
-        "model": model, "duration": duration, "resolution": resolution, "aspect_ratio": aspect_ratio, "size": size,
-        "fps": fps, "generate_audio": audio, "seed": seed, "negative_prompt": negative_prompt, "max_cost_usd": max_cost,
-    }  # fmt: skip
+    asked = requested(locals())
     with open_gate(server, data, sandbox=sandbox, brief=True) as gate:
         verdict = gate.videos.check(**_uploaded(gate, asked))
     if json:
@@ -135,6 +145,26 @@ def check(  # noqa: PLR0913 - one parameter for each flag
             console.out(f"{name:<9} {value}")
         console.show_shots(verdict.shots)
         console.show_adjustments(verdict.adjustments)
+
+
+SAME = (
+    *("prompt", "first_frame", "last_frame", "model", "duration", "resolution", "aspect_ratio", "size", "fps", "seed"),
+    "negative_prompt",
+)
+
+
+def requested(flags: Mapping[str, Any]) -> "VideoRequest":
+    """The request that the flags of `generate` and `check` make."""
+    clip, providers = flags["source"], flags["provider"]
+    return {  # pyright: ignore[reportReturnType] - the keys are its own
+        **{name: flags[name] for name in SAME},
+        "references": [*references(flags["reference"]), *([{"url": clip, "role": "source"}] if clip else [])],
+        "generate_audio": flags["audio"],
+        "models": flags["fallback"] or (),
+        "provider": {"only": providers, "order": providers} if providers else None,
+        "max_cost_usd": flags["max_cost"],
+        "previous_job_id": flags["previous_job"],
+    }
 
 
 def references(given: list[str] | None) -> list[Any]:
@@ -197,7 +227,9 @@ def _uploaded(gate: "Gate", request: "VideoRequest") -> "VideoRequest":
         if given.role in ("first_frame", "last_frame"):
             frames[given.role] = url
         else:
-            stored.append({"url": url, "kind": given.kind, "name": given.name})
+            stored.append(
+                {"url": url, "kind": given.kind, "role": given.role, "name": given.name, "reference_type": given.type}
+            )
     return {**request, **frames, "references": stored}  # pyright: ignore[reportReturnType] - the keys are its own
 
 
