@@ -87,16 +87,16 @@ def seen(method: str, path: str, headers: dict[str, str], data: bytes) -> dict[s
 
 
 def parts(kind: str, data: bytes) -> dict[str, Any]:
-    """The parts of a multipart body."""
+    """The parts of a multipart body; several of one name as a list."""
     message = BytesParser(policy=HTTP).parsebytes(f"content-type: {kind}\r\n\r\n".encode() + data)
-    read: dict[str, Any] = {}
+    several: dict[str, list[Any]] = {}
     for part in message.iter_parts():
         name = str(part.get_param("name", header="content-disposition"))
         content = part.get_payload(decode=True)
         file = part.get_filename()
         value = {"file": file, "type": part.get_content_type(), "is": picture(content)} if file else content.decode()
-        read[name] = shortened(value)
-    return read
+        several.setdefault(name, []).append(shortened(value))
+    return {name: values if len(values) > 1 else values[0] for name, values in several.items()}
 
 
 def picture(data: bytes) -> str:

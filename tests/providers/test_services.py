@@ -12,7 +12,7 @@ import anyio
 import pytest
 import uuid_utils
 from ordering import order
-from servers import measured
+from showing import measured
 
 from framegate.errors import Refused, Unsure
 from framegate.provider import Provider

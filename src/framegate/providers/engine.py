@@ -1,20 +1,38 @@
 """What servers of one's own have in common: their orders are free, so a lost one is simply made again."""
 
+import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import anyio.to_thread
 
 from framegate.errors import NotSent, ProviderError, Refused, Unsure
+from framegate.providers import letterbox
 from framegate.providers.service import Service, accepted, failed, handle_of
-from framegate.types import Done, Handle, Made, Order, Update
+from framegate.types import Done, Handle, Made, Order, Prepared, Update
 from framegate.upstream import Upstream, at
 
-FRAMES_STEP = 4  # a latent frame stands for four, and one more begins the clip
+NAMES_SECONDS_MAX = 5.0
+Parts = dict[str, tuple[Any, ...]]  # of a multipart body: a file's name or None, what it holds, and its media type
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An order in a server's words, and what will be made otherwise than asked."""
+
+    request: Mapping[str, Any]  # its `json`, or the parts of its form as `files`
+    notes: tuple[str, ...] = ()
 
 
 class Engine(Service):
-    """One server that renders on a GPU of one's own, with OpenAI's paths and words for videos."""
+    """One server that renders on a GPU of one's own, with OpenAI's paths and words for videos.
+
+    It serves one model, under the name `called`; which one that is it is asked from time to time.
+    """
 
     title: str  # as people write its name
     repeatable = True
@@ -23,19 +41,31 @@ class Engine(Service):
     poll_seconds_max = 10.0
     young_seconds = 0.0  # it is one process: what it does not know is gone
     words: ClassVar[Mapping[str, str]] = {"queued": "queued", "in_progress": "running"}
+    called: str | None = None
 
     def __init__(self, account: str, api_key: str, base_url: str) -> None:
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         upstream = Upstream(base_url.rstrip("/").removesuffix("/v1"), headers=headers, name=self.title)
         super().__init__(upstream, account=account, api_key=api_key)
 
+    async def names(self) -> tuple[str, ...]:
+        """What its one model is called there, first as orders call it; where the model lies is one of the names."""
+        rows = await self._told("v1/models")
+        found = [row.get(key) for row in _rows(rows.get("data")) for key in ("id", "root")]
+        names = tuple(dict.fromkeys(name for name in found if isinstance(name, str) and name))
+        if not names:
+            raise ProviderError(f"{self.title} does not say which model it serves.")
+        return names
+
     async def submit(self, order: Order) -> Handle:
         """Place the order. One whose fate is unknown cost nothing, so it counts as not sent and is made again."""
-        request = await self.request(order)
+        if self.served is not None and order.model_id not in self.served:
+            raise Refused(f"{self.title} serves {self.called} here, not {order.model_id}.")
+        written = await self.request(order)
         headers = {"idempotency-key": order.key}
         try:
-            answer = await self.upstream.order("POST", "v1/videos", headers=headers, **request)
-            return handle_of(accepted(answer, "id"), notes=self.notes(order))
+            answer = await self.upstream.order("POST", "v1/videos", headers=headers, **written.request)
+            return handle_of(accepted(answer, "id"), notes=list(written.notes))
         except Unsure as error:
             raise NotSent(f"{error.message} It costs nothing, so it is made again.") from error
 
@@ -64,35 +94,66 @@ class Engine(Service):
                 return self.running(str(word), self.progress(job))
 
     @abstractmethod
-    async def request(self, order: Order) -> dict[str, Any]:
-        """The order in the server's words: its `json`, or the parts of its form as `files`."""
+    async def request(self, order: Order) -> Written:
+        """The order in the server's words. Raises `Refused` for what it has no words for."""
 
     @abstractmethod
     def files(self, job: dict[str, Any], handle: Handle) -> list[Made]:
         """Where the finished files lie."""
 
-    def notes(self, order: Order) -> list[str]:
-        """What will be made otherwise than asked."""
-        made, asked = frames(order), order.target.frames
-        return [] if made == asked else [f"The clip has {made} frames, not {asked}: the model makes 4n + 1."]
+    def model(self, order: Order) -> str:
+        """What the server calls the order's model."""
+        return self.called or order.model_id
+
+    def options(self, order: Order) -> Mapping[str, Any]:
+        """What the request says in the server's own words."""
+        return order.request.options.get(self.name, {})
 
     def progress(self, job: dict[str, Any]) -> object:
         """How far the job is, in percent; None where the server does not really tell."""
         return job.get("progress")
 
+    async def _told(self, path: str) -> dict[str, Any]:
+        answer = await self.upstream.ask("GET", path, seconds_max=NAMES_SECONDS_MAX)
+        if not answer.ok:
+            raise ProviderError(self.upstream.said(answer))
+        return answer.object()
 
-def frames(order: Order) -> int:
-    """The least number of frames that the engine can make and that holds the clip: 4n + 1."""
-    wanted = order.target.frames
-    return wanted + (1 - wanted) % FRAMES_STEP
+
+def seed_of(order: Order) -> tuple[int, list[str]]:
+    """The order's seed, and a note where it was drawn here: the same however often the order is made."""
+    if order.target.seed is not None:
+        return order.target.seed, []
+    seed = int.from_bytes(hashlib.sha256(order.key.encode()).digest()[:4], "big") >> 1
+    return seed, [f"The seed is {seed}, drawn by chance: ask for it to have the same clip again."]
 
 
-def form(fields: Mapping[str, Any], options: Mapping[str, Any], name: str) -> dict[str, tuple[None, str]]:
+async def frame_file(prepared: Prepared, order: Order) -> tuple[bytes, list[str]]:
+    """A frame of the video as a PNG in its size, and a note of what was changed for that."""
+    size = order.target.width, order.target.height
+    image, change = await anyio.to_thread.run_sync(letterbox.as_frame, Path(prepared.path), size)
+    data = await anyio.to_thread.run_sync(letterbox.png, image)
+    what = prepared.reference.role.replace("_", " ")
+    return data, [f"The {what} ({prepared.width}x{prepared.height}) was {change}."] if change else []
+
+
+def form(fields: Mapping[str, Any], options: Mapping[str, Any], name: str) -> Parts:
     """The parts of a multipart body. Raises `Refused` for an option that says again what the request says."""
+    unsaid(options, fields, name)
+    return {key: (None, _text(value)) for key, value in {**fields, **options}.items() if value is not None}
+
+
+def unsaid(options: Mapping[str, Any], fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The options. Raises `Refused` for one that says again what the request says."""
     if twice := sorted(set(fields) & set(options)):
         raise Refused(f"provider.options.{name}.{twice[0]}: the request itself says this. Leave the option out.")
-    return {key: (None, _text(value)) for key, value in {**fields, **options}.items() if value is not None}
+    return options
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - a JSON value
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _rows(value: object) -> list[dict[str, Any]]:
+    rows = cast("list[Any]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]

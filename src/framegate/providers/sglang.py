@@ -1,19 +1,19 @@
 """SGLang Diffusion, on a GPU of one's own. Facts: the PyPI package `sglang` 0.5.23 (its video server)."""
 
-from pathlib import Path
+import base64
 from typing import Any, cast
 
-import anyio
-
-from framegate.errors import Refused
-from framegate.providers.engine import Engine, form, frames
+from framegate.errors import ProviderError, Refused
+from framegate.providers.engine import Engine, Written, form, frame_file, seed_of, unsaid
+from framegate.providers.families import H3, counted, family_for
+from framegate.providers.h3 import KEYFRAMES, SHORT_EDGE, in_order, task_of
 from framegate.providers.hand import Way, address
-from framegate.providers.service import has, present, prompt
+from framegate.providers.service import present, prompt
 from framegate.types import Handle, Kind, Made, Order, Prepared, Role
 
 BASE_URL = "http://127.0.0.1:30000"
+SAID_OTHERWISE = ("width", "height", "seconds", "input_reference", "reference_url")
 WAYS: tuple[Way, ...] = ("data",)  # a server of one's own often reaches no other
-KEYFRAMES = {Role.FIRST_FRAME: 0, Role.LAST_FRAME: -1}
 
 
 class SGLang(Engine):
@@ -22,13 +22,34 @@ class SGLang(Engine):
     name = "sglang"
     title = "SGLang"
 
-    async def request(self, order: Order) -> dict[str, Any]:
-        """The order as a form; for MiniMax H3 as JSON."""
-        return {"json": await h3_body(order)} if is_h3(order) else {"files": await body(order)}
+    async def names(self) -> tuple[str, ...]:
+        """What its one model is called there; where it lies stands at another address."""
+        names = await super().names()
+        try:
+            path = (await self._told("model_info")).get("model_path")
+        except ProviderError:
+            path = None
+        return (*names, path) if isinstance(path, str) and path not in names else names
 
-    def notes(self, order: Order) -> list[str]:
-        """What will be made otherwise than asked; H3 is asked for seconds and not for frames."""
-        return [] if is_h3(order) else super().notes(order)
+    async def request(self, order: Order) -> Written:
+        """The order as a form; for MiniMax H3 as JSON."""
+        family = family_for(order, self.title)
+        if family is H3:
+            return await self._h3(order)
+        files, said = await _picture(order)
+        seed, drawn = seed_of(order)
+        target = order.target
+        fields = {
+            "prompt": prompt(order),
+            "model": self.model(order),
+            "size": f"{target.width}x{target.height}",
+            "num_frames": family.frames(target.frames),
+            "fps": target.fps,
+            "seed": seed,
+            "negative_prompt": order.request.negative_prompt,
+        }
+        parts = form({**dict.fromkeys(SAID_OTHERWISE), **fields}, self.options(order), self.name)
+        return Written({"files": {**parts, **files}}, (*counted(order, family), *said, *drawn))
 
     def files(self, job: dict[str, Any], handle: Handle) -> list[Made]:
         """Where the finished files lie: at the server, or in the cloud where it puts them there."""
@@ -40,64 +61,49 @@ class SGLang(Engine):
         count = len(cast("list[Any]", paths)) if isinstance(paths, list) and paths else 1
         return [self.made(f"v1/videos/{handle['id']}/content?variant={number}") for number in range(count)]
 
-
-def is_h3(order: Order) -> bool:
-    """Whether the model is MiniMax H3, which has a body of its own."""
-    return "h3" in (order.model_id or order.model).lower().replace("/", "-").split("-")
-
-
-async def body(order: Order) -> dict[str, tuple[Any, ...]]:
-    """The order as a form. Raises `Refused` for more than the one picture that the server keeps."""
-    if len(order.references) > 1:
-        raise Refused("SGLang keeps only the first picture of an order, so it is sent no more than one.")
-    target = order.target
-    fields = {
-        "prompt": prompt(order),
-        "model": order.model_id or order.model,
-        "size": f"{target.width}x{target.height}",
-        "num_frames": frames(order),
-        "fps": target.fps,
-        "seed": target.seed,
-        "negative_prompt": order.request.negative_prompt,
-    }
-    sent: dict[str, tuple[Any, ...]] = dict(form(fields, order.request.options.get("sglang", {}), "sglang"))
-    for prepared in order.references:
-        sent["input_reference"] = await _file(prepared)
-    return sent
-
-
-async def _file(prepared: Prepared) -> tuple[Any, ...]:
-    reference, path = prepared.reference, Path(prepared.path)
-    if reference.kind is not Kind.IMAGE or reference.role not in (Role.FIRST_FRAME, Role.REFERENCE):
-        raise Refused(f"SGLang takes one picture, no {reference.kind} as {reference.role.replace('_', ' ')}.")
-    suffix = prepared.blob.media_type.rpartition("/")[2]
-    return f"reference.{suffix}", await anyio.Path(path).read_bytes(), prepared.blob.media_type
-
-
-async def h3_body(order: Order) -> dict[str, Any]:
-    """The order for MiniMax H3: every reference with its role. Raises `Refused` for roles that it has no word for."""
-    if has(order, *KEYFRAMES) and has(order, Role.REFERENCE):
-        raise Refused("H3 is made for frames or for references, not for both in one order.")
-    target = order.target
-    task = "fl2va" if has(order, *KEYFRAMES) else "ref2va" if order.references else "t2va"
-    shape = {"short_edge": min(target.width, target.height), "aspect_ratio": target.aspect_ratio or "auto"}
-    return present(
-        {
-            **order.request.options.get("sglang", {}),
-            "model": order.model_id or order.model,
+    async def _h3(self, order: Order) -> Written:
+        """The order for MiniMax H3: every reference with its role. It refuses a rate, frames and a negative prompt."""
+        target, task = order.target, task_of(order)
+        conditions: list[dict[str, Any]] = []
+        notes: list[str] = []
+        for one in in_order(order):
+            condition, said = await _condition(one, order)
+            conditions.append(condition)
+            notes += said
+        seed, drawn = seed_of(order)
+        shape = {"short_edge": SHORT_EDGE, "aspect_ratio": target.aspect_ratio or "auto"}
+        fields = {
+            "model": self.model(order),
             "task": task,
             "prompt": prompt(order),
-            "conditions": [await _condition(prepared) for prepared in order.references],
+            "conditions": conditions,
             "target": {**shape, "duration_seconds": target.duration},
-            "seed": target.seed,
+            "seed": seed,
         }
-    )
+        body = present({**unsaid(self.options(order), fields, self.name), **fields})
+        return Written({"json": body}, (*counted(order, H3), *notes, *drawn))
 
 
-async def _condition(prepared: Prepared) -> dict[str, Any]:
-    reference, uri = prepared.reference, await address(prepared, WAYS, "SGLang")
+async def _picture(order: Order) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
+    """The one picture as a file, and notes of what was changed of it.
+
+    The clip gets the shape of the picture, whatever size is asked for, so the picture gets that size first.
+    """
+    if len(order.references) > 1:
+        raise Refused("SGLang keeps only the first picture of an order, so it is sent no more than one.")
+    for one in order.references:
+        if one.reference.kind is not Kind.IMAGE or one.reference.role is not Role.FIRST_FRAME:
+            role = one.reference.role.replace("_", " ")
+            raise Refused(f"SGLang begins a video with a picture, and takes no {one.reference.kind} as {role}.")
+        data, said = await frame_file(one, order)
+        return {"input_reference": ("frame.png", data, "image/png")}, said
+    return {}, []
+
+
+async def _condition(prepared: Prepared, order: Order) -> tuple[dict[str, Any], list[str]]:
+    reference = prepared.reference
     if reference.role is Role.REFERENCE:
-        return {"type": reference.kind.value, "uri": uri, "role": "reference"}
-    if reference.role not in KEYFRAMES:
-        raise Refused(f"H3 takes no {reference.role} by this server.")
-    return {"type": "image", "role": "keyframe", "frame_index": KEYFRAMES[reference.role], "uri": uri}
+        return {"type": reference.kind.value, "uri": await address(prepared, WAYS, "SGLang"), "role": "reference"}, []
+    data, said = await frame_file(prepared, order)
+    index, uri = KEYFRAMES[reference.role], f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    return {"type": "image", "role": "keyframe", "frame_index": index, "uri": uri}, said

@@ -2,15 +2,19 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
+from PIL import Image
 
 from framegate.errors import Refused, Unsure
-from framegate.providers.engine import Engine, form, frames
-from framegate.providers.letterbox import letterboxed
+from framegate.providers import letterbox, vllm_h3
+from framegate.providers.engine import Engine, Written, form, frame_file, seed_of
+from framegate.providers.families import H3, counted, family_for
 from framegate.providers.service import handle_of, listed, made_at, prompt
 from framegate.types import Handle, Kind, Made, Order, Role
 from framegate.upstream import at
@@ -18,6 +22,9 @@ from framegate.upstream import at
 BASE_URL = "http://127.0.0.1:8091"
 LISTED_MAX = 100
 SKEW = timedelta(minutes=5)  # how far its clock may be from ours
+FIELD_BYTES_MAX = 900 * 2**10  # of a text field of its form; it refuses one above 1 MiB
+SAID_OTHERWISE = ("size", "seconds", "input_reference", "input_references", "image_reference")
+ADDRESS = "data:image/jpeg;base64,"
 
 
 class VllmOmni(Engine):
@@ -26,9 +33,26 @@ class VllmOmni(Engine):
     name = "vllm_omni"
     title = "vLLM-Omni"
 
-    async def request(self, order: Order) -> dict[str, Any]:
+    async def request(self, order: Order) -> Written:
         """The order as a form."""
-        return {"files": await body(order)}
+        family = family_for(order, self.title)
+        if family is H3:
+            return await vllm_h3.written(order, self.model(order), self.options(order))
+        pictures, said = await _pictures(order)
+        seed, drawn = seed_of(order)
+        target = order.target
+        fields: dict[str, Any] = {
+            "prompt": prompt(order),
+            "model": self.model(order),
+            "width": target.width,
+            "height": target.height,
+            "num_frames": family.frames(target.frames),
+            "fps": target.fps,
+            "seed": seed,
+            "negative_prompt": order.request.negative_prompt,
+        }
+        parts = form({**dict.fromkeys(SAID_OTHERWISE), **fields}, self.options(order), self.name)
+        return Written({"files": {**parts, **pictures}}, (*counted(order, family), *said, *drawn))
 
     async def cancel(self, handle: Handle) -> bool:
         """Stop the render: it is aborted at once, and 409 says that this is still going on."""
@@ -54,35 +78,51 @@ class VllmOmni(Engine):
         return None
 
 
-async def body(order: Order) -> dict[str, tuple[None, str]]:
-    """The order as a form.
+async def _pictures(order: Order) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
+    """The part of the form that holds the pictures, in the video's size, and notes of what that changed.
 
-    Pictures go in as `image_reference`: files in `input_references` are taken for videos. They are laid on white in the
-    video's size, since the server would stretch them to it. The frames are said, since it would round them down.
+    The server would stretch them to that size. One goes as a file, whole. Several go in one text field, which has to be
+    small: of files in `input_references` it takes every one for a video.
     """
     for prepared in order.references:
-        role, kind = prepared.reference.role, prepared.reference.kind
-        if (role, kind) != (Role.REFERENCE, Kind.IMAGE):
-            raise Refused(f"vLLM-Omni takes reference images alone by HTTP, no {kind} as {role.replace('_', ' ')}.")
-    target, pictures = order.target, [await _picture(prepared.path, order) for prepared in order.references]
-    fields: dict[str, Any] = {
-        "prompt": prompt(order),
-        "model": order.model_id or order.model,
-        "width": target.width,
-        "height": target.height,
-        "num_frames": frames(order),
-        "fps": target.fps,
-        "seed": target.seed,
-        "negative_prompt": order.request.negative_prompt,
-        "image_reference": json.dumps(pictures) if pictures else None,
-    }
-    return form(fields, order.request.options.get("vllm_omni", {}), "vllm_omni")
+        if prepared.reference.kind is not Kind.IMAGE:
+            raise Refused(f"vLLM-Omni takes pictures alone for this model, no {prepared.reference.kind}.")
+    if not order.references:
+        return {}, []
+    if order.references[0].reference.role is Role.FIRST_FRAME:
+        data, said = await frame_file(order.references[0], order)
+        return {"input_reference": ("frame.png", data, "image/png")}, said
+    size = order.target.width, order.target.height
+    laid = [await anyio.to_thread.run_sync(letterbox.on_white, Path(one.path), size) for one in order.references]
+    said = [f"Reference {number} was {change}." for number, (_, change) in enumerate(laid, 1) if change]
+    images = [image for image, _ in laid]
+    if len(images) == 1:
+        data = await anyio.to_thread.run_sync(letterbox.png, images[0])
+        return {"input_reference": ("reference.png", data, "image/png")}, said
+    field, quality = await _field(images, order)
+    return {"image_reference": (None, field)}, [*said, f"The references went as JPEG of quality {quality}."]
 
 
-async def _picture(path: str, order: Order) -> dict[str, str]:
-    width, height = order.target.width, order.target.height
-    png = await anyio.to_thread.run_sync(letterboxed, Path(path), width, height)
-    return {"image_url": f"data:image/png;base64,{base64.b64encode(png).decode()}"}
+async def _field(images: Sequence[Image.Image], order: Order) -> tuple[str, int]:
+    """Several pictures as one text that the server's form takes, and their quality as JPEG. Raises `Refused`."""
+    around = len(json.dumps([{"image_url": ADDRESS}] * len(images)))
+    room = (FIELD_BYTES_MAX - around) * 3 // 4 - 3 * len(images)
+    found = await anyio.to_thread.run_sync(partial(letterbox.small, images, room))
+    if found is None:
+        raise Refused(_too_large(images, order))
+    encoded, quality = found
+    return json.dumps([{"image_url": ADDRESS + base64.b64encode(data).decode()} for data in encoded]), quality
+
+
+def _too_large(images: Sequence[Image.Image], order: Order) -> str:
+    sizes = [len(letterbox.jpeg(image, letterbox.QUALITIES[-1])) for image in images]
+    worst = sizes.index(max(sizes))
+    place = order.references[worst].reference.pointer or f"/references/{worst}"
+    return (
+        f"{place}: as JPEG of quality {letterbox.QUALITIES[-1]} it has {sizes[worst]:,} bytes, and all {len(images)} "
+        f"pictures {sum(sizes):,}; vLLM-Omni takes {FIELD_BYTES_MAX * 3 // 4:,} together. Send fewer, or one with less "
+        "grain, or ask for a smaller video."
+    )
 
 
 def _is(job: object, order: Order, since: float) -> bool:
