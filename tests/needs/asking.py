@@ -20,9 +20,11 @@ from serving import ServedGate
 
 # Looks at a service come ten seconds after one another, which is too long to wait for here.
 BRISK = """
-from framegate.providers.fal import Fal
-from framegate.providers.service import Service
-Service.poll_seconds = Fal.poll_seconds = 0.1
+from framegate.providers import accounts, service
+kinds = [service.Service]
+for kind in kinds:
+    kinds += kind.__subclasses__()
+    kind.poll_seconds = 0.1
 """
 OWNERS = {"acme": None, "other": None, "agent": 300_000}  # each with one key, and what its jobs may cost
 MODEL = {"model": "x-ai/grok-imagine-video", "duration": 1, "resolution": "480p"}

@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from needs.asking import Client, client_of, keys_of, ordering
-from needs.studio import Studio, studio
 from PIL import Image
 
+from needs.asking import Client, client_of, keys_of, ordering
+from needs.studio import Studio, studio
+
 sys.path.append(str(Path(__file__).parents[1] / "providers"))  # its servers are as good here
-from servers import Engine, VllmOmni, serving  # noqa: E402
+from servers import Engine, VllmOmni, serving
 
 ACCOUNTS = """
 [[accounts]]

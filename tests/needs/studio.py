@@ -23,6 +23,7 @@ FAL = re.compile(r"/fal/queue/(?:[\w.-]+/)+?requests/(\w+)(/status|/cancel|/cont
 PENDING: dict[str, Any] = {"status": "pending"}
 DONE: dict[str, Any] = {"status": "completed"}
 FAILED: dict[str, Any] = {"status": "failed", "error": "It is not made."}
+FAL_FAILED: dict[str, Any] = {"status": "COMPLETED", "error": "It is not made."}
 Answer = dict[str, Any] | int | str  # an object, an error's status, or `cut`
 
 

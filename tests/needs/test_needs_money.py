@@ -1,6 +1,7 @@
 """Needs 1, 3, 10, 11, 12 and 18: what is paid for, how often, and what is said of it."""
 
 import pytest
+
 from needs.asking import Client, image
 from needs.studio import FAILED, PENDING, Studio
 
