@@ -14,7 +14,7 @@ from pathlib import Path
 
 from framegate.settings import KEY_VARIABLES
 
-READY_SECONDS_MAX = 60.0
+READY_SECONDS_MAX = 180.0  # on a machine that has other work besides
 STOP_SECONDS_MAX = 20.0
 ORPHAN_SECONDS_MAX = 2.0
 LOOK_SECONDS = 0.02

@@ -47,6 +47,7 @@ from framegate.settings import Settings, SettingsInvalid, check_protected
 from framegate.standing import Standing
 from framegate.store import FolderLock, Store
 from framegate.store.engines import sqlite_url
+from framegate.sweeping import Sweeper
 from framegate.types import Blob
 from framegate.webhooks import Hooks
 
@@ -122,6 +123,9 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
             stack.push_async_callback(refresher.stop)
         await runner.start()
         stack.push_async_callback(runner.stop)
+        sweeper = Sweeper(store, blobs, clock=clock)
+        sweeper.start()
+        stack.push_async_callback(sweeper.stop)
         yield Parts(
             jobs=jobs,
             keys=keys,

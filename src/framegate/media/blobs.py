@@ -1,6 +1,7 @@
 """The content-addressed store: a file lies under its own SHA-256, whole or not at all."""
 
 import hashlib
+import math
 import os
 import re
 import tempfile
@@ -95,6 +96,20 @@ class BlobStore:
         """Remove the file with this hash, if it is kept."""
         await anyio.Path(self.path(sha256)).unlink(missing_ok=True)
 
+    def older_than(self, seconds: float) -> frozenset[str]:
+        """The hashes of the files that were last kept so long ago."""
+        before = time.time() - seconds
+        kept = (path for path in self.root.glob("[0-9a-f][0-9a-f]/*") if SHA256.fullmatch(path.name))
+        return frozenset(path.name for path in kept if _kept_at(path) < before)
+
+    def remove_old(self, sha256: str, seconds: float) -> bool:
+        """Remove the file with this hash, unless it was kept anew in the last so many seconds; says whether it was."""
+        path = self.path(sha256)
+        old = _kept_at(path) < time.time() - seconds
+        if old:
+            path.unlink(missing_ok=True)
+        return old
+
     def clean(self) -> int:
         """Remove the unfinished files that a crash left, but those to be gone on with; returns their number.
 
@@ -155,6 +170,14 @@ async def write_stream(stream: AsyncIterator[bytes], path: Path, *, bytes_max: i
     finally:
         file.close()
     return size, digest.hexdigest()
+
+
+def _kept_at(path: Path) -> float:
+    """When a file was last kept; the end of time for one that is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _to_disk(file: BinaryIO) -> None:

@@ -1,5 +1,6 @@
 """The store: jobs, events, assets and secrets over one database; webhooks and keys beside them."""
 
+import re
 import secrets as randomness
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from framegate.store.tables import assets, events, jobs, orders, secrets
 from framegate.store.writer import Writer
 from framegate.store.writes import Held
 from framegate.types import Blob, Delivery, Event, Job, State
+
+HASH = re.compile(r"[0-9a-f]{64}")
+MENTIONS_PER_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,19 @@ class Store:
         in_jobs = select(jobs.c.id).where(jobs.c.document.contains(sha256) | jobs.c.request.contains(sha256)).limit(1)
         in_assets = select(assets.c.sha256).where(assets.c.sha256 == sha256).limit(1)
         return await self._reader.first(in_jobs) is not None or await self._reader.first(in_assets) is not None
+
+    async def mentioned(self) -> frozenset[str]:
+        """The hashes of all files that any job or asset needs."""
+        found: set[str] = {row["sha256"] for row in await self._reader.all(select(assets.c.sha256).distinct())}
+        after = ""
+        while True:
+            query = select(jobs.c.id, jobs.c.request, jobs.c.document).where(jobs.c.id > after).order_by(jobs.c.id)
+            rows = await self._reader.all(query.limit(MENTIONS_PER_PAGE))
+            for row in rows:
+                found.update(HASH.findall(row["request"]), HASH.findall(row["document"]))
+            if len(rows) < MENTIONS_PER_PAGE:
+                return frozenset(found)
+            after = rows[-1]["id"]
 
     # -- assets and secrets
 
