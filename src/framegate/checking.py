@@ -47,7 +47,7 @@ class Checker:
     async def _looked_at(self, request: Request, taken: Sequence[Taken]) -> tuple[Verdict, Route | None]:
         """The verdict of the first way that takes the references as they are, if any does; else of the first at all."""
         own, first = self.router.check(request), None
-        for verdict, route in self.router.ways(request):
+        for verdict, route in self.router.ways(request, own):
             try:
                 ready = await self.preparer.ready(route.request, taken, route.fit.offer, keep=False)
             except ReferenceUnusable as error:

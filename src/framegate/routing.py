@@ -69,7 +69,7 @@ class Router:
         """
         own = self.check(request)
         first: Verdict | None = None
-        for verdict, route in self.ways(request):
+        for verdict, route in self.ways(request, own):
             seen = route.seen(verdict, route.provider.foresee(route.request, route.target))
             if seen.ok:
                 return seen, route
@@ -96,11 +96,14 @@ class Router:
                 return route
         return None
 
-    def ways(self, request: Request) -> Iterator[tuple[Verdict, Route]]:
-        """Every way that takes a request: those of its own model, then those of its fall-backs, in their order."""
+    def ways(self, request: Request, own: Verdict | None = None) -> Iterator[tuple[Verdict, Route]]:
+        """Every way that takes a request: those of its own model, then those of its fall-backs, in their order.
+
+        `own` is what the catalogue says of its own model, where that is known already.
+        """
         for name in dict.fromkeys((request.model, *request.models)):
             asked = replace(request, model=name)
-            verdict = self.check(asked)
+            verdict = own if own and name == request.model else self.check(asked)
             for route in self._routes(asked) if verdict.ok else ():
                 yield verdict, route
 
