@@ -1,4 +1,7 @@
-"""Keeps the catalogue as the services list their models: at the start, then every six hours, in the background."""
+"""Keeps the catalogue as the services list their models: at the start, then every six hours, in the background.
+
+Servers of one's own are asked too, by `Servers`: what they serve says who is ordered from, and changes no catalogue.
+"""
 
 import asyncio
 import json
@@ -19,6 +22,7 @@ from framegate.clock import Clock
 from framegate.errors import GateError
 from framegate.provider import Offers, Provider
 from framegate.routing import Router
+from framegate.servers import Servers
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +49,7 @@ class Refresher:
         self._router = router
         self._table: Catalogue = router.catalogue
         self._accounts = [provider for provider in offers if provider.lists_at is not None]
+        self._servers = Servers(offers, router.catalogue, clock=clock)
         self._folder = folder
         self._clock = clock
         self._kept: dict[tuple[str, str], _Kept] = {}
@@ -52,6 +57,7 @@ class Refresher:
 
     async def start(self) -> None:
         """Take up the lists of the last run at once, and read them anew in the background."""
+        await self._servers.start()
         if not self._accounts:
             return
         for account in self._accounts:
@@ -63,6 +69,7 @@ class Refresher:
 
     async def stop(self) -> None:
         """Stop reading."""
+        await self._servers.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
