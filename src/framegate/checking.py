@@ -53,8 +53,8 @@ class Checker:
             except ReferenceUnusable as error:
                 seen = replace(verdict, problems=error.problems)
             else:
-                seen = route.seen(verdict, route.provider.foresee(route.request, route.target, ready.prepared))
-                seen = replace(seen, adjustments=ready.adjustments, problems=(*seen.problems, *ready.problems))
+                sight = route.provider.foresee(route.request, route.target, ready.prepared)
+                seen = replace(route.seen(verdict, sight, ready.problems), adjustments=ready.adjustments)
             if seen.ok:
                 return seen, route
             first = first or seen

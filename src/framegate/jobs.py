@@ -27,7 +27,7 @@ from framegate.media import references
 from framegate.media.blobs import BlobStore
 from framegate.net import Net
 from framegate.pending import PendingCreates
-from framegate.preparing import Preparer
+from framegate.preparing import Preparer, unfit
 from framegate.retrying import again, key_of
 from framegate.room import Room
 from framegate.routing import Route, Router
@@ -183,7 +183,10 @@ class Jobs:
         async def keep(blob: Blob) -> None:
             await self._store.keep_asset(owner, blob, now=self._clock.now())
 
-        request = replace(request, references=await self._preparer.inline(request.references, owner, keep))
+        kept, taken = await self._preparer.inline(request.references, owner, keep)
+        request = replace(request, references=kept)
+        if any(one is not None and one.seconds is not None for one in taken):  # the length of a clip is judged at once
+            route, verdict = self._router.first(request, lambda way: unfit(way.request, taken, way.fit.offer))
         return self._job(request, route, verdict, owner=owner, dialect=dialect, base_url=base_url)
 
     def _job(

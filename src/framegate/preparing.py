@@ -46,22 +46,25 @@ class Preparer:
 
     async def inline(
         self, given: Sequence[Reference], owner: str, keep: Callable[[Blob], Awaitable[None]]
-    ) -> tuple[Reference, ...]:
+    ) -> tuple[tuple[Reference, ...], tuple[Taken | None, ...]]:
         """References as a job keeps them: what came with the request goes to our files, and to its owner by `keep`.
 
-        What needs no network is judged. Raises `ReferenceUnusable`.
+        Beside them what was looked at; None for what must be fetched first. Raises `ReferenceUnusable`.
         """
         kept: list[Reference] = []
+        looked_at: list[Taken | None] = []
         for index, reference in enumerate(given):
             if not reference.url[:8].lower().startswith(("data:", "asset://")):
                 with references.pointing(reference.pointer or f"/references/{index}"):
                     self.net.judge(reference.url)
                 kept.append(reference)
+                looked_at.append(None)
                 continue
-            blob = (await self.take(reference, index, owner)).blob
-            await keep(blob)
-            kept.append(replace(reference, url=f"asset://{blob.sha256}"))
-        return tuple(kept)
+            taken = await self.take(reference, index, owner)
+            await keep(taken.blob)
+            kept.append(replace(reference, url=f"asset://{taken.blob.sha256}"))
+            looked_at.append(taken)
+        return tuple(kept), tuple(looked_at)
 
     async def ready(self, request: Request, taken: Sequence[Taken], offer: Offer | None, *, keep: bool = True) -> Ready:
         """Make references fit an offer; `keep` False only tells what would come of it. Raises `ReferenceUnusable`."""
@@ -72,13 +75,14 @@ class Preparer:
             ready, changed = await references.prepare(one, reference, index, self.blobs, limits, keep=keep)
             prepared.append(ready)
             adjustments.extend(changed)
-        return Ready(tuple(prepared), tuple(adjustments), _unfit(request, taken, offer))
+        return Ready(tuple(prepared), tuple(adjustments), unfit(request, taken, offer))
 
 
-def _unfit(request: Request, taken: Sequence[Taken], offer: Offer | None) -> tuple[Problem, ...]:
+def unfit(request: Request, taken: Sequence[Taken | None], offer: Offer | None) -> tuple[Problem, ...]:
+    """The problems of references, of those that were looked at, that no change can mend for an offer."""
     if offer is None:
         return ()
-    measured = [clips.Measured(size_bytes=one.blob.size_bytes, seconds=one.seconds) for one in taken]
+    measured = [one and clips.Measured(size_bytes=one.blob.size_bytes, seconds=one.seconds) for one in taken]
     return tuple(clips.judge(request, measured, offer.limits, f"{request.model} at {offer.provider}"))
 
 

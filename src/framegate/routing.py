@@ -1,6 +1,6 @@
 """Where a request goes: which model, by whose offer, with which account; and where next, if that one says no."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +8,7 @@ from framegate import catalogue as rules
 from framegate.catalogue import Catalogue, Fit, Offer
 from framegate.errors import InvalidRequest
 from framegate.provider import Offers, Provider, foreseen
-from framegate.types import Foresight, Job, Request, Target, Verdict
+from framegate.types import Foresight, Job, Problem, Request, Target, Verdict
 
 DEARER_THAN_ANY = 1 << 62  # an offer without a price comes behind those that have one
 
@@ -34,14 +34,23 @@ class Route:
             "estimate": self.fit.estimate,
         }
 
-    def seen(self, verdict: Verdict, sight: Foresight | None) -> Verdict:
-        """The verdict on a request that goes this way: what would be made, at what cost, and what its provider says."""
+    def seen(self, verdict: Verdict, sight: Foresight | None, problems: Sequence[Problem] = ()) -> Verdict:
+        """The verdict on a request that goes this way: what would be made, at what cost, and what stands in the way."""
+        sight = replace(sight or Foresight(), problems=(*(sight.problems if sight else ()), *problems))
         return foreseen(replace(verdict, target=self.target, estimate=self.fit.estimate), sight)
 
     @property
     def key(self) -> tuple[str, str, str]:
         """What tells it from every other route of the same request."""
         return self.model, self.fit.offer.provider, self.provider.account
+
+
+Besides = Callable[[Route], Sequence[Problem]]
+
+
+def nothing(_: Route) -> tuple[Problem, ...]:
+    """Nothing else stands in a way."""
+    return ()
 
 
 class Router:
@@ -61,16 +70,16 @@ class Router:
         """What the check says of a request by the catalogue, and by the provider that would make it."""
         return self.decide(request)[0]
 
-    def decide(self, request: Request) -> tuple[Verdict, Route | None]:
+    def decide(self, request: Request, besides: Besides = nothing) -> tuple[Verdict, Route | None]:
         """The verdict on a request, and the way on which it would go: the first that nothing stands in.
 
         Where its own model does not take it as it stands, that is the way of a fall-back; where none does, the verdict
-        is what its own model says.
+        is what its own model says. `besides` tells what else stands in a way.
         """
         own = self.check(request)
         first: Verdict | None = None
         for verdict, route in self.ways(request, own):
-            seen = route.seen(verdict, route.provider.foresee(route.request, route.target))
+            seen = route.seen(verdict, route.provider.foresee(route.request, route.target), besides(route))
             if seen.ok:
                 return seen, route
             first = first or seen
@@ -80,9 +89,9 @@ class Router:
         """What the catalogue says of a request, by the offers that can be had here."""
         return rules.check(request, catalogue=self.catalogue, usable=self._usable)
 
-    def first(self, request: Request) -> tuple[Route, Verdict]:
+    def first(self, request: Request, besides: Besides = nothing) -> tuple[Route, Verdict]:
         """The way on which a request goes. Raises `InvalidRequest` with what its own model says."""
-        verdict, route = self.decide(request)
+        verdict, route = self.decide(request, besides)
         if route is None:
             raise InvalidRequest(verdict.problems, warnings=verdict.warnings, alternatives=verdict.alternatives)
         return route, verdict

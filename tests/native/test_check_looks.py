@@ -3,6 +3,8 @@
 import io
 from collections.abc import Callable
 
+import av
+import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -44,3 +46,32 @@ def test_the_check_tells_of_a_picture_that_fits_that_nothing_would_be_changed(sa
     verdict = sandbox.post("/videos/check", json={**KLING, "input_references": [reference]}).json()
     assert verdict["ok"]
     assert "adjustments" not in verdict
+
+
+def clip(seconds: int) -> bytes:
+    """A video of that length, one frame a second."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=1, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(seconds):
+            picture = np.full((64, 64, 3), number * 3 % 256, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def test_a_clip_that_is_too_long_is_refused_by_the_check_and_by_the_create(gate: TestClient):
+    headers = {"content-type": "video/mp4"}
+    url = gate.post("/assets", content=clip(62), headers=headers).json()["url"]
+    source = {"type": "video_url", "video_url": {"url": url}, "role": "source"}
+    body = {"model": "framegate/animatic", "prompt": "go on", "duration": 1, "input_references": [source]}
+
+    verdict = gate.post("/videos/check", json=body).json()
+    refused = gate.post("/videos", json=body)
+
+    assert [problem["code"] for problem in verdict["problems"]] == ["clip_length_unsupported"]
+    assert "takes a video of at most 60 s, and this one has 62.0 s" in verdict["problems"][0]["message"]
+    assert refused.status_code == 400
+    assert "62.0 s" in refused.text
+    assert verdict["problems"][0]["pointer"] == "/input_references/0/video_url/url"

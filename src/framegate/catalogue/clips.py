@@ -1,6 +1,6 @@
 """Whether the videos and sounds among a request's references are of a length and a size that the model takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from framegate.catalogue.case import pointer_to
@@ -18,14 +18,15 @@ class Measured:
     seconds: float | None = None
 
 
-def judge(request: Request, measured: Sequence[Measured], limits: Limits, who: str) -> Iterator[Problem]:
-    """The problems of a request's videos and sounds, once they have been looked at."""
+def judge(request: Request, measured: Sequence[Measured | None], limits: Limits, who: str) -> Iterator[Problem]:
+    """The problems of a request's videos and sounds, of those that have been looked at."""
     for kind, held in ((Kind.VIDEO, limits.videos), (Kind.AUDIO, limits.audios)):
-        here = [index for index, reference in enumerate(request.references) if reference.kind is kind]
+        pairs = enumerate(zip(request.references, measured, strict=True))
+        here = {index: found for index, (reference, found) in pairs if reference.kind is kind and found}
         name = f"a {kind}" if kind is Kind.VIDEO else "a sound"
-        for index in here:
-            yield from _one(measured[index], held, f"{who} takes {name}", pointer_to(request, index))
-        yield from _together(request, here, measured, held, who)
+        for index, found in here.items():
+            yield from _one(found, held, f"{who} takes {name}", pointer_to(request, index))
+        yield from _together(request, here, held, f"{who} takes {kind if kind is Kind.AUDIO else 'videos'}")
 
 
 def _one(found: Measured, limits: ClipLimits, takes: str, pointer: str) -> Iterator[Problem]:
@@ -33,7 +34,7 @@ def _one(found: Measured, limits: ClipLimits, takes: str, pointer: str) -> Itera
     short = seconds is not None and least is not None and seconds < least - SLACK_SECONDS
     long = seconds is not None and most is not None and seconds > most + SLACK_SECONDS
     if short or long:
-        span = f"{least or 0} to {most} s" if most else f"at least {least} s"
+        span = f"{least} to {most} s" if least and most else f"at most {most} s" if most else f"at least {least} s"
         yield Problem(
             code="clip_length_unsupported",
             pointer=pointer,
@@ -51,16 +52,13 @@ def _one(found: Measured, limits: ClipLimits, takes: str, pointer: str) -> Itera
         )
 
 
-def _together(
-    request: Request, here: Sequence[int], measured: Sequence[Measured], limits: ClipLimits, who: str
-) -> Iterator[Problem]:
-    most, seconds = limits.max_seconds_total, sum(measured[index].seconds or 0.0 for index in here)
+def _together(request: Request, here: Mapping[int, Measured], limits: ClipLimits, takes: str) -> Iterator[Problem]:
+    most, seconds = limits.max_seconds_total, sum(found.seconds or 0.0 for found in here.values())
     if most is not None and here and seconds > most + SLACK_SECONDS:
-        noun = "videos" if request.references[here[0]].kind is Kind.VIDEO else "sounds"
         yield Problem(
             code="clip_length_unsupported",
-            pointer=pointer_to(request, here[-1]),
-            message=f"references: {who} takes {noun} of at most {most} s together, and these have {seconds:.1f} s.",
+            pointer=pointer_to(request, max(here)),
+            message=f"references: {takes} of at most {most} s together, and these have {seconds:.1f} s.",
             allowed={"min": 0, "max": most},
             nearest=most,
         )
