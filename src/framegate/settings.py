@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -39,6 +40,7 @@ KEY_VARIABLES = {
     "vllm_omni": "VLLM_OMNI_API_KEY",
     "sglang": "SGLANG_API_KEY",
 }
+KEY = re.compile(r"[!-~]+")  # what may stand in a header as it is
 KEYLESS = ("vllm_omni", "sglang")  # servers of one's own: an address is enough
 AccountName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
@@ -247,6 +249,10 @@ def _with_accounts(settings: Settings, environ: Mapping[str, str]) -> Settings:
         key, url = environ.get(variable), environ.get(f"{PREFIX}{provider.upper()}_BASE_URL")
         if provider not in named and (key or (url and provider in KEYLESS)):
             accounts.append(Account(provider=provider, api_key=key, base_url=url))
+    unfit = [one for one in accounts if one.api_key is not None and not KEY.fullmatch(one.api_key)]
+    if unfit:
+        who = f"`{unfit[0].name}` at {unfit[0].provider}"
+        raise SettingsInvalid(f"The key of the account {who} has a blank, a line break or a letter beyond ASCII in it.")
     twice = [a for i, a in enumerate(accounts) if (a.provider, a.name) in {(b.provider, b.name) for b in accounts[:i]}]
     if twice:
         raise SettingsInvalid(f"Two accounts at {twice[0].provider} are called `{twice[0].name}`. Give each its name.")

@@ -144,6 +144,26 @@ def test_doctor_finds_this_machine_fit(run: Run):
     assert {marks[name] for name in ("python", "libraries", "encoder", "owner", "key")} == {"ok"}
 
 
+def test_doctor_tells_the_accounts_and_not_their_keys(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FAL_KEY", "secret:of-fal")
+    monkeypatch.setenv("PICTORY_API_KEY", "secret-of-pictory")
+    ran = run("doctor")
+
+    assert re.search(r"^ok    account +fal `default` at https://queue\.fal\.run$", ran.out, re.MULTILINE)
+    assert re.search(r"^warn  account +pictory `default` .* https address alone.*$", ran.out, re.MULTILINE)
+    assert "public_url" in ran.out + ran.err
+    assert "secret" not in ran.out + ran.err
+
+
+def test_a_key_with_a_line_break_is_refused_and_not_repeated(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FAL_KEY", "secret\n")
+    ran = run("models")
+
+    assert ran.code == 2
+    assert "The key of the account `default` at fal has a blank, a line break" in ran.err
+    assert "secret" not in ran.err
+
+
 def test_doctor_says_when_nobody_serves_there(run: Run):
     ran = run("doctor", "--server", "http://127.0.0.1:9")
 

@@ -72,6 +72,7 @@ def _examine(server: str | None, data: Path | None) -> Iterator[Finding]:
     yield _guarded("data folder", lambda: _data_folder(settings))
     yield _owner(settings)
     yield _guarded("key", lambda: _key(settings))
+    yield from _accounts(settings)
     if settings.sandbox:
         yield Finding("sandbox", "warn", "on: no provider is called", "FRAMEGATE_SANDBOX=0 turns it off")
     url = server or client_defaults()[0]
@@ -157,6 +158,21 @@ def _key(settings: "Settings") -> Finding:
     return Finding(
         "key", "fail", f"none, and `serve` is to listen on {settings.host}", "make one: framegate keys create"
     )
+
+
+def _accounts(settings: "Settings") -> Iterator[Finding]:
+    """Where orders go. Nobody is asked, and no key is shown."""
+    from framegate.providers.accounts import BASE_URLS, FETCHING
+
+    if not settings.accounts:
+        yield Finding("account", "ok", "none: framegate/animatic alone makes videos here")
+    for account in settings.accounts:
+        where = f"{account.provider} `{account.name}` at {account.base_url or BASE_URLS[account.provider]}"
+        if account.provider in FETCHING and settings.public_url is None:
+            fix = "set public_url, so that it can fetch local and changed pictures from here"
+            yield Finding("account", "warn", f"{where}: takes references by https address alone", fix)
+        else:
+            yield Finding("account", "ok", where)
 
 
 def _server(url: str) -> Finding:

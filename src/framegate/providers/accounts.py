@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from framegate.provider import Provider
 from framegate.providers import fal, openrouter, phaseo, pictory, sglang, vllm_omni
+from framegate.providers.service import Service
 from framegate.settings import Account
 
 MODELGATES_URL = "https://modelgates.ai/api/v1"
@@ -20,6 +21,10 @@ def _adapter(make: Make, base_url: str, account: Account) -> Provider:
     return provider
 
 
+def _fetches(service: type[Service]) -> bool:
+    return not {"data", "upload"} & set(service.ways)
+
+
 ROWS: Mapping[str, tuple[Make, str]] = {
     "openrouter": (openrouter.OpenRouter, openrouter.BASE_URL),
     "modelgates": (partial(openrouter.OpenRouter, name="modelgates", title="ModelGates"), MODELGATES_URL),
@@ -29,6 +34,11 @@ ROWS: Mapping[str, tuple[Make, str]] = {
     "vllm_omni": (vllm_omni.VllmOmni, vllm_omni.BASE_URL),
     "sglang": (sglang.SGLang, sglang.BASE_URL),
 }
+BASE_URLS: Mapping[str, str] = MappingProxyType({name: base_url for name, (_, base_url) in ROWS.items()})
+# Those that fetch every reference themselves: what has no address of its own needs a link of ours.
+FETCHING = frozenset(
+    service.name for service in (fal.Fal, openrouter.OpenRouter, phaseo.Phaseo, pictory.Pictory) if _fetches(service)
+)
 ADAPTERS: Mapping[str, Callable[[Account], Provider]] = MappingProxyType(
     {name: partial(_adapter, make, base_url) for name, (make, base_url) in ROWS.items()}
 )
