@@ -47,7 +47,15 @@ FAULTS: dict[str, tuple[Act, type[GateError]]] = {
 }
 MODELS = {
     "fal": "fal-ai/veo3.1/reference-to-video",
+    "vllm_omni": "Wan-AI/Wan2.1-VACE-14B-diffusers",
+    "sglang": "Wan-AI/Wan2.2-I2V-A14B-Diffusers",
 }
+ROLES = {"sglang": "first_frame"}
+
+
+def given(name: str) -> list[dict[str, str]]:
+    """One reference of a role that the provider's model takes."""
+    return [{"role": ROLES.get(name, "reference")}]
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +74,7 @@ async def test_an_order_has_one_of_four_ends(fault: str, name: str, tmp_path: Pa
     act, end = FAULTS[fault]
     async with faulty(act) as service:
         adapter = ADAPTERS[name](Account(provider=name, api_key=KEY, base_url=service.url))
-        wanted = order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=[{}])
+        wanted = order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=given(name))
         with pytest.raises(GateError) as told:
             await adapter.submit(wanted)
         await adapter.close()
@@ -83,7 +91,7 @@ async def test_an_order_that_reaches_nobody_was_not_sent(name: str, tmp_path: Pa
         port = listener.getsockname()[1]
     adapter = ADAPTERS[name](Account(provider=name, api_key=KEY, base_url=f"http://127.0.0.1:{port}"))
     with pytest.raises(NotSent):
-        await adapter.submit(order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=[{}]))
+        await adapter.submit(order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=given(name)))
     await adapter.close()
 
 
