@@ -78,8 +78,8 @@ class _Guard(httpcore2.AsyncNetworkBackend):
         if kind := self._refusal(address):
             raise ReferenceUnusable(
                 "reference_private_address",
-                f"`{host}` leads to {kind}. References come from public addresses only, unless the operator "
-                "sets `allow_private_addresses`.",
+                f"`{host}` leads to {kind}. The gate goes to public addresses only, unless the operator sets "
+                "`allow_private_addresses`.",
             )
 
     def judge(self, host: str) -> None:

@@ -74,6 +74,15 @@ class Client:
         assert answer.status_code == 400, answer.text
         return {one["code"]: one for one in answer.json()["error"]["metadata"]["problems"]}
 
+    def tried(self, job: dict[str, Any]) -> dict[str, Any]:
+        """The first try to send a job's webhook, once it is noted."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            (webhook,) = self.http.get(f"/videos/{job['id']}/webhooks").json()["data"]
+            if webhook["attempts"]:
+                return webhook["attempts"][0]
+        pytest.fail("it was never tried")
+
 
 def image(url: str, **more: str) -> dict[str, Any]:
     """A picture in a request."""

@@ -30,6 +30,7 @@ def findings(client: Client, job: dict) -> dict[str, str]:
 def test_06_a_wait_that_ends_too_early_neither_loses_nor_repeats_the_job(client: Client, service: Studio):
     plan = service.plan("take-long", looks=[PENDING])
     job_id = client.placed("take-long")
+    service.until("take-long")
     assert client.job(job_id, wait=1)["status"] == "in_progress", "the wait was in vain, and says so"
     plan.looks[:] = [DONE]
 
