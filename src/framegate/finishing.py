@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from framegate import partial, quality
 from framegate.clock import Clock
-from framegate.errors import GateError
+from framegate.errors import GateError, ReferenceUnusable, Refused
 from framegate.media import videos
 from framegate.media.blobs import BlobStore
 from framegate.net import Net
@@ -19,7 +19,8 @@ from framegate.settings import Settings
 from framegate.steps import Step, failed
 from framegate.types import Blob, Fault, Job, Kind, Made, Output, State
 
-DOWNLOADS_MAX = 8
+DOWNLOADS_MAX = 40  # tries that bring nothing, over half an hour: what was paid for is not given up lightly
+HOPELESS_MAX = 8  # the same where the answer was a plain no, which may still be too early
 WAIT_SECONDS_MAX = 60.0
 PART_BYTES = 2**20
 
@@ -70,14 +71,12 @@ class Finishing:
         return Made(blob=blob)
 
     def _fetch_again(self, job: Job, made: Made, into: Path, error: GateError, *, came: int) -> Step:
-        """A download that broke off is tried again: what was paid for is not given up lightly.
-
-        One that brought a good part more is no failed try; the job's deadline bounds those.
-        """
+        """A download that broke off is tried again. One that brought a good part more is no failed try."""
         if came >= PART_BYTES:
             return Step(wait=1.0)
         times = job.downloads + 1
-        if times >= DOWNLOADS_MAX:
+        hopeless = isinstance(error, Refused) or (isinstance(error, ReferenceUnusable) and not error.retryable)
+        if times >= (HOPELESS_MAX if hopeless else DOWNLOADS_MAX):
             partial.discard(into)
             said = f"The provider made the video, but it could not be fetched: {error.message}"
             return self._fail(Fault(code="output_not_fetched", message=f"{said} It may still lie at {_host(made)}."))

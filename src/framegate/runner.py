@@ -24,6 +24,7 @@ HEARTBEAT_SECONDS = 15.0
 HOLD_SECONDS = 5.0  # a longer wait is spent in the store, not in memory
 IDLE_SECONDS = 1.0  # how long to sleep at most: another process may have written
 WATCH_SECONDS = 1.0
+FETCH_SECONDS = 3600.0  # how much longer than its deadline a job may take to bring in the video that was made for it
 
 
 class Runner:
@@ -194,7 +195,7 @@ class Runner:
             seconds = f"{job.request.handling.start_seconds:g}"
             late = Fault(code="start_timeout", message=f"The job did not begin within {seconds} seconds, as was asked.")
         else:
-            seconds = f"{job.deadline_at - job.created_at:.0f}"
+            seconds = f"{_late_at(job) - job.created_at:.0f}"
             late = Fault(code="expired", message=f"The job did not end within {seconds} seconds of its acceptance.")
         return await self._moves.end(job, State.EXPIRED, late, found=found)
 
@@ -261,7 +262,12 @@ class Runner:
 
 
 def _late_at(job: Job) -> float:
-    """When a job has taken too long: to begin, while it has no order and its client set a limit, or else to end."""
+    """When a job has taken too long: to begin, while it has no order and its client set a limit, or else to end.
+
+    A video that was made is paid for, and is not left behind because it was made late.
+    """
+    if job.state in (State.FETCHING, State.CHECKING):
+        return job.deadline_at + FETCH_SECONDS
     patience = job.request.handling.start_seconds
     if patience is None or job.state not in (State.QUEUED, State.PREPARING):
         return job.deadline_at

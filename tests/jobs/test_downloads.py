@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from framegate.finishing import DOWNLOADS_MAX
+from framegate.finishing import DOWNLOADS_MAX, HOPELESS_MAX
 from framegate.media.blobs import BlobStore
 from framegate.types import Done, Made, State
 
@@ -18,11 +18,17 @@ class Films:
     def __init__(self, film: bytes, cuts) -> None:
         self.film, self.cuts = film, list(cuts)
         self.sent, self.asked = 0, 0
+        self.missing = False
         self.url = ""
 
     async def serve(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         self.asked += 1
+        if self.missing:
+            writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            await writer.drain()
+            writer.close()
+            return
         start = int(head.split("range: bytes=")[1].split("-")[0]) if "range: bytes=" in head else 0
         rest = self.film[start:]
         lines = ["HTTP/1.1 206 Partial Content" if start else "HTTP/1.1 200 OK"]
@@ -84,7 +90,8 @@ async def test_it_is_gone_on_with_after_a_restart_too(world, film):
     assert films.sent == len(body)
 
 
-async def test_a_video_that_cannot_be_had_leaves_nothing_behind(world, film):
+async def test_a_video_that_cannot_be_had_is_tried_for_long_and_leaves_nothing_behind(world, film, monkeypatch):
+    monkeypatch.setattr("framegate.finishing.WAIT_SECONDS_MAX", 2.0)
     body = film.read_bytes()
     async with serving(body, 100, *[0] * 100) as films:
         gate = giving(world, films)
@@ -96,10 +103,35 @@ async def test_a_video_that_cannot_be_had_leaves_nothing_behind(world, film):
     assert leftovers(gate) == []
 
 
-async def test_a_try_that_brings_a_good_part_is_no_failed_one(world, film, monkeypatch):
-    monkeypatch.setattr("framegate.finishing.PART_BYTES", 100)
+async def test_a_plain_no_is_asked_again_for_a_while_only(world, film, monkeypatch):
+    monkeypatch.setattr("framegate.finishing.WAIT_SECONDS_MAX", 2.0)
+    async with serving(film.read_bytes()) as films:
+        films.missing = True
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "output_not_fetched")
+    assert films.asked == HOPELESS_MAX
+    assert films.url.partition("?")[0] in job.fault.message
+
+
+async def test_a_video_that_was_made_late_is_still_brought_in(world, film):
     body = film.read_bytes()
-    async with serving(body, *[100] * (DOWNLOADS_MAX + 2)) as films:
+    async with serving(body, *[0] * 13) as films:  # nine minutes of waits
+        gate = giving(world, films)
+        gate.settings = gate.settings.model_copy(update={"job_deadline_seconds": 400})
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert job.state is State.COMPLETED
+    assert job.finished_at > job.deadline_at
+
+
+async def test_a_try_that_brings_a_good_part_is_no_failed_one(world, film, monkeypatch):
+    monkeypatch.setattr("framegate.finishing.PART_BYTES", 20)
+    body = film.read_bytes()
+    async with serving(body, *[20] * (DOWNLOADS_MAX + 2)) as films:
         gate = giving(world, films)
         async with gate.open():
             job = await gate.end(await gate.create())
