@@ -42,13 +42,21 @@ BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
 LOOK_SECONDS = 15.0  # between two looks for an order that may have been taken
 ARRIVED_SECONDS = 240.0  # the longest that an order is on its way, with an allowance for a process that was frozen
 ACCOUNT_SECONDS = 15.0
+LOST_SECONDS = 600.0  # for so long a provider must not know a paid order before that is believed
 PATIENCE_SECONDS = 60.0  # a longer wait is too long where there is another way
 PACE_SECONDS = 60.0  # looks get rarer by once the first wait for so much of a job's age
 JITTER = 0.2
 PROGRESS_STEP = 0.02  # smaller steps are not worth a write
 # No order stands.
 UNMADE: Mapping[str, Any] = MappingProxyType(
-    {"handle": None, "made": (), "cost_micro_usd": None, "account_url": "", "account_key": ""}
+    {
+        "handle": None,
+        "made": (),
+        "cost_micro_usd": None,
+        "account_url": "",
+        "account_key": "",
+        "unknown_since": None,
+    }
 )
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
 
@@ -250,15 +258,20 @@ class Moves:
         if provider.repeatable:
             broken = Fault(code="order_lost", message="The renderer broke off again and again.")
             return self._again(job, broken, found=found)
+        now = self.clock.now()
+        if job.unknown_since is None:
+            return Step({"unknown_since": now, "stage": "unknown to its provider"}, wait=self._pace(job, provider))
+        if now - job.unknown_since < LOST_SECONDS:
+            return Step(wait=self._pace(job, provider))
         return self.fail(Fault(code="order_lost", message="The provider no longer knows this order.", may_charge=True))
 
     def _progress(self, job: Job, update: Running, provider: Provider) -> Step:
         progress = job.progress if update.progress is None else round(update.progress * RENDERED, 4)
-        stage = update.stage or job.stage
+        stage = update.stage or (job.stage if job.unknown_since is None else "running")
         wait = self._pace(job, provider)
         if stage == job.stage and (progress or 0) - (job.progress or 0) < PROGRESS_STEP:
             return Step(wait=wait)
-        return Step({"progress": progress, "stage": stage}, wait=wait)
+        return Step({"progress": progress, "stage": stage, "unknown_since": None}, wait=wait)
 
     def _pace(self, job: Job, provider: Provider) -> float:
         """How long until the next look: longer as the job gets older, and not at the same moment for all."""

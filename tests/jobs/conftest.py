@@ -36,6 +36,12 @@ def anyio_backend():
     return "asyncio"
 
 
+@pytest.fixture(autouse=True)
+def lost_soon(monkeypatch):
+    """An order that its provider does not know is soon given up."""
+    monkeypatch.setattr("framegate.moves.LOST_SECONDS", 1.0)
+
+
 class FastClock:
     """A hundred seconds pass in one."""
 

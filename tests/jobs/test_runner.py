@@ -158,6 +158,29 @@ async def test_a_lost_paid_order_is_not_made_again(world):
     assert (job.state, job.fault.code, len(gate.provider.orders)) == (State.FAILED, "order_lost", 1)
 
 
+async def test_an_order_that_its_provider_does_not_know_for_a_while_is_not_given_up(world, monkeypatch):
+    monkeypatch.setattr("framegate.moves.LOST_SECONDS", 600.0)
+    async with world(
+        looks=[Lost(), ProviderError("away"), Lost(), Lost(), Running(progress=0.5), "done"]
+    ).open() as gate:
+        job = await gate.create()
+        stages = [event.stage async for event in gate.jobs.events(job.id, owner="default")]
+        job = await gate.end(job)
+
+    assert (job.state, job.unknown_since, len(gate.provider.orders)) == (State.COMPLETED, None, 1)
+    assert stages.index("unknown to its provider") < stages.index("running", stages.index("unknown to its provider"))
+
+
+async def test_an_order_that_its_provider_never_knows_again_is_given_up_and_may_be_charged(world, monkeypatch):
+    monkeypatch.setattr("framegate.moves.LOST_SECONDS", 100.0)
+    async with world(looks=[Lost()]).open() as gate:
+        began = gate.clock.now()
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code, job.fault.may_charge) == (State.FAILED, "order_lost", True)
+    assert gate.clock.now() - began >= 100
+
+
 async def test_a_job_past_its_deadline_expires_and_its_order_is_stopped(world):
     async with world(looks=[Running(progress=0.1)], job_deadline_seconds=30).open() as gate:
         job = await gate.end(await gate.create())

@@ -105,6 +105,7 @@ class Job:
     attempts: int = 0  # orders begun
     sent_at: float | None = None  # when the newest of them was
     doubtful: bool = False  # it may have been taken, and is being looked for
+    unknown_since: float | None = None  # from when on its provider has said that it does not know it
     tried: tuple[Tried, ...] = ()
     downloads: int = 0  # times that fetching the outputs broke off
     setbacks: int = 0  # orders that came to nothing, but for those that a stop of the gate broke off
