@@ -62,13 +62,13 @@ class Match:
 
 
 def pixels_of(array: object) -> Pixels:
-    """What OpenCV and PyAV hand out, whose annotations leave the kind of number open."""
-    return np.asarray(array, np.uint8)
+    """What OpenCV and PyAV hand out, whose annotations leave the kind of number open; PyAV pads its rows."""
+    return np.ascontiguousarray(array, np.uint8)
 
 
 def floats_of(array: object) -> Floats:
     """The same with decimals."""
-    return np.asarray(array, np.float32)
+    return np.ascontiguousarray(array, np.float32)
 
 
 def load(path: Path) -> Pixels | None:
