@@ -95,14 +95,18 @@ class Finishing:
             with anyio.CancelScope(shield=True):
                 await anyio.Path(into).unlink(missing_ok=True)
 
-    async def check(self, job: Job) -> Step:
-        """Decode every file to its end, measure it, and take the poster and the contact sheet from it."""
+    async def check(self, job: Job, *, judged: bool = True) -> Step:
+        """Decode every file to its end, measure it, and take the poster and the contact sheet from it.
+
+        With `judged` False, where that went wrong, only what each file says of itself; raises `Unreadable`.
+        """
         outputs: list[Output] = []
         report: Mapping[str, Any] | None = None
+        verify = self._verify if judged else self._described
         for index, made in enumerate(job.made):
             if made.blob is None:
                 return self._fail(Fault(code="output_lost", message="The file was not kept."))
-            verified = await anyio.to_thread.run_sync(self._verify, job, made.blob, abandon_on_cancel=True)
+            verified = await anyio.to_thread.run_sync(verify, job, made.blob, abandon_on_cancel=True)
             if not verified.report.playable:
                 why = next((f.sentence for f in verified.report.findings if f.verdict == "fail"), "It does not decode.")
                 unplayable = self._fail(Fault(code="output_unplayable", message=f"The file cannot be played. {why}"))
@@ -128,6 +132,9 @@ class Finishing:
         ]
         path = self.blobs.path(blob.sha256)
         return quality.verify(path, job.target, references=pictures, prompt=job.request.prompt)
+
+    def _described(self, _: Job, blob: Blob) -> quality.Verified:
+        return quality.unjudged(self.blobs.path(blob.sha256))
 
     async def _output(self, index: int, blob: Blob, verified: quality.Verified) -> Output:
         pictures = [

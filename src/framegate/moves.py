@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from framegate.catalogue.tokens import rewritten
 from framegate.clock import Clock
 from framegate.errors import BudgetExceeded, GateError, InvalidRequest, NotSent, ProviderError, Refused, Unsure
 from framegate.finishing import Finishing
+from framegate.media import videos
 from framegate.media.references import Taken
 from framegate.preparing import Preparer
 from framegate.provider import Offers, Provider
@@ -87,6 +89,19 @@ class Moves:
     def fail(self, fault: Fault, state: State = State.FAILED) -> Step:
         """The move to an end without a video."""
         return failed(fault, at=self.clock.now(), state=state)
+
+    async def broken(self, job: Job, fault: Fault) -> Step:
+        """What becomes of a job whose move met a fault of ours.
+
+        A video that was made is not lost because no report could be made of it; an order that was on its way may have
+        been taken.
+        """
+        if job.state is State.CHECKING:
+            with suppress(videos.Unreadable, OSError):
+                return await self.finishing.check(job, judged=False)
+        if job.state is State.SUBMITTING:
+            return Step(self.fail(replace(fault, unsure=True)).changes, order="unsure")
+        return self.fail(replace(fault, may_charge=job.state is State.RUNNING))
 
     async def end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Step:
         """End a job before its time: stop its order where the provider can, and say where it cannot."""

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import secrets
-from dataclasses import replace
 
 from framegate.clock import Clock
 from framegate.errors import BudgetExceeded, GateError, NotFound, Stale, Unavailable
@@ -205,17 +204,11 @@ class Runner:
         except Unavailable:
             raise
         except GateError as error:
-            return self._broken(job, Fault(code=error.code, message=error.message))
+            return await self._moves.broken(job, Fault(code=error.code, message=error.message))
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours ends this job, not the runner
             _log.exception("Job %s met a fault of ours while %s.", job.id, job.state.value)
             message = "Framegate failed on this job; its log says why."
-            return self._broken(job, Fault(code="internal_error", message=message))
-
-    def _broken(self, job: Job, fault: Fault) -> Step:
-        """The end of a job whose move failed; an order that was on its way then may have been taken."""
-        if job.state is not State.SUBMITTING:
-            return self._moves.fail(replace(fault, may_charge=job.state is State.RUNNING))
-        return Step(self._moves.fail(replace(fault, unsure=True)).changes, order="unsure")
+            return await self._moves.broken(job, Fault(code="internal_error", message=message))
 
     async def _write(self, job: Job, step: Step, fence: int, *, release: bool) -> Job:
         """Make the move durable; on a job that was changed meanwhile (a cancellation), the same move again.

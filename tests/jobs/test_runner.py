@@ -320,6 +320,18 @@ async def test_a_fault_of_ours_while_a_move_is_written_puts_its_job_down_and_it_
     assert "a bug" in caplog.text
 
 
+async def test_a_video_is_not_lost_because_no_report_can_be_made_of_it(world, caplog, monkeypatch):
+    monkeypatch.setattr("framegate.quality.verify", lambda *_, **__: 1 // 0)
+    async with world().open() as gate:
+        job = await gate.end(await gate.create())
+        output = await gate.jobs.output(job.id, owner="default")
+
+    assert (job.state, job.report["verdict"]) == (State.COMPLETED, "warn")
+    assert (output.width, output.height, output.frames, output.duration, output.poster) == (64, 64, 8, 1.0, None)
+    assert "No report could be made" in job.report["findings"][0]["sentence"]
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_a_restart_in_the_middle_goes_on_with_the_same_order(world):
     gate = world(looks=[Running(progress=0.1)])
     async with gate.open():

@@ -33,6 +33,28 @@ class Verified:
     matches: tuple[Match, ...] = ()  # for each reference, the frame that is most like it
 
 
+def unjudged(path: Path) -> Verified:
+    """A file that could not be judged for a fault of ours, as it describes itself. Raises `Unreadable`."""
+    claimed = videos.probe(path)
+    finding = Finding(
+        name="report",
+        group="conformance",
+        verdict=Verdict.WARN,
+        value=None,
+        expected="",
+        sentence="No report could be made, for a fault of Framegate's; the file is kept as it came.",
+    )
+    return Verified(
+        report=Report(playable=True, findings=(finding,)),
+        width=claimed.width,
+        height=claimed.height,
+        fps=claimed.fps or 0.0,
+        frames=claimed.frames or 0,
+        duration=claimed.duration or 0.0,
+        audio=claimed.audio,
+    )
+
+
 def verify(
     path: Path,
     target: Target | None = None,
