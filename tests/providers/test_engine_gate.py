@@ -137,7 +137,7 @@ def test_three_photos_come_whole_to_vace(farm: Farm, photos: tuple[Path, ...], t
     ("account", "model", "asked", "size", "frames"),
     [
         ("i2v", "wan/2.2-i2v-a14b", {"resolution": "720p"}, (1280, 720), 17),
-        ("ti2v", "wan/2.2-ti2v-5b", {}, (1280, 704), 25),
+        ("ti2v", "wan/2.2-ti2v-5b", {"aspect_ratio": "9:16"}, (704, 1280), 25),
     ],
 )
 def test_a_first_frame_begins_the_video_on_either_server(
