@@ -66,6 +66,20 @@ def test_where_one_service_ended_a_model_it_comes_from_another():
     assert problem.allowed == ["fal", "pictory", "phaseo"]
 
 
+def test_a_model_that_its_only_service_has_paused_is_refused_as_such_with_others_named():
+    def told(model: Model) -> Model:
+        paused = Ended(paused=True, instead=("vidu/vidu-q3-mix",))
+        offers = tuple(replace(one, ended=paused) for one in model.offers)
+        return replace(model, offers=offers) if model.id == "vidu/vidu-q2-pro" else model
+
+    book = Catalogue(map(told, builtin().models), builtin().ended)
+    (problem,) = check(Request(model="vidu/vidu-q2-pro", prompt="a cat"), catalogue=book).problems
+
+    assert problem.code == "model_paused"
+    assert problem.message.startswith("model: vidu/vidu-q2-pro is paused at ")
+    assert problem.message.endswith("Ask for vidu/vidu-q3-mix instead.")
+
+
 def test_where_no_account_is_left_that_makes_it_the_others_are_named():
     book = ending("google/veo-3.1", "openrouter", instead=("google/veo-3.1-fast",))
     request = Request(model="google/veo-3.1", prompt="a cat")

@@ -69,6 +69,25 @@ def test_a_listed_model_becomes_a_record_of_what_is_certain():
     }
 
 
+@pytest.mark.parametrize(("status", "paused"), [("active", False), (None, False), ("paused", True), ("disabled", True)])
+def test_a_model_that_is_listed_as_anything_but_active_is_paused(status: str | None, paused: bool):
+    assert record({**row(), "status": status}).get("paused", False) is paused
+
+
+def test_a_paused_model_is_refused_until_it_comes_back():
+    others = [row(offer.id) for model in builtin() for offer in model.offers if offer.provider == "phaseo"]
+    for one in others:
+        one["status"] = "paused" if one["model"] == "google/veo-3.1-preview" else "active"
+    listed = {one["id"]: one for one in map(record, others)}
+    book = applied(builtin(), [Listing(provider="phaseo", url="https://x.test", read="2026-11", records=listed)])
+    model = book.get(VEO)
+    assert model is not None
+    ended = {offer.provider: offer.ended for offer in model.offers}
+    assert ended["phaseo"] is not None
+    assert ended["phaseo"].paused
+    assert ended["openrouter"] is None
+
+
 def test_what_one_upstream_makes_can_be_had_and_what_one_leaves_open_is_not_known():
     some, others = {"duration": DURATION}, {"duration": {**DURATION, "values": [5, 10]}}
     assert record(row(one=some, two=others, three=some))["supported_durations"] == [4, 6, 8, 5, 10]

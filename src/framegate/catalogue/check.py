@@ -94,8 +94,8 @@ def _missing(name: str, pointer: str, catalogue: Catalogue) -> Problem:
 
 def _unavailable(model: Model) -> Problem:
     providers = [offer.provider for offer in model.open_offers]
-    text = f"{model.id} cannot be had here: it comes from {listed(providers)}, and no account or server set up here makes it."
-    return Problem(code="model_unavailable", pointer="/model", message=f"model: {text}")
+    text = f"it comes from {listed(providers)}, and no account or server set up here makes it."
+    return Problem(code="model_unavailable", pointer="/model", message=f"model: {model.id} cannot be had here: {text}")
 
 
 def _no_offer(request: Request, model: Model) -> Problem:

@@ -8,6 +8,7 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "model_unknown": "no model or alias has that name; `nearest` is the one that looks most like it",
         "model_unavailable": "the model is known, but no account or engine here makes it",
         "model_ended": "its service makes it no more, or no longer lists it; `allowed` are models to ask for instead",
+        "model_paused": "its service lists the model, and makes none for now; `allowed` are models to ask for instead",
         "provider_unsupported": "`provider.only` or `provider.ignore` leaves no provider of the model",
         "too_many_fallbacks": "`models` names more than eight",
         "duration_unsupported": "the model does not make so many seconds, at all or with what else is asked",

@@ -1,4 +1,4 @@
-"""What the check says of a model that is made no more: that it is over, and what to ask for instead."""
+"""What the check says of a model that is made no more, or not for now: that it is over, and what to ask for instead."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -13,7 +13,8 @@ SUCCESSORS_MAX = 3
 
 def ended_model(gone: EndedModel, pointer: str, catalogue: Catalogue) -> Problem:
     """The problem with a model that nobody makes any more."""
-    return _problem(f"{gone.id} {_over(gone.ended)}.", gone.id, gone.ended.instead, pointer, catalogue)
+    text = f"{gone.id} {_over(gone.ended)}."
+    return _problem("model_ended", text, gone.id, gone.ended.instead, pointer, catalogue)
 
 
 def ended_offers(model: Model, catalogue: Catalogue, usable: Callable[[Offer], bool]) -> Problem | None:
@@ -27,19 +28,22 @@ def ended_offers(model: Model, catalogue: Catalogue, usable: Callable[[Offer], b
     rest = [offer.provider for offer in model.open_offers]
     elsewhere = f" It can still be had from {listed(rest)}, where no account is set up." if rest else ""
     instead = [name for offer in over if offer.ended for name in offer.ended.instead]
-    return _problem(f"{model.id} {text}.{elsewhere}", model.id, tuple(instead), "/model", catalogue)
+    code = "model_paused" if all(offer.ended and offer.ended.paused for offer in over) else "model_ended"
+    return _problem(code, f"{model.id} {text}.{elsewhere}", model.id, tuple(instead), "/model", catalogue)
 
 
 def _over(ended: Ended) -> str:
+    if ended.paused:
+        return f"is paused since {ended.since}" if ended.since else "is paused"
     return "is listed no more" if ended.left_list else f"ended on {ended.since}" if ended.since else "has ended"
 
 
-def _problem(text: str, name: str, instead: tuple[str, ...], pointer: str, catalogue: Catalogue) -> Problem:
+def _problem(code: str, text: str, name: str, instead: tuple[str, ...], pointer: str, catalogue: Catalogue) -> Problem:
     named = [one for one in dict.fromkeys(instead) if (model := catalogue.get(one)) and model.open_offers]
     successors = named or _kin(name, catalogue)
     told = f"Ask for {listed(successors)} instead." if successors else ""
     return Problem(
-        code="model_ended",
+        code=code,
         pointer=pointer,
         message=f"{pointer.split('/')[1]}: {text} {told}".rstrip(),
         allowed=successors,

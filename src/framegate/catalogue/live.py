@@ -85,6 +85,8 @@ def _refreshed(model: Model, listing: Listing) -> Model:
     if row is None:
         ended = Ended(left_list=True, url=listing.url, read=listing.read)
         return _with(model, offer, replace(offer, ended=ended)) if listing.whole else model
+    if row.get("paused") is True:
+        return _with(model, offer, replace(offer, ended=Ended(paused=True, url=listing.url, read=listing.read)))
     limits, prices = overlaid(offer.limits, row), _prices(row) or offer.prices
     changed = [
         field.name for field in fields(Limits) if getattr(limits, field.name) != getattr(offer.limits, field.name)

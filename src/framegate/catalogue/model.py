@@ -145,10 +145,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """That something is no longer made: since when, and what to ask for instead."""
+    """That something is no longer made, or not for now: since when, and what to ask for instead."""
 
     since: str = ""  # year-month-day; empty where nobody says
     instead: tuple[str, ...] = ()  # ids of models; empty where nobody says
+    paused: bool = False  # its service makes none for now, and still lists it
     left_list: bool = False  # nobody said so, but its service no longer lists it
     url: str = ""
     read: str = ""

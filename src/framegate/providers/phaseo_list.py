@@ -16,6 +16,7 @@ CHOICES = {
     "supported_aspect_ratios": "aspect_ratio",
 }
 SWITCHES = ("seed", "generate_audio")
+MADE = ("active", "available", None)  # what it says of a model that can be ordered; any other word is a pause
 
 Table = Mapping[str, Any]
 
@@ -32,7 +33,8 @@ def record(row: Table) -> dict[str, Any]:
     choices = {field: _values(_details(row, name)) for field, name in CHOICES.items()}
     switches = {name: _supported(_details(row, name)) for name in SWITCHES}
     told = {field: value for field, value in (choices | switches).items() if value is not None}
-    return {"id": row.get("model"), **told}
+    paused = {} if row.get("status") in MADE else {"paused": True}
+    return {"id": row.get("model"), **paused, **told}
 
 
 def _details(row: Table, name: str) -> list[Table]:
