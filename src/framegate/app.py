@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
 from framegate import catalogue, nudges
+from framegate.catalogue import Catalogue
 from framegate.catalogue.credits import priced
 from framegate.clock import SystemClock
 from framegate.deliveries import Deliverer
@@ -73,9 +74,7 @@ class Parts:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncGenerator[Parts]:
     """A gate that works, without a server in front. Raises `DataFolderBusy` when another process has its folder."""
-    clock, book = SystemClock(), priced(catalogue.builtin(), {"pictory": settings.pictory_usd_per_credit})
-    if unknown := [name for name in settings.model_deadline_seconds if name not in {model.id for model in book.models}]:
-        raise SettingsInvalid(f"Setting `model_deadline_seconds`: {unknown[0]!r} is not the id of a model.")
+    clock, book = SystemClock(), _book(settings)
     async with AsyncExitStack() as stack:
         lock = FolderLock(settings.data_dir)
         lock.acquire()
@@ -91,7 +90,7 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
         standing = Standing(clock)
         router = Router(book, offers, paused=standing.paused)
         secret = await store.secret("links")
-        hooks = await _hooks(settings, store, secret)
+        hooks = await _hooks(settings, store, secret, book)
         jobs = Jobs(
             settings=settings,
             store=store,
@@ -137,16 +136,29 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
         )
 
 
-async def _hooks(settings: Settings, store: Store, secret: bytes) -> Hooks:
+async def _hooks(settings: Settings, store: Store, secret: bytes, book: Catalogue) -> Hooks:
     """How each dialect calls back."""
     links = Links(secret=secret, seconds=settings.link_seconds)
     hooks = [
         native.hook(links),
         phaseo.hook(links, settings),
         pictory.hook(links),
-        fal.hook(secret, catalogue.builtin()),
+        fal.hook(secret, book),
     ]
     return Hooks(hooks, master=await store.secret("webhooks"))
+
+
+def _book(settings: Settings) -> Catalogue:
+    """The models by our own rows and the operator's. Raises `SettingsInvalid`."""
+    book = catalogue.builtin()
+    try:
+        book = catalogue.with_rows(book, settings.models_dir) if settings.models_dir else book
+    except catalogue.BadRow as error:
+        raise SettingsInvalid(f"Setting `models_dir`: {error}.") from error
+    ids = {model.id for model in book.models}
+    if unknown := [name for name in settings.model_deadline_seconds if name not in ids]:
+        raise SettingsInvalid(f"Setting `model_deadline_seconds`: {unknown[0]!r} is not the id of a model.")
+    return priced(book, {"pictory": settings.pictory_usd_per_credit})
 
 
 async def _offers(settings: Settings, stack: AsyncExitStack) -> Offers:

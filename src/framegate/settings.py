@@ -174,6 +174,9 @@ class Settings(BaseModel):
     webhook_endpoints: tuple[WebhookEndpoint, ...] = Field(
         (), description="Receivers that clients name by id, as `[[webhook_endpoints]]` in framegate.toml."
     )
+    models_dir: Path | None = Field(
+        None, description="Folder of TOML files with rows of the catalogue of your own: models, or other prices."
+    )
     quality_model_dir: Path | None = Field(
         default=None,
         description="Folder of a DINOv2 or CLIP model by which references are looked for too; nothing is downloaded.",

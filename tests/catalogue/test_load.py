@@ -1,8 +1,10 @@
 """Rows are read strictly: what is misspelt, unsourced or doubly named does not load."""
 
+from pathlib import Path
+
 import pytest
 
-from framegate.catalogue import BadRow, Catalogue, load
+from framegate.catalogue import BadRow, Catalogue, builtin, load, with_rows
 
 ROW = """
 [[models]]
@@ -80,3 +82,27 @@ def test_the_catalogue_is_not_changed_by_its_users():
         model.name = "x"  # pyright: ignore[reportAttributeAccessIssue] - the very thing that must fail
     with pytest.raises(TypeError):
         model.limits.sizes["480p 16:9"] = "832x480"  # pyright: ignore[reportIndexIssue] - the very thing that must fail
+
+
+def test_rows_of_ones_own_are_added_and_take_the_place_of_ours(tmp_path: Path):
+    (tmp_path / "a.toml").write_text(ROW.replace('"vendor/model"', '"google/veo-3.1"'), encoding="utf-8")
+    (tmp_path / "b.toml").write_text(ROW.replace('"vendor/model"', '"studio/ours"'), encoding="utf-8")
+    book = with_rows(builtin(), tmp_path)
+
+    ours, theirs = book.get("studio/ours"), book.get("google/veo-3.1")
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.name, theirs.name) == ("Model", "Model")
+    assert len(book.models) == len(builtin().models) + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("[[models]]\nid = 1", "bad.toml"), ("not toml", "bad.toml"), ("[other]\n", "bad.toml: a catalogue file holds")],
+)
+def test_a_bad_row_of_ones_own_is_named_with_its_file(text: str, said: str, tmp_path: Path):
+    (tmp_path / "bad.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadRow, match=said):
+        with_rows(builtin(), tmp_path)
+    with pytest.raises(BadRow, match="is no folder"):
+        with_rows(builtin(), tmp_path / "nowhere")

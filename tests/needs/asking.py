@@ -97,14 +97,14 @@ def client_of(gate: ServedGate, key: str) -> Iterator[Client]:
 
 
 @contextmanager
-def ordering(folder: Path, accounts: str, **settings: Any) -> Iterator[ServedGate]:
-    """A served gate that has the accounts of a framegate.toml, and is quick to look at its orders."""
-    (folder / "framegate.toml").write_text(accounts, encoding="utf-8")
-    read = [one.model_dump() for one in load({}, file=folder / "framegate.toml").accounts]
+def ordering(folder: Path, toml: str, **settings: Any) -> Iterator[ServedGate]:
+    """A served gate that is set up by a framegate.toml, and is quick to look at its orders."""
+    (folder / "framegate.toml").write_text(toml, encoding="utf-8")
+    read = load({}, file=folder / "framegate.toml").model_dump(mode="json", exclude_unset=True)
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(serving, "START", BRISK + serving.START)
-            gate = serving.served(folder / "data", folder / "log", key="sk-test", accounts=read, **settings)
+            gate = serving.served(folder / "data", folder / "log", key="sk-test", **{**read, **settings})
             started = stack.enter_context(gate)
         yield started
 

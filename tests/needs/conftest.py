@@ -16,6 +16,8 @@ sys.path.append(str(Path(__file__).parents[1] / "providers"))  # its servers are
 from servers import Engine, VllmOmni, serving
 
 ACCOUNTS = """
+models_dir = "{models}"
+
 [[accounts]]
 provider = "openrouter"
 name = "studio"
@@ -38,6 +40,40 @@ base_url = "{gpu}"
 """
 
 
+ROW = """
+[[models]]
+id = "studio/unheard-of"
+name = "Studio: Unheard-of"
+description = "A model that nobody but this studio knows."
+
+[models.limits]
+durations = [1, 2]
+resolutions = ["480p"]
+aspect_ratios = ["16:9"]
+
+[models.defaults]
+duration = 1
+resolution = "480p"
+aspect_ratio = "16:9"
+audio = false
+
+[[models.sources]]
+facts = ["durations", "resolutions", "aspect_ratios", "defaults"]
+url = "https://studio.example/unheard-of"
+read = "2026-11"
+
+[[models.offers]]
+provider = "openrouter"
+id = "studio/unheard-of-1"
+prices = [{ unit = "second", usd = "0.01" }]
+
+[[models.offers.sources]]
+facts = ["prices"]
+url = "https://studio.example/unheard-of"
+read = "2026-11"
+"""
+
+
 @pytest.fixture(scope="session")
 def service() -> Iterator[Studio]:
     with studio() as one:
@@ -55,8 +91,12 @@ def clients(service: Studio, gpu: Engine, tmp_path_factory: pytest.TempPathFacto
     """A client for each owner of one gate."""
     folder = tmp_path_factory.mktemp("needs")
     keys = keys_of(folder / "data")
+    models = folder / "models"
+    models.mkdir()
+    (models / "ours.toml").write_text(ROW, encoding="utf-8")
     with ExitStack() as stack:
-        gate = stack.enter_context(ordering(folder, ACCOUNTS.format(url=service.url, gpu=gpu.url)))
+        accounts = ACCOUNTS.format(url=service.url, gpu=gpu.url, models=models)
+        gate = stack.enter_context(ordering(folder, accounts))
         yield {owner: stack.enter_context(client_of(gate, key)) for owner, key in keys.items()}
 
 

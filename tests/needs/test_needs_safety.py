@@ -27,6 +27,15 @@ def test_21_a_server_of_openrouters_shape_is_added_by_its_address_alone(client: 
     assert "/api/v1/videos/models" in service.asked, "the limits and prices are read from what it lists"
 
 
+def test_21_a_model_that_nobody_here_knew_is_added_by_a_row(client: Client, service: Studio):
+    job = client.made("take-unheard-of", model="studio/unheard-of")
+    (order,) = service.taken("take-unheard-of")
+
+    assert (job["status"], order.body["model"]) == ("completed", "studio/unheard-of-1")
+    assert job["estimate"]["usd"] == 0.01
+    assert client.problems("take-too-long", model="studio/unheard-of", duration=9).keys() == {"duration_unsupported"}
+
+
 def test_21_a_service_of_a_shape_of_its_own_needs_an_adapter_and_is_refused_without(tmp_path):
     (tmp_path / "framegate.toml").write_text(SERVICE.format(name="brandnew"))
 

@@ -1,6 +1,6 @@
 """The models that Framegate knows, what a request may ask of each, and what it costs."""
 
-from framegate.catalogue.book import Catalogue, builtin
+from framegate.catalogue.book import Catalogue, builtin, with_rows
 from framegate.catalogue.check import alternatives, check
 from framegate.catalogue.codes import PROBLEMS, WARNINGS
 from framegate.catalogue.estimate import estimate
@@ -51,4 +51,5 @@ __all__ = [
     "fits",
     "load",
     "record",
+    "with_rows",
 ]

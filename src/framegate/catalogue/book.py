@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
 from framegate.catalogue.load import BadRow, load, load_ended
@@ -51,6 +52,22 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self._open)
+
+
+def with_rows(book: Catalogue, folder: Path) -> Catalogue:
+    """The catalogue with the rows of a folder's TOML files, whose models take the place of those of the same id.
+
+    Raises `BadRow`, naming the file, for one that cannot be read or is not as it must be.
+    """
+    models = {model.id: model for model in book.models}
+    if not folder.is_dir():
+        raise BadRow(f"{folder} is no folder")
+    for file in sorted(folder.glob("*.toml")):
+        try:
+            models |= {model.id: model for model in load(file.read_text("utf-8"))}
+        except (BadRow, OSError, ValueError) as error:
+            raise BadRow(f"{file.name}: {error}") from error
+    return Catalogue(models.values(), book.ended)
 
 
 @cache
