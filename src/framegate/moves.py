@@ -237,6 +237,7 @@ class Moves:
         if route is None:
             return Step({**self.fail(fault).changes, **tried, "setbacks": job.setbacks}, order=order)
         anew = {"state": State.PREPARING, "stage": "preparing", "prepared": (), "adjustments": (), "setbacks": 0}
+        anew |= {"warnings": route.warned(job.warnings)}
         return Step({**anew, **tried, **route.settled(), **UNMADE}, order=order)
 
     def past_budget(self, job: Job, step: Step, error: BudgetExceeded) -> Step:

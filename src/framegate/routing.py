@@ -6,6 +6,7 @@ from typing import Any
 
 from framegate import catalogue as rules
 from framegate.catalogue import Catalogue, Fit, Offer
+from framegate.catalogue.warnings import going
 from framegate.errors import InvalidRequest
 from framegate.provider import Offers, Provider, foreseen
 from framegate.types import Foresight, Job, Problem, Request, Target, Verdict
@@ -37,7 +38,13 @@ class Route:
     def seen(self, verdict: Verdict, sight: Foresight | None, problems: Sequence[Problem] = ()) -> Verdict:
         """The verdict on a request that goes this way: what would be made, at what cost, and what stands in the way."""
         sight = replace(sight or Foresight(), problems=(*(sight.problems if sight else ()), *problems))
-        return foreseen(replace(verdict, target=self.target, estimate=self.fit.estimate), sight)
+        warnings = self.warned(verdict.warnings)
+        here = replace(verdict, target=self.target, estimate=self.fit.estimate, warnings=warnings)
+        return foreseen(here, sight)
+
+    def warned(self, warnings: Sequence[Problem]) -> tuple[Problem, ...]:
+        """The warnings of another way, or of a verdict, as they are on this one."""
+        return going(warnings, self.request, self.model, self.fit)
 
     @property
     def key(self) -> tuple[str, str, str]:

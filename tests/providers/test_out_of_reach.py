@@ -1,6 +1,7 @@
 """A reference that a provider cannot be handed is a problem at the check, and not a surprise at the order."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,6 +79,18 @@ def test_a_request_goes_where_its_references_can_go(pictory: str, asked: Callabl
     assert verdict.ok
     assert route is not None
     assert route.provider.name == "fal"
+
+
+def test_the_price_that_is_told_is_that_of_the_way_which_the_request_goes(asked: Callable[..., Request]):
+    grok = replace(asked("x-ai/grok-imagine-video", HTTPS), duration=2)
+    verdict, route = router("fal", "phaseo").decide(grok)
+    assert route is not None
+    assert route.provider.name == "phaseo"  # whose price is known
+    assert verdict.estimate is not None
+    assert [warning.code for warning in verdict.warnings] == []
+
+    unpriced = router("fal").judge(grok)
+    assert (unpriced.estimate, [warning.code for warning in unpriced.warnings]) == (None, ["price_unknown"])
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """What is legal but has no effect, or not the one that the client may expect."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from framegate.catalogue.book import Catalogue
@@ -9,16 +9,15 @@ from framegate.catalogue.fit import Fit, takes
 from framegate.catalogue.model import Limits, Model, Offer
 from framegate.types import Kind, Problem, Request, Role
 
+OF_WAY = ("price_unknown", "reference_unnamed")  # the codes of what holds for one offer, and not for another
+
 
 def warn(
     request: Request, model: Model, best: Fit | None, catalogue: Catalogue, usable: Callable[[Offer], bool]
 ) -> Iterator[Problem]:
     """The warnings that go with a verdict."""
-    if best and best.target and best.estimate is None:
-        text = f"no price is known for such a video by {model.id} at {best.offer.provider}."
-        yield Problem(code="price_unknown", pointer="/model", message=f"model: {text}")
-    if best and best.target:
-        yield from _unnamed(request, best.offer.limits)
+    if best:
+        yield from of_way(request, model.id, best)
     for provider in dict.fromkeys((*request.routing.order, *request.routing.only)):
         if model.offer(provider) is None:
             text = f"{shown(provider)} does not offer {model.id}."
@@ -29,6 +28,22 @@ def warn(
             text = f"{fallback.id} does not take this request as it stands, so it cannot stand in for {model.id}."
             yield Problem(code="fallback_unfit", pointer=f"/models/{index}", message=f"models: {text}")
     yield from _options(request, model)
+
+
+def of_way(request: Request, model: str, fit: Fit) -> Iterator[Problem]:
+    """What there is to know of one offer that takes the request."""
+    if fit.target is None:
+        return
+    if fit.estimate is None:
+        text = f"no price is known for such a video by {model} at {fit.offer.provider}."
+        yield Problem(code="price_unknown", pointer="/model", message=f"model: {text}")
+    yield from _unnamed(request, fit.offer.limits)
+
+
+def going(warnings: Sequence[Problem], request: Request, model: str, fit: Fit) -> tuple[Problem, ...]:
+    """The warnings of a verdict on a request that goes by this offer."""
+    rest = [warning for warning in warnings if warning.code not in OF_WAY]
+    return (*of_way(request, model, fit), *rest)
 
 
 def _unnamed(request: Request, limits: Limits) -> Iterator[Problem]:
