@@ -74,13 +74,17 @@ class Finishing:
         """A download that broke off is tried again. One that brought a good part more is no failed try."""
         if came >= PART_BYTES:
             return Step(wait=1.0)
-        times = job.downloads + 1
         hopeless = isinstance(error, Refused) or (isinstance(error, ReferenceUnusable) and not error.retryable)
-        if times >= (HOPELESS_MAX if hopeless else DOWNLOADS_MAX):
-            partial.discard(into)
-            said = f"The provider made the video, but it could not be fetched: {error.message}"
-            return self._fail(Fault(code="output_not_fetched", message=f"{said} It may still lie at {_host(made)}."))
-        return Step({"downloads": times}, wait=min(2.0**times, WAIT_SECONDS_MAX))
+        if step := self.again(job, HOPELESS_MAX if hopeless else DOWNLOADS_MAX):
+            return step
+        partial.discard(into)
+        said = f"The provider made the video, but it could not be fetched: {error.message}"
+        return self._fail(Fault(code="output_not_fetched", message=f"{said} It may still lie at {_host(made)}."))
+
+    def again(self, job: Job, most: int) -> Step | None:
+        """Another try to fetch a job's files, some time later; None once there were so many."""
+        times = job.downloads + 1
+        return Step({"downloads": times}, wait=min(2.0**times, WAIT_SECONDS_MAX)) if times < most else None
 
     async def _keep(self, path: Path, media_type: str) -> Blob:
         """Move a finished file into our own store, its index first so that playing starts at once."""

@@ -12,7 +12,7 @@ from framegate.catalogue.model import Limits
 from framegate.catalogue.tokens import rewritten
 from framegate.clock import Clock
 from framegate.errors import BudgetExceeded, GateError, InvalidRequest, NotSent, ProviderError, Refused, Unsure
-from framegate.finishing import Finishing
+from framegate.finishing import HOPELESS_MAX, Finishing
 from framegate.media import videos
 from framegate.media.references import Taken
 from framegate.preparing import Preparer
@@ -93,9 +93,11 @@ class Moves:
     async def broken(self, job: Job, fault: Fault) -> Step:
         """What becomes of a job whose move met a fault of ours.
 
-        A video that was made is not lost because no report could be made of it; an order that was on its way may have
-        been taken.
+        A video that was made is fetched again, and is not lost because no report could be made of it; an order that was
+        on its way may have been taken.
         """
+        if job.state is State.FETCHING and (step := self.finishing.again(job, HOPELESS_MAX)):
+            return step
         if job.state is State.CHECKING:
             with suppress(videos.Unreadable, OSError):
                 return await self.finishing.check(job, judged=False)
@@ -298,7 +300,9 @@ class Moves:
 
     async def _fetch(self, job: Job, *, found: bool) -> Step:
         """Bring every output into our own store, at once: a provider's link does not live long."""
-        provider = self._provider(job)
+        provider = self.offers.of(job)
+        if provider is None:
+            return _without_account(job)
         if provider.repeatable and not await self.finishing.has(job.made):
             fault = Fault(code="output_lost", message="The rendered file was lost again and again.")
             return self._again(job, fault, found=found)

@@ -22,7 +22,11 @@ class Films:
         self.url = ""
 
     async def serve(self, reader, writer):
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        except asyncio.IncompleteReadError:  # a gate that stops just as it has connected
+            writer.close()
+            return
         self.asked += 1
         if self.missing:
             writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
@@ -139,3 +143,39 @@ async def test_a_try_that_brings_a_good_part_is_no_failed_one(world, film, monke
     assert (job.state, job.downloads) == (State.COMPLETED, 0)
     assert films.sent == len(body)
     assert films.asked == DOWNLOADS_MAX + 3
+
+
+async def test_a_video_whose_account_is_gone_for_a_while_is_fetched_once_that_is_back(world, film):
+    body = film.read_bytes()
+    async with serving(body, *[0] * 4) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.create()
+            await gate.until(job, State.FETCHING)
+        providers, gate.providers = gate.providers, []
+        async with gate.open():
+            async for event in gate.jobs.events(job.id, owner="default"):
+                if event.stage.startswith("waiting for the account"):
+                    break
+        gate.providers = providers
+        async with gate.open():
+            job = await gate.end(job)
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+
+
+async def test_a_fault_of_ours_while_a_video_comes_in_is_one_try_that_failed(world, film, monkeypatch):
+    real, faults = BlobStore.add_file, [ZeroDivisionError("a bug"), ZeroDivisionError("a bug")]
+
+    async def add_file(*given, **how):
+        if faults:
+            raise faults.pop()
+        return await real(*given, **how)
+
+    monkeypatch.setattr(BlobStore, "add_file", add_file)
+    async with serving(film.read_bytes()) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.downloads, len(gate.provider.orders)) == (State.COMPLETED, 2, 1)
