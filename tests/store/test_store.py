@@ -235,6 +235,16 @@ async def test_a_store_of_the_first_version_opens_and_gets_what_it_lacks(url):
         assert not await store.keys.any()
 
 
+async def test_processes_that_open_an_empty_database_at_once_all_open_it(url):
+    stores = [Store(url) for _ in range(4)]
+    try:
+        await asyncio.gather(*(store.__aenter__() for store in stores))
+        await stores[0].insert(make_job())
+        assert [await store.count_active() for store in stores] == [1] * 4
+    finally:
+        await asyncio.gather(*(store.__aexit__() for store in stores), return_exceptions=True)
+
+
 def test_the_schema_version_in_the_code_is_the_newest_migration():
     from pathlib import Path
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from framegate.store.tables import metadata
 
 SCHEMA = "0004"  # the newest migration
+SCHEMA_LOCK = 0x6672616D65  # any number that no other program on the database uses
 
 
 def make_engines(url: str, *, readers: int = 4) -> tuple[AsyncEngine, AsyncEngine]:
@@ -49,15 +50,23 @@ def _sqlite(url: URL, *, pool: int, begin: str) -> AsyncEngine:
 
 
 async def bring_up_to_date(engine: AsyncEngine) -> None:
-    """Create the schema in an empty database; migrate an older one."""
+    """Create the schema in an empty database; migrate an older one. Of several processes at once one does it."""
     async with engine.begin() as connection:
+        await connection.run_sync(_alone)
         version = await connection.run_sync(_version)
         if version is None:
             await connection.run_sync(_create)
             return
     if version != SCHEMA:
         async with engine.begin() as connection:
+            await connection.run_sync(_alone)
             await connection.run_sync(migrate)
+
+
+def _alone(connection: Connection) -> None:
+    """Wait until no other process changes the schema; on SQLite the transaction itself sees to that."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
 
 
 def _version(connection: Connection) -> str | None:
