@@ -94,3 +94,20 @@ def test_a_word_that_nobody_knows_is_running_and_told_once(caplog: pytest.LogCap
 @pytest.mark.parametrize("progress", [None, "50", -1, 101, True, float("nan")])
 def test_a_progress_that_is_none_is_not_told(progress: object):
     assert OpenRouter("a", "k").running("in_progress", progress) == Running(stage="running")
+
+
+def test_of_what_a_service_tells_neither_key_account_nor_address_is_kept():
+    provider = OpenRouter("a", "sk-of-the-operator")
+    answer = {
+        "id": "gen-1",
+        "prompt": "a cat",
+        "usage": {"cost": 0.5, "user_id": "u-1", "note": "billed to sk-of-the-operator"},
+        "workspace_id": "w-1",
+        "urls": ["https://files.test/a.mp4?signature=x", "data:video/mp4;base64,AA"],
+        "file_path": "/srv/outputs/a.mp4",
+        "seed": 7,
+        "nothing": None,
+    }
+    assert provider.told(answer) == {"id": "gen-1", "usage": {"cost": 0.5, "note": "billed to [key]"}, "seed": 7}
+    assert provider.told({"id": "x", "log": "y" * 10_000}) == {}
+    assert provider.told(["no object"]) == {}

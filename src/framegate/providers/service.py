@@ -39,6 +39,9 @@ METADATA_CHARS_MAX = 8192
 DEPTH_MAX = 6
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|^data:|^/", re.IGNORECASE)
 HANDED_IN = frozenset({"prompt", "input_references", "frame_images", "webhook"})
+OWNER = frozenset(
+    {"user_id", "workspace_id", "team_id", "account_id", "api_key_id", "reservation_id"}
+)  # the operator's
 
 _log = logging.getLogger(__name__)
 
@@ -105,8 +108,8 @@ class Service(Provider):
     def told(self, answer: object) -> dict[str, Any]:
         """What the service tells of a finished video, to be kept beside what we measured.
 
-        Without the key, without addresses, which die and may bear a signature, and without what was handed in, which
-        the job has already; nothing where it is too much to keep.
+        Without the key and whose account it is, without addresses, which die and may bear a signature, and without what
+        was handed in, which the job has already; nothing where it is too much to keep.
         """
         fields = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
         kept = _kept({name: value for name, value in fields.items() if name not in HANDED_IN})
@@ -160,7 +163,7 @@ def _kept(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - a JSON value
     """A JSON value without its addresses, empty parts and what lies too deep."""
     if isinstance(value, dict):
         fields = {} if depth == DEPTH_MAX else cast("dict[str, Any]", value)
-        kept = {name: _kept(item, depth + 1) for name, item in fields.items()}
+        kept = {name: _kept(item, depth + 1) for name, item in fields.items() if name not in OWNER}
         return {name: item for name, item in kept.items() if item is not None and item not in ({}, [])}
     if isinstance(value, list):
         items = [] if depth == DEPTH_MAX else [_kept(item, depth + 1) for item in cast("list[Any]", value)]
