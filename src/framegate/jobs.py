@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import uuid_utils
 
@@ -110,7 +111,7 @@ class Jobs:
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
         """Keep an uploaded file for its owner, once looked at; a reference names it `asset://SHA256`."""
         blob = await references.take_upload(stream, media_type, blobs=self.blobs, settings=self.settings)
-        await self._store.keep_asset(owner, blob, now=self._clock.now())
+        await self.share(blob, owner=owner)
         return blob
 
     async def share(self, blob: Blob, *, owner: str) -> str:
@@ -179,11 +180,7 @@ class Jobs:
         await self._room.check()
         request = await self._continued(request, owner)
         route, verdict = self._router.first(request)
-
-        async def keep(blob: Blob) -> None:
-            await self._store.keep_asset(owner, blob, now=self._clock.now())
-
-        kept, taken = await self._preparer.inline(request.references, owner, keep)
+        kept, taken = await self._preparer.inline(request.references, owner, partial(self.share, owner=owner))
         request = replace(request, references=kept)
         if any(one is not None and one.seconds is not None for one in taken):  # the length of a clip is judged at once
             route, verdict = self._router.first(request, lambda way: unfit(way.request, taken, way.fit.offer))
@@ -216,13 +213,13 @@ class Jobs:
         before = await self.get(request.previous_job_id, owner=owner)
         kept = bool(before.outputs) and self.blobs.has(before.outputs[0].blob.sha256)
         going_on = continued(request, before, model=model.id, kept=kept)
-        await self._store.keep_asset(owner, before.outputs[0].blob, now=self._clock.now())
+        await self.share(before.outputs[0].blob, owner=owner)
         return going_on
 
     async def get(self, job_id: str, *, owner: str) -> Job:
         """A job as it stands. Raises `NotFound`."""
-        job = await self._store.get(job_id) if _JOB_ID.fullmatch(job_id) else None
-        if job is None or job.owner != owner:
+        job = await self.linked(job_id)
+        if job.owner != owner:
             raise _unknown(job_id)
         return job
 

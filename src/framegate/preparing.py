@@ -45,9 +45,9 @@ class Preparer:
         )
 
     async def inline(
-        self, given: Sequence[Reference], owner: str, keep: Callable[[Blob], Awaitable[None]]
+        self, given: Sequence[Reference], owner: str, share: Callable[[Blob], Awaitable[str]]
     ) -> tuple[tuple[Reference, ...], tuple[Taken | None, ...]]:
-        """References as a job keeps them: what came with the request goes to our files, and to its owner by `keep`.
+        """References as a job keeps them: what came with the request goes to our files, and by `share` to its owner.
 
         Beside them what was looked at; None for what must be fetched first. Raises `ReferenceUnusable`.
         """
@@ -61,8 +61,7 @@ class Preparer:
                 looked_at.append(None)
                 continue
             taken = await self.take(reference, index, owner)
-            await keep(taken.blob)
-            kept.append(replace(reference, url=f"asset://{taken.blob.sha256}"))
+            kept.append(replace(reference, url=await share(taken.blob)))
             looked_at.append(taken)
         return tuple(kept), tuple(looked_at)
 

@@ -73,10 +73,6 @@ class Router:
         self._offers = offers
         self._paused = paused
 
-    def judge(self, request: Request) -> Verdict:
-        """What the check says of a request by the catalogue, and by the provider that would make it."""
-        return self.decide(request)[0]
-
     def decide(self, request: Request, besides: Besides = nothing) -> tuple[Verdict, Route | None]:
         """The verdict on a request, and the way on which it would go: the first that nothing stands in.
 

@@ -71,7 +71,7 @@ def pictory() -> str:
 
 def test_a_request_goes_where_its_references_can_go(pictory: str, asked: Callable[..., Request]):
     request = asked(pictory, DATA)
-    alone = router("pictory").judge(request)
+    alone = router("pictory").decide(request)[0]
     assert [problem.code for problem in alone.problems] == ["reference_out_of_reach"]
     assert alone.problems[0].pointer == "/references/0"
 
@@ -89,7 +89,7 @@ def test_the_price_that_is_told_is_that_of_the_way_which_the_request_goes(asked:
     assert verdict.estimate is not None
     assert [warning.code for warning in verdict.warnings] == []
 
-    unpriced = router("fal").judge(grok)
+    unpriced = router("fal").decide(grok)[0]
     assert (unpriced.estimate, [warning.code for warning in unpriced.warnings]) == (None, ["price_unknown"])
 
 

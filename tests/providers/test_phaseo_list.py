@@ -153,7 +153,7 @@ def answer(*without: str, status: int = 200, **details: Any) -> dict[str, Any]:
 
 
 def codes(router: Router, **asked: Any) -> list[str]:
-    return [problem.code for problem in router.judge(Request(model=VEO, prompt="a cat", **asked)).problems]
+    return [problem.code for problem in router.decide(Request(model=VEO, prompt="a cat", **asked))[0].problems]
 
 
 async def after(folder: Path, *answers: dict[str, Any]) -> Router:
@@ -172,7 +172,7 @@ async def after(folder: Path, *answers: dict[str, Any]) -> Router:
 def test_a_model_that_left_a_list_which_has_the_others_is_refused_as_ended(tmp_path: Path):
     router = anyio.run(after, tmp_path, answer("google/veo-3.1-preview"))
     assert codes(router) == ["model_ended"]
-    assert not router.judge(Request(model="google/veo-3.1-fast", prompt="a cat")).problems
+    assert not router.decide(Request(model="google/veo-3.1-fast", prompt="a cat"))[0].problems
 
 
 def test_a_model_that_came_back_is_made_again_with_the_lengths_that_are_listed(tmp_path: Path):

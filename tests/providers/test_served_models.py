@@ -62,7 +62,7 @@ def wanted(model: str) -> Request:
 
 def given(router: Router, model: str) -> list[str]:
     """The accounts that take an order for a model; none where the check refuses it for want of one."""
-    verdict = router.judge(wanted(model))
+    verdict = router.decide(wanted(model))[0]
     if not verdict.ok:
         assert [problem.code for problem in verdict.problems] == ["model_unavailable"]
         return []
