@@ -274,7 +274,7 @@ class Upstream:
                 f"{self.name} has another file by now, or does not go on where it broke off."
             ) from error
         finally:
-            await anyio.to_thread.run_sync(partial.close)
+            partial.close()  # at once: an await would not come to it where the download is cancelled
         if not partial.whole:
             raise ProviderError(f"{self.name} sent {partial.size:,} of {partial.total:,} bytes.")
         if not partial.size:

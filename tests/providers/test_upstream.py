@@ -2,14 +2,17 @@
 
 import asyncio
 import socket
+from functools import partial
 from pathlib import Path
 
+import anyio
 import pytest
 from faulty import Act, answer, cut, faulty, raw, silence, trickle
 from ordering import order
 
 from framegate import upstream
 from framegate.errors import GateError, NotSent, ProviderError, Refused, Unsure
+from framegate.partial import Partial
 from framegate.providers.accounts import ADAPTERS
 from framegate.settings import Account
 from framegate.upstream import Upstream
@@ -244,3 +247,29 @@ async def test_a_download_brings_the_whole_file(tmp_path: Path):
         await way.close()
     assert (tmp_path / "file").read_text() == "0123456789"
     assert "Bearer x" in service.heads[0]
+
+
+@pytest.mark.anyio
+async def test_a_download_that_is_stopped_keeps_all_that_has_come_and_lets_go_of_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file, came, real = tmp_path / "file", asyncio.Event(), Partial.write
+    loop = asyncio.get_running_loop()
+
+    def write(self: Partial, part: bytes) -> None:
+        real(self, part)
+        loop.call_soon_threadsafe(came.set)
+
+    async def half(writer: asyncio.StreamWriter) -> None:
+        await raw(b'HTTP/1.1 200 x\r\netag: "a"\r\ncontent-length: 9\r\n\r\nhalf')(writer)
+        await silence(writer)
+
+    monkeypatch.setattr(Partial, "write", write)
+    async with faulty(half) as service:
+        way = Upstream(service.url, headers={})
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(way.download, f"{service.url}/file", file, bytes_max=10))
+            await came.wait()
+            group.cancel_scope.cancel()
+        await way.close()
+    assert file.read_bytes() == b"half"
