@@ -1,18 +1,11 @@
 """What clients do with jobs: create, follow, cancel, delete. Every dialect comes through here."""
 
-import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
-from functools import partial
-
-import uuid_utils
 
 from framegate.catalogue import Catalogue
-from framegate.checking import Checker
 from framegate.clock import Clock
-from framegate.continuing import continued
+from framegate.drafting import Drafts
 from framegate.errors import (
-    BudgetExceeded,
     Busy,
     Conflict,
     Gone,
@@ -22,16 +15,15 @@ from framegate.errors import (
     Stale,
 )
 from framegate.exchange import current
-from framegate.keys import calling
-from framegate.ledger import Entry, owing
+from framegate.ledger import Entry
+from framegate.lookup import find, find_own, is_job_id, unknown
 from framegate.media import references
 from framegate.media.blobs import BlobStore
 from framegate.net import Net
 from framegate.pending import PendingCreates
-from framegate.preparing import Preparer, unfit
 from framegate.retrying import again, key_of
 from framegate.room import Room
-from framegate.routing import Route, Router
+from framegate.routing import Router
 from framegate.settings import Settings
 from framegate.store import Page, Store
 from framegate.store.money import By, Spent
@@ -55,7 +47,6 @@ WAIT_SECONDS_MAX = 60.0
 CANCEL_SECONDS = 5.0  # how long a cancellation is waited for before the job is shown as it then stands
 LOOK_SECONDS = 1.0  # another process may have changed a job: look at least so often
 CANCEL_TRIES_MAX = 20
-_JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STATES = {status: tuple(state for state in State if state.status is status) for status in Status}
 
 
@@ -79,8 +70,7 @@ class Jobs:
         self.secret = secret
         self._store = store
         self._router = router
-        self._preparer = Preparer(settings, blobs, net, store.asset)
-        self._checker = Checker(router, self._preparer)
+        self._drafts = Drafts(settings=settings, store=store, router=router, blobs=blobs, net=net, clock=clock)
         self._clock = clock
         self._hooks = hooks or Hooks()
         self._room = Room(store, clock, jobs_max=settings.queue_jobs_max)
@@ -95,18 +85,7 @@ class Jobs:
 
     async def check(self, request: Request, *, owner: str) -> Verdict:
         """What the check says of a request, its references and its key's budget looked at too. Places nothing."""
-        known: tuple[Problem, ...] = ()
-        try:
-            request = await self._continued(request, owner)
-        except InvalidRequest as error:
-            known = error.problems
-
-        async def affords(request: Request, route: Route, verdict: Verdict) -> BudgetExceeded | None:
-            job = self._job(request, route, verdict, owner=owner)
-            owes = owing(None, job, unpriced=self.settings.budget_unpriced)
-            return await self._store.bills.refused(owes) if owes else None
-
-        return await self._checker.check(request, owner=owner, known=known, affords=affords)
+        return await self._drafts.check(request, owner=owner)
 
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
         """Keep an uploaded file for its owner, once looked at; a reference names it `asset://SHA256`."""
@@ -116,8 +95,7 @@ class Jobs:
 
     async def share(self, blob: Blob, *, owner: str) -> str:
         """Let an owner use a file that is kept already; the reference that names it."""
-        await self._store.keep_asset(owner, blob, now=self._clock.now())
-        return f"asset://{blob.sha256}"
+        return await self._drafts.share(blob, owner=owner)
 
     # -- a job's life
 
@@ -142,14 +120,15 @@ class Jobs:
         with self._creates.asking(owner, exchange) as asking:
             if earlier := await asking.abandoned():
                 return asking.settle(await self.get(earlier, owner=owner))
-            job = await self._draft(request, owner=owner, dialect=dialect, base_url=base_url)
+            await self._room.check()
+            job = await self._drafts.draft(request, owner=owner, dialect=dialect, base_url=base_url)
             kept = await self._store.insert(
                 job,
                 idempotency_key=idempotency_key,
                 body_hash=body_hash,
                 deliveries=self._hooks.deliveries(None, job),
                 unanswered=asking.unanswered(job, since=self._clock.now() - self.settings.unanswered_seconds),
-                owing=owing(None, job, unpriced=self.settings.budget_unpriced),
+                owing=self._drafts.owes(job),
             )
             self._room.take()
             return asking.settle(kept)
@@ -162,66 +141,23 @@ class Jobs:
         """
         unsure = await self.get(job_id, owner=owner)
         request = again(unsure)
-        job = await self._draft(request, owner=owner, dialect=unsure.dialect, base_url=unsure.base_url)
+        await self._room.check()
+        job = await self._drafts.draft(request, owner=owner, dialect=unsure.dialect, base_url=unsure.base_url)
         return await self._store.insert(
             job,
             idempotency_key=key_of(unsure),
             body_hash=unsure.id,
             deliveries=self._hooks.deliveries(None, job),
-            owing=owing(None, job, unpriced=self.settings.budget_unpriced, gives_up=unsure.id if void_first else None),
+            owing=self._drafts.owes(job, gives_up=unsure.id if void_first else None),
         )
 
     async def answered(self, job_ids: Sequence[str]) -> None:
         """The clients of these creates have their answers: the next one that asks the same gets a job of its own."""
         await self._store.answered(job_ids)
 
-    async def _draft(self, request: Request, *, owner: str, dialect: str, base_url: str) -> Job:
-        """The job that a request would be. Raises what `create` does."""
-        await self._room.check()
-        request = await self._continued(request, owner)
-        route, verdict = self._router.first(request)
-        kept, taken = await self._preparer.inline(request.references, owner, partial(self.share, owner=owner))
-        request = replace(request, references=kept)
-        if any(one is not None and one.seconds is not None for one in taken):  # the length of a clip is judged at once
-            route, verdict = self._router.first(request, lambda way: unfit(way.request, taken, way.fit.offer))
-        return self._job(request, route, verdict, owner=owner, dialect=dialect, base_url=base_url)
-
-    def _job(
-        self, request: Request, route: Route, verdict: Verdict, *, owner: str, dialect: str = "", base_url: str = ""
-    ) -> Job:
-        now = self._clock.now()
-        seconds = self.settings.deadline_seconds(route.model)
-        return Job(
-            id=str(uuid_utils.uuid7()),
-            owner=owner,
-            dialect=dialect,
-            request=request,
-            created_at=now,
-            updated_at=now,
-            deadline_at=now + seconds,
-            key_id=_key_of(owner),
-            base_url=base_url,
-            warnings=verdict.warnings,
-            **route.settled(),
-        )
-
-    async def _continued(self, request: Request, owner: str) -> Request:
-        """The request with the video that its earlier job made as the source, where its model goes on from such."""
-        model = self.catalogue.get(request.model)
-        if request.previous_job_id is None or model is None or not model.limits.previous_job:
-            return request
-        before = await self.get(request.previous_job_id, owner=owner)
-        kept = bool(before.outputs) and self.blobs.has(before.outputs[0].blob.sha256)
-        going_on = continued(request, before, model=model.id, kept=kept)
-        await self.share(before.outputs[0].blob, owner=owner)
-        return going_on
-
     async def get(self, job_id: str, *, owner: str) -> Job:
         """A job as it stands. Raises `NotFound`."""
-        job = await self.linked(job_id)
-        if job.owner != owner:
-            raise _unknown(job_id)
-        return job
+        return await find_own(self._store, job_id, owner)
 
     async def wait(self, job_id: str, *, owner: str, seconds: float) -> Job:
         """A job once it has ended, or as it stands after so many seconds."""
@@ -248,7 +184,7 @@ class Jobs:
 
         Raises `InvalidRequest`.
         """
-        if after is not None and not _JOB_ID.fullmatch(after):
+        if after is not None and not is_job_id(after):
             wrong = Problem(
                 code="cursor_invalid", pointer="/after", message="`after` takes the cursor of an earlier page."
             )
@@ -336,10 +272,7 @@ class Jobs:
 
     async def linked(self, job_id: str) -> Job:
         """A job for whoever holds a link of ours to one of its files. Raises `NotFound`."""
-        job = await self._store.get(job_id) if _JOB_ID.fullmatch(job_id) else None
-        if job is None:
-            raise _unknown(job_id)
-        return job
+        return await find(self._store, job_id)
 
     def _kept(self, job: Job, index: int) -> Output:
         if not job.state.final:
@@ -385,18 +318,8 @@ class Jobs:
         for delivery in await self._store.outbox.of_job(job_id):
             if delivery.id == delivery_id:
                 return delivery
-        raise _unknown(job_id)  # deleted meanwhile
+        raise unknown(job_id)  # deleted meanwhile
 
     def webhook_secret(self, *, owner: str) -> str:
         """The secret by which an owner verifies webhooks, as `whsec_…`."""
         return self._hooks.secret(owner)
-
-
-def _unknown(job_id: str) -> NotFound:
-    return NotFound(f"There is no job {job_id[:64]!r} here.")
-
-
-def _key_of(owner: str) -> str | None:
-    """The key whose budget a new job is held against."""
-    caller = calling()
-    return caller.key_id if caller is not None and caller.owner == owner else None
