@@ -2,12 +2,16 @@
 
 import pytest
 
+from framegate.catalogue import builtin
 from framegate.catalogue.tokens import rewritten
 from framegate.types import Kind, Reference, Request, Role
 
 HERO = Reference(url="https://h/a.png", name="hero")
 DOG = Reference(url="https://h/b.png", name="dog")
 OPENS = Reference(url="https://h/c.png", name="opens", role=Role.FIRST_FRAME)
+FIRST = Reference(url="https://h/1.png", name="Image1")
+SECOND = Reference(url="https://h/2.png", name="Image2")
+SIDE = Reference(url="https://h/s.png", name="hero-side", view_of="hero")
 CLIP = Reference(url="https://h/d.mp4", name="clip", kind=Kind.VIDEO)
 
 
@@ -25,7 +29,22 @@ CLIP = Reference(url="https://h/d.mp4", name="clip", kind=Kind.VIDEO)
         (r"\1 @hero \g<0>", (HERO,), {Kind.IMAGE: "@Image{n}"}, r"\1 @Image1 \g<0>"),
         ("nobody", (HERO,), {Kind.IMAGE: "@Image{n}"}, "nobody"),
         (None, (HERO,), {Kind.IMAGE: "@Image{n}"}, None),
+        ("a @hero-like dog, @hero- runs", (HERO,), {Kind.IMAGE: "@Image{n}"}, "a @Image1-like dog, @Image1- runs"),
+        ("@hero-dog", (HERO, DOG), {Kind.IMAGE: "@Image{n}"}, "@Image1-dog"),
+        ("@Image2 before @Image1", (SECOND, FIRST), {Kind.IMAGE: "@Image{n}"}, "@Image1 before @Image2"),
     ],
 )
 def test_a_name_becomes_the_models_own_words(prompt, references, tokens, said):
     assert rewritten(Request(model="m", prompt=prompt, references=references), tokens) == said
+
+
+def test_views_of_one_thing_are_counted_as_the_pictures_that_they_are_sent_as():
+    request = Request(model="m", prompt="@hero, @hero-side, @dog", references=(HERO, SIDE, DOG))
+    assert rewritten(request, {Kind.IMAGE: "@Image{n}"}) == "@Image1, @Image2, @Image3"
+
+
+def test_one_token_for_videos_and_images_counts_the_videos_first_where_the_model_does():
+    model = builtin().get("alibaba/wan-2.6-flash")
+    assert model is not None
+    request = Request(model=model.id, prompt="@hero, @dog and @clip", references=(HERO, DOG, CLIP))
+    assert rewritten(request, model.limits.prompt_tokens) == "Character2, Character3 and Character1"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from framegate.called import called
 from framegate.errors import Refused
 from framegate.fal_inputs import Endpoint, Field
 from framegate.providers.service import prompt, silences
@@ -208,18 +209,16 @@ def _prompt(read: Input) -> str:
     text = read.order.request.prompt
     if not read.elements or text is None:
         return prompt(read.order)
-    first = {views[0]: f"@Element{number}" for number, views in enumerate(read.elements, 1)}
-    others = [at for at in range(len(read.urls)) if not any(at in views for views in read.elements)]
+    said = {at: f"@Element{number}" for number, views in enumerate(read.elements, 1) for at in views}
     counts = dict.fromkeys(Kind, 0)
-    for at in others:
+    for at in (at for at in range(len(read.urls)) if at not in said):
         reference = read.reference(at)
         if reference.role is Role.REFERENCE:
             counts[reference.kind] += 1
-            first[at] = f"@{reference.kind.capitalize()}{counts[reference.kind]}"
-    for at, token in first.items():
-        if name := read.reference(at).name:
-            text = re.sub(rf"(?<![\w@])@{re.escape(name)}(?![\w-])", token, text)
-    return text
+            said[at] = f"@{reference.kind.capitalize()}{counts[reference.kind]}"
+        else:
+            said[at] = f"the {reference.role.value.replace('_', ' ')}"
+    return called(text, {name: words for at, words in said.items() if (name := read.reference(at).name)})
 
 
 def _unsaid(endpoint: Endpoint, order: Order) -> list[str]:
