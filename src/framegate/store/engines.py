@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, event, inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from framegate.store.tables import metadata
 
 SCHEMA = "0004"  # the newest migration
+FROZEN_SECONDS = 30  # for so long a process that is frozen in the middle of a write may keep others from their rows
 SCHEMA_LOCK = 0x6672616D65  # any number that no other program on the database uses
+FAILURES = (SQLAlchemyError, OSError)  # of a database that cannot be asked; the second where there is no connection
 
 
 def make_engines(url: str, *, readers: int = 4) -> tuple[AsyncEngine, AsyncEngine]:
@@ -17,6 +20,7 @@ def make_engines(url: str, *, readers: int = 4) -> tuple[AsyncEngine, AsyncEngin
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_async_engine(parsed, pool_pre_ping=True)
+        event.listen(engine.sync_engine, "connect", _let_go_when_frozen)
         return engine, engine
     return _sqlite(parsed, pool=1, begin="BEGIN IMMEDIATE"), _sqlite(parsed, pool=readers, begin="BEGIN")
 
@@ -47,6 +51,13 @@ def _sqlite(url: URL, *, pool: int, begin: str) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
     return engine
+
+
+def _let_go_when_frozen(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
+    cursor.close()
+    connection.commit()
 
 
 async def bring_up_to_date(engine: AsyncEngine) -> None:

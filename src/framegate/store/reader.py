@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Executable
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from framegate.errors import Unavailable
+from framegate.store.engines import FAILURES
 
 
 class Reader:
@@ -24,5 +24,5 @@ class Reader:
         try:
             async with self._engine.connect() as connection:
                 return (await connection.execute(query)).mappings().all()
-        except DBAPIError as error:
-            raise Unavailable(f"The store could not be read: {error.orig}") from error
+        except FAILURES as error:
+            raise Unavailable(f"The store could not be read: {getattr(error, 'orig', error)}") from error

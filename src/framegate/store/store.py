@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from sqlalchemy import Select, func, insert, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from framegate.errors import Unavailable
 from framegate.hub import Hub
 from framegate.ledger import Owing
 from framegate.store import codec, writes
-from framegate.store.engines import bring_up_to_date, make_engines
+from framegate.store.engines import FAILURES, bring_up_to_date, make_engines
 from framegate.store.keyring import Keyring
 from framegate.store.money import Bills
 from framegate.store.outbox import Outbox
@@ -53,9 +53,9 @@ class Store:
     async def __aenter__(self) -> Self:
         try:
             await bring_up_to_date(self._write_engine)
-        except DBAPIError as error:
+        except FAILURES as error:
             await self._write_engine.dispose()
-            raise Unavailable(f"The store cannot be opened: {error.orig}.") from error
+            raise Unavailable(f"The store cannot be opened: {getattr(error, 'orig', error)}.") from error
         self._writer.start()
         return self
 
@@ -241,6 +241,8 @@ class Store:
                     await connection.execute(insert(secrets).values(name=name, value=randomness.token_bytes(32)))
             except IntegrityError:
                 pass  # another process was first: its secret is the one
+            except FAILURES as error:
+                raise Unavailable(f"The store could not write ({type(error).__name__}).") from error
             row = await self._reader.first(query)
         if row is None:
             raise Unavailable("The store does not keep what is written to it.")
