@@ -6,9 +6,11 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from ordering import order
 from servers import Engine, SGLang, VllmOmni, serving
 
 from framegate import catalogue
+from framegate.errors import Refused
 from framegate.provider import Offers
 from framegate.providers import sglang, vllm_omni
 from framegate.providers.engine import Engine as Adapter
@@ -121,6 +123,26 @@ async def test_servers_are_asked_at_the_start_and_then_every_minute(stack: ExitS
     assert router.catalogue is table, "what a server serves ends no offer"
     await refresher.stop()
     await adapter.close()
+
+
+@pytest.mark.parametrize("kind", ["vllm_omni", "sglang"])
+async def test_a_server_that_was_given_another_model_since_it_was_asked_makes_nothing_with_that(
+    kind: str, stack: ExitStack, tmp_path: Path
+):
+    adapter_of, server = {
+        "vllm_omni": (vllm_omni.VllmOmni, VllmOmni),
+        "sglang": (sglang.SGLang, SGLang),
+    }[kind]
+    engine = stack.enter_context(serving(server, Engine(TI2V)))
+    adapter = adapter_of("gpu", "", engine.url)
+    wanted = order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704, "duration": 1})
+    async with routing(adapter) as (_, servers):
+        await servers.ask()
+        assert (await adapter.submit(wanted))["id"] in engine.jobs
+        engine.model = engine.root = I2V
+        with pytest.raises(Refused, match=I2V):
+            await adapter.submit(wanted)
+    assert len(engine.jobs) == 1
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,12 @@ class SGLang(Engine):
             path = None
         return (*names, path) if isinstance(path, str) and path not in names else names
 
+    async def submit(self, order: Order) -> Handle:
+        """Place the order, where the server still serves what it did: it looks at no model's name, so we do."""
+        if self.served is not None and (other := await self._other(self.served)):
+            raise Refused(f"{self.title} serves {other} by now, no longer {self.called}.")
+        return await super().submit(order)
+
     async def request(self, order: Order) -> Written:
         """The order as a form; for MiniMax H3 as JSON."""
         family = family_for(order, self.title)
@@ -60,6 +66,14 @@ class SGLang(Engine):
         paths = job.get("file_paths")
         count = len(cast("list[Any]", paths)) if isinstance(paths, list) and paths else 1
         return [self.made(f"v1/videos/{handle['id']}/content?variant={number}") for number in range(count)]
+
+    async def _other(self, served: frozenset[str]) -> str | None:
+        """The model that it serves instead, if it does; one that is away is found out by the order itself."""
+        try:
+            names = await self.names()
+        except ProviderError:
+            return None
+        return None if served.issuperset(names) else names[0]
 
     async def _h3(self, order: Order) -> Written:
         """The order for MiniMax H3: every reference with its role. It refuses a rate, frames and a negative prompt."""
