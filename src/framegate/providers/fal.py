@@ -26,8 +26,16 @@ UPLOAD_SECONDS_MAX = 300.0
 UNFINISHED = "Request is still in progress"
 # The types of fal's errors that have a code of their own here; the others are `provider_failed`.
 CODES = {"content_policy_violation": "content_refused", "client_cancelled": "provider_cancelled"}
-MASKED = {"fal-ai/wan-22-vace-fun-a14b/pose": "fal-ai/wan-22-vace-fun-a14b/inpainting"}
+# The models that have an endpoint for every task; any other endpoint is a model of its own.
+VARIED = ("fal-ai/wan-vace-14b", "fal-ai/wan-22-vace-fun-a14b")
+# Where a mask is painted in: the task of the model's own endpoint, unless another is named, would leave it out.
+MASKED = {
+    "fal-ai/wan-vace-14b": "fal-ai/wan-vace-14b/inpainting",
+    "fal-ai/wan-22-vace-fun-a14b/pose": "fal-ai/wan-22-vace-fun-a14b/inpainting",
+}
 STOPPED = "client_cancelled"
+ASKED_TO_STOP, NOT_STOPPED = "CANCELLATION_REQUESTED", ("ALREADY_COMPLETED", "NOT_FOUND")
+OF_THE_ACCOUNT = (401, 402, 403)  # a key that was taken back, an empty balance: no word about the video
 # The model never judged the request: asked again, it may well be made.
 PASSING = ("runner_", "request_timeout", "startup_timeout", "internal_", "downstream_service_unavailable")
 
@@ -93,8 +101,11 @@ class Fal(Service):
         """Take the request out of the queue, or ask its runner to stop and look whether it did."""
         here = _path(handle)
         answer = await self.upstream.ask("PUT", f"{here}/cancel")
-        if answer.status != 202:
-            return answer.ok
+        word = _word(answer)
+        if not answer.ok or word in NOT_STOPPED:
+            return False
+        if answer.status != 202 and word != ASKED_TO_STOP:
+            return True
         look = await self.upstream.ask("GET", f"{here}/status")
         return look.ok and at(look.json(), "error_type") == STOPPED
 
@@ -122,9 +133,11 @@ class Fal(Service):
         detail = at(body, "detail")
         if detail == UNFINISHED:
             return self.running("IN_PROGRESS")
-        if detail is None and not told.get("error"):
+        named = at(detail, 0, "type") or at(body, "error_type") or result.headers.get("x-fal-error-type")
+        kind = str(named or told.get("error_type") or "")
+        passing = result.status in OF_THE_ACCOUNT or result.status >= 500  # unless it is named, the look's own error
+        if not told.get("error") and (detail is None or (passing and not kind)):
             raise ProviderError(self.upstream.said(result))
-        kind = str(at(detail, 0, "type") or at(body, "error_type") or told.get("error_type") or "")
         return _fault(detail or told.get("error"), kind)
 
     async def _address(self, prepared: Prepared) -> str:
@@ -161,9 +174,9 @@ class Fal(Service):
 def _endpoint(order: Order) -> Endpoint:
     """The endpoint that the client named, if it is one of the model's; else the model's own, or that for a mask."""
     named, usual = order.request.model, order.model_id
-    if named in endpoints() and app_of(named) == app_of(usual):
+    if named in endpoints() and app_of(named) == app_of(usual) and app_of(usual) in VARIED:
         return endpoints()[named]
-    if has(order, Role.MASK):
+    if has(order, Role.MASK) and "task" not in order.request.options.get("fal", {}):
         usual = MASKED.get(usual, usual)
     if usual not in endpoints():
         raise Refused(f"How fal's endpoint `{usual}` is asked is not known here.")
@@ -182,6 +195,13 @@ def _headers(order: Order) -> dict[str, str]:
 
 def _path(handle: Handle) -> str:
     return f"{quote(handle['app'])}/requests/{handle['id']}"
+
+
+def _word(answer: Answer) -> object:
+    try:
+        return at(answer.json(), "status")
+    except ProviderError:
+        return None
 
 
 def _files(result: dict[str, Any]) -> list[str]:
