@@ -149,6 +149,20 @@ def test_every_known_model_of_a_service_that_has_no_rows_is_offered_as_it_lists_
     assert book.get("nobody/knows") is None
 
 
+def test_a_newcomer_takes_no_reference_that_openrouter_would_leave_out():
+    book = live(LIST, "newcomer")
+    clip = Reference(url="https://h/c.mp4", kind=Kind.VIDEO)
+    of_both = (Reference(url="https://h/a.png", role=Role.FIRST_FRAME), Reference(url="https://h/b.png"))
+
+    def told(model: str, *references: Reference) -> list[str]:
+        only = Routing(only=("newcomer",))
+        return codes(book, Request(model=model, prompt="a cat", references=references, routing=only))
+
+    assert told("alibaba/wan-2.6", clip) == ["role_unsupported"]
+    assert told("google/veo-3.1", replace(clip, role=Role.SOURCE)) == ["role_unsupported"]
+    assert told("kwaivgi/kling-video-o1", *of_both) == ["references_exclude_frames"]
+
+
 @pytest.mark.parametrize("data", [None, {}, [], "x", [1, 2], [{"id": 1}], LIST[:3]])
 def test_an_answer_that_is_no_list_of_its_models_is_refused(data: object):
     with pytest.raises(BadList):

@@ -22,6 +22,7 @@ RECORDS_MAX = 10_000
 VALUES_MAX = 1_000  # of one field
 RATIO_SLACK = 0.05  # how far a listed size may be from the ratio that it stands for, as 854x480 is from 16:9
 CENTS = Decimal("0.01")
+SHAPE = "openrouter"  # what its API leaves out of a model, no service of its shape takes either
 _SKU = re.compile(
     r"(?:(?P<input>text|image)_to_video_)?"
     r"(?P<unit>duration_seconds|video_tokens|cents_per_second_output|cents_per_video_output_second|generate)"
@@ -64,7 +65,8 @@ def records(data: object, provider: str, catalogue: Catalogue) -> Mapping[str, R
 def applied(catalogue: Catalogue, listings: Iterable[Listing]) -> Catalogue:
     """The catalogue by what services list.
 
-    Of a service of which the table has no offers at all, every model that it lists and that we know becomes one.
+    Of a service of which the table has no offers at all, every model that it lists and that we know becomes one; what
+    no list tells is then as at OpenRouter, whose shape such a service has.
     """
     models = catalogue.models
     for one in listings:
@@ -104,17 +106,17 @@ def _refreshed(model: Model, listing: Listing) -> Model:
 
 
 def _offered(model: Model, row: Record, listing: Listing) -> Model:
-    limits, prices = overlaid(model.limits, row), _prices(row)
-    changed = [
-        field.name for field in fields(Limits) if getattr(limits, field.name) != getattr(model.limits, field.name)
-    ]
+    like = model.offer(SHAPE)
+    usual = like.limits if like else model.limits
+    limits, prices = overlaid(usual, row), _prices(row)
+    changed = [field.name for field in fields(Limits) if getattr(limits, field.name) != getattr(usual, field.name)]
     facts = (*changed, *(["prices"] if prices else []))
     new = Offer(
         provider=listing.provider,
         id=row["id"],
         limits=limits,
         prices=prices,
-        narrowed=bool(changed),
+        narrowed=limits != model.limits,
         sources=(Source(facts=facts, url=listing.url, read=listing.read),),
     )
     return replace(model, offers=(*model.offers, new))
