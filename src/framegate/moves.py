@@ -118,6 +118,13 @@ class Moves:
             fault = Fault(code=fault.code, message=said, may_charge=True)
         return self.fail(fault, state)
 
+    def orders_next(self, job: Job) -> Provider | None:
+        """The account that the job's next move orders from, if that is what comes next and it takes orders now."""
+        if job.state is not State.PREPARING or len(job.prepared) != len(job.request.references):
+            return None
+        provider = self.offers.of(job)
+        return None if provider is None or self.standing.wait(provider) else provider
+
     # -- from each state
 
     async def _start(self, _job: Job) -> Step:

@@ -20,9 +20,11 @@ _log = logging.getLogger(__name__)
 HELD_JOBS_MAX = 2000  # jobs that one process moves at once; the rest wait in the store
 LEASE_SECONDS = 60.0
 HEARTBEAT_SECONDS = 15.0
-HOLD_SECONDS = 5.0  # a longer wait is spent in the store, not in memory
+HOLD_SECONDS = 5.0  # a longer wait is spent in the store, not in memory; but that of an order whose place is counted
+LINE_SECONDS = 60.0  # until a job comes back that found too many waiting for a place
 IDLE_SECONDS = 1.0  # how long to sleep at most: another process may have written
 WATCH_SECONDS = 1.0
+_ORDERED = (State.SUBMITTING, State.RUNNING)  # a job in these has a place at its provider
 FETCH_SECONDS = 3600.0  # how much longer than its deadline a job may take to bring in the video that was made for it
 
 
@@ -86,8 +88,9 @@ class Runner:
             return IDLE_SECONDS
         claimed = await self._store.claim(self.worker, now=now, until=now + LEASE_SECONDS, limit=room)
         for held in claimed:  # orders that stand have their places before any other job takes a turn
-            if held.job.state in (State.SUBMITTING, State.RUNNING):
-                self._slots.enter(held.job.id, _place(held.job))
+            if held.job.state in _ORDERED:
+                provider = self._moves.offers.of(held.job)
+                self._slots.enter(held.job.id, _place(held.job), provider and provider.concurrency)
         for held in claimed:
             task = asyncio.create_task(self._drive(held), name=f"framegate-job-{held.job.id}")
             self._drives[held.job.id] = task
@@ -151,13 +154,14 @@ class Runner:
             if step is None:  # interrupted: look at the job anew
                 job = await self._fresh(job)
                 continue
-            far = step.wait > HOLD_SECONDS
+            kept = step.changes.get("state", job.state) in _ORDERED and self._slots.counted(job.id)
+            far = step.wait > HOLD_SECONDS and not kept
             if step.changes:
                 job = await self._write(job, step, held.fence, release=far)
                 found = False
             elif far:
                 await self._store.release(Held(job, held.fence), due_at=self._due(job, step.wait))
-            if job.state not in (State.SUBMITTING, State.RUNNING):
+            if job.state not in _ORDERED:
                 self._slots.leave(job.id)
             if far and not job.state.final:
                 return
@@ -170,12 +174,12 @@ class Runner:
         if job.state is State.SUBMITTING:
             return await self._guarded(job, found=found)
         with self._store.hub.moving(job.id):
-            step = await self._guarded(job, found=found)
-            if step.order == "sending":
-                provider = self._moves.offers.of(job)
-                limit, low = provider.concurrency if provider else None, job.request.handling.low_priority
-                await self._slots.take(job.id, _place(job), limit, low=low)
-            return step
+            if provider := self._moves.orders_next(job):
+                place, limit = _place(job), provider.concurrency
+                if self._slots.crowded(place, limit):
+                    return Step(wait=LINE_SECONDS)
+                await self._slots.take(job.id, place, limit, low=job.request.handling.low_priority)
+            return await self._guarded(job, found=found)  # as things are now: the wait for a place may have been long
         return None
 
     async def _wait(self, job: Job, seconds: float) -> bool:

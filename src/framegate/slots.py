@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
+LINE_MAX = 200  # who waits for one provider; it gets shorter faster than others come back
+
 Turn = tuple[str, "asyncio.Future[None]", bool]  # who waits, what wakes it, and whether with low priority
 
 
@@ -21,9 +23,11 @@ class Slots:
         self._places: dict[str, _Places] = {}
         self._where: dict[str, str] = {}
 
-    def enter(self, job_id: str, provider: str) -> None:
-        """Give a place at once: to a job whose order already stands."""
-        self._places.setdefault(provider, _Places()).taken.add(job_id)
+    def enter(self, job_id: str, provider: str, limit: int | None = None) -> None:
+        """Give a place at once: to a job whose order already stands. `limit`: how many there are, if that is known."""
+        places = self._places.setdefault(provider, _Places())
+        places.limit = places.limit if limit is None else limit
+        places.taken.add(job_id)
         self._where[job_id] = provider
 
     async def take(self, job_id: str, provider: str, limit: int | None, *, low: bool = False) -> None:
@@ -40,6 +44,16 @@ class Slots:
                 self._give_up(places, job_id, turn)
                 raise
         self.enter(job_id, provider)
+
+    def crowded(self, provider: str, limit: int | None) -> bool:
+        """Whether the line there is so long that another had better come back later."""
+        places = self._places.get(provider)
+        return limit is not None and places is not None and len(places.waiting) >= max(LINE_MAX, limit)
+
+    def counted(self, job_id: str) -> bool:
+        """Whether a job has one of so many places."""
+        provider = self._where.get(job_id)
+        return provider is not None and self._places[provider].limit is not None
 
     def leave(self, job_id: str) -> None:
         """Give the place back, if there is one; the next in line has it, unless there are too many already.

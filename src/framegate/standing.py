@@ -9,6 +9,7 @@ from framegate.provider import Provider
 FAILURES_MAX = 5  # in a row, before an account is left alone for a while
 PAUSE_SECONDS = 30.0
 PAUSE_SECONDS_MAX = 600.0
+DOUBLINGS_MAX = 16  # of a pause: that is far beyond the longest
 MINUTE = 60.0
 
 
@@ -55,5 +56,5 @@ class Standing:
         account = self._of(provider)
         account.failures += 1
         times = account.failures - FAILURES_MAX
-        pause = min(PAUSE_SECONDS * 2**times, PAUSE_SECONDS_MAX) if times >= 0 else 0.0
+        pause = min(PAUSE_SECONDS * 2 ** min(times, DOUBLINGS_MAX), PAUSE_SECONDS_MAX) if times >= 0 else 0.0
         account.paused_until = max(account.paused_until, self._clock.now() + max(pause, retry_after or 0.0))
