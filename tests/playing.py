@@ -13,12 +13,16 @@ from typing import Any
 from starlette.testclient import TestClient
 
 ROOT = Path(__file__).parent / "golden" / "dialects"
+JOBS = "http://127.0.0.1:8787/api/v1/videos"  # whatever the base URL of the dialect
+NUMBERS = {"bytes": "<bytes>", "file_size": "<bytes>", "inference_time": "<seconds>"}
 PATTERNS = (
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])"), "<job>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"\b(expires(?:_at)?)=\d+"), r"\1=<time>"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "<secret>"),
+    (re.compile(r"\bfgt\.[\w-]+\.<hash>"), "<token>"),
     (re.compile(r"download_token=[\w-]+"), "download_token=<token>"),
-    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|\+00:00)?"), "<time>"),
     (re.compile(r"http://127\.0\.0\.1:(?!8787\b)\d+"), "<elsewhere>"),
     (re.compile(r"job is (pending|in_progress)"), "job is <unfinished>"),
 )
@@ -41,7 +45,7 @@ def settled(value: Any, key: str = "") -> Any:
         return value
     if key.endswith("_at") and isinstance(value, int):
         return "<time>"
-    return "<bytes>" if key == "bytes" and value is not None else value
+    return value if value is None else NUMBERS.get(key, value)
 
 
 def played(gate: TestClient, case: dict[str, Any], words: dict[str, str]) -> list[dict[str, Any] | None]:
@@ -52,7 +56,7 @@ def played(gate: TestClient, case: dict[str, Any], words: dict[str, str]) -> lis
 
 def _step(gate: TestClient, step: dict[str, Any], words: dict[str, str]) -> dict[str, Any] | None:
     if step.get("wait"):
-        gate.get(f"/api/v1/videos/{words['job']}", params={"wait": 60}).raise_for_status()
+        gate.get(f"{JOBS}/{words['job']}", params={"wait": 60}).raise_for_status()
         return None
     send = json.loads(_filled(json.dumps(step["send"]), words))
     answer = gate.request(
@@ -74,7 +78,7 @@ def _step(gate: TestClient, step: dict[str, Any], words: dict[str, str]) -> dict
 
 def _job_in(body: Any) -> dict[str, str]:
     data = body.get("data") if isinstance(body, dict) else None
-    made = body.get("id") if isinstance(body, dict) else None
+    made = body.get("id", body.get("request_id")) if isinstance(body, dict) else None
     made = made or (data.get("jobId") if isinstance(data, dict) else None)
     return {"job": made} if made else {}
 

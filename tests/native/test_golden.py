@@ -1,75 +1,21 @@
-"""Whole requests and whole answers, one file per case, played in order against the real application.
-
-What differs from run to run is replaced by a word in angle brackets: ids, times, hashes, signatures, byte counts. A
-step's `racy` names the fields that depend on how far the job has come by then.
-"""
+"""The native API's whole requests and whole answers, one file per case."""
 
 import json
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "dialects" / "native"
-PATTERNS = (
-    (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<job>"),
-    (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
-    (re.compile(r"expires=\d+"), "expires=<time>"),
-    (re.compile(r"the job is (pending|in_progress)"), "the job is <unfinished>"),
-)
+from playing import cases, played
 
 
-def settled(value: Any, key: str = "") -> Any:
-    """The value with all that differs from run to run replaced."""
-    if isinstance(value, dict):
-        return {name: settled(item, name) for name, item in value.items()}
-    if isinstance(value, list):
-        return [settled(item) for item in value]
-    if isinstance(value, str):
-        for pattern, word in PATTERNS:
-            value = pattern.sub(word, value)
-        return value
-    if key.endswith("_at") and isinstance(value, int):
-        return "<time>"
-    return "<bytes>" if key == "bytes" else value
+@pytest.mark.parametrize("case", cases("native"), ids=lambda path: path.stem)
+def test_native_case(case: Path, gate: TestClient, photo: str):
+    wanted = json.loads(case.read_text(encoding="utf-8"))
+    seen = played(gate, wanted, {"photo": photo})
+
+    assert seen == [step.get("expect") for step in wanted["steps"]]
 
 
-def filled(value: Any, words: dict[str, str]) -> Any:
-    """The value with {{job}} and {{photo}} put in."""
-    text = json.dumps(value)
-    for word, meaning in words.items():
-        text = text.replace("{{" + word + "}}", meaning)
-    return json.loads(text)
-
-
-def played(gate: TestClient, send: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
-    """What came back: status, the headers that the case names, and the body but for fields that depend on timing."""
-    send = filled(send, words)
-    answer = gate.request(
-        send["method"],
-        send["path"],
-        headers=send.get("headers"),
-        json=send.get("json"),
-        content=send["text"].encode() if "text" in send else None,
-    )
-    seen: dict[str, Any] = {"status": answer.status_code}
-    for name in send.get("show", []):
-        seen.setdefault("headers", {})[name] = settled(answer.headers.get(name))
-    if answer.headers.get("content-type") == "application/json":
-        body = answer.json()
-        words.update({"job": body["id"]} if "polling_url" in body else {})
-        seen["json"] = settled({key: body[key] for key in body if key not in send.get("racy", [])})
-    return seen
-
-
-@pytest.mark.parametrize("case", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
-def test_case(case: Path, gate: TestClient, photo: str):
-    words = {"photo": photo}
-    for step in json.loads(case.read_text(encoding="utf-8"))["steps"]:
-        assert played(gate, step["send"], words) == step["expect"]
-
-
-def test_there_are_cases():
-    assert len(list(GOLDEN.glob("*.json"))) >= 10
+def test_there_are_native_cases():
+    assert len(cases("native")) >= 10
