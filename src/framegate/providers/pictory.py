@@ -52,14 +52,15 @@ class Pictory(Service):
             return self.unknown(handle)
         if not answer.ok:
             raise ProviderError(self.upstream.said(answer))
-        job = answer.object().get("data")
-        match at(job, "status"):
+        told = answer.object()
+        job = told.get("data")
+        match _status(told):
             case "completed":
                 return self._done(job, handle)
-            case "failed" if at(job, "error_message") == JOB_UNKNOWN:
+            case "failed" if JOB_UNKNOWN in _reason(answer):
                 return self.unknown(handle)
             case "failed":
-                return failed(at(job, "error_message") or at(job, "error_code"))
+                return failed(at(job, "error_message") or at(told, "error", "error_message") or at(job, "error_code"))
             case word:
                 return self.running(str(word))
 
@@ -99,6 +100,13 @@ async def body(order: Order) -> dict[str, Any]:
             **inputs,
         }
     )
+
+
+def _status(told: dict[str, Any]) -> object:
+    """The word for how a job stands. One that it does not know, and a failed one of old, has an error alone."""
+    word = at(told, "data", "status")
+    error = at(told, "data", "error_code") or at(told, "error", "error_code")
+    return "failed" if word is None and told.get("success") is False and error else word
 
 
 def _reason(answer: Answer) -> str:
