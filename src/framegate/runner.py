@@ -132,6 +132,16 @@ class Runner:
                 except Unavailable as error:
                     _log.warning("The leases could not be kept: %s", error.message)
                 extend_at = now + HEARTBEAT_SECONDS
+            if not self._sole and self._drives:
+                await self._heed_others(now)
+
+    async def _heed_others(self, now: float) -> None:
+        """Interrupt what another process was asked to cancel."""
+        try:
+            for job_id in await self._store.cancelled(self.worker, now=now):
+                self._store.hub.interrupt(job_id)
+        except Unavailable as error:
+            _log.warning("What is to be cancelled could not be seen: %s", error.message)
 
     # -- moving one job
 
@@ -223,7 +233,7 @@ class Runner:
             now = self._clock.now()
             after = moved(job, now, **step.changes)
             order = OrderState(step.order, order_key(job), now) if step.order else None
-            due_at = self._due(after, step.wait)
+            due_at = now if after.cancel_requested else self._due(after, step.wait)
             final = after.state.final
             told = self._hooks.deliveries(job, after)
             try:

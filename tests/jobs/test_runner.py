@@ -234,6 +234,36 @@ async def test_a_job_cancelled_while_its_order_is_on_its_way_is_stopped_at_the_p
         assert await gate.orders(job) == ["accepted"]
 
 
+async def test_a_job_cancelled_while_its_order_is_refused_for_a_while_does_not_wait_for_that_while(world):
+    async def later(order):
+        job = await gate.store.get(order.job_id)
+        await gate.store.move(moved(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
+        raise NotSent("Not now.", retry_after=900.0)
+
+    gate = world(submits=[later])
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.CANCELLED
+    assert job.finished_at - job.created_at < 900
+
+
+@pytest.mark.parametrize("concurrency", [None, 1])
+async def test_a_job_that_another_process_was_asked_to_cancel_is_cancelled_by_the_one_that_moves_it(world, concurrency):
+    gate = world(looks=[Running()], concurrency=concurrency)
+    async with gate.open():
+        gate.runner._sole = False
+        ordered, waiting = await gate.create(), await gate.create()
+        await gate.until(ordered, State.RUNNING)
+        await gate.until(waiting, State.PREPARING if concurrency else State.RUNNING)
+        for job in (waiting, ordered):
+            job = await gate.store.get(job.id)
+            await gate.store.move(moved(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
+            assert (await gate.end(job)).state is State.CANCELLED
+
+    assert len(gate.provider.cancelled) == (1 if concurrency else 2)
+
+
 async def test_a_job_that_waits_for_a_place_is_cancelled_without_ever_being_ordered(world):
     gate = world(looks=[Running()], concurrency=1)
     async with gate.open():

@@ -200,6 +200,11 @@ class Store:
         row = await self._reader.first(query)
         return row["due_at"] if row else None
 
+    async def cancelled(self, worker: str, *, now: float) -> tuple[str, ...]:
+        """The jobs among those that a worker holds which are to be cancelled."""
+        mine = (jobs.c.active, jobs.c.due_at <= now, jobs.c.worker == worker, jobs.c.cancel_requested)
+        return tuple(row["id"] for row in await self._reader.all(select(jobs.c.id).where(*mine)))
+
     async def mentions(self, sha256: str) -> bool:
         """Whether any job or asset still needs a file."""
         in_jobs = select(jobs.c.id).where(jobs.c.document.contains(sha256) | jobs.c.request.contains(sha256)).limit(1)
