@@ -44,6 +44,7 @@ class Runner:
         self._drives: dict[str, asyncio.Task[None]] = {}
         self._deadlines: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._keep_at = clock.now() + HEARTBEAT_SECONDS
 
     async def start(self) -> None:
         """Take up whatever an earlier process left, then whatever comes."""
@@ -86,6 +87,7 @@ class Runner:
         now = self._clock.now()
         if room <= 0:
             return IDLE_SECONDS
+        await self._keep(now)  # else a machine that slept would take its own jobs from itself
         claimed = await self._store.claim(self.worker, now=now, until=now + LEASE_SECONDS, limit=room)
         for held in claimed:  # orders that stand have their places before any other job takes a turn
             if held.job.state in _ORDERED:
@@ -94,13 +96,15 @@ class Runner:
         for held in claimed:
             task = asyncio.create_task(self._drive(held), name=f"framegate-job-{held.job.id}")
             self._drives[held.job.id] = task
-            task.add_done_callback(lambda _, job_id=held.job.id: self._dropped(job_id))
+            task.add_done_callback(lambda over, job_id=held.job.id: self._dropped(job_id, over))
         if claimed:
             return 0.0
         due_at = await self._store.next_due()
         return IDLE_SECONDS if due_at is None else max(0.001, min(IDLE_SECONDS, due_at - now))
 
-    def _dropped(self, job_id: str) -> None:
+    def _dropped(self, job_id: str, over: "asyncio.Task[None]") -> None:
+        if self._drives.get(job_id) is not over:
+            return  # its lease had run out, and the job is in new hands here
         self._drives.pop(job_id, None)
         self._deadlines.pop(job_id, None)
         self._slots.leave(job_id)
@@ -118,30 +122,29 @@ class Runner:
 
     async def _watch_over(self) -> None:
         """Keep the leases of what is held, and interrupt what is too late."""
-        extend_at = self._clock.now() + HEARTBEAT_SECONDS
         while True:
             await self._clock.sleep(WATCH_SECONDS)
             now = self._clock.now()
             for job_id, deadline_at in self._deadlines.items():
                 if now >= deadline_at:
                     self._store.hub.interrupt(job_id)
-            if now >= extend_at and self._drives:
-                try:
-                    # What was put down is not among them: its lease is to run out.
-                    await self._store.extend(self.worker, self._drives, until=now + LEASE_SECONDS)
-                except Unavailable as error:
-                    _log.warning("The leases could not be kept: %s", error.message)
-                extend_at = now + HEARTBEAT_SECONDS
-            if not self._sole and self._drives:
-                await self._heed_others(now)
+            try:
+                await self._keep(now)
+                if not self._sole and self._drives:
+                    await self._heed_others(now)
+            except Unavailable as error:
+                _log.warning("The leases could not be kept: %s", error.message)
+
+    async def _keep(self, now: float) -> None:
+        """Keep the leases of what is held. What was put down is not among them: its lease is to run out."""
+        if now >= self._keep_at and self._drives:
+            await self._store.extend(self.worker, self._drives, until=now + LEASE_SECONDS)
+            self._keep_at = now + HEARTBEAT_SECONDS
 
     async def _heed_others(self, now: float) -> None:
         """Interrupt what another process was asked to cancel."""
-        try:
-            for job_id in await self._store.cancelled(self.worker, now=now):
-                self._store.hub.interrupt(job_id)
-        except Unavailable as error:
-            _log.warning("What is to be cancelled could not be seen: %s", error.message)
+        for job_id in await self._store.cancelled(self.worker, now=now):
+            self._store.hub.interrupt(job_id)
 
     # -- moving one job
 

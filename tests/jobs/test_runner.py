@@ -18,6 +18,7 @@ from framegate.errors import (
 )
 from framegate.media.videos import boxes
 from framegate.moves import ATTEMPTS_MAX
+from framegate.runner import IDLE_SECONDS
 from framegate.store.writes import OrderState, moved
 from framegate.types import Done, Failed, Fault, Kind, Lost, Made, Reference, Role, Running, State, Status
 
@@ -256,8 +257,8 @@ async def test_a_job_that_another_process_was_asked_to_cancel_is_cancelled_by_th
         ordered, waiting = await gate.create(), await gate.create()
         await gate.until(ordered, State.RUNNING)
         await gate.until(waiting, State.PREPARING if concurrency else State.RUNNING)
-        for job in (waiting, ordered):
-            job = await gate.store.get(job.id)
+        for created in (waiting, ordered):
+            job = await gate.store.get(created.id)
             await gate.store.move(moved(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
             assert (await gate.end(job)).state is State.CANCELLED
 
@@ -372,6 +373,21 @@ async def test_a_restart_in_the_middle_goes_on_with_the_same_order(world):
         job = await gate.end(job)
 
     assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+
+
+async def test_a_machine_that_slept_does_not_take_its_own_jobs_from_itself(world, monkeypatch):
+    async def asleep(_order):
+        gate.clock._began -= 10  # a thousand seconds that nobody lived through
+        for _ in range(5):
+            await gate.clock.sleep(IDLE_SECONDS)
+
+    monkeypatch.setattr("framegate.runner.WATCH_SECONDS", 1e6)  # it wakes last
+    gate = world(submits=[asleep])
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+        assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+        assert (await gate.store.held(job.id)).fence == 1
 
 
 async def test_another_owners_job_is_unknown(world):
