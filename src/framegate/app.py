@@ -74,7 +74,7 @@ class Parts:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncGenerator[Parts]:
     """A gate that works, without a server in front. Raises `DataFolderBusy` when another process has its folder."""
-    clock, book = SystemClock(), _book(settings)
+    clock, book = SystemClock(), known_models(settings)
     async with AsyncExitStack() as stack:
         lock = FolderLock(settings.data_dir)
         lock.acquire()
@@ -148,7 +148,7 @@ async def _hooks(settings: Settings, store: Store, secret: bytes, book: Catalogu
     return Hooks(hooks, master=await store.secret("webhooks"))
 
 
-def _book(settings: Settings) -> Catalogue:
+def known_models(settings: Settings) -> Catalogue:
     """The models by our own rows and the operator's. Raises `SettingsInvalid`."""
     book = catalogue.builtin()
     try:

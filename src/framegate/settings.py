@@ -1,17 +1,23 @@
 """The only reader of the environment and of framegate.toml."""
 
+import difflib
+import importlib.util
 import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from framegate.errors import GateError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 PREFIX = "FRAMEGATE_"
 TABLES = frozenset({"accounts", "webhook_endpoints", "model_deadline_seconds"})  # written in framegate.toml alone
@@ -42,7 +48,33 @@ KEY_VARIABLES = {
 }
 KEY = re.compile(r"[!-~]+")  # what may stand in a header as it is
 KEYLESS = ("vllm_omni", "sglang")  # servers of one's own: an address is enough
-AccountName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+OTHER_VARIABLES = frozenset({"FRAMEGATE_URL", "FRAMEGATE_CONFIG"})  # of the clients, and of the file itself
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+def _account_name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError("1 to 32 small letters, digits, `-` and `_` are taken, the first a letter or a digit")
+    return text
+
+
+def _address(text: str) -> str:
+    """A base URL that says where, and nothing else; a key in it would be shown wherever the address is."""
+    rule = "an address such as https://gate.example or http://10.0.0.5:8091/v1 is taken"
+    try:
+        parts = urlsplit(text)
+        there = parts.hostname and parts.port != 0 and text.startswith(("https://", "http://"))
+    except ValueError as error:
+        raise ValueError(rule) from error
+    if not there or re.search(r"\s", text):
+        raise ValueError(rule)
+    if parts.username is not None or "?" in text or "#" in text:
+        raise ValueError(f"{rule}, without a user, a password, `?` and `#`")
+    return text
+
+
+AccountName = Annotated[str, AfterValidator(_account_name)]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class Account(BaseModel):
@@ -58,18 +90,23 @@ class Account(BaseModel):
     name: AccountName = Field(default="default", description="How the account is called here; jobs remember it.")
     api_key: str | None = Field(default=None, repr=False, description="The key.")
     api_key_env: str | None = Field(default=None, description="The environment variable that holds the key.")
-    base_url: str | None = Field(default=None, description="Another address than the service's own; it is trusted.")
+    base_url: Address | None = Field(default=None, description="Another address than the service's own; it is trusted.")
     concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = Field(default=None, description="Orders at once.")
     requests_per_minute: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Orders begun in a minute."
     )
 
+    @field_validator("provider")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in KEY_VARIABLES:
+            raise ValueError(f"there is no provider {name!r}; there are {', '.join(KEY_VARIABLES)}")
+        return name
+
     @model_validator(mode="after")
-    def _known(self) -> Self:
-        if self.provider not in KEY_VARIABLES:
-            raise ValueError(f"there is no provider {self.provider!r}; there are {', '.join(KEY_VARIABLES)}")
-        if self.base_url is not None and not self.base_url.startswith(("https://", "http://")):
-            raise ValueError("base_url begins with https:// or http://")
+    def _one_key(self) -> Self:
+        if self.api_key is not None and self.api_key_env is not None:
+            raise ValueError("it has both api_key and api_key_env; leave one of them out")
         return self
 
 
@@ -100,7 +137,7 @@ class Settings(BaseModel):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8787, description="Port to listen on; 0 takes a free one.")
-    public_url: str | None = Field(
+    public_url: Address | None = Field(
         None, description="Base URL by which clients reach the gate, if not by the Host header."
     )
     database_url: str | None = Field(
@@ -183,6 +220,16 @@ class Settings(BaseModel):
     )
     link_seconds: Annotated[int, Field(ge=60)] = Field(24 * 3600, description="How long a signed link to a file works.")
 
+    @field_validator("database_url")
+    @classmethod
+    def _has_a_driver(cls, url: str | None) -> str | None:
+        scheme = (url or "").partition("://")[0]
+        if url and scheme not in ("sqlite+aiosqlite", "postgresql+asyncpg"):  # the URL itself may hold a password
+            raise ValueError("a URL that begins with postgresql+asyncpg:// or sqlite+aiosqlite:// is taken")
+        if scheme == "postgresql+asyncpg" and not importlib.util.find_spec("asyncpg"):
+            raise ValueError("PostgreSQL needs asyncpg, which is not installed here: pip install 'framegate[postgres]'")
+        return url
+
     def deadline_seconds(self, model: str) -> int:
         """How long a job of a model may take, by the model's canonical id."""
         return self.model_deadline_seconds.get(model, self.job_deadline_seconds)
@@ -225,33 +272,57 @@ def load(environ: Mapping[str, str] | None = None, *, file: Path | None = None, 
             raise SettingsInvalid(f"{path} is not TOML: {error}") from error
     elif file or environ.get("FRAMEGATE_CONFIG"):
         raise SettingsInvalid(f"There is no settings file at {path}.")
+    origins = dict.fromkeys(values, str(path))
     for name in Settings.model_fields.keys() - TABLES:
         text = environ.get(f"{PREFIX}{name.upper()}")
         if text:
             values[name] = tuple(filter(None, text.split(","))) if name.startswith("allowed_") else text
-    values |= {name: value for name, value in overrides.items() if value is not None}
+            origins[name] = f"{PREFIX}{name.upper()}"
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return _with_accounts(Settings(**values), environ)
+        settings = Settings(**{**values, **given})
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SettingsInvalid(f"Setting `{name}` (or {PREFIX}{name.upper()}): {first['msg']}.") from error
+        found = error.errors(include_url=False, include_input=False)
+        raise SettingsInvalid(" ".join(_said(one, origins) for one in found)) from error
+    return _with_accounts(settings, environ)
+
+
+def _said(error: "ErrorDetails", origins: Mapping[str, str]) -> str:
+    """One fault as a sentence: where it is written, which setting it is, and what would do. Never the value."""
+    place = list(error["loc"])
+    top, last = str(place[0]), str(place[-1])
+    row = f"`[[{top}]]` number {int(place[1]) + 1}" if len(place) > 1 and isinstance(place[1], int) else ""
+    inside = row or (f"`[{top}]`" if len(place) > 1 else "")
+    what = inside if row and len(place) == 2 else f"`{last}`" + (f" of {inside}" if inside else "")
+    where = f"{origins[top]}: " if top in origins else ""
+    rule = error["msg"].removeprefix("Value error, ").partition(", unable to parse")[0].removeprefix("Input ")
+    match error["type"]:
+        case "extra_forbidden":
+            rows = {"accounts": Account, "webhook_endpoints": WebhookEndpoint}
+            close = difflib.get_close_matches(last, (rows[top] if row else Settings).model_fields, n=1)
+            return f"{where}there is no setting {what}." + (f" Did you mean `{close[0]}`?" if close else "")
+        case "missing":
+            return f"{where}{what} is missing."
+        case "tuple_type" if top in TABLES:
+            return f"{where}{what} is written as `[[{top}]]`, with two brackets, once for each."
+        case "tuple_type":
+            return f'{where}{what} should be a list, such as ["one.example", "two.example"].'
+        case "value_error":
+            return f"{where}{what}: {rule}."
+        case _:
+            return f"{where}{what} {rule}."
 
 
 def _with_accounts(settings: Settings, environ: Mapping[str, str]) -> Settings:
     """The settings with every account's key in place, and with the accounts that the environment alone tells of."""
     accounts: list[Account] = []
     for account in settings.accounts:
-        key = environ.get(account.api_key_env) if account.api_key_env else account.api_key
-        if key is None and account.provider not in KEYLESS:
+        key = (environ.get(account.api_key_env) if account.api_key_env else account.api_key) or None
+        if key is None and (account.api_key_env or account.provider not in KEYLESS):
             missing = f"{account.api_key_env} is not set" if account.api_key_env else "it has no api_key or api_key_env"
             raise SettingsInvalid(f"The account `{account.name}` at {account.provider} has no key: {missing}.")
         accounts.append(account.model_copy(update={"api_key": key}))
-    named = {account.provider for account in accounts}
-    for provider, variable in KEY_VARIABLES.items():
-        key, url = environ.get(variable), environ.get(f"{PREFIX}{provider.upper()}_BASE_URL")
-        if provider not in named and (key or (url and provider in KEYLESS)):
-            accounts.append(Account(provider=provider, api_key=key, base_url=url))
+    accounts += _of_variables(environ, {account.provider for account in accounts})
     unfit = [one for one in accounts if one.api_key is not None and not KEY.fullmatch(one.api_key)]
     if unfit:
         who = f"`{unfit[0].name}` at {unfit[0].provider}"
@@ -260,6 +331,39 @@ def _with_accounts(settings: Settings, environ: Mapping[str, str]) -> Settings:
     if twice:
         raise SettingsInvalid(f"Two accounts at {twice[0].provider} are called `{twice[0].name}`. Give each its name.")
     return settings.model_copy(update={"accounts": tuple(accounts)})
+
+
+def _of_variables(environ: Mapping[str, str], named: set[str]) -> Iterator[Account]:
+    for provider, variable in KEY_VARIABLES.items():
+        key, url = environ.get(variable) or None, environ.get(_base_url_of(provider)) or None
+        if provider in named or not (key or (url and provider in KEYLESS)):
+            continue
+        try:
+            yield Account(provider=provider, api_key=key, base_url=url)
+        except ValidationError as error:  # of the address alone: a key may be any text here
+            rule = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise SettingsInvalid(f"{_base_url_of(provider)}: {rule}.") from error
+
+
+def _base_url_of(provider: str) -> str:
+    return f"{PREFIX}{provider.upper()}_BASE_URL"
+
+
+def idle_variables(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Variables that look as if they set something here and do not, each with the reason; never their values."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields.keys() - TABLES} | OTHER_VARIABLES
+    for provider, variable in KEY_VARIABLES.items():
+        there = [account for account in settings.accounts if account.provider == provider]
+        key, url = environ.get(variable), environ.get(_base_url_of(provider))
+        if key and key not in [account.api_key for account in there]:
+            yield variable, f"the accounts at {provider} in framegate.toml have keys of their own"
+        if url and url not in [account.base_url for account in there]:
+            why = f"framegate.toml says where {provider} is" if there else f"there is no {variable}, so no account"
+            yield _base_url_of(provider), why
+        known.add(_base_url_of(provider))
+    for name in sorted(name for name in environ if name.startswith(PREFIX) and name not in known):
+        close = difflib.get_close_matches(name, known, n=1)
+        yield name, "there is no such setting" + (f"; did you mean {close[0]}?" if close else "")
 
 
 def client_defaults(environ: Mapping[str, str] | None = None) -> tuple[str | None, str | None]:

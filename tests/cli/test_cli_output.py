@@ -117,6 +117,28 @@ def test_a_server_on_all_addresses_is_reached_on_this_machine(listens: str, reac
     assert from_here(listens) == reached
 
 
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_a_strangers_text_cannot_command_the_terminal(run: Run, address: str, plan: Plan, flags: tuple[str, ...]):
+    plan.more = {"prompt": "a \x1b[31mred\x07 \x9b2J \u202eeman"}
+    ran = run("jobs", "show", "job-0", *flags, "--server", address)
+
+    assert (ran.code, "[31mred" in ran.out) == (0, True)
+    assert not set("\x1b\x07\x9b\u202e") & set(ran.out)
+
+
+def test_on_a_narrow_terminal_a_line_is_wrapped_at_words_and_set_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    console.out_hanging("ok    data   ", "/a/path/that/is/longer/than/a/line, some room left")
+
+    assert capsys.readouterr().out.splitlines() == [
+        "ok    data   /a/path/that/is/longer/than/a/line,",
+        "             some room left",
+    ]
+
+
 @given(st.text(max_size=300))
 def test_any_prompt_gives_a_file_name_that_is_safe_to_type(prompt: str):
     name = default_name(prompt, "01a1fb4f-a193-77fc-9b11-9664e0b83787")

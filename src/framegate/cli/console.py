@@ -1,7 +1,10 @@
 """What people see: data on stdout, everything else on stderr; a live bar on a terminal, plain lines elsewhere."""
 
 import json
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -51,19 +54,39 @@ FLAGS = {
 }
 
 
+# What a terminal obeys, or what turns the order of letters round: prompts and errors are strangers' texts.
+OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """The text with every control character written out, so that no terminal obeys it."""
+    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def out(text: str) -> None:
     """Write data."""
-    typer.echo(text)
+    typer.echo(harmless(text))
+
+
+def out_hanging(head: str, text: str) -> None:
+    """Write a line; on a terminal that is too narrow for it, wrapped at words, and set in behind its head."""
+    if not sys.stdout.isatty():
+        out(head + text)
+        return
+    width = max(shutil.get_terminal_size().columns, len(head) + 20)
+    behind = " " * len(head)
+    lines = textwrap.wrap(text, width - len(head), break_long_words=False, break_on_hyphens=False)
+    out(f"\n{behind}".join([head + (lines or [""])[0], *lines[1:]]))
 
 
 def out_json(value: object) -> None:
     """Write one JSON document on one line of its own."""
-    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+    typer.echo(harmless(json.dumps(value, ensure_ascii=False, default=str)))
 
 
 def say(text: str) -> None:
     """Tell the person."""
-    typer.echo(text, err=True)
+    typer.echo(harmless(text), err=True)
 
 
 def hint(text: str) -> None:

@@ -53,13 +53,15 @@ def doctor(*, json: Json = False, server: Server = None, data: Data = None) -> N
         )
     else:
         for one in findings:
-            console.out(f"{one.mark:<4}  {one.name:<12}  {one.detail}" + (f"  ({one.hint})" if one.hint else ""))
+            console.out_hanging(
+                f"{one.mark:<4}  {one.name:<12}  ", one.detail + (f"  ({one.hint})" if one.hint else "")
+            )
     if any(one.mark == "fail" for one in findings):
         raise typer.Exit(Exit.FAILED)
 
 
 def _examine(server: str | None, data: Path | None) -> Iterator[Finding]:
-    from framegate.settings import client_defaults, load
+    from framegate.settings import client_defaults, environment, idle_variables, load
 
     yield Finding("python", "ok", sys.version.split()[0])
     yield _guarded("libraries", _libraries)
@@ -72,7 +74,10 @@ def _examine(server: str | None, data: Path | None) -> Iterator[Finding]:
     yield _guarded("data folder", lambda: _data_folder(settings))
     yield _owner(settings)
     yield _guarded("key", lambda: _key(settings))
+    yield _guarded("models", lambda: _models(settings))
     yield from _accounts(settings)
+    for name, why in idle_variables(settings, environment()):
+        yield Finding("variable", "warn", f"{name} sets nothing: {why}")
     if settings.sandbox:
         yield Finding("sandbox", "warn", "on: no provider is called", "FRAMEGATE_SANDBOX=0 turns it off")
     url = server or client_defaults()[0]
@@ -158,6 +163,14 @@ def _key(settings: "Settings") -> Finding:
     return Finding(
         "key", "fail", f"none, and `serve` is to listen on {settings.host}", "make one: framegate keys create"
     )
+
+
+def _models(settings: "Settings") -> Finding:
+    from framegate.app import known_models
+
+    models = len(known_models(settings).models)
+    own = f", with the rows in {settings.models_dir}" if settings.models_dir else ""
+    return Finding("models", "ok", f"{models} in the catalogue{own}")
 
 
 def _accounts(settings: "Settings") -> Iterator[Finding]:
