@@ -67,6 +67,10 @@ class Gateway:
         """Memory of its processes together."""
         return sum(_rss(pid) for pid in _tree(self.pid))
 
+    def cpu_seconds(self) -> float:
+        """CPU time that its processes have used so far, those that ended left out."""
+        return sum(_cpu(pid) for pid in _tree(self.pid))
+
 
 @asynccontextmanager
 async def framegate(folder: Path, service_url: str) -> AsyncIterator[Gateway]:
@@ -153,6 +157,13 @@ def _tree(pid: int) -> list[int]:
         int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()
     ]
     return [pid, *(one for child in children for one in _tree(child))]
+
+
+def _cpu(pid: int) -> float:
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _rss(pid: int) -> int:

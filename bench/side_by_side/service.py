@@ -107,7 +107,7 @@ class Service:
         if content:
             await say(writer, 200, self.big if job.case == "download" else self.small, "video/mp4")
         else:
-            await say(writer, 200, self._shown(asked, job, "completed"))
+            await say(writer, 200, self._shown(asked, job, "queued" if job.case == "unending" else "completed"))
 
     def _shown(self, asked: Asked, job: Job, status: str) -> dict[str, Any]:
         if asked.path.startswith("/api/"):
