@@ -363,3 +363,13 @@ def test_a_choice_that_the_model_does_not_have_is_not_in_the_target():
 
     assert target is not None
     assert (target.resolution, target.aspect_ratio) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "takes"), [("bytedance/seedance-2.0", True), ("alibaba/wan-2.7", False), ("minimax/hailuo-3", False)]
+)
+def test_openrouter_is_handed_videos_only_for_a_model_that_it_hands_them_on_to(model: str, takes: bool):
+    clip = Reference(url="https://h/c.mp4", kind=Kind.VIDEO)
+    request = Request(model=model, prompt="a cat", references=(clip,), routing=Routing(only=("openrouter",)))
+    codes = [problem.code for problem in check(request, catalogue=builtin()).problems]
+    assert codes == ([] if takes else ["kind_unsupported"])
