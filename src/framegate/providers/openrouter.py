@@ -68,7 +68,7 @@ class OpenRouter(Service):
         match job.get("status"):
             case "completed":
                 return Done(
-                    outputs=tuple(map(self.made, _files(job, handle))),
+                    outputs=tuple(self.made(_here(url, handle["id"])) for url in _files(job, handle)),
                     cost_micro_usd=micro_usd(at(job, "usage", "cost")),
                     notes=tuple(handle.get("notes", ())),
                     metadata=self.told(job),
@@ -159,6 +159,16 @@ def _files(job: dict[str, Any], handle: Handle) -> list[str]:
     if not found or not all(isinstance(url, str) for url in found):
         raise ProviderError("The addresses of the finished files cannot be read.")
     return found
+
+
+def _here(url: str, job_id: str) -> str:
+    """The address under the account's base URL where it is the job's own content, which asks for the key.
+
+    A service behind a proxy calls its content by its own origin, and the key does not go there.
+    """
+    path, mark, query = url.partition("?")
+    content = f"videos/{job_id}/content"
+    return f"{content}{mark}{query}" if path.endswith(f"/{content}") else url
 
 
 def _nobody_asked(answer: Answer) -> bool:
