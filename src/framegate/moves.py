@@ -1,7 +1,7 @@
 """The one move from each state of a job."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -14,13 +14,12 @@ from framegate.clock import Clock
 from framegate.errors import BudgetExceeded, GateError, InvalidRequest, NotSent, ProviderError, Refused, Unsure
 from framegate.finishing import HOPELESS_MAX, Finishing
 from framegate.media import videos
-from framegate.media.references import Taken
-from framegate.preparing import Preparer
+from framegate.preparing import Preparer, measured
 from framegate.provider import Offers, Provider
 from framegate.routing import Router
 from framegate.settings import Settings
 from framegate.standing import Standing
-from framegate.steps import Step, failed
+from framegate.steps import RENDERED, Step, failed, made
 from framegate.types import (
     Blob,
     Done,
@@ -30,12 +29,8 @@ from framegate.types import (
     Job,
     Lost,
     Order,
-    Problem,
-    Reference,
-    Role,
     Running,
     State,
-    Target,
     Tried,
 )
 
@@ -60,7 +55,6 @@ UNMADE: Mapping[str, Any] = MappingProxyType(
         "unknown_since": None,
     }
 )
-RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +98,27 @@ class Moves:
         if job.state is State.SUBMITTING:
             return Step(self.fail(replace(fault, unsure=True)).changes, order="unsure")
         return self.fail(replace(fault, may_charge=job.state is State.RUNNING))
+
+    async def last_look(self, job: Job, *, found: bool) -> Step | None:
+        """What an order has come to whose job is late: the video may be there, and is paid for.
+
+        A step without a change where it could not be asked; None where no end of it is known.
+        """
+        provider = self.offers.of(job)
+        if provider is None:
+            return None
+        try:
+            if job.state is State.RUNNING:
+                update = await provider.poll(job.handle or {})
+                return self._over(job, update) if isinstance(update, Done | Failed) else None
+            if job.state is State.SUBMITTING and (found or job.doubtful) and not provider.repeatable:
+                handle = await provider.reconcile(self.order(job))
+                return None if handle is None else _accepted(handle, provider)
+        except Unsure:
+            return None
+        except GateError:
+            return Step(wait=LOOK_SECONDS)
+        return None
 
     async def end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Step:
         """End a job before its time: stop its order where the provider can, and say where it cannot."""
@@ -159,7 +174,7 @@ class Moves:
         if ready.problems:
             first = ready.problems[0]
             return self._elsewhere(job, Fault(code=first.code, message=first.message, problems=ready.problems))
-        target = _measured(job.target, job.request.references, taken)
+        target = measured(job.target, job.request.references, taken)
         inputs = {"prepared": ready.prepared, "adjustments": ready.adjustments, "target": target}
         return Step({**inputs, "stage": "waiting"})
 
@@ -182,8 +197,7 @@ class Moves:
             self.standing.failed(provider)
             return await self._reconcile(job, provider, error)
         self.standing.worked(provider)
-        changes = {"state": State.RUNNING, "stage": "running", "handle": handle}
-        return Step(changes, wait=provider.poll_seconds, order="accepted")
+        return _accepted(handle, provider)
 
     async def _reconcile(self, job: Job, provider: Provider, doubt: ProviderError) -> Step:
         """Look for an order that may have been taken, where the provider has a way; nothing is sent meanwhile.
@@ -198,8 +212,7 @@ class Moves:
         except ProviderError:
             return later
         if handle is not None:
-            found = {"state": State.RUNNING, "stage": "running", "handle": handle, "doubtful": False}
-            return Step(found, wait=provider.poll_seconds, order="accepted")
+            return _accepted(handle, provider)
         sent_at = job.sent_at or job.updated_at
         if self.clock.now() - sent_at < ARRIVED_SECONDS:
             return later
@@ -266,18 +279,13 @@ class Moves:
         match update:
             case Running():
                 return self._progress(job, update, provider)
-            case Done():
-                made = {
-                    "made": update.outputs,
-                    "cost_micro_usd": update.cost_micro_usd,
-                    "warnings": _noted(job, update),
-                    "provider_metadata": update.metadata,
-                }
-                return Step({**made, "state": State.FETCHING, "stage": "fetching", "progress": RENDERED})
-            case Failed():
-                return self.fail(update.fault)
+            case Done() | Failed():
+                return self._over(job, update)
             case Lost():
                 return self._lost(job, provider, found=found)
+
+    def _over(self, job: Job, update: Done | Failed) -> Step:
+        return made(job, update) if isinstance(update, Done) else self.fail(update.fault)
 
     def _lost(self, job: Job, provider: Provider, *, found: bool) -> Step:
         if provider.repeatable:
@@ -350,6 +358,11 @@ class Moves:
         return provider
 
 
+def _accepted(handle: Handle, provider: Provider) -> Step:
+    taken = {"state": State.RUNNING, "stage": "running", "handle": handle, "doubtful": False}
+    return Step(taken, wait=provider.poll_seconds, order="accepted")
+
+
 def _missing(job: Job) -> ProviderError:
     where = job.account_url or job.provider
     text = f"The account `{job.account}` at {where} is not configured any more. Put it back, and the job goes on."
@@ -370,20 +383,6 @@ def _without_account(job: Job) -> Step:
     """Its account was taken out of the settings, and may come back."""
     stage = f"waiting for the account {job.account} at {job.provider}"[:64]
     return Step({} if job.stage == stage else {"stage": stage}, wait=ACCOUNT_SECONDS)
-
-
-def _measured(target: Target, given: Sequence[Reference], taken: Sequence[Taken]) -> Target:
-    """The target with the length of the source that it goes on from, if it goes on from one."""
-    pairs = zip(given, taken, strict=True)
-    seconds = next((one.seconds or 0.0 for reference, one in pairs if reference.role is Role.SOURCE), None)
-    return target if target.source_seconds is None or seconds is None else replace(target, source_seconds=seconds)
-
-
-def _noted(job: Job, done: Done) -> tuple[Problem, ...]:
-    """The job's warnings with the provider's notes, each once: an order may be made twice, a note be foreseen."""
-    said = {warning.message for warning in job.warnings}
-    new = [note for note in dict.fromkeys(done.notes) if not said & {note, f"prompt: {note}."}]
-    return (*job.warnings, *(Problem(code="render_note", pointer="", message=note) for note in new))
 
 
 def order_key(job: Job) -> str:

@@ -11,7 +11,7 @@ from framegate.media.images import FitLimits
 from framegate.media.references import Taken
 from framegate.net import Net
 from framegate.settings import Settings
-from framegate.types import Adjustment, Blob, Prepared, Problem, Reference, Request
+from framegate.types import Adjustment, Blob, Prepared, Problem, Reference, Request, Role, Target
 
 Asset = Callable[[str, str], Awaitable[Blob | None]]  # the file of an owner with that hash
 
@@ -83,6 +83,13 @@ def unfit(request: Request, taken: Sequence[Taken | None], offer: Offer | None) 
         return ()
     measured = [one and clips.Measured(size_bytes=one.blob.size_bytes, seconds=one.seconds) for one in taken]
     return tuple(clips.judge(request, measured, offer.limits, f"{request.model} at {offer.provider}"))
+
+
+def measured(target: Target, given: Sequence[Reference], taken: Sequence[Taken]) -> Target:
+    """The target with the length of the source that it goes on from, if it goes on from one."""
+    pairs = zip(given, taken, strict=True)
+    seconds = next((one.seconds or 0.0 for reference, one in pairs if reference.role is Role.SOURCE), None)
+    return target if target.source_seconds is None or seconds is None else replace(target, source_seconds=seconds)
 
 
 def fit_limits(images: ImageLimits) -> FitLimits:

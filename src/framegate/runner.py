@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import secrets
 
 from framegate.clock import Clock
@@ -25,6 +26,8 @@ LINE_SECONDS = 60.0  # until a job comes back that found too many waiting for a 
 IDLE_SECONDS = 1.0  # how long to sleep at most: another process may have written
 WATCH_SECONDS = 1.0
 _ORDERED = (State.SUBMITTING, State.RUNNING)  # a job in these has a place at its provider
+LAST_LOOK_SECONDS = 300.0  # how much longer than its deadline an order is asked for that cannot be asked
+ASLEEP_SECONDS = 60.0  # a longer while in which nothing was seen is one that this process slept through
 FETCH_SECONDS = 3600.0  # how much longer than its deadline a job may take to bring in the video that was made for it
 
 
@@ -44,7 +47,8 @@ class Runner:
         self._drives: dict[str, asyncio.Task[None]] = {}
         self._deadlines: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._keep_at = clock.now() + HEARTBEAT_SECONDS
+        self._awake_since = self._seen_at = clock.now()
+        self._keep_at = self._seen_at + HEARTBEAT_SECONDS
 
     async def start(self) -> None:
         """Take up whatever an earlier process left, then whatever comes."""
@@ -124,7 +128,7 @@ class Runner:
         """Keep the leases of what is held, and interrupt what is too late."""
         while True:
             await self._clock.sleep(WATCH_SECONDS)
-            now = self._clock.now()
+            now = self._now()
             for job_id, deadline_at in self._deadlines.items():
                 if now >= deadline_at:
                     self._store.hub.interrupt(job_id)
@@ -134,6 +138,14 @@ class Runner:
                     await self._heed_others(now)
             except Unavailable as error:
                 _log.warning("The leases could not be kept: %s", error.message)
+
+    def _now(self) -> float:
+        """The time, with an eye on whether this process slept: late jobs are not ended before they had a chance."""
+        now = self._clock.now()
+        if now - self._seen_at > ASLEEP_SECONDS:
+            self._awake_since = now
+        self._seen_at = now
+        return now
 
     async def _keep(self, now: float) -> None:
         """Keep the leases of what is held. What was put down is not among them: its lease is to run out."""
@@ -162,7 +174,8 @@ class Runner:
     async def _move_on(self, held: Held) -> None:
         job, found = held.job, True
         while not job.state.final:
-            self._deadlines[job.id] = _late_at(job)
+            late_at = self._late_at(job)
+            self._deadlines[job.id] = late_at if self._now() < late_at else math.inf  # what is late already ends here
             step = await self._early_end(job, found=found) or await self._step(job, found=found)
             if step is None:  # interrupted: look at the job anew
                 job = await self._fresh(job)
@@ -205,13 +218,18 @@ class Runner:
         if job.cancel_requested:
             cancelled = Fault(code="cancelled", message="The job was cancelled.")
             return await self._moves.end(job, State.CANCELLED, cancelled, found=found)
-        if self._clock.now() < _late_at(job):
+        now, late_at = self._now(), self._late_at(job)
+        if now < late_at:
             return None
-        if self._clock.now() < job.deadline_at:
+        if now < job.deadline_at:
             seconds = f"{job.request.handling.start_seconds:g}"
             late = Fault(code="start_timeout", message=f"The job did not begin within {seconds} seconds, as was asked.")
         else:
-            seconds = f"{_late_at(job) - job.created_at:.0f}"
+            step = await self._moves.last_look(job, found=found)
+            patient = now < max(job.deadline_at, self._awake_since) + LAST_LOOK_SECONDS
+            if step and (step.changes or patient):
+                return step
+            seconds = f"{late_at - job.created_at:.0f}"
             late = Fault(code="expired", message=f"The job did not end within {seconds} seconds of its acceptance.")
         return await self._moves.end(job, State.EXPIRED, late, found=found)
 
@@ -268,20 +286,21 @@ class Runner:
         return fresh
 
     def _due(self, job: Job, wait: float) -> float:
-        return min(self._clock.now() + wait, _late_at(job))
+        now, late_at = self._clock.now(), self._late_at(job)
+        return min(now + wait, late_at) if now < late_at else now + wait
 
+    def _late_at(self, job: Job) -> float:
+        """When a job has taken too long: to begin, while it has no order and its client set a limit, or else to end.
 
-def _late_at(job: Job) -> float:
-    """When a job has taken too long: to begin, while it has no order and its client set a limit, or else to end.
-
-    A video that was made is paid for, and is not left behind because it was made late.
-    """
-    if job.state in (State.FETCHING, State.CHECKING):
-        return job.deadline_at + FETCH_SECONDS
-    patience = job.request.handling.start_seconds
-    if patience is None or job.state not in (State.QUEUED, State.PREPARING):
-        return job.deadline_at
-    return min(job.created_at + patience, job.deadline_at)
+        A video that was made is paid for, and is not left behind because it was made late, or because nobody was there
+        to fetch it.
+        """
+        if job.state in (State.FETCHING, State.CHECKING):
+            return max(job.deadline_at, self._awake_since) + FETCH_SECONDS
+        patience = job.request.handling.start_seconds
+        if patience is None or job.state not in (State.QUEUED, State.PREPARING):
+            return job.deadline_at
+        return min(job.created_at + patience, job.deadline_at)
 
 
 def _place(job: Job) -> str:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from framegate.types import Fault, State
+from framegate.types import Done, Fault, Job, Problem, State
+
+RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +21,21 @@ class Step:
 def failed(fault: Fault, *, at: float, state: State = State.FAILED) -> Step:
     """The move to an end without a video."""
     return Step({"state": state, "stage": state.value, "fault": fault, "finished_at": at})
+
+
+def made(job: Job, done: Done) -> Step:
+    """The move to fetching what a provider has made."""
+    said = {
+        "made": done.outputs,
+        "cost_micro_usd": done.cost_micro_usd,
+        "warnings": _noted(job, done),
+        "provider_metadata": done.metadata,
+    }
+    return Step({**said, "state": State.FETCHING, "stage": "fetching", "progress": RENDERED})
+
+
+def _noted(job: Job, done: Done) -> tuple[Problem, ...]:
+    """The job's warnings with the provider's notes, each once: an order may be made twice, a note be foreseen."""
+    said = {warning.message for warning in job.warnings}
+    new = [note for note in dict.fromkeys(done.notes) if not said & {note, f"prompt: {note}."}]
+    return (*job.warnings, *(Problem(code="render_note", pointer="", message=note) for note in new))

@@ -77,7 +77,7 @@ def test_every_job_ends_once_and_no_paid_order_is_ever_repeated(film, repeatable
     for before, after in itertools.pairwise(events):
         assert not before.state.final
         assert after.state in NEXT[before.state] | ENDS or after.state is before.state
-    assert len(orders) <= ATTEMPTS_MAX
+    assert len(orders) <= ATTEMPTS_MAX + len(stops)  # what a stop broke off is made again, however often
     assert job.state is not State.COMPLETED or (job.outputs and job.report["playable"])
     assert job.state is State.COMPLETED or job.fault is not None
     if not repeatable:
