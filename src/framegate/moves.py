@@ -88,8 +88,10 @@ class Moves:
         """What becomes of a job whose move met a fault of ours.
 
         A video that was made is fetched again, and is not lost because no report could be made of it; an order that was
-        on its way may have been taken.
+        on its way may have been taken; one that stands is looked at again: a look that fails is not a job that failed.
         """
+        if job.state is State.RUNNING and (provider := self.offers.of(job)):
+            return Step(wait=self._pace(job, provider))
         if job.state is State.FETCHING and (step := self.finishing.again(job, HOPELESS_MAX)):
             return step
         if job.state is State.CHECKING:
@@ -97,7 +99,7 @@ class Moves:
                 return await self.finishing.check(job, judged=False)
         if job.state is State.SUBMITTING:
             return Step(self.fail(replace(fault, unsure=True)).changes, order="unsure")
-        return self.fail(replace(fault, may_charge=job.state is State.RUNNING))
+        return self.fail(fault)
 
     async def last_look(self, job: Job, *, found: bool) -> Step | None:
         """What an order has come to whose job is late: the video may be there, and is paid for.
@@ -285,7 +287,7 @@ class Moves:
                 return self._lost(job, provider, found=found)
 
     def _over(self, job: Job, update: Done | Failed) -> Step:
-        return made(job, update) if isinstance(update, Done) else self.fail(update.fault)
+        return made(job, update, at=self.clock.now()) if isinstance(update, Done) else self.fail(update.fault)
 
     def _lost(self, job: Job, provider: Provider, *, found: bool) -> Step:
         if provider.repeatable:

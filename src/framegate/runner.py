@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import secrets
+from dataclasses import replace
 
 from framegate.clock import Clock
 from framegate.errors import BudgetExceeded, GateError, NotFound, Stale, Unavailable
@@ -217,7 +218,7 @@ class Runner:
     async def _early_end(self, job: Job, *, found: bool) -> Step | None:
         if job.cancel_requested:
             cancelled = Fault(code="cancelled", message="The job was cancelled.")
-            return await self._moves.end(job, State.CANCELLED, cancelled, found=found)
+            return await self._end(job, State.CANCELLED, cancelled, found=found)
         now, late_at = self._now(), self._late_at(job)
         if now < late_at:
             return None
@@ -225,13 +226,28 @@ class Runner:
             seconds = f"{job.request.handling.start_seconds:g}"
             late = Fault(code="start_timeout", message=f"The job did not begin within {seconds} seconds, as was asked.")
         else:
-            step = await self._moves.last_look(job, found=found)
+            step = await self._last_look(job, found=found)
             patient = now < max(job.deadline_at, self._awake_since) + LAST_LOOK_SECONDS
             if step and (step.changes or patient):
                 return step
             seconds = f"{late_at - job.created_at:.0f}"
             late = Fault(code="expired", message=f"The job did not end within {seconds} seconds of its acceptance.")
-        return await self._moves.end(job, State.EXPIRED, late, found=found)
+        return await self._end(job, State.EXPIRED, late, found=found)
+
+    async def _last_look(self, job: Job, *, found: bool) -> Step | None:
+        try:
+            return await self._moves.last_look(job, found=found)
+        except Exception:  # noqa: BLE001 - the top of a job: a fault of ours does not keep it from its end
+            _log.exception("Job %s met a fault of ours at its last look.", job.id)
+            return None
+
+    async def _end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Step:
+        try:
+            return await self._moves.end(job, state, fault, found=found)
+        except Exception:  # noqa: BLE001 - the top of a job: a fault of ours does not keep it from its end
+            _log.exception("Job %s met a fault of ours while its order was stopped.", job.id)
+            said = f"{fault.message} Its order may not have been stopped: the provider may charge."
+            return self._moves.fail(replace(fault, message=said, may_charge=True), state)
 
     async def _guarded(self, job: Job, *, found: bool) -> Step:
         try:

@@ -23,8 +23,11 @@ def failed(fault: Fault, *, at: float, state: State = State.FAILED) -> Step:
     return Step({"state": state, "stage": state.value, "fault": fault, "finished_at": at})
 
 
-def made(job: Job, done: Done) -> Step:
-    """The move to fetching what a provider has made."""
+def made(job: Job, done: Done, *, at: float) -> Step:
+    """The move to fetching what a provider has made; to an end where it names no file."""
+    if not done.outputs:
+        said = "The provider says that the video is made, and names no file. It may charge."
+        return failed(Fault(code="output_missing", message=said, may_charge=True), at=at)
     said = {
         "made": done.outputs,
         "cost_micro_usd": done.cost_micro_usd,

@@ -331,6 +331,40 @@ async def test_a_fault_of_ours_ends_its_job_and_the_runner_goes_on(world, caplog
     assert "a bug" in caplog.text
 
 
+async def test_a_fault_of_ours_while_an_order_is_looked_at_is_a_look_that_failed(world, caplog):
+    async with world(looks=[ZeroDivisionError("a bug"), Running(), ZeroDivisionError("a bug"), "done"]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+    assert caplog.text.count("a bug") == 2
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_a_fault_of_ours_while_an_order_is_stopped_does_not_keep_its_job_from_its_end(world, caplog, cancelled):
+    async def cancel(_handle):
+        raise ZeroDivisionError("a bug")
+
+    looks = [Running()] if cancelled else [ZeroDivisionError("a bug")]
+    gate = world(looks=looks, job_deadline_seconds=3600 if cancelled else 60)
+    gate.provider.cancel = cancel
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+        if cancelled:
+            await gate.jobs.cancel(job.id, owner="default")
+        job = await gate.end(job)
+
+    assert (job.state, job.fault.may_charge) == (State.CANCELLED if cancelled else State.EXPIRED, True)
+    assert "a bug" in caplog.text
+
+
+async def test_a_video_that_is_made_and_lies_nowhere_fails_its_job_and_may_be_charged(world):
+    async with world(looks=[Done(outputs=(), cost_micro_usd=120_000)]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code, job.fault.may_charge) == (State.FAILED, "output_missing", True)
+
+
 async def test_a_fault_of_ours_while_a_move_is_written_puts_its_job_down_and_it_is_taken_up_again(
     world, caplog, monkeypatch
 ):
