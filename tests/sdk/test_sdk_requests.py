@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from framegate import AsyncGate, Gate
+from framegate.client import KeyInvalid
 from framegate.client import gate as gates
 from framegate.client.calls import base_url
-from framegate.errors import InvalidRequest
+from framegate.errors import InvalidRequest, NotFound
 from standin import Plan
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
@@ -78,6 +79,37 @@ def test_a_path_without_a_file_is_refused_before_anything_is_sent(gate: Gate, pl
 def test_a_misspelt_argument_is_an_error(gate: Gate):
     with pytest.raises(TypeError, match="text"):
         gate.videos.create(text="x")  # pyright: ignore[reportCallIssue]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_has_not_is_refused_with_its_field_before_anything_is_sent(
+    gate: Gate, plan: Plan, number: float
+):
+    with pytest.raises(InvalidRequest, match="`max_cost_usd` must be a number"):
+        gate.videos.check(prompt="x", max_cost_usd=number)
+    with pytest.raises(InvalidRequest, match=r"`provider\.options\.fal\.cfg` must be a number") as refused:
+        gate.videos.create(prompt="x", provider={"options": {"fal": {"cfg": number}}})
+
+    assert refused.value.problems[0].pointer == "/provider/options/fal/cfg"
+    assert plan.seen == []
+
+
+@pytest.mark.parametrize("text", ["", "models", "check", "..", "../../keys", "a/b", "a?b", "a b", "a" * 65])
+def test_a_text_that_can_be_no_jobs_id_leads_nowhere(gate: Gate, plan: Plan, text: str):
+    with pytest.raises(NotFound, match="There is no job"):
+        gate.videos.get(text)
+    with pytest.raises(NotFound, match="There is no job"):
+        gate.videos.cancel(text)
+
+    assert plan.seen == []
+
+
+@pytest.mark.parametrize("key", ["fg_a\nb", "fg_a b", "fg_ä"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_repeated(address: str, key: str):
+    with pytest.raises(KeyInvalid) as refused:
+        Gate(address, key)
+
+    assert "fg_" not in str(refused.value)
 
 
 def test_the_key_goes_to_the_gate(address: str, plan: Plan):

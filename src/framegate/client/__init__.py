@@ -13,6 +13,7 @@ from framegate.client.faults import (
     JobEnded,
     JobExpired,
     JobFailed,
+    KeyInvalid,
     Unreachable,
     WaitTimeout,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "JobExpired",
     "JobFailed",
     "JobView",
+    "KeyInvalid",
     "Record",
     "Source",
     "Unreachable",

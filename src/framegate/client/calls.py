@@ -1,22 +1,26 @@
 """Requests to the gate as plain values: built here, sent by whoever can."""
 
 import io
+import math
 import mimetypes
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, TypedDict
+from typing import IO, Any, TypedDict, cast
 from urllib.parse import quote
 
-from framegate.errors import InvalidRequest
+from framegate.errors import InvalidRequest, NotFound
 from framegate.types import Kind, Problem, Role
 
 DEFAULT_URL = "http://127.0.0.1:8787"
 DEFAULT_MODEL = "framegate/animatic"
 ADDRESSES = ("https://", "http://", "data:", "asset://")
 CHUNK_BYTES = 256 * 1024
+JOB_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+NOT_JOBS = ("models", "check")  # what lies beside the jobs
 
 Source = str | PathLike[str] | bytes | IO[bytes]  # an address, a path, or what the file holds
 
@@ -113,7 +117,9 @@ def base_url(address: str) -> str:
 
 
 def video_path(job_id: str, tail: str = "") -> str:
-    """The path of one job."""
+    """The path of one job. Raises `NotFound` for a text that can be no id, and would lead elsewhere."""
+    if not JOB_ID.fullmatch(job_id) or job_id in NOT_JOBS:
+        raise NotFound(f"There is no job {job_id[:64]!r} here.")
     return f"/videos/{quote(job_id, safe='')}{tail}"
 
 
@@ -140,6 +146,7 @@ def body(request: VideoRequest, references: Sequence[tuple[Input, str]]) -> dict
         value = request.get(name)
         if value is not None and value != () and name != "model":
             made[name] = list(value) if name == "models" else value
+            _look_through(value, f"/{name}")
     frames: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     for given, url in references:
@@ -160,6 +167,16 @@ def body(request: VideoRequest, references: Sequence[tuple[Input, str]]) -> dict
     if others:
         made["input_references"] = others
     return made
+
+
+def _look_through(value: object, pointer: str) -> None:
+    """Refuse NaN and infinity, for which JSON has no number. Raises `InvalidRequest`."""
+    if isinstance(value, float) and not math.isfinite(value):
+        message = f"`{pointer[1:].replace('/', '.')}` must be a number, and {value} is none."
+        raise InvalidRequest([Problem(code="invalid_value", pointer=pointer, message=message)])
+    if isinstance(value, Mapping):
+        for name, inner in cast("Mapping[str, Any]", value).items():
+            _look_through(inner, f"{pointer}/{name}")
 
 
 def create(made: Mapping[str, Any], key: str | None) -> Call:

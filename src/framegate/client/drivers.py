@@ -11,11 +11,11 @@ import httpx2
 
 from framegate.client import calls
 from framegate.client.calls import Call, Upload
-from framegate.client.faults import AddressInvalid, Unreachable
+from framegate.client.faults import AddressInvalid, KeyInvalid, Unreachable
 from framegate.client.flows import Flow, Items, Pause, Pull, Send, Step
 from framegate.client.views import Reply
 from framegate.errors import GateError
-from framegate.settings import client_defaults
+from framegate.settings import KEY, client_defaults
 
 T = TypeVar("T")
 TIMEOUT_SECONDS = 120.0  # a check may fetch several references before it answers
@@ -32,6 +32,8 @@ class _Connection:
         self.socket_path = given.removeprefix("unix:") if given.startswith("unix:") else None
         self.base_url = calls.base_url("http://localhost" if self.socket_path else given)
         self.api_key = api_key or key
+        if self.api_key is not None and not KEY.fullmatch(self.api_key):
+            raise KeyInvalid("The gate's key has a blank, a line break or a letter beyond ASCII in it.")
         host = _host(self.base_url)
         self._options: dict[str, Any] = {
             "base_url": self.base_url,

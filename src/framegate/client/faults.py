@@ -2,6 +2,7 @@
 
 GateError
 ├── AddressInvalid the gate's address is none
+├── KeyInvalid     the gate's key cannot be sent as it is
 ├── Unreachable    no whole answer came from the gate
 ├── WaitTimeout    the job goes on, the waiting is over
 ├── BrokenVideo    the file that arrived is not the file that the gate keeps
@@ -26,6 +27,12 @@ class AddressInvalid(GateError):
     """That is no address of a gate."""
 
     code = "address_invalid"
+
+
+class KeyInvalid(GateError):
+    """That cannot be a gate's key."""
+
+    code = "key_invalid"
 
 
 class Unreachable(GateError):
