@@ -39,7 +39,10 @@ def test_1_a_job_that_failed(run: Run, address: str, plan: Plan, folder: Path):
     plan.states, plan.error = ["queued", "failed"], "The provider said no."
     ran = run("generate", "-p", "x", "--json", "--server", address)
 
-    assert (ran.code, ran.err.splitlines()[-1]) == (1, "error: The provider said no.")
+    assert (ran.code, ran.err.splitlines()[-2:]) == (
+        1,
+        ["error: The provider said no.", "hint: framegate jobs show job-0"],
+    )
     assert json.loads(ran.out)["status"] == "failed"
     assert list(folder.iterdir()) == []
 
@@ -176,7 +179,7 @@ def test_6_a_job_that_was_stopped(run: Run, address: str, plan: Plan, state: str
     plan.states, plan.error = ["queued", state], "It was stopped."
     ran = run("watch", "job-0", "--server", address)
 
-    assert (ran.code, ran.out, ran.err.splitlines()[-1]) == (6, "", "error: It was stopped.")
+    assert (ran.code, ran.out, ran.err.splitlines()[-2]) == (6, "", "error: It was stopped.")
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(run: Run, folder: Path):

@@ -181,6 +181,50 @@ def test_what_was_not_as_asked_is_said(run: Run, address: str, plan: Plan):
     ]
 
 
+WAY = {"model": "m", "provider": "fal", "account": "studio", "error": "fal answered 401: Unknown key."}
+
+
+def test_where_another_provider_made_it_the_one_that_did_not_is_told_with_its_account(
+    run: Run, address: str, plan: Plan
+):
+    plan.more = {"tried": [WAY]}
+    ran = run("generate", "-p", "x", "-o", "x.mp4", "--server", address)
+
+    assert ran.code == 0
+    assert "note: fal (account studio) did not take m: fal answered 401: Unknown key." in ran.err.splitlines()
+
+
+def test_a_job_that_failed_is_told_with_every_way_and_with_its_id(run: Run, address: str, plan: Plan):
+    plan.states, plan.error, plan.more = ["queued", "failed"], "Pictory said no.", {"tried": [WAY]}
+    ran = run("watch", "job-0", "--server", address)
+
+    assert ran.err.splitlines()[-3:] == [
+        "note: fal (account studio) did not take m: fal answered 401: Unknown key.",
+        "error: Pictory said no.",
+        "hint: framegate jobs show job-0",
+    ]
+
+
+def test_an_order_of_unknown_fate_is_told_with_what_there_is_to_do(run: Run, address: str, plan: Plan):
+    plan.states, plan.error = ["queued", "failed"], "The order may have been taken."
+    plan.more = {"error_code": "submit_unsure", "provider": "openrouter"}
+    ran = run("generate", "-p", "x", "--server", address)
+
+    assert ran.code == 1
+    assert ran.err.splitlines()[-4:] == [
+        "error: The order may have been taken.",
+        "hint: its price is held, since it may be charged. See at openrouter whether it was made, and then",
+        "hint: say what it cost: framegate settle job-0 --cost 0",
+        "hint: or order it again: framegate retry job-0",
+    ]
+
+
+def test_an_estimate_says_how_it_was_reckoned(run: Run):
+    ran = run("check", "-m", "google/veo-3.1", "-p", "a ship", "-d", "8", "--sandbox")
+
+    assert re.search(r"^estimate  \$3\.20, 8 s x \$0\.40/s \(720p with audio\) at \w+$", ran.out, re.MULTILINE)
+
+
 def test_in_the_sandbox_it_is_said_that_nothing_is_spent(run: Run, address: str, plan: Plan):
     plan.more = {"provider": "sandbox"}
 
@@ -238,7 +282,7 @@ def test_130_ctrl_c_says_that_the_job_is_kept_and_how_to_go_on(address: str, pla
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
 
-    assert first == ["Estimate: $0.40 for m\n", "queued 10%\n", "running 20%\n"]
+    assert first == ["Estimate: $0.40 for m, 4 s\n", "queued 10%\n", "running 20%\n"]
     assert (process.returncode, out) == (130, "")
     assert "framegate watch job-0 -o x.mp4" in err
     assert "framegate cancel job-0" in err

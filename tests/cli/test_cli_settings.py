@@ -85,7 +85,10 @@ def test_a_bad_address_in_a_variable_is_told_by_the_variables_name():
 
 
 def test_a_driver_that_is_not_installed_is_told_with_what_installs_it(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)  # pyright: ignore[reportUnknownLambdaType]
+    def nothing(_: str) -> None:
+        return None
+
+    monkeypatch.setattr("importlib.util.find_spec", nothing)
 
     with pytest.raises(SettingsInvalid, match=r"pip install 'framegate\[postgres\]'") as fault:
         load({"FRAMEGATE_DATABASE_URL": "postgresql+asyncpg://me:SECRET@h/d"})

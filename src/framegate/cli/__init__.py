@@ -60,7 +60,9 @@ def main() -> None:
     try:
         app()
     except GateError as error:
-        console.show_error(error)
+        from framegate.client import JobEnded
+
+        console.show_end(error) if isinstance(error, JobEnded) else console.show_error(error)
         sys.exit(console.exit_code(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -16,6 +16,7 @@ from framegate import errors
 from framegate.errors import GateError, InvalidRequest
 
 if TYPE_CHECKING:
+    from framegate.client import JobEnded
     from framegate.types import Event, Problem
 
 
@@ -38,6 +39,7 @@ BY_CODE = {
     "expired": Exit.STOPPED,
     "settings_invalid": Exit.USAGE,
     "address_invalid": Exit.USAGE,
+    "key_invalid": Exit.USAGE,
 }
 FLAGS = {
     "duration": "--duration",
@@ -123,6 +125,26 @@ def show_error(error: GateError) -> None:
         hint("start a server with `framegate serve`, or leave --server and FRAMEGATE_URL out to work without one.")
     elif isinstance(error, errors.Unauthorized):
         hint("set FRAMEGATE_API_KEY to the server's key.")
+
+
+def show_tried(tried: "Sequence[Mapping[str, Any]]") -> None:
+    """Say on which ways an order came to nothing, each with its account and the reason."""
+    for way in tried:
+        say(f"note: {way['provider']} (account {way['account']}) did not take {way['model']}: {way['error']}")
+
+
+def show_end(ended: "JobEnded") -> None:
+    """Say which job it was that ended without a video, where it was tried, and what there is to do."""
+    job = ended.job.raw
+    tried: list[dict[str, Any]] = job.get("tried") or []
+    show_tried([way for way in tried if way["error"] != ended.message])
+    show_error(ended)
+    if ended.code == "submit_unsure":
+        hint(f"its price is held, since it may be charged. See at {job.get('provider')} whether it was made, and then")
+        hint(f"say what it cost: framegate settle {job['id']} --cost 0")
+        hint(f"or order it again: framegate retry {job['id']}")
+    else:
+        hint(f"framegate jobs show {job['id']}")
 
 
 def show_problems(problems: "Sequence[Problem]", alternatives: Sequence[str] = (), given: Sequence[str] = ()) -> None:

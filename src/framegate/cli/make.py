@@ -14,7 +14,7 @@ from framegate.cli.gates import Data, Json, Sandbox, Server, open_gate
 from framegate.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
-    from framegate.client import Gate, Job, VideoRequest
+    from framegate.client import CheckResult, Gate, Job, VideoRequest
     from framegate.client.calls import Upload
     from framegate.types import Problem
 
@@ -141,7 +141,7 @@ def check(  # noqa: PLR0913 - one parameter for each flag
         console.show_problems(verdict.problems, verdict.alternatives, reference or [])
         raise typer.Exit(Exit.REFUSED)
     if not json:
-        for name, value in _described(verdict.model, verdict.raw, verdict.cost_usd):
+        for name, value in _described(verdict):
             console.out(f"{name:<9} {value}")
         console.show_shots(verdict.shots)
         console.show_adjustments(verdict.adjustments)
@@ -207,6 +207,7 @@ def finish(job: "Job", place: Path, *, again: str, json: bool, force: bool, told
 
 def _tell(job: "Job", place: Path, told: "Sequence[Problem]") -> None:
     """Say what was not as asked, and what it cost."""
+    console.show_tried(job.raw.get("tried") or ())
     console.show_warnings([warning for warning in job.warnings if warning not in told])
     console.show_adjustments(job.raw.get("adjustments") or ())
     if job.raw.get("quality") in ("warn", "fail"):
@@ -249,13 +250,20 @@ def _agree(gate: "Gate", request: "VideoRequest", given: list[str]) -> "Sequence
         console.show_problems(verdict.problems, verdict.alternatives, given)
         raise typer.Exit(Exit.REFUSED)
     if verdict.cost_usd:
-        console.say(f"Estimate: {console.dollars(verdict.cost_usd)} for {verdict.model}")
+        console.say(f"Estimate: {_priced(verdict, f' for {verdict.model}')}")
     return verdict.warnings
 
 
-def _described(model: str, raw: Mapping[str, Any], cost_usd: float | None) -> list[tuple[str, str]]:
-    target: dict[str, Any] = raw.get("target") or {}
+def _described(verdict: "CheckResult") -> list[tuple[str, str]]:
+    target: dict[str, Any] = verdict.raw.get("target") or {}
     sound = "with sound" if target.get("audio") else "no sound"
     video = "{duration} s, {width}x{height}, {fps} fps".format_map(target) + f", {sound}" if target else "not told"
-    cost = "not known" if cost_usd is None else console.dollars(cost_usd)
-    return [("model", model), ("video", video), ("estimate", cost)]
+    return [("model", verdict.model), ("video", video), ("estimate", _priced(verdict))]
+
+
+def _priced(verdict: "CheckResult", model: str = "") -> str:
+    """The estimate, and how it was reckoned."""
+    estimate: dict[str, Any] = verdict.raw.get("estimate") or {}
+    if verdict.cost_usd is None:
+        return "not known"
+    return ", ".join(filter(None, [console.dollars(verdict.cost_usd) + model, estimate.get("basis")]))
