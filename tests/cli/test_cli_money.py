@@ -126,7 +126,15 @@ def test_spending_by_key_names_the_keys(run: Run):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--since", "today"), ("--by", "week"), ("--owner", "a", "--server", "http://h")]
+    "arguments",
+    [
+        ("--since", "today"),
+        ("--since", "2026-13-45"),
+        ("--until", "20261101"),
+        ("--since", "2026-11-02", "--until", "2026-11-01"),
+        ("--by", "week"),
+        ("--owner", "a", "--server", "http://h"),
+    ],
 )
 def test_spending_of_no_day_or_group_is_wrong_usage(run: Run, arguments: tuple[str, ...]):
     ran = run("spend", *arguments)

@@ -145,6 +145,22 @@ def test_a_last_event_id_that_is_none_is_refused(gate: TestClient, photo: str, n
     assert gate.get(url, headers=[(b"last-event-id", number.encode())]).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/videos?limit=many", "The query parameter `limit` should be a valid integer."),
+        (f"/assets/{'0' * 64}", "The query parameter `type` is required."),
+        ("/spend?since=2026-13-45", "`since` is a day such as 2026-11-01; `2026-13-45` is none."),
+        ("/spend?since=2026-11-02&until=2026-11-01", "`since` (2026-11-02) is after `until` (2026-11-01);"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_told_with_its_rule(gate: TestClient, path: str, said: str):
+    answer = gate.get(path)
+
+    assert answer.status_code == 400
+    assert said in answer.json()["error"]["message"]
+
+
 def test_the_file_is_served_whole_and_in_ranges(gate: TestClient, photo: str):
     job = finished(gate, photo)
     url, output = job["unsigned_urls"][0], job["outputs"][0]

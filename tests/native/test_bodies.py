@@ -83,6 +83,10 @@ def test_what_is_not_sound_json_is_refused_with_the_reason(client: TestClient, b
     assert says in answer.json()["error"]["message"]
 
 
+def test_the_least_integer_of_64_bits_is_taken(client: TestClient):
+    assert post(client, b'{"a": -9223372036854775808}').status_code == 200
+
+
 def test_the_place_of_what_is_wrong_is_named(client: TestClient):
     answer = post(client, b'{"a/b": [0, "\\u0000"]}')
 

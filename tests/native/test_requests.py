@@ -104,6 +104,8 @@ def test_what_is_not_said_is_not_made_up():
         ({"zzz": 1}, "/zzz", "There is no field `zzz` here."),
         ({"duration": "4"}, "/duration", "integer"),
         ({"duration": 4.5}, "/duration", "integer"),
+        ({"duration": 1e20}, "/duration", "should be an integer of 64 bits"),
+        ({"seed": 1e300}, "/seed", "should be an integer of 64 bits"),
         ({"duration": True}, "/duration", "integer"),
         ({"duration": 0}, "/duration", "greater than or equal to 1"),
         ({"generate_audio": 1}, "/generate_audio", "boolean"),

@@ -1,6 +1,6 @@
 """`spend` and `retry`: what jobs cost, and ordering again what may have been ordered already."""
 
-import re
+import datetime as dt
 import sys
 from dataclasses import asdict
 from enum import StrEnum
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from framegate.client import Job
     from framegate.store import Store
 
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 AMOUNTS = ("settled_micro_usd", "reserved_micro_usd", "held_micro_usd")
 COUNTS = ("unpriced_jobs", "void_jobs")
 
@@ -57,8 +56,10 @@ def spend(
     from framegate.settings import client_defaults
 
     for flag, day in (("--since", since), ("--until", until)):
-        if day is not None and not DAY.fullmatch(day):
+        if day is not None and not _is_day(day):
             console.fail(f"`{flag} {day}` is no day.", Exit.USAGE, "write it as 2026-11-01")
+    if since and until and since > until:
+        console.fail(f"`--since {since}` is after `--until {until}`.", Exit.USAGE, "give the earlier day to --since")
     if url := server or client_defaults()[0]:
         if owner is not None:
             console.fail("--owner is for the data folder; a server tells its caller's own spending.", Exit.USAGE)
@@ -135,6 +136,13 @@ def settle(
         console.out_json({"job_id": job_id, "state": state, "settled_micro_usd": amount or None})
     else:
         console.out(f"{job_id} {state}" + (f" at {_dollars(amount)}" if amount else ""))
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _show(job: "Job", bill: "Mapping[str, Any]") -> None:

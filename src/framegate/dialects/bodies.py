@@ -10,11 +10,11 @@ from typing import Any, cast
 from fastapi import Request
 from pydantic_core import from_json
 
+from framegate.dialects.shapes import INTEGER_MAX
 from framegate.errors import GateError, InvalidRequest, TooLarge, UnsupportedMediaType
 from framegate.types import Problem
 
 DEPTH_MAX = 32
-INTEGER_MAX = 2**63 - 1
 TEXT_CHARS_MAX = 10_000
 IDLE_SECONDS_MAX = 60.0  # between two pieces of a body
 
@@ -122,7 +122,7 @@ def _broken_rule(item: object, depth: int) -> str:
         return f"The body is nested more than {DEPTH_MAX} levels deep."
     if isinstance(item, str) and "\0" in item:
         return "A text has a NUL character, which is not taken."
-    if isinstance(item, int) and abs(item) > INTEGER_MAX:
+    if isinstance(item, int) and not -INTEGER_MAX - 1 <= item <= INTEGER_MAX:
         return "An integer is beyond 64 bits."
     if isinstance(item, float) and not math.isfinite(item):
         return "A number is too large."

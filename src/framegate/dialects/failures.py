@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from framegate.dialects.shapes import SUBJECT
+from framegate.dialects.shapes import rule_of
 from framegate.errors import Busy, GateError, InvalidRequest, NotFound
 from framegate.types import Problem
 
@@ -47,7 +47,7 @@ def install(app: Starlette, show: Show) -> None:
             Problem(
                 code="invalid_parameter",
                 pointer=f"/{one['loc'][-1]}",
-                message=f"The {one['loc'][0]} parameter `{one['loc'][-1]}` {SUBJECT.sub('', one['msg'])}.",
+                message=f"The {one['loc'][0]} parameter `{one['loc'][-1]}` {rule_of(one)}.",
             )
             for one in cast("RequestValidationError", error).errors()
         ]

@@ -13,10 +13,22 @@ from framegate.types import Problem
 
 SUBJECT = re.compile(r"^(Value error, |Input |String |List |Dictionary )")
 LITERALS = re.compile(r"'([^']*)'")
+INTEGER_MAX = 2**63 - 1
 
 
 def _integral(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    if abs(value) > INTEGER_MAX:
+        raise ValueError("should be an integer of 64 bits")
+    return int(value)
+
+
+def rule_of(error: ErrorDetails) -> str:
+    """The rule that was broken, to be said behind the name of what broke it."""
+    if error["type"] == "missing":
+        return "is required"
+    return SUBJECT.sub("", error["msg"]).partition(", unable to parse")[0]
 
 
 Whole = Annotated[StrictInt, BeforeValidator(_integral)]  # 4.0 is an integer in JSON
@@ -67,7 +79,7 @@ def _problem(error: ErrorDetails, place: Sequence[str | int], pointer: str, shap
         return Problem(code="wrong_type", pointer=pointer, message=message, allowed=choices or None)
     if kind in ("model_type", "dict_type"):
         return Problem(code="wrong_type", pointer=pointer, message=f"`{name}` must be a JSON object.")
-    return Problem(code="invalid_value", pointer=pointer, message=f"`{name}` {SUBJECT.sub('', error['msg'])}.")
+    return Problem(code="invalid_value", pointer=pointer, message=f"`{name}` {rule_of(error)}.")
 
 
 def unknown_field(name: str, pointer: str, known: Sequence[str]) -> Problem:

@@ -2,7 +2,6 @@
 
 import difflib
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -19,12 +18,12 @@ from starlette.routing import Match, Route
 
 from framegate.dialects.native.answers import ErrorAnswer, problem_answers
 from framegate.dialects.native.requests import NOT_PLACES
+from framegate.dialects.shapes import rule_of
 from framegate.errors import Busy, GateError, InvalidRequest
 from framegate.types import Problem
 
 REFERENCE_FORM = '{"type": "image_url", "image_url": {"url": "https://…"}}'
 
-PYDANTIC_SUBJECT = re.compile(r"^(Value error, |Input |String |List |Dictionary )")
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorAnswer, "description": "What is wrong, and what would do."}
 }
@@ -89,8 +88,7 @@ def _problem(error: ErrorDetails, shape: type[BaseModel]) -> Problem:
         )
     if kind in ("model_type", "dict_type"):
         return Problem(code="wrong_type", pointer=pointer, message=f"`{name}` must be a JSON object.")
-    rule = PYDANTIC_SUBJECT.sub("", error["msg"])
-    return Problem(code="invalid_value", pointer=pointer, message=f"`{name}` {rule}.")
+    return Problem(code="invalid_value", pointer=pointer, message=f"`{name}` {rule_of(error)}.")
 
 
 def _unknown_field(name: str, pointer: str, place: Sequence[str | int], shape: type[BaseModel]) -> Problem:
@@ -125,7 +123,7 @@ def _on_bad_parameter(_: Request, error: Exception) -> Response:
         Problem(
             code="invalid_parameter",
             pointer="",
-            message=f"The {one['loc'][0]} parameter `{one['loc'][1]}` {PYDANTIC_SUBJECT.sub('', one['msg'])}.",
+            message=f"The {one['loc'][0]} parameter `{one['loc'][1]}` {rule_of(one)}.",
         )
         for one in cast("RequestValidationError", error).errors()
     ]

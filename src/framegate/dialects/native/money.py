@@ -84,6 +84,9 @@ async def spend(request: Request, owner: Owner, *, by: By = "model", since: Day 
     """What the owner's jobs came to. A job counts on the UTC day on which it was accepted; both days are counted in."""
     _check_day("since", since)
     _check_day("until", until)
+    if since and until and since > until:
+        message = f"`since` ({since}) is after `until` ({until}); give the earlier day to `since`."
+        raise InvalidRequest([Problem(code="invalid_parameter", pointer="/since", message=message)])
     found = await gate_of(request).jobs.spent(by, owner=owner, since=since, until=until)
     rows = [SpentAnswer(**asdict(one)) for one in found]
     amounts = [name for name in SpentAnswer.model_fields if name != "name"]
