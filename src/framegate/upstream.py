@@ -323,5 +323,12 @@ class Upstream:
             raise ProviderError(f"{self.name} pointed at another origin, and its key does not go there.")
         url = path if "://" in path else path.lstrip("/")
         timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS_MAX)
-        async with client.stream(method, url, timeout=timeout, **request) as response:
+        try:
+            asked = client.build_request(method, url, timeout=timeout, **request)
+        except (TypeError, ValueError, httpx2.InvalidURL) as error:  # a number that is none, half a character
+            raise Refused(f"What {self.name} was to be sent cannot be written ({error}). Nothing was sent.") from error
+        response = await client.send(asked, stream=True)
+        try:
             yield response
+        finally:
+            await response.aclose()

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -96,6 +97,26 @@ async def test_an_order_that_reaches_nobody_was_not_sent(name: str, tmp_path: Pa
     with pytest.raises(NotSent):
         await adapter.submit(order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=given(name)))
     await adapter.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("sent", [{"x": float("nan")}, {"x": "\ud800"}, {"x": {1, 2}}])
+async def test_an_order_that_cannot_be_written_is_refused_and_nothing_is_sent(sent: dict[str, Any]):
+    async with faulty(answer(202, {"id": "j"})) as service:
+        account = Upstream(service.url, headers={})
+        with pytest.raises(Refused):
+            await account.order("POST", "videos", json=sent)
+        await account.close()
+    assert service.heads == []
+
+
+@pytest.mark.anyio
+async def test_a_key_that_was_read_with_its_line_break_is_the_key():
+    async with faulty(answer(202, {"id": "j"})) as service:
+        adapter = ADAPTERS["openrouter"](Account(provider="openrouter", api_key=f"{KEY}\n", base_url=service.url))
+        assert await adapter.poll({"id": "j", "at": 0})
+        await adapter.close()
+    assert f"Bearer {KEY}\r\n" in service.heads[0]
 
 
 LOOKS = {

@@ -15,7 +15,8 @@ Make = Callable[[str, str, str], Provider]  # of the account's name, its key and
 
 
 def _adapter(make: Make, base_url: str, account: Account) -> Provider:
-    provider = make(account.name, account.api_key or "", account.base_url or base_url)
+    key = (account.api_key or "").strip()  # one out of a file ends with a line break, which no header takes
+    provider = make(account.name, key, account.base_url or base_url)
     provider.concurrency = account.concurrency or provider.concurrency
     provider.requests_per_minute = account.requests_per_minute
     return provider

@@ -83,9 +83,14 @@ def _pictures(one: Field | None, value: Any) -> bool:  # noqa: ANN401 - a JSON v
         return False
     rows = cast("list[Any]", value) if isinstance(value, list) else [value]
     extras = EXTRAS.get(one.type)
-    return extras is None or any(
-        not isinstance(row, dict) or set(cast("dict[str, Any]", row)) != extras for row in rows
-    )
+    return extras is None or not all(_tells(row, extras) for row in rows)
+
+
+def _tells(row: Any, extras: set[str]) -> bool:  # noqa: ANN401 - a JSON value
+    if not isinstance(row, dict):
+        return False
+    said = cast("dict[str, Any]", row)
+    return set(said) == extras and all(isinstance(value, str) for value in said.values())
 
 
 def _left_to_fal(one: Field, read: Input) -> bool:

@@ -147,8 +147,10 @@ def _with_negative(options: dict[str, dict[str, Any]], order: Order) -> dict[str
         return options
     if order.model.startswith(GOOGLE):
         google = options.get(NEGATIVE_GOOGLE, {})
-        parameters = {"negativePrompt": negative, **google.get("parameters", {})}
-        return {**options, NEGATIVE_GOOGLE: {**google, "parameters": parameters}}
+        parameters = google.get("parameters", {})
+        if not isinstance(parameters, Mapping):
+            raise Refused(f"provider.options.{NEGATIVE_GOOGLE}.parameters must be an object.")
+        return {**options, NEGATIVE_GOOGLE: {**google, "parameters": {"negativePrompt": negative, **parameters}}}
     return options | {slug: {"negative_prompt": negative, **options.get(slug, {})} for slug in NEGATIVE_OTHERS}
 
 
