@@ -28,6 +28,7 @@ IDLE_SECONDS = 1.0  # how long to sleep at most: another process may have writte
 WATCH_SECONDS = 1.0
 _ORDERED = (State.SUBMITTING, State.RUNNING)  # a job in these has a place at its provider
 LAST_LOOK_SECONDS = 300.0  # how much longer than its deadline an order is asked for that cannot be asked
+STOP_SECONDS = 20.0  # how long a stop waits for the answers to orders that are on their way
 ASLEEP_SECONDS = 60.0  # a longer while in which nothing was seen is one that this process slept through
 FETCH_SECONDS = 3600.0  # how much longer than its deadline a job may take to bring in the video that was made for it
 
@@ -46,6 +47,8 @@ class Runner:
         self._sole = sole
         self._slots = Slots()
         self._drives: dict[str, asyncio.Task[None]] = {}
+        self._ordering: set[str] = set()  # jobs whose order is on its way
+        self._stopping = False
         self._deadlines: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._awake_since = self._seen_at = clock.now()
@@ -61,8 +64,19 @@ class Runner:
         ]
 
     async def stop(self) -> None:
-        """Put every job down where it stands; the next process takes them up."""
-        for task in (*self._tasks, *self._drives.values()):
+        """Put every job down where it stands; the next process takes them up.
+
+        An order that is on its way gets some time to be answered: nobody could say what became of it otherwise.
+        """
+        self._stopping = True
+        for task in (*self._tasks, *(drive for job_id, drive in self._drives.items() if job_id not in self._ordering)):
+            task.cancel()
+        if ordering := [self._drives[job_id] for job_id in self._ordering]:
+            patience = asyncio.create_task(self._clock.sleep(STOP_SECONDS))
+            answers = asyncio.gather(*ordering, return_exceptions=True)
+            await asyncio.wait((answers, patience), return_when=asyncio.FIRST_COMPLETED)
+            patience.cancel()
+        for task in self._drives.values():
             task.cancel()
         await asyncio.gather(*self._tasks, *self._drives.values(), return_exceptions=True)
         await self._store.release_all(self.worker)
@@ -112,6 +126,7 @@ class Runner:
             return  # its lease had run out, and the job is in new hands here
         self._drives.pop(job_id, None)
         self._deadlines.pop(job_id, None)
+        self._ordering.discard(job_id)
         self._slots.leave(job_id)
         self._store.hub.rest(job_id)
         self._store.hub.any.set()
@@ -181,6 +196,8 @@ class Runner:
             if step is None:  # interrupted: look at the job anew
                 job = await self._fresh(job)
                 continue
+            if step.order == "sending":
+                self._ordering.add(job.id)
             kept = step.changes.get("state", job.state) in _ORDERED and self._slots.counted(job.id)
             far = step.wait > HOLD_SECONDS and not kept
             if step.changes:
@@ -188,9 +205,11 @@ class Runner:
                 found = False
             elif far:
                 await self._store.release(Held(job, held.fence), due_at=self._due(job, step.wait))
+            if job.state is not State.SUBMITTING or job.doubtful:
+                self._ordering.discard(job.id)
             if job.state not in _ORDERED:
                 self._slots.leave(job.id)
-            if far and not job.state.final:
+            if (far and not job.state.final) or (self._stopping and job.id not in self._ordering):
                 return
             over = job.state.final or job.cancel_requested
             if step.wait and not over and not await self._wait(job, step.wait):

@@ -397,6 +397,43 @@ async def test_a_video_is_not_lost_because_no_report_can_be_made_of_it(world, ca
     assert "ZeroDivisionError" in caplog.text
 
 
+async def test_a_gate_that_stops_hears_out_the_orders_that_are_on_their_way(world):
+    async def slow(_order):
+        arrived.set()
+        await gate.clock.sleep(5)
+
+    arrived = asyncio.Event()
+    gate = world(submits=[slow], looks=[Running()])
+    async with gate.open():
+        job = await gate.create()
+        await arrived.wait()
+    gate.provider.looks = ["done"]
+    async with gate.open(run=False):
+        assert (await gate.store.held(job.id)).job.state is State.RUNNING
+        assert await gate.store.claim("next", now=gate.clock.now() + 30, until=gate.clock.now() + 90, limit=9)
+    async with gate.open():
+        job = await gate.end(job)
+        assert (job.state, await gate.orders(job)) == (State.COMPLETED, ["accepted"])
+
+
+async def test_a_gate_that_stops_does_not_wait_for_ever_for_the_answer_to_an_order(world):
+    async def silent(_order):
+        arrived.set()
+        await asyncio.Event().wait()
+
+    arrived = asyncio.Event()
+    gate = world(submits=[silent])
+    async with gate.open():
+        job = await gate.create()
+        await arrived.wait()
+        stopped_at = gate.clock.now()
+    assert gate.clock.now() - stopped_at < 600
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.fault.code, len(gate.provider.orders)) == ("submit_unsure", 1)
+
+
 async def test_a_restart_in_the_middle_goes_on_with_the_same_order(world):
     gate = world(looks=[Running(progress=0.1)])
     async with gate.open():
