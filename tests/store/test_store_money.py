@@ -195,6 +195,18 @@ async def test_nobody_gives_up_the_reservation_of_another_owner_or_of_a_job_that
 
 
 @pytest.mark.anyio
+async def test_what_a_person_settled_still_counts_beside_the_job_that_takes_its_place(store):
+    key_id = await budgeted(store)
+    held = await move(store, await create(store, priced(1, 600, key_id)), **ENDS["hold"])
+    await store.bills.resolve(held.id, 700)
+
+    for number, micro_usd in ((2, 600), (3, 301)):
+        with pytest.raises(BudgetExceeded):
+            await create(store, priced(number, micro_usd, key_id), gives_up=held.id)
+    await create(store, priced(4, 300, key_id), gives_up=held.id)
+
+
+@pytest.mark.anyio
 async def test_what_was_spent_stays_told_when_the_job_is_deleted(store):
     job = await move(store, await create(store, priced(1, 5, None)), **ENDS["settle"], cost_micro_usd=7)
     await store.delete(job.id)

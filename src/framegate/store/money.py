@@ -46,7 +46,9 @@ class Purses:
         }
         counted = {span: await _counted(connection, *span) for span in sorted(spans)}
         held = [one.instead_of for one in owing if one.instead_of] if budgets else []
-        return cls(budgets, counted, await entries_of(connection, held))
+        found = (await entries_of(connection, held)).items()
+        open_ = (EntryState.RESERVED, EntryState.HELD)  # what was settled since stays, and goes on counting
+        return cls(budgets, counted, {job_id: entry for job_id, entry in found if entry.state in open_})
 
     def take(self, owing: Owing) -> BudgetExceeded | None:
         """Reserve, or say why not."""
