@@ -72,6 +72,8 @@ def test_a_model_takes_what_its_vendor_says_it_takes(model: str, asked: dict[str
     assert verdict.target is not None
 
 
+MASK = Reference(url="https://h/m.png", role=Role.MASK)
+AT_FAL = Routing(only=("fal",))
 BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("wan/vace-14b", {"generate_audio": True}, [("audio_unsupported", "/generate_audio")]),
     ("framegate/animatic", {"negative_prompt": "x"}, [("negative_prompt_unsupported", "/negative_prompt")]),
@@ -131,6 +133,8 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("alibaba/happyhorse-1.0", {"aspect_ratio": "5:4"}, [("aspect_ratio_unsupported", "/aspect_ratio")]),
     ("minimax/s2v-01", {"references": refs(1), "duration": 6}, [("duration_unsupported", "/duration")]),
     ("wan/vace-14b", {"duration": 16}, [("duration_unsupported", "/duration")]),
+    ("wan/vace-14b", {"references": (MASK,), "routing": AT_FAL}, [("too_few_references", "/input_references")]),
+    ("wan/vace-fun-2.2-a14b", {"references": (source(), source())}, [("too_many_references", "/references/1")]),
     ("wan/vace-1.3b", {"references": refs(1, first=True)}, [("role_unsupported", "/references/1/role")]),
 ]
 

@@ -47,8 +47,7 @@ def _counts(case: Case) -> Iterator[Problem]:
     for role, kinds in case.limits.references.items():
         for kind, count in kinds.items():
             here = ((role, kind),)
-            noun = kind.value if role is Role.REFERENCE else f"{role} {kind}"
-            yield from _held(case, Total(of=here, min=count.min, max=count.max), noun)
+            yield from _held(case, Total(of=here, min=count.min, max=count.max), _called(role, kind))
 
 
 def _several(kind: Kind) -> str:
@@ -58,10 +57,15 @@ def _several(kind: Kind) -> str:
 def _total(case: Case, total: Total) -> Iterator[Problem]:
     kinds = {kind for _, kind in total.of}
     noun = kinds.pop().value if len(kinds) == 1 else "reference"
+    noun = _called(*total.of[0]) if len(total.of) == 1 else noun
     if total.when is None:
         yield from _held(case, total, noun)
     elif case.count(total.when):
-        yield from _held(case, total, noun, f" when a {total.when[1]} is among them")
+        yield from _held(case, total, noun, f" when a {_called(*total.when)} is among them")
+
+
+def _called(role: Role, kind: Kind) -> str:
+    return kind.value if role is Role.REFERENCE else f"{role} {kind}"
 
 
 def _held(case: Case, total: Total, noun: str, why: str = "") -> Iterator[Problem]:

@@ -68,7 +68,7 @@ class Fal(Service):
 
     async def submit(self, order: Order) -> Handle:
         """Place the order; what fal cannot fetch is uploaded first."""
-        endpoint = _endpoint(order)
+        endpoint = endpoint_of(order)
         urls = [await self._address(prepared) for prepared in order.references]
         sent, notes = written(endpoint, order, urls)
         query = {"fal_webhook": order.webhook} if order.webhook else {}
@@ -171,7 +171,7 @@ class Fal(Service):
         raise Refused("fal took no upload of a reference, so nothing was ordered.")
 
 
-def _endpoint(order: Order) -> Endpoint:
+def endpoint_of(order: Order) -> Endpoint:
     """The endpoint that the client named, if it is one of the model's; else the model's own, or that for a mask."""
     named, usual = order.request.model, order.model_id
     if named in endpoints() and app_of(named) == app_of(usual) and app_of(usual) in VARIED:
