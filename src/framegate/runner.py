@@ -11,7 +11,7 @@ from framegate.errors import BudgetExceeded, GateError, NotFound, Stale, Unavail
 from framegate.ledger import owing
 from framegate.moves import Moves, order_key
 from framegate.slots import Slots
-from framegate.steps import Step
+from framegate.steps import Step, writable
 from framegate.store import Held, Store
 from framegate.store.writes import OrderState, moved
 from framegate.types import Fault, Job, State
@@ -287,7 +287,7 @@ class Runner:
         """
         while True:
             now = self._clock.now()
-            after = moved(job, now, **step.changes)
+            after = moved(job, now, **{name: writable(value) for name, value in step.changes.items()})
             order = OrderState(step.order, order_key(job), now) if step.order else None
             due_at = now if after.cancel_requested else self._due(after, step.wait)
             final = after.state.final

@@ -1,12 +1,14 @@
 """One move of a job: what it changes, and how long until the next."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, cast
 
 from framegate.types import Done, Fault, Job, Problem, State
 
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
+DEPTH_MAX = 100  # of what a provider tells, as it is kept
+TOO_DEEP = "(nested deeper than is kept)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,24 @@ def _noted(job: Job, done: Done) -> tuple[Problem, ...]:
     said = {warning.message for warning in job.warnings}
     new = [note for note in dict.fromkeys(done.notes) if not said & {note, f"prompt: {note}."}]
     return (*job.warnings, *(Problem(code="render_note", pointer="", message=note) for note in new))
+
+
+def writable(value: Any, depth: int = DEPTH_MAX) -> Any:  # noqa: ANN401 - whatever a job holds
+    """What a provider told, as it can be written: halves of characters become "?", and the nesting has an end.
+
+    A paid job is not lost for what its provider says of it.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[str, Any]", value).items()
+        return {writable(k): writable(v, depth - 1) for k, v in pairs} if depth else TOO_DEEP
+    if isinstance(value, list | tuple):
+        items = cast("tuple[Any, ...]", value)
+        return tuple(writable(item, depth - 1) for item in items) if depth else TOO_DEEP
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {one.name: getattr(value, one.name) for one in fields(value)}
+        new = {name: writable(part, depth - 1) for name, part in parts.items()}
+        changed = {name: part for name, part in new.items() if part != parts[name]}
+        return replace(value, **changed) if changed else value
+    return value

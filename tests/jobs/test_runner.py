@@ -358,6 +358,23 @@ async def test_a_fault_of_ours_while_an_order_is_stopped_does_not_keep_its_job_f
     assert "a bug" in caplog.text
 
 
+async def test_an_order_is_followed_whatever_its_provider_says_of_it(world):
+    nested: dict = {"half": "\ud83d"}
+    for _ in range(400):
+        nested = {"a": [nested]}
+    gate = world(submits=[Refused("No \ud83d.")])
+    async with gate.open():
+        refused = await gate.end(await gate.create())
+        gate.provider.looks = [
+            Running(stage="half a \ude00"),
+            replace(gate.provider.done({"id": "x"}), metadata=nested),
+        ]
+        job = await gate.end(await gate.create())
+
+    assert (refused.fault.code, refused.fault.message) == ("provider_refused", "No ?.")
+    assert job.state is State.COMPLETED
+
+
 async def test_a_video_that_is_made_and_lies_nowhere_fails_its_job_and_may_be_charged(world):
     async with world(looks=[Done(outputs=(), cost_micro_usd=120_000)]).open() as gate:
         job = await gate.end(await gate.create())
