@@ -1,6 +1,7 @@
 """The gate in a server: here for others to reach, or in this process over a socket that nobody else can open."""
 
 import logging
+import re
 import secrets
 import signal
 import socket
@@ -29,6 +30,7 @@ TEMPORARY_CHARS_MAX = 60  # a socket's path has about a hundred in all
 STOP_SECONDS_MAX = 10  # for downloads under way; those who follow a job are let go at once
 KEEP_ALIVE_SECONDS = 30
 TALKATIVE = ("aiosqlite", "httpx2")  # log whole statements and whole addresses, with whatever is secret in them
+IN_QUERIES = re.compile(r"\b((?:signature|fal_jwt_token|download_token|download_sig)=)[^&\s\"]+")  # they open files
 SOCKET_MESSAGE_BYTES_MAX = 4096  # what clients say over websockets is a word
 
 
@@ -62,6 +64,13 @@ def key_of(url: str) -> str | None:
         return None
 
 
+def discreet(record: logging.LogRecord) -> bool:
+    """Take the signatures and tokens of links out of a line of the log: whoever reads them could use them."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(IN_QUERIES.sub(r"\1…", one) if isinstance(one, str) else one for one in record.args)
+    return True
+
+
 def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[str], object], log_level: str) -> None:
     """Serve on a bound socket until a signal says stop; `on_ready` is told the base URL.
 
@@ -69,6 +78,8 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
     """
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("uvicorn.access", "uvicorn.error"):
+        logging.getLogger(name).addFilter(discreet)
     app = build(settings)
     noting = _NotingFailure(app)
     config = uvicorn.Config(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from standin import Ran
@@ -126,6 +127,18 @@ def test_beside_a_server_that_has_the_data_folder_commands_use_it(run: Run):
     assert (doctor.code, json.loads(doctor.out)["ok"]) == (0, True)
     assert (second.code, url in second.err) == (5, True)
     assert server.returncode == 0
+
+
+def test_the_log_of_requests_has_no_signature_and_no_token_that_its_reader_could_use(run: Run):
+    with started("serve", "--port", "0", "--log-level", "info") as server:
+        url = line_with(server, "Framegate serves").split()[2].rstrip(",")
+        for name in ("signature", "fal_jwt_token", "download_sig", "download_token"):
+            httpx2.get(f"{url}/api/v1/videos/x/content", params={"index": 0, name: "SECRET"}, trust_env=False)
+        server.send_signal(signal.SIGTERM)
+        log = server.communicate(timeout=30)[1]
+
+    assert [f"content?index=0&{name}=… HTTP" in log for name in ("signature", "fal_jwt_token")] == [True, True]
+    assert "SECRET" not in log
 
 
 def test_two_commands_at_once_over_one_data_folder_both_end_well():
