@@ -151,6 +151,13 @@ def test_5_a_port_that_is_taken(run: Run):
     assert "--port 0" in ran.err
 
 
+def test_5_an_address_that_is_another_machines(run: Run):
+    ran = run("serve", "--host", "192.0.2.1", "--port", "0")
+
+    assert (ran.code, ran.out) == (5, "")
+    assert "hint: --host takes an address of this machine" in ran.err
+
+
 def test_5_a_data_folder_that_stays_busy(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("framegate.cli.gates.BUSY_SECONDS_MAX", 0.0)
     lock = FolderLock(tmp_path / "data")

@@ -55,6 +55,20 @@ def test_the_help_of_every_command_has_an_example(run: Run, command: str):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+def test_an_example_stands_in_one_line_that_can_be_copied(run: Run, command: str):
+    [line] = [line for line in run(*command.split(), "--help").out.splitlines() if "Example: " in line]
+    written = re.search(r"Example: (.*)", COMMANDS[command].help or "")
+
+    assert written
+    assert line.strip() == f"Example: {written[1]}"
+
+
+@pytest.mark.parametrize("group", [(), ("jobs",), ("keys",)])
+def test_no_command_is_listed_with_half_a_sentence(run: Run, group: tuple[str, ...]):
+    assert not [line for line in run(*group, "--help").out.splitlines() if line.endswith("...") and "Usage" not in line]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_flag_is_documented(command: str):
     section = re.search(rf"^## `framegate {command}`$(.*?)(?=^## |\Z)", DOCS.read_text(), re.MULTILINE | re.DOTALL)
 
@@ -179,6 +193,24 @@ def test_what_was_not_as_asked_is_said(run: Run, address: str, plan: Plan):
         "hint: framegate verify x.mp4",
         "Cost: $1.60",
     ]
+
+
+def test_models_are_listed_with_price_and_providers_in_a_line_each(run: Run):
+    lines = run("models", "--sandbox").out.splitlines()
+
+    assert re.split(r"  +", lines[0]) == ["MODEL", "SECONDS", "UP TO", "FROM $/S", "OFFERED BY"]
+    assert "google/veo-3.1 4,6,8 4K 0.20 openrouter,fal,pictory,phaseo" in [" ".join(line.split()) for line in lines]
+    assert "framegate/animatic 1-60 1080p 0 animatic" in [" ".join(line.split()) for line in lines]
+    assert max(len(line.rsplit("  ", 1)[0]) for line in lines) < 72
+
+
+def test_a_model_is_shown_with_what_it_takes_and_each_price_in_words(run: Run):
+    said = " ".join(run("models", "google/veo-3.1", "--sandbox").out.split())
+
+    assert "takes.first_frame up to 1 image takes.last_frame up to 1 image takes.reference up to 3 images" in said
+    assert "offer.openrouter google/veo-3.1: $0.60 a second at 4K with sound; $0.40 a second at 4K without" in said
+    assert "offer.pictory veo3.1: no price is known" in said
+    assert "sources" not in said
 
 
 WAY = {"model": "m", "provider": "fal", "account": "studio", "error": "fal answered 401: Unknown key."}

@@ -53,7 +53,7 @@ def jobs(
 
 @app.command()
 def show(job_id: JobId, *, json: Json = False, server: Server = None, data: Data = None) -> None:
-    """Show one job whole, with its webhooks and every try to hand them over.
+    """Show one job whole. With its webhooks, and every try to hand them over.
 
     Example: framegate jobs show 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """

@@ -62,10 +62,12 @@ def create(  # noqa: PLR0913 - all that a key is made with
 ) -> None:
     """Make a key. Its text is shown this once, and kept nowhere.
 
+    \b
     Example: framegate keys create --name website --owner acme --scope create --scope read --expires 30d --rate 60
 
+    \b
     With a budget: framegate keys create --name website --budget 20 --budget-period month
-    """
+    """  # noqa: D301 - so that the example is not wrapped
     from framegate.keys import new_key
 
     now = time.time()
@@ -114,10 +116,11 @@ def budget(
     json: Json = False,
     data: Data = None,
 ) -> None:
-    """Set what a key's jobs may cost, from now on; without --budget there is no limit.
+    """Set what a key's jobs may cost. It holds from now on; without --budget there is no limit.
 
+    \b
     Example: framegate keys budget q3k9d0x7m2ab --budget 50 --budget-period month
-    """
+    """  # noqa: D301 - so that the example is not wrapped
     from framegate.keys import check_budget
 
     amount = micro_usd(budget)
@@ -129,7 +132,7 @@ def budget(
 
 @app.command()
 def revoke(key_id: KeyId, *, json: Json = False, data: Data = None) -> None:
-    """End a key's life for good; a running server refuses it within five seconds.
+    """End a key for good. A running server refuses it within five seconds.
 
     Example: framegate keys revoke q3k9d0x7m2ab
     """

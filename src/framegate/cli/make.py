@@ -84,8 +84,9 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
 ) -> None:
     """Make a video and save it.
 
+    \b
     Example: framegate generate -r hero=front.jpg -r side.png -p "a slow push-in on @hero at dusk" -o out.mp4
-    """
+    """  # noqa: D301 - so that the example is not wrapped
     asked = requested(locals())
     if output and not no_wait:
         free_place(output, force=force)
@@ -129,8 +130,9 @@ def check(  # noqa: PLR0913 - one parameter for each flag
 ) -> None:
     """Judge a request. Says every problem, or the video it asks for and the price; places nothing.
 
+    \b
     Example: framegate check -m google/veo-3.1 -r front.jpg -p "she turns to us" --duration 5
-    """
+    """  # noqa: D301 - so that the example is not wrapped
     asked = requested(locals())
     with open_gate(server, data, sandbox=sandbox, brief=True) as gate:
         verdict = gate.videos.check(**_uploaded(gate, asked))

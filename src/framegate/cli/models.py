@@ -8,37 +8,56 @@ import typer
 from framegate.cli import console
 from framegate.cli.gates import Data, Json, Sandbox, Server, open_gate
 
+Record = dict[str, Any]
+# Said in other words below, or for programs.
+LEFT_TO_JSON = frozenset(
+    {"canonical_slug", "created", "offers", "price_per_second_usd", "pricing_skus", "sources", "supported_references"}
+)
+
 
 def models(
     *,
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Show this one whole.")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Show this one.")] = None,
     json: Json = False,
     server: Server = None,
     data: Data = None,
     sandbox: Sandbox = False,
 ) -> None:
-    """List the models, or show one whole.
+    """List the models, or show one with its limits and prices.
 
     Example: framegate models google/veo-3.1
     """
     with open_gate(server, data, sandbox=sandbox, brief=True) as gate:
-        found = [record.raw for record in gate.models.list()]
+        found: list[Record] = [dict(record.raw) for record in gate.models.list()]
     if model is not None:
         _show_one(model, found, json=json)
         return
     if json:
         console.out_json({"data": found})
         return
-    rows = [
-        (
-            str(one["id"]),
-            spans(one.get("supported_durations")),
-            ",".join(one.get("supported_resolutions") or ()) or "-",
-            ",".join(one.get("supported_aspect_ratios") or ()) or "-",
-        )
-        for one in found
-    ]
-    console.table(("MODEL", "SECONDS", "RESOLUTIONS", "RATIOS"), rows)
+    console.table(("MODEL", "SECONDS", "UP TO", "FROM $/S", "OFFERED BY"), [_row(one) for one in found])
+
+
+def _row(one: Record) -> tuple[str, ...]:
+    offers: list[Record] = one.get("offers") or []
+    prices = [price for offer in offers for price in _prices(offer)]
+    by_second = [price["usd"] for price in prices if price["unit"] == "second"]
+    free = "0" if prices and not any(map(_usd, prices)) else "-"
+    return (
+        str(one["id"]),
+        spans(one.get("supported_durations")),
+        (one.get("supported_resolutions") or ["-"])[-1],
+        min(by_second, key=float) if by_second else free,
+        ",".join(dict.fromkeys(str(offer["provider"]) for offer in offers)) or "-",
+    )
+
+
+def _prices(offer: Record) -> list[Record]:
+    return offer.get("prices") or []
+
+
+def _usd(price: Record) -> float:
+    return float(price["usd"])
 
 
 def spans(numbers: list[int] | None) -> str:
@@ -64,10 +83,40 @@ def _show_one(name: str, found: list[Any], *, json: bool) -> None:
     if json:
         console.out_json(record)
         return
-    lines = list(_lines("", record))
+    lines = list(_facts(record))
     width = max(len(key) for key, _ in lines)
     for key, value in lines:
-        console.out(f"{key:<{width}}  {value}")
+        console.out_hanging(f"{key:<{width}}  ", value)
+
+
+def _facts(record: Record) -> Iterator[tuple[str, str]]:
+    """What people ask of a model, fact by fact, and then each of its offers with its prices."""
+    for key, value in record.items():
+        if key not in LEFT_TO_JSON:
+            yield from _lines(key, value)
+    taken: dict[str, dict[str, Record]] = record.get("supported_references") or {}
+    for role, kinds in taken.items():
+        yield f"takes.{role}", ", ".join(_count(kind, span["min"], span["max"]) for kind, span in kinds.items())
+    offers: list[Record] = record.get("offers") or []
+    for offer in offers:
+        prices = "; ".join(map(_price, _prices(offer))) or "no price is known"
+        yield f"offer.{offer['provider']}", f"{offer['id']}: {prices}"
+
+
+def _count(kind: str, least: int, most: int) -> str:
+    """How many are taken: up to 3 images, 1 image."""
+    number = str(most) if least == most else f"{least or 'up'} to {most}"
+    return f"{number} {kind}" + ("" if most == 1 else "s")
+
+
+def _price(price: Record) -> str:
+    """A price as people say it: $0.40 a second at 4K without sound."""
+    if not _usd(price):
+        return "free"
+    sound = "" if price.get("audio") is None else " with sound" if price["audio"] else " without sound"
+    resolutions = f" at {', '.join(price['resolutions'])}" if price.get("resolutions") else ""
+    source = f" from {price['input']}" if price.get("input") else ""
+    return f"${price['usd']} a {price['unit'].replace('_', ' ')}{resolutions}{source}{sound}"
 
 
 def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON

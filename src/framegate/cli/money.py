@@ -49,7 +49,7 @@ def spend(
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """Show what was spent: the whole data folder's spending, or with a server that of your key's owner.
+    """Show what was spent. Without a server in the whole data folder, with one by your key's owner.
 
     Example: framegate spend --by day --since 2026-11-01
     """
@@ -95,7 +95,7 @@ def retry(
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """Order again what may have been ordered already: shows what is known, and asks. It may cost twice.
+    """Order again a job of unknown fate. Shows what is known, and asks: it may cost twice.
 
     Example: framegate retry 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
@@ -125,7 +125,7 @@ def settle(
     json: Json = False,
     data: Data = None,
 ) -> None:
-    """Say what a held job cost, once you know; works on the data folder, also while a server runs on it.
+    """Say what a held job cost, once you know. Works on the data folder, also while a server runs on it.
 
     Example: framegate settle 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 --cost 0
     """

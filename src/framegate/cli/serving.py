@@ -1,5 +1,6 @@
 """`serve`: the gate for others to reach."""
 
+import errno
 import logging
 import socket
 from pathlib import Path
@@ -62,7 +63,10 @@ def listening(settings: "Settings") -> socket.socket:
     except OSError as error:
         listener.close()
         where = f"{settings.host}:{settings.port}"
-        console.fail(f"Cannot listen on {where}: {error.strerror}.", Exit.NO_GATE, "--port 0 takes a free port.")
+        free = "--port 0 takes a free port."
+        own = "--host takes an address of this machine, or 0.0.0.0 for all that it has."
+        hint = own if error.errno == errno.EADDRNOTAVAIL else free
+        console.fail(f"Cannot listen on {where}: {error.strerror}.", Exit.NO_GATE, hint)
     return listener
 
 
@@ -70,11 +74,12 @@ def greet(url: str, settings: "Settings", *, keyed: bool) -> None:
     """Say where the gate is and what to type first."""
     listens, url = url, from_here(url)
     key = " (with a key)" if keyed else ""
-    header = ' -H "Authorization: Bearer $FRAMEGATE_API_KEY"' if keyed else ""
+    named = " FRAMEGATE_API_KEY=KEY" if keyed else ""
+    header = ' -H "Authorization: Bearer KEY"' if keyed else ""
     console.say(
         f"Framegate serves {listens}{key}, data in {settings.data_dir}" + (", sandbox" if settings.sandbox else "")
     )
     console.say(f"  OpenRouter's API and ours: {url}/api/v1   (docs: {url}/api/v1/docs)")
     console.say("Try, in another terminal:")
-    console.say(f"  FRAMEGATE_URL={url} framegate generate -r photo.jpg -p 'a slow push-in at dusk'")
+    console.say(f"  FRAMEGATE_URL={url}{named} framegate generate -r photo.jpg -p 'a slow push-in at dusk'")
     console.say(f"  curl {url}/api/v1/videos/models{header}")
