@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.say(410) if order.plan.film is None else self.say(order.plan.film)
         elif found[2] == "/cancel":
             order.cancelled = True
-            self.say({"status": "CANCELLATION_REQUESTED"})
+            self.say({"status": "OK"})
         else:
             order.looked_by.append(key)
             self.look(order, result=bool(fal) and not found[2])
