@@ -213,6 +213,14 @@ def test_a_model_is_shown_with_what_it_takes_and_each_price_in_words(run: Run):
     assert "sources" not in said
 
 
+def test_a_job_is_shown_with_times_that_a_person_reads(run: Run, address: str, plan: Plan):
+    plan.more = {"completed_at": 1_800_000_000}
+    ran = run("jobs", "show", "job-0", "--server", address)
+
+    assert re.search(r"^completed_at +2027-01-1\d \d\d:\d0:00$", ran.out, re.MULTILINE)
+    assert "1800000000" in run("jobs", "show", "job-0", "--json", "--server", address).out
+
+
 WAY = {"model": "m", "provider": "fal", "account": "studio", "error": "fal answered 401: Unknown key."}
 
 

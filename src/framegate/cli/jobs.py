@@ -67,11 +67,12 @@ def show(job_id: JobId, *, json: Json = False, server: Server = None, data: Data
         return
     for key, value in job.raw.items():
         if value is not None and value not in ([], {}):
-            console.out(f"{key:<16}  {value if isinstance(value, str) else encoder.dumps(value, ensure_ascii=False)}")
+            told = _at(value) if key.endswith("_at") else value
+            console.out(f"{key:<17}  {told if isinstance(told, str) else encoder.dumps(told, ensure_ascii=False)}")
     for webhook in webhooks:
-        console.out(f"{'webhook':<16}  {webhook['id']} {webhook['type']} {webhook['state']}")
+        console.out(f"{'webhook':<17}  {webhook['id']} {webhook['type']} {webhook['state']}")
         for attempt in webhook["attempts"]:
-            console.out(f"{'':<16}  {_tried(attempt)}")
+            console.out(f"{'':<17}  {_tried(attempt)}")
 
 
 @app.command()
@@ -171,10 +172,14 @@ def cancel(job_id: JobId, *, json: Json = False, server: Server = None, data: Da
     console.out_json(job.raw) if json else console.out(f"{job.id} {job.status}")
 
 
+def _at(seconds: float) -> str:
+    """A moment on the clock of this machine."""
+    return dt.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _tried(attempt: Mapping[str, Any]) -> str:
-    when = dt.datetime.fromtimestamp(attempt["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     came = attempt.get("error") or f"answered {attempt.get('status')}"
-    return f"try {attempt['number']} at {when}: {came} ({attempt['milliseconds']} ms)"
+    return f"try {attempt['number']} at {_at(attempt['at'])}: {came} ({attempt['milliseconds']} ms)"
 
 
 def _row(job: "Job") -> tuple[str, str, str, str, str]:
