@@ -150,7 +150,7 @@ class Authenticator:
     async def look(self) -> bool:
         """Whether callers must send a key, at most five seconds ago."""
         cache, now = self._cache, self._clock.now()
-        if not cache.needed and now - cache.needed_at > CACHE_SECONDS:
+        if not cache.needed and not 0 <= now - cache.needed_at <= CACHE_SECONDS:
             cache.needed, cache.needed_at = await self._keyring.any(), now
         return cache.needed
 
@@ -185,7 +185,7 @@ class Authenticator:
             return None
         now, key_id = self._clock.now(), match[1]
         key, seen_at = self._cache.keys.get(key_id, (None, 0.0))
-        if key is None or now - seen_at > CACHE_SECONDS:
+        if key is None or not 0 <= now - seen_at <= CACHE_SECONDS:  # a clock may be put back
             key = await self._keyring.get(key_id)
             if key is None:
                 return None

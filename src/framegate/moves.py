@@ -36,6 +36,7 @@ from framegate.types import (
 
 ATTEMPTS_MAX = 4  # orders for one job that certainly came to nothing, but for those that a stop of the gate broke off
 BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
+SENDING_SECONDS = 30.0  # from an order's intent to its sending at most; its job may be in other hands after that
 LOOK_SECONDS = 15.0  # between two looks for an order that may have been taken
 ARRIVED_SECONDS = 240.0  # the longest that an order is on its way, with an allowance for a process that was frozen
 ACCOUNT_SECONDS = 15.0
@@ -184,7 +185,8 @@ class Moves:
         provider = self._provider(job)
         if (found or job.doubtful) and not provider.repeatable:
             return await self._reconcile(job, provider, Unsure("The gate stopped while the order was on its way."))
-        if found:
+        frozen = self.clock.now() - (job.sent_at or 0.0) > SENDING_SECONDS  # since the intent: nothing has left yet
+        if found or frozen:
             stopped = Fault(code="order_lost", message="The gate was stopped while the order was on its way.")
             return self._again(job, stopped, found=True)
         try:

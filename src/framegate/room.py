@@ -20,7 +20,7 @@ class Room:
     async def check(self) -> None:
         """Raise `Busy` where there is no room for one more."""
         now = self._clock.now()
-        if now - self._at > COUNT_SECONDS:
+        if not 0 <= now - self._at <= COUNT_SECONDS:  # a clock may be put back
             self._jobs, self._at = await self._store.count_active(), now
         if self._jobs >= self._jobs_max:
             raise Busy(f"{self._jobs} jobs are unfinished, and no more are taken. Nothing was made; try again later.")

@@ -38,8 +38,9 @@ def anyio_backend():
 
 @pytest.fixture(autouse=True)
 def lost_soon(monkeypatch):
-    """An order that its provider does not know is soon given up."""
+    """An order that its provider does not know is soon given up; a busy machine is not taken for a frozen one."""
     monkeypatch.setattr("framegate.moves.LOST_SECONDS", 1.0)
+    monkeypatch.setattr("framegate.moves.SENDING_SECONDS", 500.0)
 
 
 class FastClock:

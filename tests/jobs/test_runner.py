@@ -478,6 +478,33 @@ async def test_a_machine_that_slept_does_not_take_its_own_jobs_from_itself(world
         assert (await gate.store.held(job.id)).fence == 1
 
 
+@pytest.mark.parametrize("taken_over", [False, True])
+async def test_a_process_frozen_between_an_orders_intent_and_its_sending_sends_nothing_before_it_asks_the_store(
+    world, monkeypatch, taken_over
+):
+    async def move(job, *, order=None, **how):
+        kept = await real(job, order=order, **how)
+        if order and order.state == "sending" and not frozen:
+            frozen.append(job.id)
+            gate.clock._began -= 10  # a thousand seconds
+            if taken_over:
+                later = gate.clock.now() + 120
+                assert await gate.store.claim("another", now=later, until=later + 1e6, limit=1)
+        return kept
+
+    frozen: list[str] = []
+    async with (gate := world()).open():
+        real = gate.store.move
+        monkeypatch.setattr(gate.store, "move", move)
+        job = await gate.create()
+        await (gate.until(job, State.SUBMITTING) if taken_over else gate.end(job))
+        while taken_over and gate.runner._drives:
+            await asyncio.sleep(0)
+
+        assert await gate.orders(job) == (["sending"] if taken_over else ["not_sent", "accepted"])
+        assert len(gate.provider.orders) == (0 if taken_over else 1)
+
+
 async def test_another_owners_job_is_unknown(world):
     async with world().open() as gate:
         job = await gate.end(await gate.create())
@@ -555,6 +582,15 @@ async def test_too_many_unfinished_jobs_are_refused_before_anything_is_made(worl
 
         assert refusal.value.status == 429
         assert len((await gate.jobs.list(owner="default")).jobs) == 3
+
+
+async def test_a_clock_that_is_put_back_does_not_keep_the_room_of_jobs_that_have_ended(world):
+    async with world(queue_jobs_max=2).open() as gate:
+        for job in [await gate.create() for _ in range(2)]:
+            await gate.end(job)
+        gate.clock._began += 36  # an hour
+
+        await gate.create()
 
 
 @pytest.mark.parametrize(
