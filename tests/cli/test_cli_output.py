@@ -199,7 +199,7 @@ def test_models_are_listed_with_price_and_providers_in_a_line_each(run: Run):
     lines = run("models", "--sandbox").out.splitlines()
 
     assert re.split(r"  +", lines[0]) == ["MODEL", "SECONDS", "UP TO", "FROM $/S", "OFFERED BY"]
-    assert "google/veo-3.1 4,6,8 4K 0.20 openrouter,fal,pictory,phaseo" in [" ".join(line.split()) for line in lines]
+    assert "google/veo-3.1 4,6,8 4K 0.20 openrouter, fal, pictory, phaseo" in [" ".join(line.split()) for line in lines]
     assert "framegate/animatic 1-60 1080p 0 animatic" in [" ".join(line.split()) for line in lines]
     assert max(len(line.rsplit("  ", 1)[0]) for line in lines) < 72
 
@@ -210,6 +210,8 @@ def test_a_model_is_shown_with_what_it_takes_and_each_price_in_words(run: Run):
     assert "takes.first_frame up to 1 image takes.last_frame up to 1 image takes.reference up to 3 images" in said
     assert "offer.openrouter google/veo-3.1: $0.60 a second at 4K with sound; $0.40 a second at 4K without" in said
     assert "offer.pictory veo3.1: no price is known" in said
+    assert "rule references or frames, not both" in said
+    assert "rule 8 s with role reference rule 8 s with resolutions 1080p, 4K" in said
     assert "sources" not in said
 
 

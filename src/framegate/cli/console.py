@@ -239,10 +239,13 @@ def plain_lines() -> "Callable[[Event], None]":
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write rows in columns as wide as they need to be; no frames, so that other tools can read them."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    for row in (heads, *rows):
-        out("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    """Write rows in columns as wide as they need to be; no frames, so that other tools can read them.
+
+    What does not fit on a terminal goes on below in the last column.
+    """
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)][:-1]
+    for *cells, last in (heads, *rows):
+        out_hanging("".join(f"{cell:<{width}}  " for cell, width in zip(cells, widths, strict=True)), last)
 
 
 def dollars(cost_usd: float) -> str:

@@ -11,7 +11,10 @@ from framegate.cli.gates import Data, Json, Sandbox, Server, open_gate
 Record = dict[str, Any]
 # Said in other words below, or for programs.
 LEFT_TO_JSON = frozenset(
-    {"canonical_slug", "created", "offers", "price_per_second_usd", "pricing_skus", "sources", "supported_references"}
+    {
+        *("canonical_slug", "created", "offers", "price_per_second_usd", "pricing_skus", "sources"),
+        *("supported_frame_images", "supported_references", "reference_combinations", "duration_rules"),
+    }
 )
 
 
@@ -48,7 +51,7 @@ def _row(one: Record) -> tuple[str, ...]:
         spans(one.get("supported_durations")),
         (one.get("supported_resolutions") or ["-"])[-1],
         min(by_second, key=float) if by_second else free,
-        ",".join(dict.fromkeys(str(offer["provider"]) for offer in offers)) or "-",
+        ", ".join(dict.fromkeys(str(offer["provider"]) for offer in offers)) or "-",
     )
 
 
@@ -97,10 +100,30 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     taken: dict[str, dict[str, Record]] = record.get("supported_references") or {}
     for role, kinds in taken.items():
         yield f"takes.{role}", ", ".join(_count(kind, span["min"], span["max"]) for kind, span in kinds.items())
+    yield from (("rule", rule) for rule in _rules(record))
     offers: list[Record] = record.get("offers") or []
     for offer in offers:
         prices = "; ".join(map(_price, _prices(offer))) or "no price is known"
         yield f"offer.{offer['provider']}", f"{offer['id']}: {prices}"
+
+
+def _rules(record: Record) -> Iterator[str]:
+    """What holds of several things together."""
+    together: Record = record.get("reference_combinations") or {}
+    if together.get("references_with_frames") is False:
+        yield "references or frames, not both"
+    if together.get("last_frame_needs_first_frame"):
+        yield "a last frame only with a first one"
+    if together.get("audio_needs_image_or_video"):
+        yield "a sound only with an image or a video"
+    totals: list[Record] = together.get("totals") or []
+    for total in totals:
+        when = f", where there is a {total['when']}" if total.get("when") else ""
+        yield f"{total['min'] or 0} to {total['max']} of {', '.join(total['of'])} together{when}"
+    rules: list[Record] = record.get("duration_rules") or []
+    for rule in rules:
+        when = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in _lines("", rule) if name != "durations")
+        yield f"{spans(rule['durations'])} s with {when}"
 
 
 def _count(kind: str, least: int, most: int) -> str:
