@@ -65,7 +65,7 @@ def test_what_an_endpoint_cannot_do_without_is_asked_for_by_the_check(model: Mod
     for endpoint in {endpoints()[offer.id], endpoints()[MASKED.get(offer.id, offer.id)]}:
         needed = {one.place for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")}
         with_mask = {place for place in needed if offer.id in MASKED and place[0] is Role.MASK}
-        beside = {total.of[0] for total in offer.limits.totals if total.min and total.when and total.when[0] is Role.MASK}
+        beside = {one.of[0] for one in offer.limits.totals if one.min and one.when and one.when[0] is Role.MASK}
         with_mask |= beside if endpoint.id != offer.id else set()
         missing = {(role, kind) for role, kind in needed - with_mask if not references[role][kind].min}
         assert not missing, (endpoint.id, missing)
