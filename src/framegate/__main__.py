@@ -1,5 +1,5 @@
 """`python -m framegate` is `framegate`."""
 
-from framegate.cli import main
+from framegate.cli import run
 
-main()
+run()

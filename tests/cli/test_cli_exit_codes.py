@@ -2,6 +2,8 @@
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,6 +189,29 @@ def test_6_a_job_that_was_stopped(run: Run, address: str, plan: Plan, state: str
     ran = run("watch", "job-0", "--server", address)
 
     assert (ran.code, ran.out, ran.err.splitlines()[-2]) == (6, "", "error: It was stopped.")
+
+
+ENDING = """
+import atexit, sys, threading
+from framegate import cli
+atexit.register(print, "taken down")
+def main():
+    if sys.argv[1] == "works":
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    print("said")
+    sys.exit(3)
+cli.main = main
+cli.run()
+"""
+
+
+@pytest.mark.parametrize(("thread", "said"), [("works", "said\n"), ("none", "said\ntaken down\n")])
+def test_a_command_ends_with_its_code_and_its_words_though_a_thread_of_it_still_works(thread: str, said: str):
+    ran = subprocess.run(
+        [sys.executable, "-c", ENDING, thread], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3, said, "")
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(run: Run, folder: Path):

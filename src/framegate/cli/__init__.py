@@ -1,6 +1,10 @@
 """The command line. Every command goes through the SDK; heavy imports wait inside the commands."""
 
+import os
 import sys
+import threading
+from contextlib import suppress
+from typing import NoReturn
 
 import typer
 
@@ -73,3 +77,22 @@ def main() -> None:
         sys.exit(console.Exit.USAGE)
     except KeyboardInterrupt:
         sys.exit(console.Exit.INTERRUPTED)
+
+
+def run() -> NoReturn:
+    """Run the command line as a process, which ends at once though a thread of it still works.
+
+    A video that is being looked at as a command ends is looked at anew by the next gate. Its thread is in native code,
+    and that aborts the process where Python takes itself down around it.
+    """
+    code: object = 0
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code or 0
+    if threading.active_count() > 1:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # nobody reads on
+                stream.flush()
+        os._exit(code if isinstance(code, int) else 1)
+    sys.exit(code if isinstance(code, int) else 1)
