@@ -205,6 +205,16 @@ class Refused(ProviderError):
     code = "provider_refused"
 
 
+class Elsewhere(ProviderError):
+    """A finished file lies at another origin, at `url`: an account's key does not go there."""
+
+    retryable = True
+
+    def __init__(self, message: str, url: str) -> None:
+        self.url = url
+        super().__init__(message)
+
+
 class NotSent(ProviderError):
     """The order did not reach the provider."""
 

@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from framegate import partial, quality
 from framegate.clock import Clock
-from framegate.errors import GateError, ReferenceUnusable, Refused
+from framegate.errors import Elsewhere, GateError, ReferenceUnusable, Refused
 from framegate.media import videos
 from framegate.media.blobs import BlobStore
 from framegate.net import Net
@@ -54,21 +54,29 @@ class Finishing:
     async def _bring(self, made: Made, into: Path, provider: Provider) -> Made:
         if made.path is not None:
             return Made(blob=await self._keep(Path(made.path), made.media_type))
-        bytes_max = self.settings.video_bytes_max
+        url = made.url or ""
         if made.own:
-            await provider.download(made, into, bytes_max=bytes_max)
-        else:
-            await self.net.fetch(
-                made.url or "",
-                into,
-                bytes_max=bytes_max,
-                seconds_max=self.settings.download_timeout_seconds,
-                accept="video/*,*/*",
-                resume=True,
-            )
+            try:
+                await provider.download(made, into, bytes_max=self.settings.video_bytes_max)
+                url = None
+            except Elsewhere as moved:
+                url = moved.url
+        if url is not None:
+            await self._fetch(url, into)
         blob = await self._keep(into, made.media_type)
         await anyio.to_thread.run_sync(partial.discard, into)
         return Made(blob=blob)
+
+    async def _fetch(self, url: str, into: Path) -> None:
+        """A file that lies at a stranger's, who is given no key."""
+        await self.net.fetch(
+            url,
+            into,
+            bytes_max=self.settings.video_bytes_max,
+            seconds_max=self.settings.download_timeout_seconds,
+            accept="video/*,*/*",
+            resume=True,
+        )
 
     def _fetch_again(self, job: Job, made: Made, into: Path, error: GateError, *, came: int) -> Step:
         """A download that broke off is tried again. One that brought a good part more is no failed try."""

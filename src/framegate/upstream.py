@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 import httpx2
 
-from framegate.errors import NotSent, ProviderError, Refused, Unsure
+from framegate.errors import Elsewhere, NotSent, ProviderError, Refused, Unsure
 from framegate.partial import Mismatch, Partial
 
 ANSWER_BYTES_MAX = 16 * 2**20
@@ -41,6 +41,7 @@ NOT_TAKEN = frozenset({425, 429})
 UNCLEAR = frozenset({302, 303, 408, 409, 499})
 NOT_SERVED = 501  # of the errors from 500 on the one that is a plain no
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS_MAX = 5  # of a finished file, at its own origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,14 +232,14 @@ class Upstream:
         """Fetch a file from this account's own origin into the file `into`.
 
         Where it fails, what can be gone on from is left there, and the next download into the same place does so.
-        Raises `Refused` for a file that cannot be had, and `ProviderError` where another try may get it.
+        Raises `Elsewhere` where the service sends on to another origin, `Refused` for a file that cannot be had, and
+        `ProviderError` where another try may get it.
         """
         partial = Partial(into, kept=True)
         try:
             with anyio.fail_after(DOWNLOAD_SECONDS_MAX):
                 headers = {"accept-encoding": "identity", **await anyio.to_thread.run_sync(partial.asks)}
-                async with self._opened(self._looks, "GET", url, SILENCE_SECONDS_MAX, headers=headers) as response:
-                    await self._keep(response, partial, bytes_max)
+                await self._follow(url, headers, partial, bytes_max)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(partial.leave)
@@ -261,6 +262,17 @@ class Upstream:
         except httpx2.InvalidURL as error:
             raise ProviderError(f"{self.name} gave no address but {url[:80]!r}.") from error
 
+    async def _follow(self, url: str, headers: Mapping[str, str], partial: Partial, bytes_max: int) -> None:
+        """Keep what lies at `url`, or where at this origin that leads."""
+        for _ in range(REDIRECTS_MAX + 1):
+            async with self._opened(self._looks, "GET", url, SILENCE_SECONDS_MAX, headers=headers) as response:
+                moved = self._moved(response)
+                if moved is None:
+                    await self._keep(response, partial, bytes_max)
+                    return
+            url = moved
+        raise Refused(f"{self.name} sends on more than {REDIRECTS_MAX} times for a finished file.")
+
     async def _keep(self, response: httpx2.Response, partial: Partial, bytes_max: int) -> None:
         self._check_file(response, going_on=partial.size > 0)
         try:
@@ -280,6 +292,19 @@ class Upstream:
         if not partial.size:
             raise ProviderError(f"{self.name} sent an empty file.")
 
+    def _moved(self, response: httpx2.Response) -> str | None:
+        """Where at this origin a redirect leads; None for an answer that is none. Raises `Elsewhere`."""
+        location = response.headers.get("location")
+        if response.status_code not in REDIRECTS or not location:
+            return None
+        try:
+            url = str(response.url.join(location))
+        except httpx2.InvalidURL as error:
+            raise Refused(f"{self.name} sends on for a finished file to no address.") from error
+        if not self.owns(url):
+            raise Elsewhere(f"{self.name} sends on to another origin for a finished file.", url)
+        return url
+
     def _check_file(self, response: httpx2.Response, *, going_on: bool) -> None:
         """Refuse an answer that is no file, or none that can be gone on with."""
         if response.status_code == 200 or (going_on and response.status_code in (206, 416)):
@@ -288,8 +313,6 @@ class Upstream:
                 raise Refused(f"{self.name} sends its file packed ({encoding}).")
             return
         told = f"{self.name} answered {response.status_code} for a finished file."
-        if response.status_code in REDIRECTS:
-            raise Refused(f"{told} It lies elsewhere, and the key does not go there.")
         late = response.status_code >= 500 or response.status_code in (404, 408, 409, 425, 429)
         raise ProviderError(told) if late else Refused(told)
 

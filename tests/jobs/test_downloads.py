@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from framegate.errors import Elsewhere
 from framegate.finishing import DOWNLOADS_MAX, HOPELESS_MAX
 from framegate.media.blobs import BlobStore
 from framegate.types import Done, Made, State
@@ -179,3 +180,19 @@ async def test_a_fault_of_ours_while_a_video_comes_in_is_one_try_that_failed(wor
             job = await gate.end(await gate.create())
 
     assert (job.state, job.downloads, len(gate.provider.orders)) == (State.COMPLETED, 2, 1)
+
+
+async def test_a_video_that_its_service_has_put_elsewhere_is_fetched_there_without_a_key(world, film):
+    body = film.read_bytes()
+    async with serving(body, len(body) // 2) as films:
+        gate = giving(world, films)
+        gate.provider.looks = [Done(outputs=(Made(url="https://service.test/film", own=True),))]
+
+        async def download(made, into, *, bytes_max):
+            raise Elsewhere("The service sends on.", films.url)
+
+        gate.provider.download = download
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, films.sent) == (State.COMPLETED, len(body))

@@ -12,7 +12,7 @@ from faulty import Act, answer, cut, faulty, raw, silence, trickle
 from ordering import order
 
 from framegate import upstream
-from framegate.errors import GateError, NotSent, ProviderError, Refused, Unsure
+from framegate.errors import Elsewhere, GateError, NotSent, ProviderError, Refused, Unsure
 from framegate.partial import Partial
 from framegate.providers.accounts import ADAPTERS
 from framegate.settings import Account
@@ -160,12 +160,13 @@ async def test_no_key_goes_to_another_origin():
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed(status: int, tmp_path: Path):
+async def test_a_redirect_to_another_origin_is_not_followed(status: int, tmp_path: Path):
     async with faulty(answer(200, {})) as other, faulty(answer(status, location=other.url)) as own:
         way = Upstream(own.url, headers={"authorization": f"Bearer {KEY}"})
         assert (await way.ask("GET", "videos/1")).status == status
-        with pytest.raises(Refused, match="lies elsewhere"):
+        with pytest.raises(Elsewhere) as told:
             await way.download(f"{own.url}/file", tmp_path / "file", bytes_max=10)
+        assert told.value.url.rstrip("/") == other.url
         with pytest.raises((Refused, Unsure)):
             await way.order("POST", "videos", json={})
         await way.close()
@@ -294,3 +295,24 @@ async def test_a_download_that_is_stopped_keeps_all_that_has_come_and_lets_go_of
             group.cancel_scope.cancel()
         await way.close()
     assert file.read_bytes() == b"half"
+
+
+@pytest.mark.anyio
+async def test_a_download_follows_redirects_at_its_own_origin_and_not_for_ever(tmp_path: Path):
+    async def act(writer: asyncio.StreamWriter) -> None:
+        path = service.heads[-1].split()[1]
+        await (answer(200, "video") if path == "/there" else answer(302, location=f"{path}there"))(writer)
+
+    async def round_and_round(writer: asyncio.StreamWriter) -> None:
+        await answer(307, location="/file")(writer)
+
+    async with faulty(act) as service, faulty(round_and_round) as other:
+        way, way_round = (Upstream(one.url, headers={"authorization": f"Bearer {KEY}"}) for one in (service, other))
+        await way.download(f"{service.url}/", tmp_path / "file", bytes_max=10)
+        assert [KEY in head for head in service.heads] == [True, True]
+        with pytest.raises(Refused, match="more than 5 times"):
+            await way_round.download(f"{other.url}/file", tmp_path / "other", bytes_max=10)
+        await way.close()
+        await way_round.close()
+    assert (tmp_path / "file").read_text() == "video"
+    assert len(other.heads) == 6
