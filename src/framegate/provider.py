@@ -114,8 +114,8 @@ class Offers:
     def of(self, job: Job) -> Provider | None:
         """The account that a job was given to, whatever its entry is called by now and whichever key it has.
 
-        It is known by its key, else by its name, else as the only one left. Only at the same address, for at another
-        one nobody knows the order; what is free is simply made again there.
+        It is known by its key, which several entries may share, else by its name, else as the only one left. Only at
+        the same address, for at another one nobody knows the order; what is free is simply made again there.
         """
         if self._sandbox is not None and job.provider == self._sandbox.name:
             return self._sandbox
@@ -126,9 +126,9 @@ class Offers:
         ]
         by_key = [provider for provider in there if job.account_key and provider.key_mark == job.account_key]
         by_name = [provider for provider in there if provider.account == job.account]
-        if by_key and by_name and by_name[0] in by_key:
-            return by_name[0]
-        return next((found[0] for found in (by_key, by_name, there) if len(found) == 1), None)
+        if by_key:
+            return by_name[0] if by_name and by_name[0] in by_key else by_key[0]
+        return next((found[0] for found in (by_name, there) if len(found) == 1), None)
 
     def taking(self, name: str, model_id: str) -> tuple[Provider, ...]:
         """Those that make what the provider of that name calls so, in the order of their declaration."""

@@ -44,6 +44,7 @@ def ordered_with(name: str, key: str, url: str) -> Job:
         ([("old", "k2", "https://a.test"), ("other", "k3", "https://a.test")], "old"),  # its key was rotated
         ([("new", "k1", "https://a.test"), ("other", "k3", "https://a.test")], "new"),  # its entry was renamed
         ([("other", "k1", "https://a.test"), ("old", "k3", "https://a.test")], "other"),  # two names were swapped
+        ([("new", "k1", "https://a.test"), ("other", "k1", "https://a.test")], "new"),  # two entries have its key
         ([("new", "k2", "https://a.test")], "new"),  # both were changed, and no other can be meant
         ([("old", "k1", "https://b.test")], None),  # at another address nobody knows the order
         ([("x", "k2", "https://a.test"), ("y", "k3", "https://a.test")], None),
