@@ -261,6 +261,14 @@ def test_an_order_of_unknown_fate_is_told_with_what_there_is_to_do(run: Run, add
     ]
 
 
+def test_a_fall_back_that_is_not_known_is_told_with_the_command_that_lists_models(run: Run):
+    ran = run("check", "-m", "google/veo-3.1", "-p", "a ship", "--fallback", "zzzz/qqqq", "--sandbox")
+
+    assert ran.code == 3
+    assert "hint: framegate models lists those that are known." in ran.err
+    assert "these take it as it stands" not in ran.err
+
+
 def test_an_estimate_says_how_it_was_reckoned(run: Run):
     ran = run("check", "-m", "google/veo-3.1", "-p", "a ship", "-d", "8", "--sandbox")
 

@@ -160,7 +160,10 @@ def show_problems(problems: "Sequence[Problem]", alternatives: Sequence[str] = (
         say(f"error: {named}{problem.message}")
         if flag := ready_flag(problem):
             hint(flag)
-    if alternatives:
+        elif problem.code == "model_unknown":
+            hint("framegate models lists those that are known.")
+    fallback = any(problem.pointer.startswith("/models/") for problem in problems)
+    if alternatives and not fallback:  # another model would not mend the fall-back
         hint(f"these take it as it stands: {', '.join(f'--model {name}' for name in alternatives[:5])}")
 
 
