@@ -101,4 +101,5 @@ def fit_limits(images: ImageLimits) -> FitLimits:
         min_ratio=images.min_ratio,
         max_ratio=images.max_ratio,
         formats=images.formats or (),
+        alpha=images.alpha is not False,
     )

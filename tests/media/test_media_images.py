@@ -249,6 +249,22 @@ def test_a_picture_that_only_exif_holds_upright_is_made_upright(tmp_path: Path, 
         assert 0x0112 not in turned.getexif()
 
 
+@pytest.mark.parametrize("formats", [("image/png",), ("image/jpeg", "image/png"), ("image/webp",)])
+def test_a_model_that_takes_no_transparency_is_given_the_picture_on_white(tmp_path: Path, formats: tuple[str, ...]):
+    glass = Image.new("RGBA", (60, 40), (255, 0, 0, 0))
+    glass.paste((0, 0, 255, 255), (0, 0, 30, 40))
+    path = placed(tmp_path, saved(glass, "PNG"))
+    fitted = fit(path, look(path, pixels_max=PIXELS_MAX), FitLimits(formats=formats, alpha=False), index=1)
+    assert fitted.data
+    assert ("flattened", 1) in [(change.what, change.reference) for change in fitted.adjustments]
+    with Image.open(io.BytesIO(fitted.data)) as plain:
+        assert not plain.has_transparency_data
+        left, right = (plain.convert("RGB").getpixel((x, 20)) for x in (10, 50))
+    assert max(abs(a - b) for a, b in zip(left + right, (0, 0, 255, 255, 255, 255), strict=True)) < 12
+    kept = fit(path, look(path, pixels_max=PIXELS_MAX), FitLimits(formats=("image/png",)), index=1)
+    assert (kept.data, kept.adjustments) == (None, [])
+
+
 def test_a_picture_that_fits_is_left_alone(photos: Path):
     picture = look(photos / "cat.png", pixels_max=PIXELS_MAX)
     limits = FitLimits(

@@ -67,6 +67,7 @@ class FitLimits:
     min_ratio: float | None = None
     max_ratio: float | None = None
     formats: tuple[str, ...] = ()  # "image/png", or "png" as vendors write it
+    alpha: bool = True  # whether a picture may have transparency
 
     def __post_init__(self) -> None:
         """Refuse limits that no picture can meet."""
@@ -120,7 +121,7 @@ def fit(path: Path, picture: Picture, limits: FitLimits, *, index: int) -> Fitte
     fitting = _Fitting(picture, limits, index)
     with closing(Image.open(path, formats=DECODERS)) as image:
         fitting.upright(image)
-        return fitting.encode(fitting.resize(fitting.colours(image)), path.stat().st_size)
+        return fitting.encode(fitting.resize(fitting.opaque(fitting.colours(image))), path.stat().st_size)
 
 
 def _check_kind(head: bytes, refuse: Refuse) -> None:
@@ -310,6 +311,12 @@ class _Fitting:
             self.note("converted", "its own colour profile", "sRGB", "Models take every picture for sRGB.")
             return exact
         return plain
+
+    def opaque(self, image: Image.Image) -> Image.Image:
+        if image.mode != "RGBA" or self.limits.alpha:
+            return image
+        self.note("flattened", "transparency", "white", "The model takes no transparency.")
+        return _on_white(image)
 
     def resize(self, image: Image.Image) -> Image.Image:
         size, canvas = plan(image.size, self.limits)

@@ -106,7 +106,7 @@ class Adjustment:
     """A change made to a reference so that the model takes it; `reference` is its index in the request."""
 
     reference: int
-    what: str  # resized, converted, padded, oriented, recompressed
+    what: str  # resized, converted, flattened, padded, oriented, recompressed
     before: str
     after: str
     reason: str
