@@ -11,7 +11,7 @@ from framegate.provider import Offers
 from framegate.providers.accounts import ADAPTERS
 from framegate.routing import Router
 from framegate.settings import Account
-from framegate.types import Blob, Prepared, Reference, Request, Target
+from framegate.types import Blob, Prepared, Reference, Request, Role, Target
 
 VEO = "google/veo-3.1"
 DATA = "data:image/png;base64,AAAA"
@@ -25,8 +25,16 @@ def account(name: str, *, linked: bool = False) -> Any:
     return made
 
 
-def problems(name: str, url: str, *, linked: bool = False, fitted: bool = False, size: int = 1000) -> list[str]:
-    request = Request(model=VEO, references=(Reference(url=url),))
+def problems(
+    name: str,
+    url: str,
+    *,
+    linked: bool = False,
+    fitted: bool = False,
+    size: int = 1000,
+    role: Role = Role.REFERENCE,
+) -> list[str]:
+    request = Request(model=VEO, references=(Reference(url=url, role=role),))
     blob = Blob(sha256="0" * 64, size_bytes=size, media_type="image/png")
     prepared = Prepared(reference=request.references[0], blob=blob, path="", fitted=fitted)
     sight = account(name, linked=linked).foresee(request, TARGET, (prepared,))
@@ -53,6 +61,12 @@ def test_a_file_that_is_too_large_for_a_data_url_says_so():
     assert problems("openrouter", DATA) == []
     [message] = problems("openrouter", DATA, size=21 * 2**20)
     assert "22,020,096 bytes are more than OpenRouter is sent" in message
+
+
+def test_a_guide_at_sglang_goes_whole_into_the_order_and_a_frame_does_not():
+    [message] = problems("sglang", DATA, size=21 * 2**20)
+    assert "22,020,096 bytes are more than SGLang is sent" in message
+    assert problems("sglang", DATA, size=21 * 2**20, role=Role.FIRST_FRAME) == []
 
 
 def router(*names: str) -> Router:

@@ -24,6 +24,7 @@ from framegate.types import (
     Order,
     Prepared,
     Problem,
+    Reference,
     Request,
     Role,
     Running,
@@ -76,9 +77,14 @@ class Service(Provider):
         for index, reference in enumerate(request.references):
             one = prepared[index] if prepared else None
             fitted, size = (one.fitted, one.blob.size_bytes) if one else (False, 0)
-            if way_of(reference, self.ways, linked=self.linked, fitted=fitted, size_bytes=size) is None:
+            ways = self.ways_for(reference)
+            if way_of(reference, ways, linked=self.linked, fitted=fitted, size_bytes=size) is None:
                 place = reference.pointer or f"/references/{index}"
-                yield out_of_reach(reference, place, self.upstream.name, self.ways, fitted=fitted, size_bytes=size)
+                yield out_of_reach(reference, place, self.upstream.name, ways, fitted=fitted, size_bytes=size)
+
+    def ways_for(self, reference: Reference) -> Sequence[Way]:  # noqa: ARG002 - most take all of them alike
+        """How it takes this reference, the best way first."""
+        return self.ways
 
     async def download(self, made: Made, into: Path, *, bytes_max: int) -> None:
         """Fetch a file that lies at the account's own origin."""

@@ -1,6 +1,7 @@
 """SGLang Diffusion, on a GPU of one's own. Facts: the PyPI package `sglang` 0.5.23 (its video server)."""
 
 import base64
+from collections.abc import Sequence
 from typing import Any, cast
 
 from framegate.errors import ProviderError, Refused
@@ -9,7 +10,7 @@ from framegate.providers.families import H3, counted, family_for
 from framegate.providers.h3 import KEYFRAMES, SHORT_EDGE, in_order, task_of
 from framegate.providers.hand import Way, address
 from framegate.providers.service import present, prompt
-from framegate.types import Handle, Kind, Made, Order, Prepared, Role
+from framegate.types import Handle, Kind, Made, Order, Prepared, Reference, Role
 
 BASE_URL = "http://127.0.0.1:30000"
 SAID_OTHERWISE = ("width", "height", "seconds", "input_reference", "reference_url")
@@ -30,6 +31,10 @@ class SGLang(Engine):
         except ProviderError:
             path = None
         return (*names, path) if isinstance(path, str) and path not in names else names
+
+    def ways_for(self, reference: Reference) -> Sequence[Way]:
+        """A guide of MiniMax H3 goes whole into the order's JSON; a frame is written anew, in the video's size."""
+        return WAYS if reference.role is Role.REFERENCE else self.ways
 
     async def submit(self, order: Order) -> Handle:
         """Place the order, where the server still serves what it did: it looks at no model's name, so we do."""
