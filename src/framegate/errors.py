@@ -204,6 +204,10 @@ class Refused(ProviderError):
 
     code = "provider_refused"
 
+    def __init__(self, message: str = "", *, code: str = "", status: int | None = None) -> None:
+        self.status = status  # what the service answered; None where it was not asked, or that does not matter
+        super().__init__(message, code=code)
+
 
 class Elsewhere(ProviderError):
     """A finished file lies at another origin, at `url`: an account's key does not go there."""
@@ -221,8 +225,11 @@ class NotSent(ProviderError):
     code = "order_not_sent"
     retryable = True
 
-    def __init__(self, message: str = "", *, code: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, code: str = "", retry_after: float | None = None, unreached: bool = False
+    ) -> None:
         self.retry_after = retry_after  # seconds; None where the provider does not say
+        self.unreached = unreached  # nobody was there to take it
         super().__init__(message, code=code)
 
 

@@ -18,8 +18,8 @@ from framegate.preparing import Preparer, measured
 from framegate.provider import Offers, Provider
 from framegate.routing import Router
 from framegate.settings import Settings
-from framegate.standing import Standing
-from framegate.steps import RENDERED, Step, failed, made
+from framegate.standing import Standing, called, trouble_of, whose
+from framegate.steps import RENDERED, STAGE_CHARS_MAX, Step, failed, fault_of, made, staying, waiting
 from framegate.types import (
     Blob,
     Done,
@@ -44,6 +44,7 @@ LOST_SECONDS = 600.0  # for so long a provider must not know a paid order before
 PATIENCE_SECONDS = 60.0  # a longer wait is too long where there is another way
 PACE_SECONDS = 60.0  # looks get rarer by once the first wait for so much of a job's age
 JITTER = 0.2
+AGAIN = "waiting to try again"
 PROGRESS_STEP = 0.02  # smaller steps are not worth a write
 # No order stands.
 UNMADE: Mapping[str, Any] = MappingProxyType(
@@ -153,9 +154,9 @@ class Moves:
         if len(job.prepared) == len(job.request.references):
             provider = self.offers.of(job)
             if provider is None:
-                return self._elsewhere(job, _fault(_missing(job)))
+                return self._elsewhere(job, fault_of(_missing(job)))
             if wait := self.standing.wait(provider):
-                return Step(wait=wait)
+                return staying(job, waiting(called(provider), self.standing.why(provider)), wait)
             self.standing.begins(provider)
             begun = {
                 "sent_at": self.clock.now(),
@@ -192,13 +193,15 @@ class Moves:
         try:
             handle = await provider.submit(self.order(job))
         except NotSent as error:
-            self.standing.failed(provider, retry_after=error.retry_after)
-            return self._again(job, _fault(error), found=False, wait=error.retry_after)
+            self.standing.failed(provider, error, retry_after=error.retry_after)
+            stage = waiting(called(provider), trouble_of(error))
+            fault = fault_of(error, whose(provider, error))
+            return self._again(job, fault, found=False, wait=error.retry_after, stage=stage)
         except Refused as error:
-            self.standing.worked(provider)
-            return self._elsewhere(job, _fault(error), order="refused")
+            self.standing.refused(provider, error)
+            return self._elsewhere(job, fault_of(error, whose(provider, error)), order="refused")
         except ProviderError as error:  # whatever it is, it is no certain no
-            self.standing.failed(provider)
+            self.standing.failed(provider, error)
             return await self._reconcile(job, provider, error)
         self.standing.worked(provider)
         return _accepted(handle, provider)
@@ -220,14 +223,14 @@ class Moves:
         sent_at = job.sent_at or job.updated_at
         if self.clock.now() - sent_at < ARRIVED_SECONDS:
             return later
-        step = self._again(job, _fault(doubt), found=True)
+        step = self._again(job, fault_of(doubt), found=True)
         return Step({**step.changes, "doubtful": False}, wait=step.wait, order=step.order)
 
     def _unsure(self, error: ProviderError) -> Step:
-        fault = replace(_fault(error), code=Unsure.code, retryable=False, unsure=True)
+        fault = replace(fault_of(error), code=Unsure.code, retryable=False, unsure=True)
         return Step(self.fail(fault).changes, order="unsure")
 
-    def _again(self, job: Job, fault: Fault, *, found: bool, wait: float | None = None) -> Step:
+    def _again(self, job: Job, fault: Fault, *, found: bool, wait: float | None = None, stage: str = AGAIN) -> Step:
         """Order once more: the last order certainly came to nothing.
 
         `found`: it was a stop of the gate that broke it off. The order has no part in that, so it is made again at
@@ -243,7 +246,7 @@ class Moves:
             step = self._elsewhere(replace(job, setbacks=setbacks), fault, order="not_sent")
             if setbacks >= ATTEMPTS_MAX or step.changes["state"] is not State.FAILED:
                 return step
-        back = {"state": State.PREPARING, "stage": "waiting to try again", "setbacks": setbacks, **UNMADE}
+        back = {"state": State.PREPARING, "stage": stage, "setbacks": setbacks, **UNMADE}
         pause = BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1]
         return Step(back, wait=max(pause, wait or 0.0), order="not_sent")
 
@@ -278,8 +281,10 @@ class Moves:
             return _without_account(job)
         try:
             update = await provider.poll(job.handle or {})
-        except GateError:
+        except GateError as error:
+            self.standing.unseen(provider, error)
             return Step(wait=self._pace(job, provider))  # a look that failed is not a job that failed
+        self.standing.seen(provider)
         match update:
             case Running():
                 return self._progress(job, update, provider)
@@ -385,14 +390,10 @@ async def _stopped(handle: Handle, provider: Provider | None) -> bool:
 
 def _without_account(job: Job) -> Step:
     """Its account was taken out of the settings, and may come back."""
-    stage = f"waiting for the account {job.account} at {job.provider}"[:64]
-    return Step({} if job.stage == stage else {"stage": stage}, wait=ACCOUNT_SECONDS)
+    stage = f"waiting for the account {job.account} at {job.provider}"[:STAGE_CHARS_MAX]
+    return staying(job, stage, ACCOUNT_SECONDS)
 
 
 def order_key(job: Job) -> str:
     """The idempotency key of a job's order."""
     return hashlib.sha256(f"framegate order {job.id}".encode()).hexdigest()[:32]
-
-
-def _fault(error: GateError) -> Fault:
-    return Fault(code=error.code, message=error.message, retryable=error.retryable, unsure=error.unsure)

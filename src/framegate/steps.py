@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, cast
 
+from framegate.errors import GateError
 from framegate.types import Done, Fault, Job, Problem, State
 
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
 DEPTH_MAX = 100  # of what a provider tells, as it is kept
 TOO_DEEP = "(nested deeper than is kept)"
+STAGE_CHARS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,23 @@ class Step:
 def failed(fault: Fault, *, at: float, state: State = State.FAILED) -> Step:
     """The move to an end without a video."""
     return Step({"state": state, "stage": state.value, "fault": fault, "finished_at": at})
+
+
+def fault_of(error: GateError, message: str | None = None) -> Fault:
+    """What went wrong, as a job keeps it."""
+    said = error.message if message is None else message
+    return Fault(code=error.code, message=said, retryable=error.retryable, unsure=error.unsure)
+
+
+def waiting(account: str, why: str) -> str:
+    """The stage of a job that waits for an account; a long name is shortened."""
+    room = STAGE_CHARS_MAX - len(f"waiting for : {why}")
+    return f"waiting for {account if len(account) <= room else account[: room - 1] + '…'}: {why}"
+
+
+def staying(job: Job, stage: str, wait: float) -> Step:
+    """To look again later, where only the stage may be another one."""
+    return Step({} if job.stage == stage else {"stage": stage}, wait=wait)
 
 
 def made(job: Job, done: Done, *, at: float) -> Step:

@@ -182,7 +182,7 @@ class Upstream:
         try:
             answer = await self._send(self._orders, method, path, ORDER_SECONDS_MAX, request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
-            raise NotSent(f"{self.name} could not be reached ({type(error).__name__}).") from error
+            raise NotSent(f"{self.name} could not be reached ({type(error).__name__}).", unreached=True) from error
         except (httpx2.HTTPError, TimeoutError) as error:
             told = f"{self.name} broke off after the order was sent ({type(error).__name__})."
             raise Unsure(f"{told} It may have been taken.") from error
@@ -193,7 +193,7 @@ class Upstream:
             raise NotSent(said, retry_after=answer.retry_after)
         if answer.status in UNCLEAR or (answer.status >= 500 and answer.status != NOT_SERVED):
             raise Unsure(f"{said} The order may have been taken.")
-        raise Refused(said)
+        raise Refused(said, status=answer.status)
 
     async def ask(
         self,
