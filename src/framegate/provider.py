@@ -71,6 +71,13 @@ class Provider(ABC):
         """What the service lists of its models, as JSON of OpenRouter's shape; for those that have `lists_at`."""
         raise Refused(f"{self.name} publishes no list of its models.")
 
+    async def probe(self) -> str:
+        """Look at the service for nothing: what is found there, in words that go on from its name.
+
+        Raises `ProviderError` with what is wrong, and never sends what could be an order.
+        """
+        raise Refused(f"{self.name} cannot be asked without an order.")
+
     async def download(self, made: Made, into: Path, *, bytes_max: int) -> None:  # noqa: ARG002 - for those that must
         """Fetch a file that lies at the account's own origin and asks for its key."""
         raise Refused(f"{self.name} keeps no files behind its key.")

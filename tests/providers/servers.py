@@ -61,6 +61,7 @@ class Engine:
     fault: str | None = None
     never: bool = False
     looks: int = 3
+    key: str = ""  # what it asks for, if anything
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -95,6 +96,13 @@ class Handler(BaseHTTPRequestHandler):
     def refuse(self, status: int, message: str) -> None:
         self.send(status, {"error": {"message": message, "type": "BadRequestError", "code": status}})
 
+    def locked(self) -> bool:
+        """Whether the request has not the key; then it is answered."""
+        if not self.engine.key or self.headers.get("authorization") == f"Bearer {self.engine.key}":
+            return False
+        self.send(401, {"error": "Unauthorized"})
+        return True
+
     def do_POST(self) -> None:
         data = self.rfile.read(int(self.headers.get("content-length") or 0))
         try:
@@ -107,6 +115,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send(200, self.shown(job, "queued"))
 
     def do_GET(self) -> None:
+        if self.locked():
+            return
         if self.path.startswith("/v1/videos?"):
             self.send(200, {"object": "list", "data": [self.shown(job, "queued") for job in self.engine.jobs.values()]})
             return

@@ -1,10 +1,10 @@
 """`doctor`: look at the machine. Needs no server."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,7 +14,8 @@ from framegate.cli.gates import Data, Json, Server
 from framegate.errors import GateError
 
 if TYPE_CHECKING:
-    from framegate.settings import Settings
+    from framegate.cli.asking import Asked
+    from framegate.settings import Account, Settings
 
 FREE_BYTES_LEAST = 2 * 2**30
 LIBRARIES = (
@@ -39,14 +40,20 @@ class Finding:
     mark: Mark
     detail: str
     hint: str = ""
+    code: str = ""  # what an account's service said, where it was asked
 
 
-def doctor(*, json: Json = False, server: Server = None, data: Data = None) -> None:
+Ask = Annotated[
+    bool, typer.Option("--ask", help="Ask each account's service too whether it takes the key. Orders nothing.")
+]
+
+
+def doctor(*, ask: Ask = False, json: Json = False, server: Server = None, data: Data = None) -> None:
     """Look at this machine and these settings. Says what would not work, and exits 1 when something would not.
 
-    Example: framegate doctor --json
+    Example: framegate doctor --ask
     """
-    findings = list(_examine(server, data))
+    findings = list(_examine(server, data, ask=ask))
     if json:
         console.out_json(
             {"ok": all(one.mark != "fail" for one in findings), "findings": [asdict(one) for one in findings]}
@@ -60,7 +67,7 @@ def doctor(*, json: Json = False, server: Server = None, data: Data = None) -> N
         raise typer.Exit(Exit.FAILED)
 
 
-def _examine(server: str | None, data: Path | None) -> Iterator[Finding]:
+def _examine(server: str | None, data: Path | None, *, ask: bool) -> Iterator[Finding]:
     from framegate.settings import client_defaults, environment, idle_variables, load
 
     yield Finding("python", "ok", sys.version.split()[0])
@@ -75,11 +82,12 @@ def _examine(server: str | None, data: Path | None) -> Iterator[Finding]:
     yield _owner(settings)
     yield _guarded("key", lambda: _key(settings))
     yield _guarded("models", lambda: _models(settings))
-    yield from _accounts(settings)
+    yield from _accounts(settings, ask=ask and not settings.sandbox)
     for name, why in idle_variables(settings, environment()):
         yield Finding("variable", "warn", f"{name} sets nothing: {why}")
     if settings.sandbox:
-        yield Finding("sandbox", "warn", "on: no provider is called", "FRAMEGATE_SANDBOX=0 turns it off")
+        said = "on: no provider is called" + (", so none was asked" if ask else "")
+        yield Finding("sandbox", "warn", said, "FRAMEGATE_SANDBOX=0 turns it off")
     url = server or client_defaults()[0]
     if url:
         yield _server(url)
@@ -173,19 +181,40 @@ def _models(settings: "Settings") -> Finding:
     return Finding("models", "ok", f"{models} in the catalogue{own}")
 
 
-def _accounts(settings: "Settings") -> Iterator[Finding]:
-    """Where orders go. Nobody is asked, and no key is shown."""
-    from framegate.providers.accounts import BASE_URLS, FETCHING
-
+def _accounts(settings: "Settings", *, ask: bool) -> Iterator[Finding]:
+    """Where orders go, and what is said there where it is asked. No key is shown."""
     if not settings.accounts:
         yield Finding("account", "ok", "none: framegate/animatic alone makes videos here")
-    for account in settings.accounts:
-        where = f"{account.provider} `{account.name}` at {account.base_url or BASE_URLS[account.provider]}"
-        if account.provider in FETCHING and settings.public_url is None:
-            fix = "set public_url, so that it can fetch local and changed pictures from here"
-            yield Finding("account", "warn", f"{where}: takes references by https address alone", fix)
-        else:
-            yield Finding("account", "ok", where)
+    asked = _asked(settings) if ask else [None] * len(settings.accounts)
+    for account, said in zip(settings.accounts, asked, strict=True):
+        yield _account(account, said, linked=settings.public_url is not None)
+
+
+def _asked(settings: "Settings") -> "Sequence[Asked]":
+    from framegate import catalogue
+    from framegate.app import known_models
+    from framegate.cli import asking
+
+    try:
+        book = known_models(settings)
+    except GateError:  # told in a line of its own
+        book = catalogue.builtin()
+    return asking.ask(settings, book)
+
+
+def _account(account: "Account", said: "Asked | None", *, linked: bool) -> Finding:
+    from framegate.cli.asking import NOT_OFFERED, OK
+    from framegate.providers.accounts import BASE_URLS, FETCHING
+
+    where = f"{account.provider} `{account.name}` at {account.base_url or BASE_URLS[account.provider]}"
+    code, told = (said.code, [said.detail]) if said else ("", [])
+    if said and code != OK:
+        return Finding("account", "warn" if code == NOT_OFFERED else "fail", f"{where}: {said.detail}", said.hint, code)
+    if account.provider in FETCHING and not linked:
+        fix = "set public_url, so that it can fetch local and changed pictures from here"
+        told = [*told, "takes references by https address alone"]
+        return Finding("account", "warn", f"{where}: {'; '.join(told)}", fix, code)
+    return Finding("account", "ok", ": ".join([where, *told]), code=code)
 
 
 def _server(url: str) -> Finding:

@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from framegate.errors import NotSent, ProviderError, Refused, Unsure
 from framegate.providers import letterbox
+from framegate.providers.probing import fields, look
 from framegate.providers.service import Service, accepted, failed, handle_of
 from framegate.types import Done, Handle, Made, Order, Prepared, Update
 from framegate.upstream import Upstream, at
@@ -50,9 +51,7 @@ class Engine(Service):
 
     async def names(self) -> tuple[str, ...]:
         """What its one model is called there, first as orders call it; where the model lies is one of the names."""
-        rows = await self._told("v1/models")
-        found = [row.get(key) for row in _rows(rows.get("data")) for key in ("id", "root")]
-        names = tuple(dict.fromkeys(name for name in found if isinstance(name, str) and name))
+        names = _names(await self._told("v1/models"))
         if not names:
             raise ProviderError(f"{self.title} does not say which model it serves.")
         return names
@@ -92,6 +91,13 @@ class Engine(Service):
                 return failed("The job was deleted at the server.", code="provider_cancelled")
             case word:
                 return self.running(str(word), self.progress(job))
+
+    async def probe(self) -> str:
+        """Ask which model is served, which is then known here too."""
+        await look(self.upstream, "v1/models", known=lambda answer: answer.ok and bool(_names(fields(answer))))
+        names = await self.names()
+        self.called, self.served = names[0], frozenset(names)
+        return f"it serves {names[0]}"
 
     @abstractmethod
     async def request(self, order: Order) -> Written:
@@ -152,6 +158,11 @@ def unsaid(options: Mapping[str, Any], fields: Mapping[str, Any], name: str) -> 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - a JSON value
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _names(told: dict[str, Any]) -> tuple[str, ...]:
+    found = [row.get(key) for row in _rows(told.get("data")) for key in ("id", "root")]
+    return tuple(dict.fromkeys(name for name in found if isinstance(name, str) and name))
 
 
 def _rows(value: object) -> list[dict[str, Any]]:

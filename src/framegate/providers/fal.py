@@ -15,6 +15,7 @@ from framegate.fal_inputs import Endpoint, app_of, endpoints
 from framegate.providers.fal_input import written
 from framegate.providers.fal_webhook import Ear
 from framegate.providers.hand import Way, address
+from framegate.providers.probing import NO_JOB, fields, look
 from framegate.providers.service import Service, accepted, failed, handle_of, has
 from framegate.types import Done, Failed, Handle, Order, Prepared, Role, Running, Update
 from framegate.upstream import Answer, Upstream, at
@@ -33,6 +34,7 @@ MASKED = {
     "fal-ai/wan-vace-14b": "fal-ai/wan-vace-14b/inpainting",
     "fal-ai/wan-22-vace-fun-a14b/pose": "fal-ai/wan-22-vace-fun-a14b/inpainting",
 }
+ASKED = "fal-ai/veo3.1"  # where a request is looked for that is none
 STOPPED = "client_cancelled"
 ASKED_TO_STOP, NOT_STOPPED = "CANCELLATION_REQUESTED", ("ALREADY_COMPLETED", "NOT_FOUND")
 OF_THE_ACCOUNT = (401, 402, 403)  # a key that was taken back, an empty balance: no word about the video
@@ -108,6 +110,11 @@ class Fal(Service):
             return True
         look = await self.upstream.ask("GET", f"{here}/status")
         return look.ok and at(look.json(), "error_type") == STOPPED
+
+    async def probe(self) -> str:
+        """Look for a request that cannot be there."""
+        await look(self.upstream, f"{ASKED}/requests/{NO_JOB}/status", known=_no_request)
+        return "it answers, and takes the key"
 
     def _waiting(self, told: dict[str, Any]) -> Running:
         word, ahead = str(told.get("status")), told.get("queue_position")
@@ -202,6 +209,11 @@ def _word(answer: Answer) -> object:
         return at(answer.json(), "status")
     except ProviderError:
         return None
+
+
+def _no_request(answer: Answer) -> bool:
+    """Whether it is an answer in fal's shape, of whichever status: fal does not document it."""
+    return answer.status < 500 and bool({"detail", "status"} & fields(answer).keys())
 
 
 def _files(result: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 
 from framegate.errors import ProviderError, Refused, Unsure
 from framegate.providers.hand import Way, address
+from framegate.providers.probing import NO_JOB, fields, lists, look
 from framegate.providers.service import Service, accepted, failed, handle_of, has, micro_usd, present, prompt
 from framegate.types import Done, Handle, Kind, Order, Prepared, Role, Update
 from framegate.upstream import Answer, Upstream, at
@@ -84,6 +85,12 @@ class OpenRouter(Service):
         if not answer.ok:
             raise ProviderError(self.upstream.said(answer))
         return at(answer.json(), "data")
+
+    async def probe(self) -> str:
+        """Look for a job that cannot be there, which asks for the key, and at the list of models, which is public."""
+        await look(self.upstream, f"videos/{NO_JOB}", known=_no_job)
+        listing = await look(self.upstream, "videos/models", known=lists)
+        return f"it answers, takes the key, and lists {len(fields(listing)['data'])} video models"
 
     async def reconcile(self, order: Order) -> Handle | None:
         """Ask another Framegate again by the order's key, which it answers with the job that stands."""
@@ -171,6 +178,11 @@ def _here(url: str, job_id: str) -> str:
     path, mark, query = url.partition("?")
     content = f"videos/{job_id}/content"
     return f"{content}{mark}{query}" if path.endswith(f"/{content}") else url
+
+
+def _no_job(answer: Answer) -> bool:
+    """Whether it says in the service's shape that there is no such job."""
+    return answer.status in (400, 404, 410) and "error" in fields(answer)
 
 
 def _nobody_asked(answer: Answer) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from framegate.errors import ProviderError, Refused, Unsure
 from framegate.providers.hand import Way, address
 from framegate.providers.phaseo_list import records
+from framegate.providers.probing import lists, look
 from framegate.providers.service import (
     Service,
     accepted,
@@ -79,6 +80,11 @@ class Phaseo(Service):
         if not answer.ok:
             raise ProviderError(self.upstream.said(answer))
         return records(at(answer.json(), "data"))
+
+    async def probe(self) -> str:
+        """Look at the newest of the account's jobs."""
+        await look(self.upstream, "videos", known=lists, params={"limit": 1})
+        return "it answers, and takes the key"
 
     async def reconcile(self, order: Order) -> Handle | None:
         """None where the account has no job as new as the order; which job it would be, nothing tells."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from framegate.errors import ProviderError, Refused
 from framegate.providers.hand import Way, address
+from framegate.providers.probing import NO_JOB, fields, look
 from framegate.providers.service import Service, accepted, failed, handle_of, micro_usd, present, prompt, silences
 from framegate.types import Done, Handle, Order, Prepared, Role, Update
 from framegate.upstream import Answer, Upstream, at, plain_reason
@@ -64,6 +65,11 @@ class Pictory(Service):
             case word:
                 return self.running(str(word))
 
+    async def probe(self) -> str:
+        """Look for a job that cannot be there."""
+        await look(self.upstream, f"v1/jobs/{NO_JOB}", known=_no_job)
+        return "it answers, and takes the key"
+
     def _done(self, job: object, handle: Handle) -> Done:
         url, credit = at(job, "url"), at(job, "aiCreditsUsed")
         if not isinstance(url, str):
@@ -107,6 +113,11 @@ def _status(told: dict[str, Any]) -> object:
     word = at(told, "data", "status")
     error = at(told, "data", "error_code") or at(told, "error", "error_code")
     return "failed" if word is None and told.get("success") is False and error else word
+
+
+def _no_job(answer: Answer) -> bool:
+    """Whether it says in Pictory's shape that there is no such job; the status that goes with it is not told."""
+    return bool(fields(answer)) and JOB_UNKNOWN in _reason(answer)
 
 
 def _reason(answer: Answer) -> str:
