@@ -1,11 +1,8 @@
 """The one move from each state of a job."""
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Any
 
 from framegate import nudges
 from framegate.catalogue.model import Limits
@@ -18,8 +15,24 @@ from framegate.preparing import Preparer, measured
 from framegate.provider import Offers, Provider
 from framegate.routing import Router
 from framegate.settings import Settings
-from framegate.standing import Standing, called, trouble_of, whose
-from framegate.steps import RENDERED, STAGE_CHARS_MAX, Step, failed, fault_of, made, staying, waiting
+from framegate.standing import UNREACHED, Standing, called, trouble_of, whose
+from framegate.steps import (
+    AGAIN,
+    RENDERED,
+    UNMADE,
+    Step,
+    accepted,
+    failed,
+    fault_of,
+    made,
+    missing,
+    order_key,
+    pace,
+    put_off,
+    staying,
+    waiting,
+    without_account,
+)
 from framegate.types import (
     Blob,
     Done,
@@ -34,29 +47,14 @@ from framegate.types import (
     Tried,
 )
 
+QUICK_TRIES = 2  # of an account that cannot be reached, where there is another way
 ATTEMPTS_MAX = 4  # orders for one job that certainly came to nothing, but for those that a stop of the gate broke off
-BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
 SENDING_SECONDS = 30.0  # from an order's intent to its sending at most; its job may be in other hands after that
 LOOK_SECONDS = 15.0  # between two looks for an order that may have been taken
 ARRIVED_SECONDS = 240.0  # the longest that an order is on its way, with an allowance for a process that was frozen
-ACCOUNT_SECONDS = 15.0
 LOST_SECONDS = 600.0  # for so long a provider must not know a paid order before that is believed
 PATIENCE_SECONDS = 60.0  # a longer wait is too long where there is another way
-PACE_SECONDS = 60.0  # looks get rarer by once the first wait for so much of a job's age
-JITTER = 0.2
-AGAIN = "waiting to try again"
 PROGRESS_STEP = 0.02  # smaller steps are not worth a write
-# No order stands.
-UNMADE: Mapping[str, Any] = MappingProxyType(
-    {
-        "handle": None,
-        "made": (),
-        "cost_micro_usd": None,
-        "account_url": "",
-        "account_key": "",
-        "unknown_since": None,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,7 @@ class Moves:
                 return self._over(job, update) if isinstance(update, Done | Failed) else None
             if job.state is State.SUBMITTING and (found or job.doubtful) and not provider.repeatable:
                 handle = await provider.reconcile(self.order(job))
-                return None if handle is None else _accepted(handle, provider)
+                return None if handle is None else accepted(handle, wait=provider.poll_seconds)
         except Unsure:
             return None
         except GateError:
@@ -154,9 +152,9 @@ class Moves:
         if len(job.prepared) == len(job.request.references):
             provider = self.offers.of(job)
             if provider is None:
-                return self._elsewhere(job, fault_of(_missing(job)))
+                return self._elsewhere(job, fault_of(missing(job)))
             if wait := self.standing.wait(provider):
-                return staying(job, waiting(called(provider), self.standing.why(provider)), wait)
+                return self._held_up(job, provider, wait)
             self.standing.begins(provider)
             begun = {
                 "sent_at": self.clock.now(),
@@ -196,7 +194,8 @@ class Moves:
             self.standing.failed(provider, error, retry_after=error.retry_after)
             stage = waiting(called(provider), trouble_of(error))
             fault = fault_of(error, whose(provider, error))
-            return self._again(job, fault, found=False, wait=error.retry_after, stage=stage)
+            tries = QUICK_TRIES if error.unreached else ATTEMPTS_MAX
+            return self._again(job, fault, found=False, wait=error.retry_after, stage=stage, tries=tries)
         except Refused as error:
             self.standing.refused(provider, error)
             return self._elsewhere(job, fault_of(error, whose(provider, error)), order="refused")
@@ -204,7 +203,7 @@ class Moves:
             self.standing.failed(provider, error)
             return await self._reconcile(job, provider, error)
         self.standing.worked(provider)
-        return _accepted(handle, provider)
+        return accepted(handle, wait=provider.poll_seconds)
 
     async def _reconcile(self, job: Job, provider: Provider, doubt: ProviderError) -> Step:
         """Look for an order that may have been taken, where the provider has a way; nothing is sent meanwhile.
@@ -219,7 +218,7 @@ class Moves:
         except ProviderError:
             return later
         if handle is not None:
-            return _accepted(handle, provider)
+            return accepted(handle, wait=provider.poll_seconds)
         sent_at = job.sent_at or job.updated_at
         if self.clock.now() - sent_at < ARRIVED_SECONDS:
             return later
@@ -230,25 +229,49 @@ class Moves:
         fault = replace(fault_of(error), code=Unsure.code, retryable=False, unsure=True)
         return Step(self.fail(fault).changes, order="unsure")
 
-    def _again(self, job: Job, fault: Fault, *, found: bool, wait: float | None = None, stage: str = AGAIN) -> Step:
+    def _again(
+        self,
+        job: Job,
+        fault: Fault,
+        *,
+        found: bool,
+        wait: float | None = None,
+        stage: str = AGAIN,
+        tries: int = ATTEMPTS_MAX,
+    ) -> Step:
         """Order once more: the last order certainly came to nothing.
 
         `found`: it was a stop of the gate that broke it off. The order has no part in that, so it is made again at
-        once, however often; the job's deadline is the bound. Otherwise only while there is a try left, and not where
-        the account asks for a longer wait than another way is worth.
+        once, however often; the job's deadline is the bound. Otherwise only while there is a try left; and where there
+        is another way, only for so many `tries`, and not after a longer wait than that way is worth.
         """
         if found:
             return Step({"state": State.PREPARING, "stage": "preparing", **UNMADE}, order="not_sent")
         setbacks = job.setbacks + 1
         if not job.request.handling.try_again:
             return Step({**self.fail(fault).changes, "setbacks": setbacks}, order="not_sent")
-        if setbacks >= ATTEMPTS_MAX or (wait or 0.0) > PATIENCE_SECONDS:
-            step = self._elsewhere(replace(job, setbacks=setbacks), fault, order="not_sent")
-            if setbacks >= ATTEMPTS_MAX or step.changes["state"] is not State.FAILED:
-                return step
-        back = {"state": State.PREPARING, "stage": stage, "setbacks": setbacks, **UNMADE}
-        pause = BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1]
-        return Step(back, wait=max(pause, wait or 0.0), order="not_sent")
+        onward = replace(job, setbacks=setbacks)
+        if setbacks >= ATTEMPTS_MAX:
+            return self._elsewhere(onward, fault, order="not_sent")
+        again = put_off(setbacks, stage, wait or 0.0)
+        return again if setbacks < tries and again.wait <= PATIENCE_SECONDS else self._rather(onward, fault, again)
+
+    def _held_up(self, job: Job, provider: Provider, wait: float) -> Step:
+        """To wait for an account; elsewhere where it is away, or the wait is longer than another way is worth."""
+        why = self.standing.why(provider)
+        stay = staying(job, waiting(called(provider), why), wait)
+        if why != UNREACHED and wait <= PATIENCE_SECONDS:
+            return stay
+        said = f"The account `{called(provider)}` {why}, so that nothing was ordered."
+        return self._rather(job, Fault(code=NotSent.code, message=said, retryable=True), stay)
+
+    def _rather(self, job: Job, fault: Fault, stay: Step) -> Step:
+        """The next way, where there is one that is free sooner and can be paid for; else the present one."""
+        step = self._elsewhere(job, fault, order=stay.order)
+        if step.changes["state"] is State.FAILED:
+            return stay
+        other = self.offers.of(replace(job, **step.changes))
+        return stay if other and self.standing.wait(other) >= stay.wait else replace(step, instead=stay)
 
     def _elsewhere(self, job: Job, fault: Fault, *, order: str | None = None) -> Step:
         """Take the next way that the request allows; end the job where there is none. Nothing was ordered here."""
@@ -273,12 +296,15 @@ class Moves:
         """The move that a job makes in the place of one on a way for which its key's budget does not reach."""
         there = replace(job, **step.changes)
         fault = Fault(code=error.code, message=f"{there.tried[-1].message} Then: {error.message}")
-        return self._elsewhere(there, fault, order=step.order or "refused")
+        onward = self._elsewhere(there, fault, order=step.order or ("refused" if step.instead is None else None))
+        if step.instead is None:
+            return onward
+        return step.instead if onward.changes["state"] is State.FAILED else replace(onward, instead=step.instead)
 
     async def _look(self, job: Job, *, found: bool) -> Step:
         provider = self.offers.of(job)
         if provider is None:
-            return _without_account(job)
+            return without_account(job)
         try:
             update = await provider.poll(job.handle or {})
         except GateError as error:
@@ -316,17 +342,13 @@ class Moves:
         return Step({"progress": progress, "stage": stage, "unknown_since": None}, wait=wait)
 
     def _pace(self, job: Job, provider: Provider) -> float:
-        """How long until the next look: longer as the job gets older, and not at the same moment for all."""
-        age = self.clock.now() - (job.started_at or job.created_at)
-        grown = provider.poll_seconds * (1 + age / PACE_SECONDS)
-        wait = min(grown, provider.poll_seconds_max or provider.poll_seconds)
-        return wait * (1 + JITTER * (int(order_key(job)[:4], 16) / 0xFFFF - 0.5))
+        return pace(job, provider, now=self.clock.now())
 
     async def _fetch(self, job: Job, *, found: bool) -> Step:
         """Bring every output into our own store, at once: a provider's link does not live long."""
         provider = self.offers.of(job)
         if provider is None:
-            return _without_account(job)
+            return without_account(job)
         if provider.repeatable and not await self.finishing.has(job.made):
             fault = Fault(code="output_lost", message="The rendered file was lost again and again.")
             return self._again(job, fault, found=found)
@@ -363,19 +385,8 @@ class Moves:
     def _provider(self, job: Job) -> Provider:
         provider = self.offers.of(job)
         if provider is None:
-            raise _missing(job)
+            raise missing(job)
         return provider
-
-
-def _accepted(handle: Handle, provider: Provider) -> Step:
-    taken = {"state": State.RUNNING, "stage": "running", "handle": handle, "doubtful": False}
-    return Step(taken, wait=provider.poll_seconds, order="accepted")
-
-
-def _missing(job: Job) -> ProviderError:
-    where = job.account_url or job.provider
-    text = f"The account `{job.account}` at {where} is not configured any more. Put it back, and the job goes on."
-    return ProviderError(text, code="provider_missing")
 
 
 async def _stopped(handle: Handle, provider: Provider | None) -> bool:
@@ -386,14 +397,3 @@ async def _stopped(handle: Handle, provider: Provider | None) -> bool:
         return await provider.cancel(handle) or provider.repeatable
     except GateError:
         return provider.repeatable
-
-
-def _without_account(job: Job) -> Step:
-    """Its account was taken out of the settings, and may come back."""
-    stage = f"waiting for the account {job.account} at {job.provider}"[:STAGE_CHARS_MAX]
-    return staying(job, stage, ACCOUNT_SECONDS)
-
-
-def order_key(job: Job) -> str:
-    """The idempotency key of a job's order."""
-    return hashlib.sha256(f"framegate order {job.id}".encode()).hexdigest()[:32]

@@ -9,9 +9,9 @@ from dataclasses import replace
 from framegate.clock import Clock
 from framegate.errors import BudgetExceeded, GateError, NotFound, Stale, Unavailable
 from framegate.ledger import owing
-from framegate.moves import Moves, order_key
+from framegate.moves import Moves
 from framegate.slots import Slots
-from framegate.steps import Step, writable
+from framegate.steps import Step, order_key, writable
 from framegate.store import Held, Store
 from framegate.store.writes import OrderState, moved
 from framegate.types import Fault, Job, State
@@ -201,7 +201,7 @@ class Runner:
             kept = step.changes.get("state", job.state) in _ORDERED and self._slots.counted(job.id)
             far = step.wait > HOLD_SECONDS and not kept
             if step.changes:
-                job = await self._write(job, step, held.fence, release=far)
+                job, step = await self._write(job, step, held.fence, release=far)
                 found = False
             elif far:
                 await self._store.release(Held(job, held.fence), due_at=self._due(job, step.wait))
@@ -280,8 +280,8 @@ class Runner:
             message = "Framegate failed on this job; its log says why."
             return await self._moves.broken(job, Fault(code="internal_error", message=message))
 
-    async def _write(self, job: Job, step: Step, fence: int, *, release: bool) -> Job:
-        """Make the move durable; on a job that was changed meanwhile (a cancellation), the same move again.
+    async def _write(self, job: Job, step: Step, fence: int, *, release: bool) -> tuple[Job, Step]:
+        """Make the move durable, and say which it was; on a job that was changed meanwhile, the same move again.
 
         Where the key's budget does not reach for the way that the move takes, the one after it is taken.
         """
@@ -293,7 +293,7 @@ class Runner:
             final = after.state.final
             told = self._hooks.deliveries(job, after)
             try:
-                return await self._store.move(
+                written = await self._store.move(
                     after,
                     due_at=due_at,
                     fence=fence,
@@ -306,6 +306,8 @@ class Runner:
                 step = self._moves.past_budget(job, step, error)
             except Stale:
                 job = await self._ours(job, fence)
+            else:
+                return written, step
 
     async def _ours(self, job: Job, fence: int) -> Job:
         """The job as it now stands, if it is still in the same state and in our hands. Raises `Stale` if not."""

@@ -1,16 +1,35 @@
 """One move of a job: what it changes, and how long until the next."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from types import MappingProxyType
 from typing import Any, cast
 
-from framegate.errors import GateError
-from framegate.types import Done, Fault, Job, Problem, State
+from framegate.errors import GateError, ProviderError
+from framegate.provider import Provider
+from framegate.types import Done, Fault, Handle, Job, Problem, State
 
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
 DEPTH_MAX = 100  # of what a provider tells, as it is kept
 TOO_DEEP = "(nested deeper than is kept)"
 STAGE_CHARS_MAX = 64
+ACCOUNT_SECONDS = 15.0
+PACE_SECONDS = 60.0  # looks get rarer by once the first wait for so much of a job's age
+JITTER = 0.2
+BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
+AGAIN = "waiting to try again"
+# No order stands.
+UNMADE: Mapping[str, Any] = MappingProxyType(
+    {
+        "handle": None,
+        "made": (),
+        "cost_micro_usd": None,
+        "account_url": "",
+        "account_key": "",
+        "unknown_since": None,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +39,7 @@ class Step:
     changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     wait: float = 0.0
     order: str | None = None  # how the newest order now stands
+    instead: "Step | None" = None  # what to do where another way was taken early, and none can be paid for
 
 
 def failed(fault: Fault, *, at: float, state: State = State.FAILED) -> Step:
@@ -42,6 +62,45 @@ def waiting(account: str, why: str) -> str:
 def staying(job: Job, stage: str, wait: float) -> Step:
     """To look again later, where only the stage may be another one."""
     return Step({} if job.stage == stage else {"stage": stage}, wait=wait)
+
+
+def accepted(handle: Handle, *, wait: float) -> Step:
+    """The move to following an order that stands."""
+    taken = {"state": State.RUNNING, "stage": "running", "handle": handle, "doubtful": False}
+    return Step(taken, wait=wait, order="accepted")
+
+
+def put_off(setbacks: int, stage: str, wait: float) -> Step:
+    """To order once more, after a pause that grows with the setbacks, or as long a wait as was asked for."""
+    back = {"state": State.PREPARING, "stage": stage, "setbacks": setbacks, **UNMADE}
+    pause = BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1]
+    return Step(back, wait=max(pause, wait), order="not_sent")
+
+
+def order_key(job: Job) -> str:
+    """The idempotency key of a job's order."""
+    return hashlib.sha256(f"framegate order {job.id}".encode()).hexdigest()[:32]
+
+
+def pace(job: Job, provider: Provider, *, now: float) -> float:
+    """How long until the next look: longer as the job gets older, and not at the same moment for all."""
+    age = now - (job.started_at or job.created_at)
+    grown = provider.poll_seconds * (1 + age / PACE_SECONDS)
+    wait = min(grown, provider.poll_seconds_max or provider.poll_seconds)
+    return wait * (1 + JITTER * (int(order_key(job)[:4], 16) / 0xFFFF - 0.5))
+
+
+def missing(job: Job) -> ProviderError:
+    """What to say of an account that was taken out of the settings before its job was ordered."""
+    where = job.account_url or job.provider
+    text = f"The account `{job.account}` at {where} is not configured any more. Put it back, and the job goes on."
+    return ProviderError(text, code="provider_missing")
+
+
+def without_account(job: Job) -> Step:
+    """To wait for an account that was taken out of the settings, and may come back."""
+    stage = f"waiting for the account {job.account} at {job.provider}"[:STAGE_CHARS_MAX]
+    return staying(job, stage, ACCOUNT_SECONDS)
 
 
 def made(job: Job, done: Done, *, at: float) -> Step:

@@ -153,6 +153,15 @@ async def test_a_dearer_way_is_taken_only_where_the_budget_reaches_for_it(priced
     assert gate.provider.orders == [job.id]
 
 
+async def test_an_account_that_is_away_is_not_given_up_early_for_a_way_beyond_the_budget(priced: Open):
+    away = [NotSent("Nobody was there.", unreached=True) for _ in range(3)]
+    async with priced(DEAR_COST - 1, submits=away) as gate:
+        job = await gate.end(await place(gate, models=(DEAR,)))
+
+    assert (job.state, job.model, job.tried) == (State.COMPLETED, FAST, ())
+    assert len(gate.provider.orders) == 4
+
+
 async def test_the_reservation_changes_with_the_way(priced: Open):
     async with priced(DEAR_COST, submits=[Refused("No.")], looks=[Running()]) as gate:
         job = await place(gate, models=(DEAR,))

@@ -1,7 +1,9 @@
 import pytest
 
 from framegate.errors import NotSent, ProviderError, Refused, Unsure
-from framegate.moves import ARRIVED_SECONDS, ATTEMPTS_MAX
+from framegate.moves import ARRIVED_SECONDS, ATTEMPTS_MAX, QUICK_TRIES
+from framegate.standing import FAILURES_MAX
+from framegate.steps import BACK_OFF_SECONDS
 from framegate.types import Lost, Running, State
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +32,60 @@ async def test_after_an_order_that_never_arrives_the_next_account_is_asked(world
 
     assert (job.state, job.account) == (State.COMPLETED, "b")
     assert len(gate.providers[0].orders) == ATTEMPTS_MAX
+
+
+def away():
+    return NotSent("The service could not be reached (ConnectError).", unreached=True)
+
+
+async def test_an_account_that_cannot_be_reached_is_soon_left_where_another_can_take_the_order(world):
+    gate = world(**both(submits=[away() for _ in range(20)]))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+        assert await gate.orders(job) == ["not_sent", "not_sent", "accepted"]
+    assert (job.state, job.account) == (State.COMPLETED, "b")
+    assert len(gate.providers[0].orders) == QUICK_TRIES
+    [tried] = job.tried
+    assert (tried.code, tried.message) == (
+        "order_not_sent",
+        "The service could not be reached (ConnectError). The account is `animatic/a`.",
+    )
+
+
+async def test_an_account_that_cannot_be_reached_is_tried_as_long_as_ever_where_no_other_can(world):
+    gate = world(submits=[away() for _ in range(ATTEMPTS_MAX - 1)])
+    async with gate.open():
+        began = gate.clock.now()
+        job = await gate.end(await gate.create())
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, ATTEMPTS_MAX)
+    assert gate.clock.now() - began >= sum(BACK_OFF_SECONDS)
+
+
+async def test_a_job_for_an_account_that_has_gone_away_meanwhile_goes_elsewhere_unsent(world):
+    gate = world(**both())
+    async with gate.open(run=False):
+        job = await gate.create()
+        for _ in range(FAILURES_MAX):
+            gate.runner._moves.standing.failed(gate.providers[0], away())
+        await gate.runner.start()
+        job = await gate.end(job)
+
+        assert await gate.orders(job) == ["accepted"]
+    assert (job.state, job.account, gate.providers[0].orders) == (State.COMPLETED, "b", [])
+    [tried] = job.tried
+    assert tried.message == "The account `animatic/a` cannot be reached, so that nothing was ordered."
+
+
+async def test_no_way_is_left_early_for_one_that_is_no_sooner_free(world):
+    gate = world(account="a", submits=[away(), away()], others=[{"account": "b"}])
+    gate.providers[1].requests_per_minute = 1
+    async with gate.open():
+        gate.runner._moves.standing.begins(gate.providers[1])
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.account, job.tried) == (State.COMPLETED, "a", ())
 
 
 async def test_an_account_that_asks_for_a_long_wait_is_passed_over_at_once_where_another_can(world):

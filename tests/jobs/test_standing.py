@@ -26,9 +26,9 @@ async def test_the_log_tells_once_that_an_account_cannot_be_reached_and_once_tha
         jobs = [await gate.create() for _ in range(2)]
         assert {(await gate.end(job)).state for job in jobs} == {State.COMPLETED}
 
+    begins = "The account animatic/studio: it cannot be reached, so that jobs wait for it or go elsewhere."
     assert told(caplog) == [
-        "The account animatic/studio: it cannot be reached, so that jobs wait for it or go elsewhere. "
-        "The service could not be reached (ConnectError).",
+        f"{begins} The service could not be reached (ConnectError).",
         "The account animatic/studio takes orders again.",
     ]
     assert {record.levelno for record in caplog.records if record.name == "framegate.standing"} == {logging.WARNING}
