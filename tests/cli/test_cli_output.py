@@ -106,15 +106,18 @@ def test_the_nearest_legal_value_is_a_flag_to_type(pointer: str, nearest: object
 def test_a_reference_is_named_before_an_equals_sign(folder: Path):
     for name in ("a.jpg", "b=c.jpg"):
         (folder / name).write_bytes(b"x")
-    given_all = ["a.jpg", "hero=a.jpg", "b=c.jpg", "hero=https://example.com/a?x=1", "hero=nope.jpg", "1a=a.jpg"]
+    given_all = ["a.jpg", "hero=a.jpg", "b=c.jpg", "hero=https://example.com/a?x=1", "my-hero=a.jpg"]
+    given_all += ["hero=nope.jpg", "=a.jpg", "a/b=a.jpg"]
 
     assert references(given_all) == [
         "a.jpg",
         {"url": "a.jpg", "name": "hero"},
         "b=c.jpg",
         {"url": "https://example.com/a?x=1", "name": "hero"},
+        {"url": "a.jpg", "name": "my-hero"},
         "hero=nope.jpg",
-        "1a=a.jpg",
+        "=a.jpg",
+        "a/b=a.jpg",
     ]
 
 

@@ -54,6 +54,13 @@ def test_without_a_server_a_photo_becomes_a_video_that_verifies(run: Run, folder
     assert (folder / "again.mp4").read_bytes() == video.read_bytes()
 
 
+def test_a_reference_with_a_name_that_no_prompt_can_call_is_told_the_rule_for_names(run: Run):
+    ran = run("check", "-p", "x", "-r", f"1a={PHOTOS / 'cat.png'}")
+
+    assert ran.code == 3
+    assert re.search(r'^error: 1a=.*cat\.png: name: "1a" .* Use a letter, then up to 63', ran.err)
+
+
 def test_a_video_is_gone_on_from_by_its_file_and_by_its_job(run: Run, folder: Path):
     photo, same = ("-r", PHOTOS / "rocket.jpg"), ("-p", "pan left", *QUICK)
     assert run("generate", *photo, *same, "-o", "one.mp4").code == 0

@@ -7,6 +7,8 @@ from pathlib import Path
 from framegate.cli.console import Exit, fail
 
 NAME_CHARS_MAX = 40
+# What may be meant as the name of a reference; the check says which names can be.
+NAMED = re.compile(r"([^=/\\:]+)=(.+)", re.DOTALL)
 
 
 def default_name(prompt: str | None, job_id: str) -> str:

@@ -1,6 +1,5 @@
 """`generate` and `check`: the same flags, one places the job and the other only asks."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +8,7 @@ import typer
 
 from framegate.cli import console
 from framegate.cli.console import Exit
-from framegate.cli.files import default_name, free_place
+from framegate.cli.files import NAMED, default_name, free_place
 from framegate.cli.gates import Data, Json, Sandbox, Server, open_gate
 from framegate.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 
@@ -47,8 +46,6 @@ Providers = Annotated[
 Fallbacks = Annotated[
     list[str] | None, typer.Option("--fallback", metavar="MODEL", help="A model to take where the one before says no.")
 ]
-
-NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
 
 def generate(  # noqa: PLR0913 - one parameter for each flag
@@ -170,7 +167,7 @@ def requested(flags: Mapping[str, Any]) -> "VideoRequest":
 
 
 def references(given: list[str] | None) -> list[Any]:
-    """Read `NAME=FILE` where the left is a name and the right is there or an address; else the whole is the file."""
+    """Read `NAME=FILE` where the right is there or an address; else the whole is the file."""
     from framegate.client.calls import ADDRESSES
 
     found: list[Any] = []

@@ -1,6 +1,5 @@
 """`verify`: judge any video. Needs no server."""
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ import typer
 
 from framegate.cli import console
 from framegate.cli.console import Exit
+from framegate.cli.files import NAMED
 from framegate.cli.gates import Json
 from framegate.errors import ReferenceUnusable
 
@@ -31,7 +31,6 @@ ModelDir = Annotated[
     Path | None,
     typer.Option("--quality-model-dir", metavar="DIR", help="Folder of a DINOv2 or CLIP model to look with too."),
 ]
-NAMED = re.compile(r"([A-Za-z_]\w*)=(.+)", re.DOTALL)
 
 
 def verify(
