@@ -377,3 +377,32 @@ def test_openrouter_is_handed_videos_only_for_a_model_that_it_hands_them_on_to(m
     request = Request(model=model, prompt="a cat", references=(clip,), routing=Routing(only=("openrouter",)))
     codes = [problem.code for problem in check(request, catalogue=builtin()).problems]
     assert codes == ([] if takes else ["kind_unsupported"])
+
+
+@pytest.mark.parametrize(
+    ("model", "wrong", "first"),
+    [
+        ("kwaivgi/kling-video-o1", {"duration": 11}, "kwaivgi/kling-video-o3-4k"),  # its vendor's, of a known price
+        ("google/veo-3.2", {}, "google/veo-3.1-lite"),  # though no such model is known
+        ("x-ai/grok-imagine-video", {"resolution": "1080p", "duration": 4}, "alibaba/wan-2.7"),  # the cheapest
+        ("openai/sora-2", {"duration": 8}, "bytedance/seedance-2.0"),  # what it is replaced by
+    ],
+)
+def test_alternatives_are_told_the_likest_first_and_our_own_renderer_last(
+    model: str, wrong: dict[str, object], first: str
+):
+    request = Request(model=model, prompt="A street", **wrong)
+
+    found = check(request, catalogue=builtin(), usable=lambda offer: offer.provider != "vllm_omni").alternatives
+
+    assert (found[0], found[-1]) == (first, "framegate/animatic")
+    assert len(set(found)) == len(found)
+
+
+def test_no_alternative_is_told_that_cannot_be_had_here():
+    request = Request(model="google/veo-3.1", prompt="A street", duration=5)
+
+    found = check(request, catalogue=builtin(), usable=lambda offer: offer.provider in ("fal", "animatic")).alternatives
+
+    assert found[-1] == "framegate/animatic"
+    assert all({"fal", "animatic"} & {offer.provider for offer in builtin().get(one).offers} for one in found)

@@ -1,14 +1,15 @@
 """Holds a request against a model, before anything is paid: every broken rule at once, and what would do."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from math import isfinite
+from math import inf, isfinite
 
 from framegate.catalogue.book import Catalogue
 from framegate.catalogue.case import listed, pointer_to, shown
 from framegate.catalogue.ended import ended_model, ended_offers
-from framegate.catalogue.fit import Fit, any_offer, best_fit, broken, takes
+from framegate.catalogue.fit import Fit, any_offer, best_fit, broken, fits
 from framegate.catalogue.model import Model, Offer
 from framegate.catalogue.warnings import warn
 from framegate.types import Problem, Request, Verdict
@@ -16,6 +17,7 @@ from framegate.types import Problem, Request, Verdict
 REFERENCES_MAX = 64  # far more than any model takes
 FALLBACKS_MAX = 8
 WARNINGS_MAX = 32
+OUR_OWN = "framegate/animatic"  # takes nearly everything, and is least what was meant
 
 
 def any_model(_model: Model) -> bool:
@@ -65,11 +67,36 @@ def alternatives(
     available: Callable[[Model], bool] = any_model,
     usable: Callable[[Offer], bool] = any_offer,
 ) -> tuple[str, ...]:
-    """Other models that take the request as it stands: its own fall-backs first, then in the catalogue's order."""
-    asked = catalogue.get(request.model)
-    wanted = [model for model in map(catalogue.get, request.models) if model is not None]
-    others = dict.fromkeys(model for model in (*wanted, *catalogue) if model is not asked and available(model))
-    return tuple(model.id for model in others if takes(request, model, usable))
+    """Other models that take the request as it stands: its own fall-backs, then the likest first, our renderer last.
+
+    What is to be asked for in the place of a model that has ended comes before those that are like it.
+    """
+    asked, gone = catalogue.get(request.model), catalogue.gone(request.model)
+    named = (*request.models, *(gone.ended.instead if gone else ()))
+    wanted = dict.fromkeys(model for model in map(catalogue.get, named) if model is not None)
+    others = [model for model in catalogue if model not in wanted]
+    prices = {
+        model: price
+        for model in (*wanted, *others)
+        if model is not asked and available(model)
+        if (price := _price(request, model, usable)) is not None
+    }
+    name = asked.id if asked else request.model
+    rest = sorted((model for model in others if model in prices), key=lambda model: _unlike(model, name, prices[model]))
+    return tuple(model.id for model in (*(model for model in wanted if model in prices), *rest))
+
+
+def _price(request: Request, model: Model, usable: Callable[[Offer], bool]) -> float | None:
+    """The least that an offer which takes the request asks for it, infinite where none tells; None where none does."""
+    taking = [fit for fit in fits(request, model, usable=usable) if not fit.problems]
+    return min((fit.estimate.micro_usd if fit.estimate else inf for fit in taking), default=None)
+
+
+def _unlike(model: Model, name: str, price: float) -> tuple[bool, bool, int, float]:
+    """How far a model is from the one that was asked for: its vendor, the first words of its name, its price."""
+    theirs, asked = (re.split(r"[/-]", one.lower()) for one in (model.id, name))
+    same = next((index for index, (a, b) in enumerate(zip(theirs, asked, strict=False)) if a != b), len(theirs))
+    return model.id == OUR_OWN, same == 0, -same, price
 
 
 def _told(request: Request, model: Model, best: Fit | None, *, every: bool) -> tuple[Problem, ...]:
