@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framegate.catalogue import Catalogue, Model, builtin, check, record
+from framegate.catalogue import Catalogue, Model, Offer, builtin, check, record
+from framegate.catalogue.estimate import estimate
 from framegate.catalogue.live import BadList, Listing, applied, records
-from framegate.types import Kind, Reference, Request, Role, Routing
+from framegate.types import Kind, Reference, Request, Role, Routing, Target
 
 LIST: list[dict[str, Any]] = json.loads(Path(__file__).with_name("openrouter-2026-08.json").read_text("utf-8"))
 URL = "https://openrouter.ai/api/v1/videos/models"
@@ -118,6 +119,73 @@ def test_a_price_that_cannot_be_read_leaves_those_of_the_table(skus: object):
     assert new is not None
     assert old is not None
     assert new.prices == old.prices
+
+
+def at_newcomer(model_id: str, skus: object) -> Catalogue:
+    return live([{"id": model_id, "pricing_skus": skus}], "newcomer")
+
+
+def there(book: Catalogue, model_id: str) -> Offer:
+    model = book.get(model_id)
+    offer = model.offer("newcomer") if model else None
+    assert offer is not None
+    return offer
+
+
+def cost(book: Catalogue, **asked: Any) -> int | None:
+    request = Request(model="alibaba/wan-2.7", prompt="a cat", routing=Routing(only=("newcomer",)), **asked)
+    told = check(request, catalogue=book).estimate
+    return told and told.micro_usd
+
+
+@pytest.mark.parametrize("model", [model for model in builtin() if model.prices], ids=lambda model: model.id)
+def test_what_a_gate_of_this_kind_lists_is_understood_and_costs_the_same(model: Model):
+    offer = there(at_newcomer(model.id, record(model)["pricing_skus"]), model.id)
+    priced = next(one for one in model.offers if one.prices)
+    assert offer.unread == ()
+    picture = Reference(url="https://pictures.test/a.jpg")
+    clip = Reference(url="https://pictures.test/a.mp4", kind=Kind.VIDEO)
+    for references, sound, name in product(
+        ((), (picture,), (picture, clip)), (True, False), priced.limits.resolutions or (None,)
+    ):
+        request = Request(model=model.id, prompt="a cat", references=references)
+        target = Target(width=1280, height=720, fps=24, duration=5, audio=sound, seed=None, resolution=name)
+        here, away = (estimate(model, target, request, offer=one) for one in (priced, offer))
+        assert (away and away.micro_usd) == (here and here.micro_usd)
+
+
+@pytest.mark.parametrize("name", ["reference_images", "reference_image"])
+def test_a_price_of_pictures_is_understood_in_the_plural_and_in_the_singular(name: str):
+    book = at_newcomer("alibaba/wan-2.7", {"duration_seconds": "0.1", name: "0.04"})
+    frame = Reference(url="https://pictures.test/a.jpg", role=Role.FIRST_FRAME)
+    assert [cost(book, duration=5), cost(book, duration=5, references=(frame,))] == [500_000, 540_000]
+
+
+def test_the_least_that_a_service_bills_counts_where_the_video_costs_less():
+    book = at_newcomer("alibaba/wan-2.7", {"cents_per_second_output": "10", "minimum_cents_per_generation": "45"})
+    assert [cost(book, duration=seconds) for seconds in (2, 5)] == [450_000, 500_000]
+    assert record(replace(builtin().models[0], offers=(there(book, "alibaba/wan-2.7"),)))["pricing_skus"] == {
+        "duration_seconds": "0.10",
+        "minimum_cents_per_generation": "45.00",
+    }
+
+
+def test_going_on_from_a_video_may_have_a_price_of_its_own_that_counts_for_that_alone():
+    skus = {"cents_per_second_output": "17", "cents_per_second_video_continuation_720p": "41"}
+    offer = there(at_newcomer("alibaba/wan-2.7", skus), "alibaba/wan-2.7")
+    assert [(price.input, price.resolutions, str(price.usd)) for price in offer.prices] == [
+        ("video", ("720p",), "0.41"),
+        (None, (), "0.17"),
+    ]
+
+
+def test_where_a_listed_price_is_not_understood_none_is_known_and_the_warning_names_it():
+    book = at_newcomer("alibaba/wan-2.7", {"duration_seconds": "0.1", "pixie_dust": "3"})
+    request = Request(model="alibaba/wan-2.7", prompt="a cat", routing=Routing(only=("newcomer",)))
+    verdict = check(request, catalogue=book)
+    (warning,) = [one for one in verdict.warnings if one.code == "price_unknown"]
+    assert verdict.estimate is None
+    assert warning.message.endswith(' at newcomer: what it lists as "pixie_dust" is not understood here.')
 
 
 def test_a_model_that_left_the_list_is_refused_there_and_still_made_elsewhere():

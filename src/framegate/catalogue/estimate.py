@@ -8,6 +8,7 @@ from framegate.catalogue.model import Model, Offer, Price
 from framegate.types import Estimate, Kind, Request, Target
 
 MICRO = Decimal(1_000_000)
+BESIDES = ("reference_image", "minimum")  # no price of the video itself
 TOKEN_FPS = 24  # ByteDance bills width x height x seconds x 24 / 1024 tokens, whatever the frame rate
 
 
@@ -24,6 +25,9 @@ def estimate(model: Model, target: Target, request: Request, *, offer: Offer | N
     told = [line for line in lines if line]
     total = sum((usd for usd, _ in told), Decimal(0))
     basis = " + ".join(words for _, words in told)
+    least = next((price.usd for price in prices if price.unit == "minimum" and _fits(price, target, request)), total)
+    if least > total:
+        total, basis = least, f"${money(least)}, the least that is billed ({basis})"
     where = f" at {offer.provider}" if offer else ""
     return Estimate(micro_usd=int((total * MICRO).to_integral_value(ROUND_CEILING)), basis=f"{basis}{where}")
 
@@ -39,7 +43,7 @@ def _lines(
 ) -> Iterator[tuple[Decimal, str] | None]:
     """The lines of the bill; `None` for one that cannot be reckoned."""
     fitting = [price for price in prices if _fits(price, target, request)]
-    main = next((price for price in fitting if price.unit != "reference_image"), None)
+    main = next((price for price in fitting if price.unit not in BESIDES), None)
     yield _main(main, target, request, clip_seconds) if main else None
     images = sum(reference.kind is Kind.IMAGE for reference in request.references)
     extra = next((price for price in fitting if price.unit == "reference_image"), None)

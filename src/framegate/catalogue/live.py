@@ -13,23 +13,32 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from framegate.catalogue.book import Catalogue
-from framegate.catalogue.model import Count, Ended, Limits, Model, Offer, Price, Source
+from framegate.catalogue.estimate import BESIDES
+from framegate.catalogue.model import Count, Ended, Input, Limits, Model, Offer, Price, Source, Unit
 from framegate.catalogue.references import FRAMES
 from framegate.catalogue.sizes import canonical, every_size, pixels, ratio_of, short_side_px
 from framegate.types import Kind
 
 RECORDS_MAX = 10_000
 VALUES_MAX = 1_000  # of one field
+NAME_CHARS_MAX = 80  # of a price
 RATIO_SLACK = 0.05  # how far a listed size may be from the ratio that it stands for, as 854x480 is from 16:9
 CENTS = Decimal("0.01")
 SHAPE = "openrouter"  # what its API leaves out of a model, no service of its shape takes either
 _SKU = re.compile(
     r"(?:(?P<input>text|image)_to_video_)?"
-    r"(?P<unit>duration_seconds|video_tokens|cents_per_second_output|cents_per_video_output_second|generate)"
+    r"(?P<unit>duration_seconds|video_tokens|cents_per_second_output|cents_per_video_output_second|generate"
+    r"|cents_per_second_video_continuation)"
     r"(?:_(?P<before>with|without)_audio)?(?P<resolutions>(?:_\d{3,4}p|_[124]k)*)(?:_(?P<after>with|without)_audio)?"
     r"(?P<clips>_with_video_input)?"
 )
-_PICTURES = {"reference_images": Decimal(1), "cents_per_image_input": CENTS}
+_INPUTS: Mapping[str | None, Input] = {"text": "text", "image": "image"}
+_BESIDES: Mapping[str, tuple[Unit, Decimal]] = {
+    "reference_images": ("reference_image", Decimal(1)),
+    "reference_image": ("reference_image", Decimal(1)),  # as earlier gates of this kind list it
+    "cents_per_image_input": ("reference_image", CENTS),
+    "minimum_cents_per_generation": ("minimum", CENTS),
+}
 
 Record = Mapping[str, Any]
 
@@ -116,6 +125,7 @@ def _offered(model: Model, row: Record, listing: Listing) -> Model:
         id=row["id"],
         limits=limits,
         prices=prices,
+        unread=_unread(row),
         narrowed=limits != model.limits,
         sources=(Source(facts=facts, url=listing.url, read=listing.read),),
     )
@@ -235,15 +245,24 @@ def _near(listed: Sequence[str], resolution: str, ratio: str) -> str | None:
 
 def _prices(row: Record) -> tuple[Price, ...]:
     """The prices that a record tells, the more particular first; none where it tells one that we cannot reckon with."""
+    prices = _told(row)
+    return tuple(sorted((one for one in prices.values() if one), key=_place)) if None not in prices.values() else ()
+
+
+def _unread(row: Record) -> tuple[str, ...]:
+    """The names of the prices that we cannot reckon with."""
+    return tuple(name[:NAME_CHARS_MAX] for name, price in _told(row).items() if price is None)
+
+
+def _told(row: Record) -> dict[str, Price | None]:
     skus = row.get("pricing_skus")
     if not isinstance(skus, dict) or len(cast("dict[Any, Any]", skus)) > VALUES_MAX:
-        return ()
-    prices = [_price(str(name), usd) for name, usd in cast("dict[Any, Any]", skus).items()]
-    return tuple(sorted((one for one in prices if one), key=_place)) if None not in prices else ()
+        return {}
+    return {str(name): _price(str(name), usd) for name, usd in cast("dict[Any, Any]", skus).items()}
 
 
 def _place(price: Price) -> tuple[bool, ...]:
-    last, anywhere = price.unit == "reference_image", not price.resolutions
+    last, anywhere = price.unit in BESIDES, not price.resolutions
     if price.unit == "token":
         return last, price.input is None, anywhere, price.audio is None
     return last, price.audio is None, price.input is None, anywhere
@@ -256,19 +275,21 @@ def _price(sku: str, usd: object) -> Price | None:
         return None
     if isinstance(usd, bool) or not amount.is_finite() or amount < 0:
         return None
-    if sku in _PICTURES:
-        return Price(unit="reference_image", usd=amount * _PICTURES[sku])
+    if sku in _BESIDES:
+        besides, worth = _BESIDES[sku]
+        return Price(unit=besides, usd=amount * worth)
     told = _SKU.fullmatch(sku)
     if told is None:
         return None
     sound = told["before"] or told["after"]
     clips = bool(told["clips"])
     unit = told["unit"]
+    given: Input | None = "video" if clips or unit.endswith("continuation") else _INPUTS.get(told["input"])
     return Price(
         unit="token" if unit == "video_tokens" else "video" if unit == "generate" else "second",
         usd=amount * CENTS if unit.startswith("cents") else amount,
         resolutions=tuple(canonical(name) for name in told["resolutions"].split("_") if name),
         audio=None if sound is None else sound == "with",
-        input="video" if clips else "text" if told["input"] == "text" else "image" if told["input"] else None,
+        input=given,
         input_seconds=clips,
     )

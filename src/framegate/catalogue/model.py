@@ -119,7 +119,8 @@ class Defaults:
     fps: int | None = None
 
 
-Unit = Literal["second", "token", "video", "reference_image"]
+Input = Literal["text", "image", "video"]
+Unit = Literal["second", "token", "video", "reference_image", "minimum"]  # the last: the whole bill is no less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,7 @@ class Price:
     usd: Decimal
     resolutions: tuple[str, ...] = ()
     audio: bool | None = None
-    input: Literal["text", "image", "video"] | None = None
+    input: Input | None = None
     input_seconds: bool = False  # the seconds of video references are billed too
 
 
@@ -175,6 +176,7 @@ class Offer:
     narrowed: bool = False  # whether the provider takes less than the model does
     ended: Ended | None = None
     sources: tuple[Source, ...] = ()
+    unread: tuple[str, ...] = ()  # the names of listed prices that are not understood, so that none is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

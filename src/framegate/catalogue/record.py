@@ -1,7 +1,7 @@
 """The public record of a model: OpenRouter's keys, every one of them, and what no service tells besides."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, cast
 
 from framegate.catalogue.estimate import money
@@ -9,6 +9,13 @@ from framegate.catalogue.model import ClipLimits, Count, ImageLimits, Limits, Mo
 from framegate.catalogue.references import FRAMES
 from framegate.catalogue.sizes import every_size
 from framegate.types import Kind
+
+UNITS = {
+    "second": "duration_seconds",
+    "token": "video_tokens",
+    "video": "generate",
+    "reference_image": "reference_images",
+}
 
 
 def record(model: Model) -> dict[str, Any]:
@@ -35,7 +42,7 @@ def _openrouter(model: Model) -> dict[str, Any]:
         "creativity": None,
         "generate_audio": None if limits.audio is None else limits.audio != "never",
         "seed": limits.seed,
-        "pricing_skus": {_sku(price): money(price.usd) for price in model.prices} or None,
+        "pricing_skus": {name: _usd(price) for price in model.prices for name in _skus(price)} or None,
         "allowed_passthrough_parameters": list(model.passthrough),
     }
 
@@ -112,13 +119,26 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _skus(price: Price) -> tuple[str, ...]:
+    """A price's names; one more where the seconds of a video input are billed alike, which no one name tells."""
+    too = [_sku(replace(price, input="video"))] if price.input_seconds and price.input is None else []
+    return (_sku(price), *too)
+
+
 def _sku(price: Price) -> str:
     """A price's name in OpenRouter's words, as `duration_seconds_with_audio_1080p`."""
-    unit = {"second": "duration_seconds", "token": "video_tokens", "video": "generate"}.get(price.unit, price.unit)
+    if price.unit == "minimum":
+        return "minimum_cents_per_generation"
+    unit = UNITS[price.unit]
     audio = {True: "_with_audio", False: "_without_audio", None: ""}[price.audio]
     given = {"text": "text_to_video_", "image": "image_to_video_"}.get(price.input or "", "")
     clips = "_with_video_input" if price.input == "video" else ""
     return f"{given}{unit}{audio}{''.join(f'_{name.lower()}' for name in price.resolutions)}{clips}"
+
+
+def _usd(price: Price) -> str:
+    """What goes with a price's name: dollars, but for the one that is told in cents."""
+    return money(price.usd * 100 if price.unit == "minimum" else price.usd)
 
 
 def _price(price: Price) -> dict[str, Any]:

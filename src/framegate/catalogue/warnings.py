@@ -9,6 +9,7 @@ from framegate.catalogue.fit import Fit, takes
 from framegate.catalogue.model import Limits, Model, Offer
 from framegate.types import Kind, Problem, Request, Role
 
+UNREAD_MAX = 3  # names of prices that a warning tells
 OF_WAY = ("price_unknown", "reference_unnamed")  # the codes of what holds for one offer, and not for another
 
 
@@ -35,9 +36,15 @@ def of_way(request: Request, model: str, fit: Fit) -> Iterator[Problem]:
     if fit.target is None:
         return
     if fit.estimate is None:
-        text = f"no price is known for such a video by {model} at {fit.offer.provider}."
+        text = f"no price is known for such a video by {model} at {fit.offer.provider}{_unread(fit.offer)}."
         yield Problem(code="price_unknown", pointer="/model", message=f"model: {text}")
     yield from _unnamed(request, fit.offer.limits)
+
+
+def _unread(offer: Offer) -> str:
+    if not offer.unread:
+        return ""
+    return f": what it lists as {listed(map(shown, offer.unread[:UNREAD_MAX]), last='and')} is not understood here"
 
 
 def going(warnings: Sequence[Problem], request: Request, model: str, fit: Fit) -> tuple[Problem, ...]:
