@@ -14,6 +14,7 @@ class Hub:
         self.outbox = asyncio.Event()  # a webhook is to be sent
         self._followers: dict[str, set[asyncio.Event]] = {}
         self._moving: dict[str, anyio.CancelScope] = {}
+        self._interrupted: set[str] = set()
 
     def changed(self, job_id: str) -> None:
         """Tell everybody that a job has changed."""
@@ -25,20 +26,34 @@ class Hub:
         """Follow one job: what changes after this call is not missed."""
         return Watch(self._followers, job_id)
 
+    def hold(self, job_id: str) -> None:
+        """The runner has this job now: from here on an interruption of it is not missed."""
+        self._moving.setdefault(job_id, anyio.CancelScope())
+
     def interrupt(self, job_id: str) -> None:
         """Break off whatever the runner now waits for on behalf of a job, so that it looks at the job anew."""
         scope = self._moving.get(job_id)
         if scope is not None:
+            self._interrupted.add(job_id)
             scope.cancel()
 
+    def interrupted(self, job_id: str) -> bool:
+        """Whether a job was interrupted since this was asked last, be it that nothing was waited for just then."""
+        was = job_id in self._interrupted
+        self._interrupted.discard(job_id)
+        return was
+
     def moving(self, job_id: str) -> anyio.CancelScope:
-        """A scope for a wait that `interrupt` may break off."""
+        """A scope for a wait that `interrupt` may break off, or has broken off before it began."""
         scope = self._moving[job_id] = anyio.CancelScope()
+        if job_id in self._interrupted:
+            scope.cancel()
         return scope
 
     def rest(self, job_id: str) -> None:
         """Nobody moves the job any more."""
         self._moving.pop(job_id, None)
+        self._interrupted.discard(job_id)
 
 
 class Watch:

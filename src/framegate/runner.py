@@ -113,6 +113,7 @@ class Runner:
                 provider = self._moves.offers.of(held.job)
                 self._slots.enter(held.job.id, _place(held.job), provider and provider.concurrency)
         for held in claimed:
+            self._store.hub.hold(held.job.id)
             task = asyncio.create_task(self._drive(held), name=f"framegate-job-{held.job.id}")
             self._drives[held.job.id] = task
             task.add_done_callback(lambda over, job_id=held.job.id: self._dropped(job_id, over))
@@ -190,11 +191,13 @@ class Runner:
     async def _move_on(self, held: Held) -> None:
         job, found = held.job, True
         while not job.state.final:
+            if self._store.hub.interrupted(job.id):
+                job = await self._fresh(job)
+                continue  # it may have ended
             late_at = self._late_at(job)
             self._deadlines[job.id] = late_at if self._now() < late_at else math.inf  # what is late already ends here
             step = await self._early_end(job, found=found) or await self._step(job, found=found)
-            if step is None:  # interrupted: look at the job anew
-                job = await self._fresh(job)
+            if step is None:  # interrupted
                 continue
             if step.order == "sending":
                 self._ordering.add(job.id)
@@ -205,15 +208,19 @@ class Runner:
                 found = False
             elif far:
                 await self._store.release(Held(job, held.fence), due_at=self._due(job, step.wait))
-            if job.state is not State.SUBMITTING or job.doubtful:
-                self._ordering.discard(job.id)
-            if job.state not in _ORDERED:
-                self._slots.leave(job.id)
+            self._let_go(job)
             if (far and not job.state.final) or (self._stopping and job.id not in self._ordering):
                 return
             over = job.state.final or job.cancel_requested
-            if step.wait and not over and not await self._wait(job, step.wait):
-                job = await self._fresh(job)
+            if step.wait and not over:
+                await self._wait(job, step.wait)
+
+    def _let_go(self, job: Job) -> None:
+        """Give back what a job in this state does not need: its place, and the patience of a stop."""
+        if job.state is not State.SUBMITTING or job.doubtful:
+            self._ordering.discard(job.id)
+        if job.state not in _ORDERED:
+            self._slots.leave(job.id)
 
     async def _step(self, job: Job, *, found: bool) -> Step | None:
         """The job's next move; None if it was interrupted. An order on its way is never interrupted."""
@@ -228,11 +235,10 @@ class Runner:
             return await self._guarded(job, found=found)  # as things are now: the wait for a place may have been long
         return None
 
-    async def _wait(self, job: Job, seconds: float) -> bool:
-        """Wait; False if interrupted."""
-        with self._store.hub.moving(job.id) as scope:
+    async def _wait(self, job: Job, seconds: float) -> None:
+        """Wait, unless interrupted."""
+        with self._store.hub.moving(job.id):
             await self._clock.sleep(max(0.0, self._due(job, seconds) - self._clock.now()))
-        return not scope.cancelled_caught
 
     async def _early_end(self, job: Job, *, found: bool) -> Step | None:
         if job.cancel_requested:

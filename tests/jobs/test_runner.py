@@ -213,6 +213,27 @@ async def test_a_running_job_is_cancelled_and_its_order_is_stopped(world):
         assert (await gate.jobs.cancel(job.id, owner="default")).state is State.CANCELLED
 
 
+async def test_a_cancellation_that_comes_just_as_a_look_is_answered_is_not_missed(world):
+    gate = world(looks=[Running()])
+    looks = []
+
+    async def poll(_handle):
+        if not looks:
+            looks.append(job.id)
+            now = gate.clock.now()
+            running = await gate.jobs.get(job.id, owner="default")
+            await gate.store.move(moved(running, now, cancel_requested=True), due_at=now)
+            gate.store.hub.interrupt(job.id)  # nothing is awaited after this, so the look comes to its end
+        return Running()
+
+    gate.provider.poll = poll
+    async with gate.open():
+        job = await gate.create()
+        job = await gate.end(job)
+
+    assert (job.state, len(gate.provider.cancelled)) == (State.CANCELLED, 1)
+
+
 async def test_a_job_cancelled_while_its_order_is_on_its_way_is_stopped_at_the_provider(world):
     arrived, go = asyncio.Event(), asyncio.Event()
 
