@@ -155,3 +155,8 @@ def test_no_prompt_takes_long_to_read(piece: str):
 
 def test_the_astray_names_of_one_prompt_are_told_up_to_a_limit():
     assert len(problems(" ".join(f"@name{n}" for n in range(100)))) == ASTRAY_MAX
+
+
+def test_a_name_that_is_borne_twice_is_told_once():
+    told = [one.message for one in problems("@dog sleeps", "cat", "cat") if one.code == "reference_name_unknown"]
+    assert told == ["prompt: @dog is the name of no reference. The name is @cat."]

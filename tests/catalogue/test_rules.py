@@ -406,3 +406,9 @@ def test_no_alternative_is_told_that_cannot_be_had_here():
 
     assert found[-1] == "framegate/animatic"
     assert all({"fal", "animatic"} & {offer.provider for offer in builtin().get(one).offers} for one in found)
+
+
+@pytest.mark.parametrize(("asked", "said"), [(10**308, "1e308"), (-(10**20), "-1e20"), (61, "61")])
+def test_a_number_of_very_many_digits_is_told_in_short(asked: int, said: str):
+    (problem,) = judged("framegate/animatic", duration=asked).problems
+    assert f"not {said} s." in problem.message

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from framegate.catalogue.model import Defaults, Limits
 from framegate.types import Kind, Request, Role
 
+DIGITS_MAX = 12  # of a client's number, as a message repeats it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -47,6 +49,12 @@ def shown(value: object) -> str:
     """A client's value, quoted and cut so that a message stays readable."""
     text = str(value)
     return f'"{text[:60]}…"' if len(text) > 60 else f'"{text}"'
+
+
+def shown_number(number: int) -> str:
+    """A client's number; one of very many digits in short, so that a message stays readable."""
+    digits = str(number)
+    return digits if len(digits) <= DIGITS_MAX else f"{digits[: 1 + (number < 0)]}e{len(digits.lstrip('-')) - 1}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -120,8 +120,10 @@ def _standing(case: Case, kind: Kind | None) -> int:
 
 
 def _unknown_name(name: str, names: list[str]) -> Problem:
+    names = list(dict.fromkeys(names))
     near = get_close_matches(name, names, n=1, cutoff=0.4)
-    told = f"The names are {listed([f'@{name}' for name in names], last='and')}." if names else "None has a name."
+    called = listed([f"@{name}" for name in names], last="and")
+    told = f"The {'names are' if len(names) > 1 else 'name is'} {called}." if names else "None has a name."
     meant = f" Did you mean @{near[0]}?" if near else ""
     return _problem(
         "reference_name_unknown",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from math import log
 
-from framegate.catalogue.case import Case, listed, shown
+from framegate.catalogue.case import Case, listed, shown, shown_number
 from framegate.catalogue.sizes import canonical, every_size, named_by, pixels, ratio_of, short_side_px, size_of
 from framegate.types import Problem, Role, Target
 
@@ -65,12 +65,12 @@ def _duration(case: Case) -> Iterator[Problem]:
     if asked is None or (asked >= 1 if allowed is None else asked in allowed):
         return
     if allowed is None:
-        yield _problem("duration", f"must be at least 1 s, not {asked} s.", None, 1)
+        yield _problem("duration", f"must be at least 1 s, not {shown_number(asked)} s.", None, 1)
     elif not allowed:
         yield _problem("duration", f"{case.who} decides the length itself. Leave it out.", [], None)
     else:
         nearest = min(allowed, key=lambda seconds: (abs(seconds - asked), seconds))
-        text = f"{case.who} makes {listed(allowed, unit=' s')}{_because(case, allowed)}, not {asked} s."
+        text = f"{case.who} makes {listed(allowed, unit=' s')}{_because(case, allowed)}, not {shown_number(asked)} s."
         yield _problem("duration", f"{text} The nearest is {nearest} s.", list(allowed), nearest)
 
 

@@ -55,6 +55,7 @@ FLAGS = {
     "max_cost_usd": "--max-cost",
 }
 
+MODELS_LISTED = " GET /api/v1/videos/models lists those that are."
 
 # What a terminal obeys, or what turns the order of letters round: prompts and errors are strangers' texts.
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -157,7 +158,7 @@ def show_problems(problems: "Sequence[Problem]", alternatives: Sequence[str] = (
         named = ""
         if parts[0] == "input_references" and len(parts) > 1 and parts[1].isdigit() and int(parts[1]) < len(given):
             named = f"{given[int(parts[1])]}: "
-        say(f"error: {named}{problem.message}")
+        say(f"error: {named}{typed(problem.message)}")
         if flag := ready_flag(problem):
             hint(flag)
         elif problem.code == "model_unknown":
@@ -165,6 +166,11 @@ def show_problems(problems: "Sequence[Problem]", alternatives: Sequence[str] = (
     fallback = any(problem.pointer.startswith("/models/") for problem in problems)
     if alternatives and not fallback:  # another model would not mend the fall-back
         hint(f"these take it as it stands: {', '.join(f'--model {name}' for name in alternatives[:5])}")
+
+
+def typed(message: str) -> str:
+    """What the API says, with a flag in the place of its field, and without its route: a hint names the command."""
+    return message.replace("Change provider.only.", "Change --provider.").removesuffix(MODELS_LISTED)
 
 
 def ready_flag(problem: "Problem") -> str:
@@ -185,9 +191,9 @@ def show_adjustments(adjustments: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_warnings(warnings: "Sequence[Problem]") -> None:
-    """Say what the person should know."""
+    """Say what the person should know; what a finished job has to tell is no warning."""
     for warning in warnings:
-        say(f"warning: {warning.message}")
+        say(f"{'note' if warning.code == 'render_note' else 'warning'}: {typed(warning.message)}")
 
 
 def show_shots(shots: "Sequence[Mapping[str, Any]]") -> None:

@@ -127,7 +127,7 @@ class Fal(Service):
         if not urls:
             return failed("fal's answer holds no video.")
         units = result.headers.get("x-fal-billable-units")
-        billed = [f"fal billed {units} units."] if units else []
+        billed = [f"fal billed it as {units} of its units."] if units else []
         outputs, notes = tuple(map(self.made, urls)), (*handle.get("notes", ()), *billed)
         return Done(outputs=outputs, notes=notes, metadata=self.told(result.object()))
 

@@ -74,7 +74,11 @@ class Pictory(Service):
         url, credit = at(job, "url"), at(job, "aiCreditsUsed")
         if not isinstance(url, str):
             raise ProviderError("Pictory says that the video is made, and not where it lies.")
-        used = [f"Pictory charged {credit:g} AI credits."] if isinstance(credit, int | float) else []
+        used = (
+            [f"Pictory charged {credit:g} AI credit{'' if credit == 1 else 's'}."]
+            if isinstance(credit, int | float)
+            else []
+        )
         notes = (*handle.get("notes", ()), *used)
         return Done(outputs=(self.made(url),), cost_micro_usd=self._cost(credit), notes=notes, metadata=self.told(job))
 
