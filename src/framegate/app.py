@@ -69,6 +69,7 @@ class Parts:
     store: Store
     lock: FolderLock
     nudges: Nudges
+    offers: Offers
 
 
 @asynccontextmanager
@@ -133,6 +134,7 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
             store=store,
             lock=lock,
             nudges=Nudges(offers, store, clock),
+            offers=offers,
         )
 
 
@@ -190,7 +192,13 @@ def build(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
         async with running(settings) as parts:
-            gate = Gate(settings=settings, jobs=parts.jobs, keys=parts.keys, closing=asyncio.Event())
+            gate = Gate(
+                settings=settings,
+                jobs=parts.jobs,
+                keys=parts.keys,
+                closing=asyncio.Event(),
+                orderable=lambda offer: bool(parts.offers.taking(offer.provider, offer.id)),
+            )
             app.state.gate, app.state.parts = gate, parts
             yield {"gate": gate}
             gate.closing.set()

@@ -1,5 +1,6 @@
 """What is shown: help, flags to type, names, plain lines, bars."""
 
+import json
 import os
 import pty
 import re
@@ -205,6 +206,28 @@ def test_models_are_listed_with_price_and_providers_in_a_line_each(run: Run):
     assert "google/veo-3.1 4,6,8 4K 0.20 openrouter, fal, pictory, phaseo" in [" ".join(line.split()) for line in lines]
     assert "framegate/animatic 1-60 1080p 0 animatic" in [" ".join(line.split()) for line in lines]
     assert max(len(line.rsplit("  ", 1)[0]) for line in lines) < 72
+
+
+def test_the_models_that_can_be_ordered_here_come_first_with_their_price_here(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FRAMEGATE_VLLM_OMNI_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("PICTORY_API_KEY", "secret")
+    ran, one = run("models"), run("models", "google/veo-3.1")
+    offers = json.loads(run("models", "google/veo-3.1", "--json").out)["offers"]
+
+    rows = {line.split()[0]: re.split(r"  +", line)[-2:] for line in ran.out.splitlines()}
+    assert rows["minimax/hailuo-3"] == ["0", "vllm_omni, (openrouter), (fal), (phaseo), (sglang)"]
+    assert rows["x-ai/grok-imagine-video"] == ["(0.05)", "(openrouter), (fal), (phaseo)"]
+    assert rows["google/veo-3.1"] == ["-", "pictory, (openrouter), (fal), (phaseo)"]
+    brackets = [len(names) > 1 and names[1].startswith("(") for names in list(rows.values())[1:]]
+    assert brackets == sorted(brackets)
+    assert "no account or server" in ran.err
+    assert re.search(r"^offer\.fal .* \(not set up here\)$", one.out, re.MULTILINE)
+    assert {offer["provider"]: offer["available"] for offer in offers} == {
+        "pictory": True,
+        **dict.fromkeys(("openrouter", "fal", "phaseo"), False),
+    }
 
 
 def test_a_model_is_shown_with_what_it_takes_and_each_price_in_words(run: Run):

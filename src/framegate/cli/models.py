@@ -38,21 +38,41 @@ def models(
     if json:
         console.out_json({"data": found})
         return
-    console.table(("MODEL", "SECONDS", "UP TO", "FROM $/S", "OFFERED BY"), [_row(one) for one in found])
+    rows = sorted(found, key=lambda one: not any(map(_had, _offers(one))))
+    console.table(("MODEL", "SECONDS", "UP TO", "FROM $/S", "OFFERED BY"), [_row(one) for one in rows])
+    if not all(_had(offer) for one in rows for offer in _offers(one)):
+        console.hint("(in brackets): no account or server set up here makes it.")
 
 
 def _row(one: Record) -> tuple[str, ...]:
-    offers: list[Record] = one.get("offers") or []
-    prices = [price for offer in offers for price in _prices(offer)]
-    by_second = [price["usd"] for price in prices if price["unit"] == "second"]
-    free = "0" if prices and not any(map(_usd, prices)) else "-"
+    offers = _offers(one)
+    had = [offer for offer in offers if _had(offer)]
+    price = _lowest(had or offers)
+    names = [str(offer["provider"]) if _had(offer) else f"({offer['provider']})" for offer in offers]
     return (
         str(one["id"]),
         spans(one.get("supported_durations")),
         (one.get("supported_resolutions") or ["-"])[-1],
-        min(by_second, key=float) if by_second else free,
-        ", ".join(dict.fromkeys(str(offer["provider"]) for offer in offers)) or "-",
+        price if had or price == "-" else f"({price})",
+        ", ".join(dict.fromkeys(sorted(names, key=lambda name: name.startswith("(")))) or "-",
     )
+
+
+def _offers(one: Record) -> list[Record]:
+    return one.get("offers") or []
+
+
+def _had(offer: Record) -> bool:
+    """Whether it can be ordered at this gate; a gate that does not tell is taken to have it."""
+    return offer.get("available") is not False
+
+
+def _lowest(offers: list[Record]) -> str:
+    """The lowest price of a second; 0 for what is free, - for what is not known or not by the second."""
+    prices = [price for offer in offers for price in _prices(offer)]
+    by_second = [price["usd"] for price in prices if price["unit"] == "second"]
+    free = "0" if prices and not any(map(_usd, prices)) else "-"
+    return min(by_second, key=float) if by_second else free
 
 
 def _prices(offer: Record) -> list[Record]:
@@ -101,10 +121,10 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     for role, kinds in taken.items():
         yield f"takes.{role}", ", ".join(_count(kind, span["min"], span["max"]) for kind, span in kinds.items())
     yield from (("rule", rule) for rule in _rules(record))
-    offers: list[Record] = record.get("offers") or []
-    for offer in offers:
+    for offer in sorted(_offers(record), key=lambda offer: not _had(offer)):
         prices = "; ".join(map(_price, _prices(offer))) or "no price is known"
-        yield f"offer.{offer['provider']}", f"{offer['id']}: {prices}"
+        away = "" if _had(offer) else " (not set up here)"
+        yield f"offer.{offer['provider']}", f"{offer['id']}: {prices}{away}"
 
 
 def _rules(record: Record) -> Iterator[str]:

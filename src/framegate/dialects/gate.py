@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from framegate.catalogue import Offer
 from framegate.jobs import Jobs
 from framegate.keys import Authenticator
 from framegate.settings import Settings
@@ -18,12 +19,16 @@ LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """The parts of a running gate. `closing` is set when it begins to stop: whoever waits must end then."""
+    """The parts of a running gate. `closing` is set when it begins to stop: whoever waits must end then.
+
+    `orderable` tells whether there is an account or a server that makes what is offered.
+    """
 
     settings: Settings
     jobs: Jobs
     keys: Authenticator
     closing: asyncio.Event
+    orderable: Callable[[Offer], bool]
 
 
 def gate_of(connection: HTTPConnection) -> Gate:

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from framegate.catalogue import record
-from framegate.dialects.gate import gate_of
+from framegate.catalogue import Model, record
+from framegate.dialects.gate import Gate, gate_of
 from framegate.dialects.native.errors import ERRORS, operation_id
 from framegate.errors import NotFound
 
@@ -17,18 +17,26 @@ PUBLIC: dict[str, Any] = {"security": []}
 @router.get("/videos/models", openapi_extra=PUBLIC)
 async def list_models(request: Request) -> JSONResponse:
     """Every model, with OpenRouter's record and what Framegate adds: roles, references, image limits, prompt tokens."""
-    return JSONResponse({"data": [record(model) for model in gate_of(request).jobs.catalogue]})
+    gate = gate_of(request)
+    return JSONResponse({"data": [_told(model, gate) for model in gate.jobs.catalogue]})
 
 
 @router.get("/videos/models/{author}/{slug}", openapi_extra=PUBLIC)
 async def get_model(request: Request, author: str, slug: str) -> JSONResponse:
     """One model, by its id or any other of its names."""
     name = f"{author}/{slug}"
-    catalogue = gate_of(request).jobs.catalogue
+    gate = gate_of(request)
+    catalogue = gate.jobs.catalogue
     model = catalogue.get(name)
     if model is None:
         near = ", ".join(f"`{other}`" for other in catalogue.like(name))
         hint = f" Did you mean one of {near}?" if near else ""
         raise NotFound(f"There is no model `{name[:100]}` here.{hint}")
-    found: dict[str, Any] = record(model)
-    return JSONResponse(found)
+    return JSONResponse(_told(model, gate))
+
+
+def _told(model: Model, gate: Gate) -> dict[str, Any]:
+    """Its record, each offer with whether this gate can order by it."""
+    told = record(model)
+    can = [{"available": offer.ended is None and gate.orderable(offer)} for offer in model.offers]
+    return told | {"offers": [row | more for row, more in zip(told["offers"], can, strict=True)]}
