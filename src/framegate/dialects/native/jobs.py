@@ -22,6 +22,7 @@ from framegate.dialects.native.answers import (
     job_answer,
 )
 from framegate.dialects.native.errors import ERRORS, operation_id, validated
+from framegate.dialects.native.queries import KNOWN_ALONE
 from framegate.dialects.native.requests import VideoRequest, to_request
 from framegate.dialects.native.webhooks import DIALECT
 from framegate.errors import InvalidRequest, NotFound, NotReady
@@ -72,7 +73,7 @@ async def check(request: Request, owner: Owner) -> Response:
     return _sent(check_answer(verdict, offers=offers))
 
 
-@router.get("/videos", responses={200: {"model": JobList}})
+@router.get("/videos", responses={200: {"model": JobList}}, dependencies=[KNOWN_ALONE])
 async def list_jobs(
     request: Request,
     owner: Owner,
@@ -113,7 +114,7 @@ async def cancel(request: Request, owner: Owner, job_id: str) -> Response:
     return _sent(shown(request, await gate_of(request).jobs.cancel(job_id, owner=owner)))
 
 
-@router.get("/videos/{job_id}/report")
+@router.get("/videos/{job_id}/report", dependencies=[KNOWN_ALONE])
 async def report(request: Request, owner: Owner, job_id: str) -> Response:
     """The quality report of a finished job; 409 while it is not over."""
     job = await gate_of(request).jobs.get(job_id, owner=owner)
@@ -128,6 +129,7 @@ async def report(request: Request, owner: Owner, job_id: str) -> Response:
     "/videos/{job_id}/events",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}}},
+    dependencies=[KNOWN_ALONE],
 )
 async def events(
     request: Request,

@@ -12,6 +12,7 @@ from framegate.dialects.gate import Owner, gate_of
 from framegate.dialects.native.answers import Answer, VideoJob
 from framegate.dialects.native.errors import ERRORS, operation_id, validated
 from framegate.dialects.native.jobs import shown
+from framegate.dialects.native.queries import KNOWN_ALONE
 from framegate.dialects.native.requests import Body
 from framegate.errors import InvalidRequest
 from framegate.ledger import EntryState
@@ -79,7 +80,7 @@ RETRY_BODY: dict[str, Any] = {
 }
 
 
-@router.get("/spend", responses={200: {"model": SpendAnswer}})
+@router.get("/spend", responses={200: {"model": SpendAnswer}}, dependencies=[KNOWN_ALONE])
 async def spend(request: Request, owner: Owner, *, by: By = "model", since: Day = None, until: Day = None) -> Response:
     """What the owner's jobs came to. A job counts on the UTC day on which it was accepted; both days are counted in."""
     _check_day("since", since)
@@ -94,7 +95,7 @@ async def spend(request: Request, owner: Owner, *, by: By = "model", since: Day 
     return JSONResponse(SpendAnswer(by=by, since=since, until=until, data=rows, total=SpentAnswer(**total)).sent())
 
 
-@router.get("/videos/{job_id}/bill", responses={200: {"model": BillAnswer}})
+@router.get("/videos/{job_id}/bill", responses={200: {"model": BillAnswer}}, dependencies=[KNOWN_ALONE])
 async def bill(request: Request, owner: Owner, job_id: str) -> Response:
     """How the money of a job stands: reserved, settled, void or held."""
     jobs = gate_of(request).jobs
