@@ -64,7 +64,7 @@ def key_of(url: str) -> str | None:
         return None
 
 
-def discreet(record: logging.LogRecord) -> bool:
+def without_tokens(record: logging.LogRecord) -> bool:
     """Take the signatures and tokens of links out of a line of the log: whoever reads them could use them."""
     if isinstance(record.args, tuple):
         record.args = tuple(IN_QUERIES.sub(r"\1…", one) if isinstance(one, str) else one for one in record.args)
@@ -79,7 +79,7 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn.access", "uvicorn.error"):
-        logging.getLogger(name).addFilter(discreet)
+        logging.getLogger(name).addFilter(without_tokens)
     app = build(settings)
     noting = _NotingFailure(app)
     config = uvicorn.Config(
