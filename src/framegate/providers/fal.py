@@ -175,7 +175,10 @@ class Fal(Service):
                     return url
         except ProviderError as error:
             raise NotSent(f"A reference could not be uploaded, so nothing was ordered. {error.message}") from error
-        raise Refused("fal took no upload of a reference, so nothing was ordered.")
+        refused = None if token.ok else token
+        told = f" {self._rest.said(refused)}" if refused else ""
+        said = f"fal took no upload of a reference, so nothing was ordered.{told}"
+        raise Refused(said, status=refused.status if refused else None)
 
 
 def endpoint_of(order: Order) -> Endpoint:
