@@ -51,6 +51,9 @@ class NoMoves:
         attempts = job.attempts + (order == "sending")
         return Step({"state": state, "stage": state.value, "attempts": attempts}, order=order)
 
+    def orders_next(self, _job: Job) -> None:
+        """No order needs a place."""
+
     def fail(self, fault: Fault, state: State = State.FAILED) -> Step:
         return Step({"state": state, "fault": fault})
 
