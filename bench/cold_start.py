@@ -14,8 +14,8 @@ from pathlib import Path
 
 import av
 
-from framegate.engine.camera import Size
-from framegate.engine.encode import Writer
+from framegate.animatic.camera.path import Size
+from framegate.animatic.output.encoder import Writer
 
 HELP_CPU_SECONDS_MAX = 0.3
 ENCODES_MAX = 3.0  # the whole generate, in encodes
@@ -58,7 +58,7 @@ def _generate(folder: Path) -> float:
     """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEGATE_")}
     flags = ("--prompt", "a slow push-in at dusk", "--duration", "4", "--resolution", "720p", "-o", "out.mp4")
-    with as_file(files("framegate") / "demo" / "rocket.jpg") as photo:
+    with as_file(files("framegate.media") / "sample_photos" / "rocket.jpg") as photo:
         command = (*FRAMEGATE, "generate", "--reference", str(photo), *flags, "--data", "data")
         began = time.time()
         subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True)

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from framegate.media.blobs import BlobStore
+from framegate.domain import Job, Output, Request, State, Target
+from framegate.storage.blobs import BlobStore
 from framegate.store import Store
-from framegate.store.engines import sqlite_url
-from framegate.types import Job, Output, Request, State, Target
+from framegate.store.engine import sqlite_url
 
 SIZE_BYTES = 50 * 10**6
 AT_ONCE = 8
@@ -30,8 +30,8 @@ JOB_ID = "00000000-0000-7000-8000-000000000000"
 SERVE = """
 import socket, sys
 from pathlib import Path
-from framegate.local import run
-from framegate.settings import Settings
+from framegate.app.embedded import run
+from framegate.config.settings import Settings
 listener = socket.create_server(("127.0.0.1", 0))
 run(Settings(data_dir=Path(sys.argv[1])), listener, on_ready=lambda url: print(url, flush=True), log_level="warning")
 """

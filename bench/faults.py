@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from framegate.engine import Spec, render
-from framegate.quality import ReferencePicture, Report, Verdict, verify
-from framegate.types import Role, Target
+from framegate.animatic import Spec, render
+from framegate.domain import Role, Target
+from framegate.media.quality import ReferencePicture, Report, Verdict, verify
 
-PHOTOS = Path(__file__).parents[1] / "tests" / "photos"
+PHOTOS = Path(__file__).parents[1] / "tests" / "support" / "photos"
 TARGET = Target(width=480, height=270, fps=24, duration=2, audio=False, seed=None)
 DRAWN = 5
 MOVES = ("slow push-in", "pull out", "pan right", "tilt up", "locked-off", "dramatic fast push in", "gentle pan left")

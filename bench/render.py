@@ -26,15 +26,16 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from framegate.engine import Spec, encode
-from framegate.engine.direction import direct
-from framegate.engine.finish import Finish
-from framegate.engine.framing import Size
-from framegate.engine.reel import Reel
-from framegate.engine.rendering import render
-from framegate.engine.takes import takes
+from framegate.animatic import Spec
+from framegate.animatic.camera.framing import Size
+from framegate.animatic.effects.film import Finish
+from framegate.animatic.output import encoder
+from framegate.animatic.output.shot_renderer import takes
+from framegate.animatic.output.timeline import Reel
+from framegate.animatic.plan.director import direct
+from framegate.animatic.render import render
 
-PHOTO = Path(__file__).parents[1] / "tests" / "photos" / "astronaut.png"
+PHOTO = Path(__file__).parents[1] / "tests" / "support" / "photos" / "astronaut.png"
 PHOTO_PIXELS = (1920, 1080)  # both sides start from the same photo of the usual size
 OUTPUT = Size(1280, 720)
 FPS, FRAMES, REPEATS = 24, 96, 5
@@ -88,7 +89,7 @@ def encoding(prompt: str) -> Contender:
     """The engine's own frames of a prompt, drawn beforehand: what remains is the encoder."""
 
     def prepare(photo: str, output: str) -> Callable[[], object]:
-        writer = encode.Writer(output, OUTPUT, FPS)
+        writer = encoder.Writer(output, OUTPUT, FPS)
         made = spec(photo, output, prompt)
         plan = direct(prompt, reference_count=1, seconds=made.seconds)
         reel = Reel(takes(made, plan, OUTPUT), OUTPUT, 1 / FPS, Finish(plan.look, OUTPUT, made.seed))
@@ -166,7 +167,7 @@ def zoompan(photo: str, move: str, scale: str | None = None) -> Iterator[av.Vide
 
 
 def write(output: str, frames: Iterator[av.VideoFrame]) -> None:
-    with encode.Writer(output, OUTPUT, FPS) as writer:
+    with encoder.Writer(output, OUTPUT, FPS) as writer:
         for frame in frames:
             frame.time_base = Fraction(1, FPS)
             writer.write(frame)
@@ -174,7 +175,7 @@ def write(output: str, frames: Iterator[av.VideoFrame]) -> None:
 
 def ffmpeg(photo: str, output: str, move: str, scale: str | None = None) -> None:
     filters = ",".join(f"{name}={arguments}" for name, arguments in chain(move, scale))
-    x264 = ["-c:v", "libx264", "-preset", encode.PRESET, "-crf", encode.CRF, "-profile:v", "high"]
+    x264 = ["-c:v", "libx264", "-preset", encoder.PRESET, "-crf", encoder.CRF, "-profile:v", "high"]
     command = ["ffmpeg", "-v", "error", "-y", "-i", photo, "-vf", filters, "-frames:v", str(FRAMES), *x264]
     subprocess.run([*command, "-movflags", "+faststart", output], check=True, stdin=subprocess.DEVNULL)
 
@@ -269,7 +270,7 @@ def main() -> int:
         cost, jitter = costs(photo, folder), jitters(photo, folder)
     seconds = FRAMES / FPS
     print(
-        f"{seconds:g} s, {OUTPUT.width}x{OUTPUT.height}, {FPS} fps, x264 {encode.PRESET} crf {encode.CRF}; "
+        f"{seconds:g} s, {OUTPUT.width}x{OUTPUT.height}, {FPS} fps, x264 {encoder.PRESET} crf {encoder.CRF}; "
         f"median of {REPEATS}; zoompan in PyAV's libavfilter" + (" and in ffmpeg" if "ffmpeg_plain" in cost else "")
     )
     print(f"{'':<34}{'wall s':>8}{'CPU s':>8}{'MiB':>8}")

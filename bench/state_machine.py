@@ -13,14 +13,14 @@ from pathlib import Path
 
 import uuid_utils
 
-from framegate.clock import SystemClock
-from framegate.provider import Offers
-from framegate.runner import Runner
-from framegate.settings import Settings
-from framegate.steps import Step
+from framegate.config.settings import Settings
+from framegate.domain import Fault, Job, Request, State, Target
+from framegate.domain.clock import SystemClock
+from framegate.jobs.state_machine.transition import Step
+from framegate.jobs.worker import Runner
+from framegate.providers.base import Offers
 from framegate.store import Store
-from framegate.store.engines import sqlite_url
-from framegate.types import Fault, Job, Request, State, Target
+from framegate.store.engine import sqlite_url
 
 JOBS = 2000
 JOBS_ALONE = 200  # one by one is slow: fewer jobs, the same rate

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from serving import ServedGate, served
+from support.paths import PHOTOS
+from support.served_gateway import ServedGate, served
 
 
 @pytest.fixture(scope="session")
@@ -35,14 +36,14 @@ def serve_gate(tmp_path: Path) -> Iterator[Callable[..., ServedGate]]:
 @pytest.fixture(scope="session")
 def photos() -> tuple[Path, ...]:
     """Real photographs."""
-    return tuple(sorted((Path(__file__).parent / "photos").glob("*.[jp][pn]g")))
+    return tuple(sorted(PHOTOS.glob("*.[jp][pn]g")))
 
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """An open sandbox in this process; references may come from this machine."""
-    from framegate.app import build
-    from framegate.settings import Settings
+    from framegate.app.parts import build
+    from framegate.config.settings import Settings
 
     data_dir = tmp_path_factory.mktemp("sandbox")
     settings = Settings(data_dir=data_dir, render_workers=1, sandbox=True, allow_private_addresses=True)

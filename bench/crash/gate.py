@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from framegate.settings import KEY_VARIABLES
+from framegate.config.settings import KEY_VARIABLES
 
 READY_SECONDS_MAX = 180.0  # on a machine that has other work besides
 STOP_SECONDS_MAX = 20.0
@@ -122,7 +122,7 @@ class Gate:
                 command, environ = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
             except OSError:  # it has ended, or is another user's
                 continue
-            if b"framegate.engine" in command and mark in environ.split(b"\0"):
+            if b"framegate.animatic" in command and mark in environ.split(b"\0"):
                 found.append(int(folder.name))
         return found
 

@@ -1,11 +1,9 @@
 """The models that Framegate knows, what a request may ask of each, and what it costs."""
 
-from framegate.catalogue.book import Catalogue, builtin, with_rows
 from framegate.catalogue.check import alternatives, check
 from framegate.catalogue.codes import PROBLEMS, WARNINGS
-from framegate.catalogue.estimate import estimate
 from framegate.catalogue.fit import Fit, fits
-from framegate.catalogue.load import BadRow, load
+from framegate.catalogue.loading import BadRow, load
 from framegate.catalogue.model import (
     ClipLimits,
     Count,
@@ -22,7 +20,9 @@ from framegate.catalogue.model import (
     Source,
     Total,
 )
-from framegate.catalogue.record import record
+from framegate.catalogue.pricing import estimate
+from framegate.catalogue.public_record import record
+from framegate.catalogue.registry import Catalogue, builtin, with_rows
 
 __all__ = [
     "PROBLEMS",

@@ -6,13 +6,13 @@ from dataclasses import replace
 from itertools import islice
 from math import inf, isfinite
 
-from framegate.catalogue.book import Catalogue
-from framegate.catalogue.case import listed, pointer_to, shown
-from framegate.catalogue.ended import ended_model, ended_offers
 from framegate.catalogue.fit import Fit, any_offer, best_fit, broken, fits
 from framegate.catalogue.model import Model, Offer
-from framegate.catalogue.warnings import warn
-from framegate.types import Problem, Request, Verdict
+from framegate.catalogue.registry import Catalogue
+from framegate.catalogue.rules.context import listed, pointer_to, shown
+from framegate.catalogue.rules.retired import ended_model, ended_offers
+from framegate.catalogue.rules.warnings import warn
+from framegate.domain import Problem, Request, Verdict
 
 REFERENCES_MAX = 64  # far more than any model takes
 FALLBACKS_MAX = 8

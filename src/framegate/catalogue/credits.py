@@ -5,8 +5,8 @@ from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 
-from framegate.catalogue.book import Catalogue
 from framegate.catalogue.model import Model, Offer, Price
+from framegate.catalogue.registry import Catalogue
 
 # AI Studio's video models: https://docs.pictory.ai/api-reference/ai-studio/generate-video
 PICTORY: Mapping[str, Decimal] = MappingProxyType(

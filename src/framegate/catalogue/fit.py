@@ -7,11 +7,11 @@ from itertools import chain
 from math import isfinite
 from typing import Any
 
-from framegate.catalogue import prompts, references, shape
-from framegate.catalogue.case import Case
-from framegate.catalogue.estimate import MICRO, estimate, money
 from framegate.catalogue.model import Defaults, Model, Offer
-from framegate.types import Estimate, Problem, Request, Target
+from framegate.catalogue.pricing import MICRO, estimate, money
+from framegate.catalogue.rules import dimensions, prompts, references
+from framegate.catalogue.rules.context import Case
+from framegate.domain import Estimate, Problem, Request, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _fit(request: Request, model: Model, offer: Offer) -> Fit:
     case = Case(request=request, limits=offer.limits, defaults=_defaults(model, offer), who=who)
     if problems := _judge(case):
         return Fit(offer, problems)
-    target = shape.settle(case)
+    target = dimensions.settle(case)
     cost = estimate(model, target, request, offer=offer)
     # Only a legal request has a price, so the cap is the last thing to be judged.
     over = tuple(_over_cap(request, cost, who))
@@ -74,10 +74,12 @@ def _defaults(model: Model, offer: Offer) -> Defaults:
     if limits.durations and usual.duration not in limits.durations:
         chosen["duration"] = min(limits.durations, key=lambda seconds: abs(seconds - usual.duration))
     if limits.resolutions and usual.resolution not in limits.resolutions:
-        chosen["resolution"] = shape.nearest_resolution(usual.resolution, limits.resolutions) or limits.resolutions[0]
+        chosen["resolution"] = (
+            dimensions.nearest_resolution(usual.resolution, limits.resolutions) or limits.resolutions[0]
+        )
     if limits.aspect_ratios and usual.aspect_ratio not in limits.aspect_ratios:
         chosen["aspect_ratio"] = (
-            shape.nearest_ratio(usual.aspect_ratio, limits.aspect_ratios) or limits.aspect_ratios[0]
+            dimensions.nearest_ratio(usual.aspect_ratio, limits.aspect_ratios) or limits.aspect_ratios[0]
         )
     return replace(usual, **chosen) if chosen else usual
 
@@ -94,7 +96,7 @@ def broken(request: Request, model: Model, best: Fit) -> tuple[Problem, ...]:
 
 
 def _judge(case: Case) -> tuple[Problem, ...]:
-    judges = (shape.judge(case), references.judge(case), prompts.judge(case), _switches(case))
+    judges = (dimensions.judge(case), references.judge(case), prompts.judge(case), _switches(case))
     return tuple(chain.from_iterable(judges))
 
 

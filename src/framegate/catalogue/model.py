@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
-from framegate.types import Kind, Role
+from framegate.domain import Kind, Role
 
 Audio = Literal["optional", "always", "never"]
 

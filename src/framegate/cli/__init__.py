@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import typer
 
-from framegate.cli import console, demo, jobs, keys, look, make, models, money, serving, verify
-from framegate.errors import GateError
+from framegate.cli import console, demo, doctor, generate, jobs, keys, models, serve, spend, verify
+from framegate.domain.errors import GateError
 
 EPILOG = (
     "Exit codes: 0 done, 1 the job or the file failed, 2 wrong usage, 3 the request was refused, 4 not found, "
@@ -26,19 +26,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(make.generate)
-app.command()(make.check)
+app.command()(generate.generate)
+app.command()(generate.check)
 app.command()(models.models)
 app.add_typer(jobs.app, name="jobs")
 app.command()(jobs.watch)
 app.command()(jobs.download)
 app.command()(jobs.cancel)
-app.command()(money.retry)
-app.command()(money.settle)
-app.command()(money.spend)
+app.command()(spend.retry)
+app.command()(spend.settle)
+app.command()(spend.spend)
 app.command()(verify.verify)
-app.command()(look.doctor)
-app.command()(serving.serve)
+app.command()(doctor.doctor)
+app.command()(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.command()(demo.demo)
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from framegate import errors
-from framegate.errors import GateError, InvalidRequest
+from framegate.domain import errors
+from framegate.domain.errors import GateError, InvalidRequest
 
 if TYPE_CHECKING:
     from framegate.client import JobEnded
-    from framegate.types import Event, Problem
+    from framegate.domain import Event, Problem
 
 
 class Exit(IntEnum):
@@ -207,7 +207,7 @@ def show_shots(shots: "Sequence[Mapping[str, Any]]") -> None:
 
 def lively() -> bool:
     """Whether stderr is a terminal that can redraw a line."""
-    from framegate.settings import environment
+    from framegate.config.settings import environment
 
     environ = environment()
     return sys.stderr.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

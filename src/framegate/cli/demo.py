@@ -21,15 +21,15 @@ def demo() -> None:
 
     Example: framegate demo
     """
-    from framegate.local import local_gate
-    from framegate.settings import load
+    from framegate.app.embedded import local_gate
+    from framegate.config.settings import load
 
     began = time.monotonic()
     video, sheet = Path("demo.mp4").absolute(), Path("demo-contact-sheet.jpg").absolute()
     console.say(f"Prompt: {PROMPT}")
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="framegate-demo-"))
-        photos = [stack.enter_context(as_file(files("framegate") / "demo" / name)) for name in PHOTOS]
+        photos = [stack.enter_context(as_file(files("framegate.media") / "sample_photos" / name)) for name in PHOTOS]
         gate = stack.enter_context(local_gate(load({}, data_dir=Path(folder))))
         job = gate.videos.create(
             prompt=PROMPT, references=photos, duration=SECONDS, resolution="720p", aspect_ratio="16:9", seed=1

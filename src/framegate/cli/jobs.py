@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from framegate.cli import console
+from framegate.cli.connection import Data, JobId, Json, Server, open_gate
 from framegate.cli.console import Exit
-from framegate.cli.files import default_name, free_place
-from framegate.cli.gates import Data, JobId, Json, Server, open_gate
-from framegate.cli.make import finish
-from framegate.types import Status
+from framegate.cli.generate import finish
+from framegate.cli.output_path import default_name, free_place
+from framegate.domain import Status
 
 if TYPE_CHECKING:
     from framegate.client import Job

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from framegate.cli import console
+from framegate.cli.connection import Json
 from framegate.cli.console import Exit
-from framegate.cli.gates import Json
-from framegate.types import BudgetPeriod, Key, Scope
+from framegate.domain import BudgetPeriod, Key, Scope
 
 if TYPE_CHECKING:
-    from framegate.settings import Settings
+    from framegate.config.settings import Settings
     from framegate.store import Store
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def create(  # noqa: PLR0913 - all that a key is made with
     \b
     With a budget: framegate keys create --name website --budget 20 --budget-period month
     """  # noqa: D301 - so that the example is not wrapped
-    from framegate.keys import new_key
+    from framegate.api.auth import new_key
 
     now = time.time()
     text, key = new_key(
@@ -121,7 +121,7 @@ def budget(
     \b
     Example: framegate keys budget q3k9d0x7m2ab --budget 50 --budget-period month
     """  # noqa: D301 - so that the example is not wrapped
-    from framegate.keys import check_budget
+    from framegate.api.auth import check_budget
 
     amount = micro_usd(budget)
     check_budget(amount, budget_period)
@@ -151,7 +151,7 @@ def webhook_secret(
 
     Example: framegate keys webhook-secret --owner acme
     """
-    from framegate.webhooks import owner_secret
+    from framegate.jobs.webhooks.dialect import owner_secret
 
     secret = owner_secret(on_store(data, lambda store: store.secret("webhooks")), owner)
     console.out_json({"owner": owner, "secret": secret}) if json else console.out(secret)
@@ -159,7 +159,7 @@ def webhook_secret(
 
 def any_key(settings: "Settings") -> bool:
     """Whether callers must send a key: the operator set one, or one was made."""
-    from framegate.store.engines import sqlite_file
+    from framegate.store.engine import sqlite_file
 
     if settings.api_key:
         return True
@@ -170,7 +170,7 @@ def any_key(settings: "Settings") -> bool:
 
 def on_store(data: str | None, act: "Callable[[Store], Awaitable[T]]") -> T:
     """Do something with the database of a data folder, also while a server runs on it."""
-    from framegate.settings import load
+    from framegate.config.settings import load
 
     settings = load(data_dir=data)
     if settings.database_url is None:
@@ -180,7 +180,7 @@ def on_store(data: str | None, act: "Callable[[Store], Awaitable[T]]") -> T:
 
 def _over(settings: "Settings", act: "Callable[[Store], Awaitable[T]]") -> T:
     from framegate.store import Store
-    from framegate.store.engines import sqlite_url
+    from framegate.store.engine import sqlite_url
 
     async def go() -> T:
         async with Store(settings.database_url or sqlite_url(settings.data_dir)) as store:
@@ -238,7 +238,7 @@ def _when(at: float | None) -> str:
 
 
 def _budget(key: Key) -> str:
-    from framegate.ledger import PERIOD_WORDS, dollars
+    from framegate.domain.ledger import PERIOD_WORDS, dollars
 
     if key.budget_micro_usd is None or key.budget_period is None:
         return "-"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from framegate.cli import console
-from framegate.cli.gates import Data, Json, Sandbox, Server, open_gate
+from framegate.cli.connection import Data, Json, Sandbox, Server, open_gate
 
 Record = dict[str, Any]
 # Said in other words below, or for programs.

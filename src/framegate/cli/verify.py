@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from framegate.cli import console
+from framegate.cli.connection import Json
 from framegate.cli.console import Exit
-from framegate.cli.files import NAMED
-from framegate.cli.gates import Json
-from framegate.errors import ReferenceUnusable
+from framegate.cli.output_path import NAMED
+from framegate.domain.errors import ReferenceUnusable
 
 if TYPE_CHECKING:
-    from framegate.quality import Match, ReferencePicture, Report
+    from framegate.media.quality import Match, ReferencePicture, Report
 
 References = Annotated[
     list[str] | None,
@@ -52,8 +52,8 @@ def verify(
         console.fail(f"There is no file {file}.", Exit.NOT_FOUND)
     if matches and not matches.is_dir():
         console.fail(f"There is no folder {matches}.", Exit.USAGE, f"make it: mkdir -p {matches}")
-    from framegate import quality
-    from framegate.settings import load
+    from framegate.config.settings import load
+    from framegate.media import quality
 
     settings = load(quality_model_dir=quality_model_dir)
     pictures = list(_pictures(reference or (), first_frame, last_frame, settings.reference_pixels_max))
@@ -75,9 +75,9 @@ def _pictures(
     references: Sequence[str], first: Path | None, last: Path | None, pixels_max: int
 ) -> "Iterator[ReferencePicture]":
     """The pictures in the order of a request: the frames, then the references."""
+    from framegate.domain import Role
     from framegate.media import images
-    from framegate.quality import ReferencePicture
-    from framegate.types import Role
+    from framegate.media.quality import ReferencePicture
 
     given = [(Role.FIRST_FRAME, first, None), (Role.LAST_FRAME, last, None)]
     given += [(Role.REFERENCE, *_named(text)) for text in references]

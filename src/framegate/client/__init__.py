@@ -5,8 +5,8 @@ job = gate.videos.create(prompt="a slow push-in at dusk", references=["front.jpg
 job.wait().save("out.mp4")
 """
 
-from framegate.client.calls import Described, Source, VideoRequest
-from framegate.client.faults import (
+from framegate.client.client import AsyncGate, AsyncJob, Gate, Job
+from framegate.client.errors import (
     AddressInvalid,
     BrokenVideo,
     JobCancelled,
@@ -17,8 +17,8 @@ from framegate.client.faults import (
     Unreachable,
     WaitTimeout,
 )
-from framegate.client.gate import AsyncGate, AsyncJob, Gate, Job
-from framegate.client.views import Asset, CheckResult, JobView, Record
+from framegate.client.models import Asset, CheckResult, JobView, Record
+from framegate.client.requests import Described, Source, VideoRequest
 
 __all__ = [
     "AddressInvalid",

@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps, ImageStat
 
-from framegate.errors import ReferenceUnusable
-from framegate.sniff import HEAD_BYTES, media_type_of
-from framegate.types import Adjustment
+from framegate.domain import Adjustment
+from framegate.domain.errors import ReferenceUnusable
+from framegate.media.sniff import HEAD_BYTES, media_type_of
 
 # Our own limit comes first, for each picture; Pillow's is one number for the whole process, and a warning.
 Image.MAX_IMAGE_PIXELS = None

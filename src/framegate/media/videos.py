@@ -13,7 +13,7 @@ from av import AudioStream, VideoStream
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
-from framegate.sniff import HEAD_BYTES, media_type_of
+from framegate.media.sniff import HEAD_BYTES, media_type_of
 
 BOXES_MAX = 10_000
 FRAME_PIXELS_MAX = 8192 * 4320  # of one frame, judged before anything is decoded

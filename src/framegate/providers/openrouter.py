@@ -6,12 +6,12 @@ Facts: openrouter.ai/docs (API reference, Videos) and the PyPI package `openrout
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
-from framegate.errors import ProviderError, Refused, Unsure
-from framegate.providers.hand import Way, address
-from framegate.providers.probing import NO_JOB, fields, lists, look
-from framegate.providers.service import Service, accepted, failed, handle_of, has, micro_usd, present, prompt
-from framegate.types import Done, Handle, Kind, Order, Prepared, Role, Update
-from framegate.upstream import Answer, Upstream, at
+from framegate.domain import Done, Handle, Kind, Order, Prepared, Role, Update
+from framegate.domain.errors import ProviderError, Refused, Unsure
+from framegate.net.vendor_client import Answer, Upstream, at
+from framegate.providers.health import NO_JOB, fields, lists, look
+from framegate.providers.http import Service, accepted, failed, handle_of, has, micro_usd, present, prompt
+from framegate.providers.references import Way, address
 
 BASE_URL = "https://openrouter.ai/api/v1"
 WAYS: tuple[Way, ...] = ("url", "link", "data")

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from framegate.errors import ProviderError, Refused
-from framegate.providers.hand import Way, address
-from framegate.providers.probing import NO_JOB, fields, look
-from framegate.providers.service import Service, accepted, failed, handle_of, micro_usd, present, prompt, silences
-from framegate.types import Done, Handle, Order, Prepared, Role, Update
-from framegate.upstream import Answer, Upstream, at, plain_reason
+from framegate.domain import Done, Handle, Order, Prepared, Role, Update
+from framegate.domain.errors import ProviderError, Refused
+from framegate.net.vendor_client import Answer, Upstream, at, plain_reason
+from framegate.providers.health import NO_JOB, fields, look
+from framegate.providers.http import Service, accepted, failed, handle_of, micro_usd, present, prompt, silences
+from framegate.providers.references import Way, address
 
 BASE_URL = "https://api.pictory.ai/pictoryapis"
 WAYS: tuple[Way, ...] = ("url", "link")  # it fetches them itself

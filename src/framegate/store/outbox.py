@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from sqlalchemy import Select, and_, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from framegate.errors import GateError, NotFound, Stale
+from framegate.domain import Attempt, Delivery, DeliveryState
+from framegate.domain.errors import GateError, NotFound, Stale
+from framegate.store.group_commit import Writer
 from framegate.store.reader import Reader
 from framegate.store.tables import deliveries, delivery_attempts
-from framegate.store.writer import Writer
-from framegate.types import Attempt, Delivery, DeliveryState
 
 HOST_CHARS_MAX = 255
 _COLUMNS = tuple(deliveries.c[name] for name in Delivery.__dataclass_fields__ if name != "log")

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from framegate.errors import Unavailable
-from framegate.store.engines import FAILURES
+from framegate.domain.errors import Unavailable
+from framegate.store.engine import FAILURES
 
 
 class Reader:

@@ -9,19 +9,19 @@ from typing import Any, Self
 from sqlalchemy import Select, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from framegate.errors import Unavailable
-from framegate.hub import Hub
-from framegate.ledger import Owing
-from framegate.store import codec, writes
-from framegate.store.engines import FAILURES, bring_up_to_date, make_engines
-from framegate.store.keyring import Keyring
-from framegate.store.money import Bills
+from framegate.domain import Blob, Delivery, Event, Job, State
+from framegate.domain.errors import Unavailable
+from framegate.domain.ledger import Owing
+from framegate.store import job_writes, serialization
+from framegate.store.api_keys import Keyring
+from framegate.store.engine import FAILURES, bring_up_to_date, make_engines
+from framegate.store.group_commit import Writer
+from framegate.store.job_writes import Held
+from framegate.store.ledger import Bills
+from framegate.store.notifier import Hub
 from framegate.store.outbox import Outbox
 from framegate.store.reader import Reader
 from framegate.store.tables import assets, events, jobs, orders, secrets
-from framegate.store.writer import Writer
-from framegate.store.writes import Held
-from framegate.types import Blob, Delivery, Event, Job, State
 
 HASH = re.compile(r"[0-9a-f]{64}")
 MENTIONS_PER_PAGE = 500
@@ -73,7 +73,7 @@ class Store:
         idempotency_key: str | None = None,
         body_hash: str = "",
         deliveries: tuple[Delivery, ...] = (),
-        unanswered: writes.Unanswered | None = None,
+        unanswered: job_writes.Unanswered | None = None,
         owing: Owing | None = None,
     ) -> Job:
         """Accept a job; the earlier one if its idempotency key was used before for the same body.
@@ -81,14 +81,14 @@ class Store:
         The earlier one too if the same was asked before, and its answer never left. Raises `IdempotencyConflict`
         where a key's body is another, and `BudgetExceeded` where the budget does not reach for what is owed.
         """
-        insert = writes.Insert(job, idempotency_key, body_hash, deliveries, unanswered, owing)
+        insert = job_writes.Insert(job, idempotency_key, body_hash, deliveries, unanswered, owing)
         kept: Job = await self._writer.do(insert)
         self._told(kept.id, deliveries)
         return kept
 
     async def answered(self, job_ids: Sequence[str]) -> None:
         """The clients of these jobs have their answer."""
-        await self._writer.do(writes.Answered(tuple(job_ids)))
+        await self._writer.do(job_writes.Answered(tuple(job_ids)))
 
     async def move(
         self,
@@ -97,7 +97,7 @@ class Store:
         due_at: float,
         fence: int | None = None,
         release: bool = False,
-        order: writes.OrderState | None = None,
+        order: job_writes.OrderState | None = None,
         deliveries: tuple[Delivery, ...] = (),
         owing: Owing | None = None,
     ) -> Job:
@@ -105,7 +105,7 @@ class Store:
 
         Raises `Stale` if it has moved on or the claim is lost, and `BudgetExceeded` where it would reserve too much.
         """
-        kept: Job = await self._writer.do(writes.Move(job, due_at, fence, release, order, deliveries, owing))
+        kept: Job = await self._writer.do(job_writes.Move(job, due_at, fence, release, order, deliveries, owing))
         self._told(kept.id, deliveries)
         return kept
 
@@ -113,41 +113,41 @@ class Store:
         """Take up to `limit` due jobs that nobody holds; nobody else gets them before `until`."""
         if await self._reader.first(_due(now).limit(1)) is None:
             return []
-        return await self._writer.do(writes.Claim(worker, now, until, limit))
+        return await self._writer.do(job_writes.Claim(worker, now, until, limit))
 
     async def release(self, held: Held, *, due_at: float) -> None:
         """Let a held job go until it is due again."""
-        await self._writer.do(writes.Release(held.job, held.fence, due_at))
+        await self._writer.do(job_writes.Release(held.job, held.fence, due_at))
 
     async def hasten(self, job_id: str, *, now: float) -> None:
         """Have a job moved on at once, where it only waits."""
-        await self._writer.do(writes.Hasten(job_id, now))
+        await self._writer.do(job_writes.Hasten(job_id, now))
         self.hub.interrupt(job_id)
         self.hub.any.set()
 
     async def extend(self, worker: str, job_ids: Iterable[str], *, until: float) -> None:
         """Keep these jobs, of those that a worker holds, until a later time."""
-        await self._writer.do(writes.Extend(worker, until, tuple(job_ids)))
+        await self._writer.do(job_writes.Extend(worker, until, tuple(job_ids)))
 
     async def release_all(self, worker: str | None = None) -> None:
         """Let go of all that a worker holds; of all that anybody holds, for the sole owner of a store at its start."""
-        await self._writer.do(writes.Extend(worker, None))
+        await self._writer.do(job_writes.Extend(worker, None))
 
     async def delete(self, job_id: str) -> None:
         """Forget a job, its events, its orders and its webhooks."""
-        await self._writer.do(writes.Delete(job_id))
+        await self._writer.do(job_writes.Delete(job_id))
         self.hub.changed(job_id)
 
     # -- jobs: read
 
     async def get(self, job_id: str) -> Job | None:
         row = await self._reader.first(select(jobs.c.request, jobs.c.document).where(jobs.c.id == job_id))
-        return codec.load_job(row["request"], row["document"]) if row else None
+        return serialization.load_job(row["request"], row["document"]) if row else None
 
     async def held(self, job_id: str) -> Held | None:
         """A job with the fence of its last claim."""
         row = await self._reader.first(select(jobs.c.fence, jobs.c.request, jobs.c.document).where(jobs.c.id == job_id))
-        return Held(codec.load_job(row["request"], row["document"]), row["fence"]) if row else None
+        return Held(serialization.load_job(row["request"], row["document"]), row["fence"]) if row else None
 
     async def list(
         self,
@@ -169,13 +169,13 @@ class Store:
             query = query.where(jobs.c.model == model)
         rows = await self._reader.all(query.order_by(jobs.c.id if oldest_first else jobs.c.id.desc()).limit(limit + 1))
         more = len(rows) > limit
-        found = tuple(codec.load_job(row["request"], row["document"]) for row in rows[:limit])
+        found = tuple(serialization.load_job(row["request"], row["document"]) for row in rows[:limit])
         return Page(found, found[-1].id if more else None)
 
     async def events(self, job_id: str, *, after: int = 0) -> tuple[Event, ...]:
         """A job's events behind a sequence number, in order."""
         query = select(events).where(events.c.job_id == job_id, events.c.seq > after).order_by(events.c.seq)
-        return tuple(codec.load_event(row) for row in await self._reader.all(query))
+        return tuple(serialization.load_event(row) for row in await self._reader.all(query))
 
     async def orders(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """Every order that was begun for a job, in order."""
@@ -228,7 +228,7 @@ class Store:
 
     async def keep_asset(self, owner: str, blob: Blob, *, now: float) -> None:
         """Remember that an owner uploaded a file."""
-        await self._writer.do(writes.KeepAsset(owner, blob, now))
+        await self._writer.do(job_writes.KeepAsset(owner, blob, now))
 
     async def asset(self, owner: str, sha256: str) -> Blob | None:
         """An owner's uploaded file."""

@@ -1,0 +1,51 @@
+"""The animatic engine: camera moves over still pictures, by a prompt; no generative model.
+
+Reading a prompt (`direct`) is cheap; `render` brings in OpenCV and the encoder, so it is imported on first use.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from framegate.animatic.errors import (
+    Abandoned,
+    BadSpec,
+    EngineError,
+    OutputFailed,
+    TooManyPictures,
+    UnreadablePicture,
+    UnusableSource,
+)
+from framegate.animatic.plan.director import direct, plan
+from framegate.animatic.plan.shots import Easing, Join, Move, Plan, Role, Shot
+from framegate.animatic.spec import Rendered, Spec
+
+if TYPE_CHECKING:
+    from framegate.animatic.render import render
+
+__all__ = [
+    "Abandoned",
+    "BadSpec",
+    "Easing",
+    "EngineError",
+    "Join",
+    "Move",
+    "OutputFailed",
+    "Plan",
+    "Rendered",
+    "Role",
+    "Shot",
+    "Spec",
+    "TooManyPictures",
+    "UnreadablePicture",
+    "UnusableSource",
+    "direct",
+    "plan",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module attribute may be anything
+    if name == "render":
+        from framegate.animatic.render import render  # noqa: PLC0415  # the point: nothing heavy until it is used
+
+        return render
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,116 @@
+"""A sound bed from the prompt's words: filtered noise, oscillators and small events, mixed to one loudness.
+
+Everything is made block by block from the seed and the time alone, so memory does not grow with the length and the
+same words and seed always sound the same.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import count, islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framegate.animatic.audio.layers import HOP, LAYERS, RATE, Samples
+from framegate.animatic.prompt.scene import Heard, Sound
+
+LOUDNESS_LUFS = -23.0  # EBU R 128's target, for layers of level 0.5
+LEVEL_USUAL = 0.5
+PEAK_MOST = 10 ** (-2.5 / 20)  # of a sample; between samples it may be a little higher
+KNEE = 0.5 * PEAK_MOST  # above it peaks are rounded off
+FADE_IN_SECONDS, FADE_OUT_SECONDS = 0.3, 0.6
+MEASURED_SECONDS = 12  # of a longer bed the loudness is taken from its beginning
+
+
+def bed(heard: Sequence[Heard], samples: int, seed: int) -> Iterator[Samples]:
+    """The bed in chunks, exactly so many samples long: faded in and out, and silent where nothing is heard."""
+    levels: dict[Sound, float] = {}
+    for one in heard:
+        levels[one.sound] = max(one.level, levels.get(one.sound, 0.0))
+    levels = {sound: level for sound, level in levels.items() if level > 0}
+    at = 0
+    for chunk in _balanced(levels, samples, seed) if levels else silence(samples):
+        part = _rounded(chunk[:, : samples - at])
+        yield part * _fades(at, part.shape[1], samples)
+        at += part.shape[1]
+        if at >= samples:
+            return
+
+
+def silence(samples: int) -> Iterator[Samples]:
+    """A track in which nothing is heard."""
+    for at in range(0, samples, HOP):
+        yield np.zeros((2, min(HOP, samples - at)), np.float32)
+
+
+def loudness(sound: Samples) -> float:
+    """Loudness in LUFS by ITU-R BS.1770-4, without its gating."""
+    spectrum = np.abs(np.fft.rfft(sound, axis=1)) ** 2
+    spectrum[:, 1:-1] *= 2
+    mean_squares = (spectrum * _k_weights(sound.shape[1])).sum() / sound.shape[1] ** 2
+    return -0.691 + 10 * math.log10(max(float(mean_squares), 1e-12))
+
+
+def _balanced(levels: Mapping[Sound, float], samples: int, seed: int) -> Iterator[Samples]:
+    """The layers, each as loud as its level says and all together right; hop after hop without an end.
+
+    The beginning is made to be measured, and kept.
+    """
+    measured = min(max(samples, RATE), MEASURED_SECONDS * RATE)
+    hops = math.ceil(measured / HOP)
+    weights: dict[Sound, float] = {}
+    mix: Samples = np.zeros((2, hops * HOP), np.float32)
+    for sound, level in levels.items():
+        alone = np.concatenate(list(islice(_mixed({sound: 1.0}, seed), hops)), axis=1)
+        weights[sound] = level * 10 ** (-loudness(alone[:, :measured]) / 20)
+        mix += alone * weights[sound]
+    wanted = LOUDNESS_LUFS + 10 * math.log10(max(levels.values()) / LEVEL_USUAL)
+    gain = 10 ** ((wanted - loudness(mix[:, :measured])) / 20)
+    for hop in range(hops):
+        yield mix[:, hop * HOP : (hop + 1) * HOP] * gain
+    yield from _mixed({sound: gain * weight for sound, weight in weights.items()}, seed, hops)
+
+
+def _mixed(weights: Mapping[Sound, float], seed: int, first: int = 0) -> Iterator[Samples]:
+    """The layers together from one hop on."""
+    tail = _block(weights, first - 1, seed)[:, HOP:] if first else np.zeros((2, HOP), np.float32)
+    for hop in count(first):
+        block = _block(weights, hop, seed)
+        yield tail + block[:, :HOP]
+        tail = block[:, HOP:]
+
+
+def _block(weights: Mapping[Sound, float], hop: int, seed: int) -> Samples:
+    block: Samples = np.zeros((2, 2 * HOP), np.float32)
+    for sound, weight in weights.items():
+        block += weight * LAYERS[sound](hop, np.random.default_rng((seed, *sound.encode(), hop)), seed)
+    return block
+
+
+def _rounded(sound: Samples) -> Samples:
+    """Peaks above the knee bent back so that none passes PEAK_MOST; what lies below is untouched."""
+    size = np.abs(sound)
+    room = PEAK_MOST - KNEE
+    bent = KNEE + room * np.tanh((size - KNEE) / room)
+    return np.where(size > KNEE, np.copysign(bent, sound), sound).astype(np.float32)
+
+
+def _fades(at: int, length: int, samples: int) -> NDArray[np.float32]:
+    fade_in = min(FADE_IN_SECONDS * RATE, samples / 4)
+    fade_out = min(FADE_OUT_SECONDS * RATE, samples / 4)
+    place = np.arange(at, at + length)
+    share = np.minimum(np.clip(place / fade_in, 0, 1), np.clip((samples - 1 - place) / fade_out, 0, 1))
+    return (0.5 - 0.5 * np.cos(np.pi * share)).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _k_weights(samples: int) -> NDArray[np.float64]:
+    """The power gain of BS.1770's two filters (its coefficients for 48 kHz) at each frequency of a spectrum."""
+    z = np.exp(-2j * np.pi * np.fft.rfftfreq(samples))
+    shelf = (1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)
+    cut = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
+    gain = np.ones(len(z))
+    for above, below in (shelf, cut):
+        gain *= np.abs(np.polyval(above[::-1], z) / np.polyval(below[::-1], z)) ** 2
+    return gain

@@ -1,0 +1,142 @@
+"""Where a view lies in a picture: sizes, views, and the composition that keeps heads and subjects in the frame."""
+
+import math
+from dataclasses import dataclass
+
+from framegate.animatic.prompt.scene import Angle, Framing
+
+# Where a push-in heads for, in parts of the view from its top: a little above the middle, where faces are.
+EYE_LINE = 0.42
+# In an upright picture the face is about here, in parts of its height; in the view it goes to EYE_LINE.
+FACE_LINE = 0.23
+HEADROOM = 0.25  # other pictures: this part of the height left over goes above the view
+ABOVE_SUBJECT = 0.1  # of the view, between its top and that of the box, which leaves out the outermost tenth
+CLOSER = {Framing.MEDIUM: 1.25, Framing.CLOSE: 1.7, Framing.EXTREME_CLOSE: 2.4}
+LOWER_OF_VIEW = 0.12  # a low angle shows more of what is above
+ANGLE_ZOOM = 1.12  # which needs room
+DUTCH_RADIANS = 0.12
+HELD_ROOM = 0.06  # how much closer a hand-held shot looks, so that its sway stays within the picture
+
+
+@dataclass(frozen=True)
+class Size:
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Where the subject is, and the box that holds most of it; all in parts of the picture.
+
+    `face` says that `x` and `y` are believed to be a face's.
+    """
+
+    x: float
+    y: float
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+    face: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """A rectangle of the picture, of the output's shape, in the picture's pixels measured at their edges."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def zoomed(self, zoom: float) -> "View":
+        width, height = self.width / zoom, self.height / zoom
+        return View(self.x + (self.width - width) / 2, self.y + (self.height - height) * EYE_LINE, width, height)
+
+    def moved(self, x: float, y: float, within: Size, margin: tuple[float, float] = (0.0, 0.0)) -> "View":
+        """The view moved by parts of its own width and height, as far as the picture goes, less a margin in parts."""
+        left, top = margin[0] * self.width, margin[1] * self.height
+        return View(
+            min(max(self.x + x * self.width, left), within.width - self.width - left),
+            min(max(self.y + y * self.height, top), within.height - self.height - top),
+            self.width,
+            self.height,
+        )
+
+    def within(self, whole: "View", output: Size) -> "View":
+        """This view as a part of a whole one that fills the output, in the output's pixels."""
+        scale = output.width / whole.width
+        return View((self.x - whole.x) * scale, (self.y - whole.y) * scale, self.width * scale, self.height * scale)
+
+    def onto(self, whole: "View", output: Size) -> "View":
+        """The way back from `within`."""
+        scale = whole.width / output.width
+        return View(whole.x + self.x * scale, whole.y + self.y * scale, self.width * scale, self.height * scale)
+
+    def contained(self, roll: float, within: Size) -> "View":
+        """The view made so small, and moved so far, that it lies in the picture when rolled by `roll` radians."""
+        cos, sin = abs(math.cos(roll)), abs(math.sin(roll))
+        across, down = self.width * cos + self.height * sin, self.width * sin + self.height * cos
+        shrink = min(1.0, within.width / across, within.height / down)
+        half_x, half_y = across * shrink / 2, down * shrink / 2
+        x = min(max(self.x + self.width / 2, half_x), within.width - half_x)
+        y = min(max(self.y + self.height / 2, half_y), within.height - half_y)
+        width, height = self.width * shrink, self.height * shrink
+        return View(x - width / 2, y - height / 2, width, height)
+
+
+def fit_view(picture: Size, output: Size, focus: Focus | None = None) -> View:
+    """The largest view: it fills the output, holds the subject, and cuts off less above than below."""
+    width = min(float(picture.width), picture.height * output.width / output.height)
+    height = width * output.height / output.width
+    x = (focus.x if focus else 0.5) * picture.width - width / 2
+    y = _top(picture, height, focus)
+    return View(min(max(x, 0.0), picture.width - width), min(max(y, 0.0), picture.height - height), width, height)
+
+
+def compose(
+    picture: Size,
+    output: Size,
+    focus: Focus | None = None,
+    framing: Framing = Framing.AS_IS,
+    angle: Angle = Angle.LEVEL,
+) -> View:
+    """The view that a shot's words ask for, as close to the subject as they say."""
+    view = fit_view(picture, output, focus)
+    if framing in CLOSER:
+        view = _around(view, CLOSER[framing], picture, focus)
+    if angle in (Angle.LOW, Angle.HIGH):
+        view = view.zoomed(ANGLE_ZOOM).moved(0, -LOWER_OF_VIEW if angle is Angle.LOW else LOWER_OF_VIEW, picture)
+    return view
+
+
+def below_top(view: View, picture: Size, focus: Focus | None) -> View:
+    """The view raised, if need be, until it holds the top of the subject; portraits go by their face instead."""
+    if focus is None or focus.face or picture.height >= picture.width:
+        return view
+    top = max(focus.top * picture.height - ABOVE_SUBJECT * view.height, 0.0)
+    return View(view.x, min(view.y, top), view.width, view.height)
+
+
+def dutch(angle: Angle) -> float:
+    return DUTCH_RADIANS if angle is Angle.DUTCH else 0.0
+
+
+def _top(picture: Size, height: float, focus: Focus | None) -> float:
+    if focus and focus.face:
+        return focus.y * picture.height - EYE_LINE * height
+    if picture.height >= picture.width:
+        return FACE_LINE * picture.height - EYE_LINE * height
+    if focus is None:
+        return HEADROOM * (picture.height - height)
+    middle = (focus.top + focus.bottom) / 2 * picture.height - height / 2
+    return min(middle, focus.top * picture.height - ABOVE_SUBJECT * height)
+
+
+def _around(view: View, zoom: float, picture: Size, focus: Focus | None) -> View:
+    width, height = view.width / zoom, view.height / zoom
+    upright = picture.height >= picture.width
+    at = focus or Focus(0.5, EYE_LINE)
+    y = FACE_LINE if upright and not at.face else at.y
+    close = View(at.x * picture.width - width / 2, y * picture.height - EYE_LINE * height, width, height)
+    return close.moved(0, 0, picture)

@@ -1,0 +1,1 @@
+"""Effects: color grade, weather, film."""

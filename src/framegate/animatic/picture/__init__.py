@@ -1,0 +1,1 @@
+"""Pictures: planes, depth, cut-outs, morphs."""

@@ -1,0 +1,201 @@
+"""Still pictures as the camera needs them: decoded, filtered once, and kept as the three planes of the video."""
+
+import textwrap
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from framegate.animatic.camera.framing import Size, View
+from framegate.animatic.errors import UnreadablePicture
+from framegate.animatic.picture.arrays import Map, floats
+
+Plane: TypeAlias = NDArray[np.uint8]
+Pixels: TypeAlias = NDArray[np.uint8]
+
+PIXELS_MOST = 80_000_000
+TITLE_SCALE = 1.25
+TITLE_CHARACTERS_MOST = 240
+GAPS_MOST = 0.1  # of the characters
+TITLE_POINTS_LEAST = 8
+
+# ITU-R BT.709, limited range, from full-range RGB of 8 bits: rows are Y, Cb, Cr; the last column is the offset.
+_BT709 = np.array(
+    [
+        [0.2126 * 219 / 255, 0.7152 * 219 / 255, 0.0722 * 219 / 255, 16],
+        [-0.2126 / 1.8556 * 224 / 255, -0.7152 / 1.8556 * 224 / 255, 0.9278 / 1.8556 * 224 / 255, 128],
+        [0.7874 / 1.5748 * 224 / 255, -0.7152 / 1.5748 * 224 / 255, -0.0722 / 1.5748 * 224 / 255, 128],
+    ]
+)
+_LEFT_SITED = np.array([[0.25, 0.5, 0.25]])
+
+
+@dataclass(frozen=True)
+class Planes:
+    """A picture in 4:2:0, chroma sited left as H.264 assumes; both luma sides even."""
+
+    y: Plane
+    u: Plane
+    v: Plane
+
+
+def load(path: str) -> Pixels:
+    """The picture as RGB, upright, on white where it is transparent. Raises UnreadablePicture."""
+    return load_with_alpha(path)[0]
+
+
+def load_with_alpha(path: str) -> tuple[Pixels, Plane | None]:
+    """The picture as `load` gives it, and how opaque each place is if any is not."""
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > PIXELS_MOST:
+                raise UnreadablePicture(f"{Path(path).name} has more than {PIXELS_MOST // 1_000_000} million pixels")
+            upright = ImageOps.exif_transpose(image)
+            alpha = None
+            if upright.has_transparency_data:
+                upright = upright.convert("RGBA")
+                alpha = np.asarray(upright.getchannel("A"))
+                plain = Image.new("RGBA", upright.size, "white")
+                plain.alpha_composite(upright)
+                upright = plain
+            if upright.mode.startswith("I"):  # grey of 16 bits, which Pillow would clip
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            return np.asarray(upright.convert("RGB")), alpha if alpha is not None and alpha.min() < 255 else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadablePicture(f"{Path(path).name} cannot be read as a picture: {error}") from error
+
+
+def has_alpha(path: str) -> bool:
+    """Whether a file says that it has transparency, without decoding it."""
+    try:
+        with Image.open(path) as image:
+            return image.has_transparency_data
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False  # `load` tells what is wrong with it, when its turn comes
+
+
+def size_of(picture: Pixels) -> Size:
+    return Size(picture.shape[1], picture.shape[0])
+
+
+def fitted(picture: Pixels, view: View, output: Size) -> Planes:
+    """The view as one still of the output's size, without the camera's resampling: the plain picture, fitted."""
+    box = (view.x, view.y, view.x + view.width, view.y + view.height)
+    still = Image.fromarray(picture).resize((output.width, output.height), Image.Resampling.BICUBIC, box=box)
+    return planes(np.asarray(still))
+
+
+def resized(picture: Pixels, width: int, height: int) -> Pixels:
+    smaller = width < picture.shape[1] or height < picture.shape[0]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return _pixels(cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=method))
+
+
+def small_copy(picture: Pixels, side: int) -> Map:
+    """The picture with its longer side at `side` pixels, from 0 to 1: what analysis looks at."""
+    scale = side / max(picture.shape[:2])
+    size = max(round(picture.shape[1] * scale), 8), max(round(picture.shape[0] * scale), 8)
+    return floats(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) / 255
+
+
+def planes(picture: Pixels) -> Planes:
+    """RGB to BT.709 4:2:0. OpenCV's own conversion to I420 knows only BT.601."""
+    full = cv2.transform(picture, _BT709)
+    y, u, v = cv2.split(full)
+    return Planes(_pixels(y), _subsampled(_pixels(u)), _subsampled(_pixels(v)))
+
+
+def blank(output: Size) -> Planes:
+    half = (output.height // 2, output.width // 2)
+    return Planes(np.empty((output.height, output.width), np.uint8), np.empty(half, np.uint8), np.empty(half, np.uint8))
+
+
+def each(planes: Planes) -> tuple[Plane, Plane, Plane]:
+    return planes.y, planes.u, planes.v
+
+
+def copy(a: Planes, into: Planes) -> None:
+    for one, out in zip(each(a), each(into), strict=True):
+        out[:] = one
+
+
+def blend(a: Planes, b: Planes, share: float, into: Planes) -> None:
+    """A dissolve: `share` of b over a."""
+    for one, other, out in zip(each(a), each(b), each(into), strict=True):
+        cv2.addWeighted(one, 1 - share, other, share, 0, dst=out)
+
+
+def title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
+    """A quiet plate that bears the prompt: what a clip without any picture shows.
+
+    A prompt in a script that the built-in font lacks leaves the plate empty; boxes would say less.
+    """
+    width, height = round(output.width * TITLE_SCALE), round(output.height * TITLE_SCALE)
+    chance = np.random.default_rng(seed)
+    tint = np.array([6, 8, 12]) + chance.integers(0, 10, 3)
+    rows, columns = np.mgrid[0:height, 0:width]
+    away = np.hypot((columns / width - 0.5) * 1.1, rows / height - 0.45)
+    light = np.clip(66 - 52 * away, 10, 70)[..., None]
+    grain = chance.random((height, width, 1))  # without it the slow gradient would show as steps
+    plate = Image.fromarray((light + tint + grain).astype(np.uint8))
+    text = " ".join((prompt or "").split())
+    if len(text) > TITLE_CHARACTERS_MOST:
+        text = text[: TITLE_CHARACTERS_MOST - 1] + "\u2026"
+    if settable := _settable(text):
+        _write(plate, settable)
+    return np.asarray(plate)
+
+
+def _settable(text: str) -> str:
+    """The text in the letters that the built-in font has: without its accents, say. Nothing if that leaves gaps."""
+    missing = _glyph("\uffff")
+    plain = {character: _plain(character, missing) for character in set(text)}
+    gaps = sum(not plain[character] for character in text)
+    return "" if gaps > GAPS_MOST * len(text) else "".join(plain[character] for character in text)
+
+
+def _plain(character: str, missing: bytes) -> str:
+    spelled = "-" if unicodedata.category(character) == "Pd" else unicodedata.normalize("NFKD", character)
+    return next((one for one in (character, *spelled) if one == " " or _glyph(one) != missing), "")
+
+
+def _glyph(character: str) -> bytes:
+    tile = Image.new("L", (48, 48))
+    ImageDraw.Draw(tile).text((8, 8), character, font=ImageFont.load_default(20), fill=255)
+    return tile.tobytes()
+
+
+def _write(plate: Image.Image, text: str) -> None:
+    """Set the text in the middle, as large as it goes into three quarters of the width."""
+    draw = ImageDraw.Draw(plate)
+    points = min(plate.size) // 11
+    while not _set(draw, plate, text, points) and points > TITLE_POINTS_LEAST:
+        points = max(points * 9 // 10, TITLE_POINTS_LEAST)
+
+
+def _set(draw: ImageDraw.ImageDraw, plate: Image.Image, text: str, points: int) -> bool:
+    font = ImageFont.load_default(points)
+    lines = "\n".join(textwrap.wrap(text, max(int(plate.width * 0.72 / (points * 0.52)), 8)))
+    spacing = points * 0.45
+    left, top, right, bottom = draw.multiline_textbbox((0, 0), lines, font=font, spacing=spacing, align="center")
+    fits = right - left <= plate.width * 0.76 and bottom - top <= plate.height * 0.6
+    if fits or points == TITLE_POINTS_LEAST:
+        middle = (plate.width / 2, plate.height / 2)
+        ink = (226, 226, 222)
+        draw.multiline_text(middle, lines, font=font, fill=ink, anchor="mm", spacing=spacing, align="center")
+    return fits
+
+
+def _subsampled(chroma: Plane) -> Plane:
+    across = cv2.sepFilter2D(chroma, -1, _LEFT_SITED, np.ones((1, 1)), borderType=cv2.BORDER_REPLICATE)
+    pairs = across[:, ::2].astype(np.uint16)
+    return ((pairs[::2] + pairs[1::2] + 1) // 2).astype(np.uint8)
+
+
+def _pixels(array: object) -> Plane:
+    return np.asarray(array, np.uint8)

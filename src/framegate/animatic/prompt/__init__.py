@@ -1,0 +1,1 @@
+"""Prompt reading: camera moves, placement, mood."""

@@ -1,0 +1,240 @@
+"""The scene's words: light, grade, weather and sound, as a prompt describes them. Data, and the reading of it."""
+
+import re
+from collections.abc import Sequence
+
+from framegate.animatic.prompt.scene import Grade, Heard, Light, Look, Sound, Weather
+
+FLICKER, GRAIN, VIGNETTE, BLUR = 0.5, 0.5, 0.5, 0.6
+LAYERS_MOST = 4  # more than so many sounds at once are a noise
+
+LIGHTS: tuple[tuple[str, Light], ...] = (
+    (
+        (
+            r"golden hour|magic hour|sun ?sets?\b|sunsets?|sun ?rises?\b|sunrise|sundown|golden (?:light|sun|glow)"
+            r"|(?:evening|setting|low|late afternoon) sun(?:light)?|god rays"
+        ),
+        Light.GOLDEN_HOUR,
+    ),
+    (r"neon(?! green| pink| yellow| orange| blue)|cyberpunk|synthwave", Light.NEON),
+    (
+        (
+            r"(?:at|by|in the|of the|dark|starry|rainy|winter|summer|city|deep|late) night|night ?(?:time|fall|sky"
+            r"|scene"
+            r"|shot)"
+            r"|midnight|moon ?(?:light|lit)|(?:^|[,.] )night(?=[,.]|$)"
+        ),
+        Light.NIGHT,
+    ),
+    (r"dawn|dusk|twilight|blue hour|first light|daybreak", Light.DAWN),
+    (r"overcast|cloudy|gr[ae]y (?:sky|skies|day|light)|gloomy|flat light|bleak", Light.OVERCAST),
+)
+GRADES: tuple[tuple[str, Grade], ...] = (
+    (r"black (?:and|&) white|b ?& ?w\b|monochrom(?:e|atic)|gr[ae]yscale|film noir|noir", Grade.BLACK_AND_WHITE),
+    (r"sepia|daguerreotype|old photograph look", Grade.SEPIA),
+    (
+        (
+            r"warm (?:\w{1,12} )?(?:tones?|colou?rs?|light|lighting|grade|grading|palette|hues?|glow|sunlight|look)"
+            r"|warmly lit"
+            r"|cozy|cosy|candle ?light|candlelit|amber (?:light|glow|tones?)"
+        ),
+        Grade.WARM,
+    ),
+    (
+        (
+            r"(?:cold|cool|icy|bluish|blue) (?:\w{1,12} )?(?:tones?|colou?rs?|light|lighting|grade|grading|palette"
+            r"|hues?"
+            r"|look)"
+            r"|teal (?:and|&) orange|clinical light"
+        ),
+        Grade.COLD,
+    ),
+    (
+        (
+            r"high contrast|contrasty|strong contrast|chiaroscuro|dramatic (?:light|lighting|shadows)|hard light"
+            r"|harsh light"
+            r"|low key light|moody light"
+        ),
+        Grade.CONTRAST,
+    ),
+    (
+        r"faded|washed out|desaturated|muted|pastel|bleach bypass|vintage (?:look|film|tones?|colou?rs?)|retro look",
+        Grade.FADED,
+    ),
+    (
+        r"vivid|vibrant|(?:highly |richly |over)?saturated (?:colou?rs?|look|tones?)|rich colou?rs|technicolou?r",
+        Grade.VIVID,
+    ),
+)
+_STRONG = r"(?:heavy|pouring|torrential|driving|thick|dense|strong|hard)"
+_SLIGHT = r"(?:light|soft|gentle|slight|faint|thin|fine|subtle|a little|a bit of|some|distant)"
+WEATHERS: tuple[tuple[str, Weather], ...] = (
+    (
+        (
+            r"rain(?:s|ing|y|fall|drops?|storm)?\b(?! ?(?:soaked|slick|slicked|coat|boots|washed|forest|bow|jacket|gear"
+            r"|proof))"
+            r"|drizzl(?:e|es|ing|y)|downpour|thunderstorm|monsoon"
+        ),
+        Weather.RAIN,
+    ),
+    (
+        (
+            r"snow(?:ing|fall|flakes?|storm|s)\b|(?:falling|drifting|swirling|light|heavy|soft|gentle|thick) snow\b"
+            r"|snow (?:is |gently |softly |slowly |begins to |starts to )?(?:fall|drift|swirl)\w{0,3}|blizzard|flurries"
+            r"|it snows"
+            r"|(?:^|[,;.] |\band )snow\b(?![ -]?(?:white|board|man|cap|cover|leopard|on\b|under\b))"
+        ),
+        Weather.SNOW,
+    ),
+    (r"fog(?:gy)?\b|mist(?:y)?\b|haz(?:e|y)\b|smoky", Weather.FOG),
+    (
+        (
+            r"dust (?:motes?|particles?|storm|clouds?|in the)|dusty|sand ?storm|(?:floating|drifting|swirling) (?:dust"
+            r"|pollen)"
+        ),
+        Weather.DUST,
+    ),
+    (
+        r"embers|(?:flying|floating|drifting|rising) (?:sparks|ash)|sparks (?:fly|rise|drift)\w{0,3}|firefl(?:y|ies)",
+        Weather.EMBERS,
+    ),
+)
+WEATHER_AMOUNTS = {"": 0.6, "slight": 0.35, "strong": 0.95}
+_ALWAYS_STRONG = r"downpour|thunderstorm|monsoon|rainstorm|blizzard|snowstorm|sand ?storm|dust storm"
+_ALWAYS_SLIGHT = r"drizzl|flurries|haz|mist"
+TEXTURES: dict[str, str] = {
+    "flicker": r"flicker(?:s|ing)?|strob(?:e|es|ing)|candle ?light|candlelit|guttering|buzzing neon",
+    "grain": r"grain(?:y)?\b(?! of\b| fields?\b)|35 ?mm\b|16 ?mm\b|super ?8|8 ?mm film|shot on film|analogu?e film|vhs",
+    "vignette": r"vignett(?:e|es|ing)",
+    "blur": r"shallow (?:depth of field|focus|dof)|bokeh|blurr(?:ed|y) background|soft(?:ly blurred)? background"
+    r"|f ?/ ?1\.\d",
+}
+SOUNDS: tuple[tuple[str, Sound], ...] = (
+    (
+        (
+            r"rain(?:s|ing|y|fall|drops?|storm)?\b(?! ?(?:soaked|slick|slicked|coat|boots|washed|forest|bow|jacket|gear"
+            r"|proof))"
+            r"|drizzl(?:e|es|ing|y)|downpour|thunderstorm|monsoon"
+        ),
+        Sound.RAIN,
+    ),
+    (
+        (
+            r"wind(?:s|y)?\b(?! ?(?:turbines?|mills?|shield|screen|surf|chimes?))|breez(?:e|es|y)|gust(?:s|ing|y)?"
+            r"|blizzard"
+            r"|(?:sand|snow|dust) ?storm|gale|storm(?:y)?\b|mountain(?:s|top)?|desert|dunes?|cliffs?"
+        ),
+        Sound.WIND,
+    ),
+    (
+        (
+            r"city(?:scape)?|traffic|streets?|downtown|metropolis|urban|cars?\b(?! keys?)|crosswalk|skyline|avenue"
+            r"|rush hour|taxis?"
+        ),
+        Sound.CITY,
+    ),
+    (
+        (
+            r"sea(?:side|shore)?\b|ocean|waves?\b(?! (?:at|to|goodbye|her|his))|surf\b|beach|shore(?:line)?|coast(?:al"
+            r"|line)?|harbou?r"
+        ),
+        Sound.SEA,
+    ),
+    (
+        (
+            r"room(?: tone)?|interior|indoors?|kitchen|caf[eé]|office|restaurant|library|bedroom|hall(?:way)?|studio"
+            r"|bar\b|museum|shop"
+        ),
+        Sound.ROOM,
+    ),
+    (r"(?:camp|bon)?fire(?:place|side)?\b|flames?|hearth|burning|crackl(?:e|es|ing)|embers", Sound.FIRE),
+    (
+        (
+            r"birds?(?:song)?\b|bird song|chirp(?:s|ing)?|forest|woods?\b|woodland|garden|meadow|park\b(?!ing)|jungle"
+            r"|seagulls?"
+        ),
+        Sound.BIRDS,
+    ),
+    (
+        (
+            r"hum(?:s|ming)?\b|drone\b(?= sound| tone| of)|machin(?:e|es|ery)|engine(?: room)?|spaceship|spacecraft"
+            r"|server room|neon"
+            r"|laborator(?:y|ies)|factory|electric buzz|buzz(?:ing)?"
+        ),
+        Sound.HUM,
+    ),
+)
+# Named as sound, a thing is louder than one that only stands in the picture.
+LEVEL_SEEN, LEVEL_NAMED, LEVEL_SLIGHT = 0.5, 0.75, 0.3
+_NAMED = (
+    r"(?:sounds? of|sound:|audio:|sfx:|ambien(?:ce|t)(?: sounds?)?(?: of|:)?|hear|noise of|roar(?:s|ing)?"
+    r"|howl\w{0,3}|crackl\w{0,3})"
+)
+SENTENCE_CHARACTERS = 80  # how far before a thing "audio:" may stand
+NO_SOUND = r"\b(?:silent|silence|no (?:sound|audio)|without (?:any )?(?:sound|audio)|muted? audio)\b"
+NO_NOISE_MADE = (
+    r"\b(?:music|song|soundtrack|score|piano|guitar|beat|dialogue|speaks?|speech|voice ?over"
+    r"|narrat\w{1,4}|says|singing)\b"
+)
+
+_NEGATION = re.compile(
+    r"\b(?:no|not|without|never|avoid|nor)(?: (?:any|a|the|more|sign of|visible))?(?: \w{1,12} or)? $"
+)
+
+
+def look(text: str) -> Look:
+    """The look that the words describe; what they do not touch stays as it is."""
+    textures = {name: _said(pattern, text) is not None for name, pattern in TEXTURES.items()}
+    weather = {kind: amount for pattern, kind in WEATHERS if (amount := _amount(pattern, text))}
+    return Look(
+        light=tuple(dict.fromkeys(light for pattern, light in LIGHTS if _said(pattern, text) is not None)),
+        grade=tuple(dict.fromkeys(grade for pattern, grade in GRADES if _said(pattern, text) is not None)),
+        weather=tuple(weather.items()),
+        flicker=FLICKER * textures["flicker"],
+        grain=GRAIN * textures["grain"],
+        vignette=VIGNETTE * textures["vignette"],
+        blur=BLUR * textures["blur"],
+    )
+
+
+def heard(text: str) -> tuple[Heard, ...]:
+    """The sounds of what the words describe, the loudest first; none where silence is asked for."""
+    if re.search(NO_SOUND, text):
+        return ()
+    found: list[Heard] = []
+    for pattern, sound in SOUNDS:
+        match = _said(pattern, text)
+        if match is not None:
+            before = re.split(r"[.;!?\n]", text[max(match.start() - SENTENCE_CHARACTERS, 0) : match.start()])[-1]
+            slight = re.search(rf"\b(?:{_SLIGHT}|quiet|far(?: off| away)?|muffled) (?:\w{{1,12}} )?$", before)
+            level = LEVEL_SLIGHT if slight else LEVEL_NAMED if re.search(_NAMED, before + match[0]) else LEVEL_SEEN
+            found.append(Heard(sound=sound, level=level))
+    return tuple(sorted(found, key=lambda one: -one.level)[:LAYERS_MOST])
+
+
+def unmade(text: str, made: Sequence[Heard]) -> list[str]:
+    """Sentences about the sound that is asked for and not made."""
+    match = re.search(NO_NOISE_MADE, text)
+    notes = [f'no music and no voices are made, only a bed of sound: "{match[0]}"'] if match else []
+    if not made:
+        notes.append("the sound is silence: the prompt names nothing that this engine has a sound for")
+    return notes
+
+
+def _amount(pattern: str, text: str) -> float:
+    match = _said(pattern, text)
+    if match is None:
+        return 0.0
+    before = text[max(match.start() - 16, 0) : match.end()]
+    if re.search(rf"\b{_STRONG}\b|{_ALWAYS_STRONG}", before):
+        return WEATHER_AMOUNTS["strong"]
+    slight = re.search(rf"\b{_SLIGHT}\b|{_ALWAYS_SLIGHT}", before)
+    return WEATHER_AMOUNTS["slight" if slight else ""]
+
+
+def _said(pattern: str, text: str) -> re.Match[str] | None:
+    """The first place where the words stand and are not denied."""
+    for match in re.finditer(rf"\b(?:{pattern})", text):
+        if _NEGATION.search(text[max(match.start() - 40, 0) : match.start()]) is None:
+            return match
+    return None

@@ -1,0 +1,69 @@
+"""Which pictures a prompt calls, and where: "@kitchen", "the second photo", "images 1 and 2", "the last frame"."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from framegate.animatic.plan.shots import Role
+from framegate.animatic.prompt.text import normal
+from framegate.animatic.prompt.vocabulary import ORDINALS
+
+_NOUN = r"(?:image|picture|photo(?:graph)?|reference|element|shot|still)"
+_NUMBERED = re.compile(rf"@?\b{_NOUN}s? ?#?(?P<one>\d{{1,2}})(?P<more>(?:(?:, | and | & )\d{{1,2}}\b){{0,15}})\b")
+_ORDINAL = re.compile(
+    rf"\b(?P<list>(?:{'|'.join(ORDINALS)}|last|final)(?:(?:, | and )(?:the )?(?:{'|'.join(ORDINALS)}|last"
+    rf"|final)){{0,5}}) {_NOUN}s?\b"
+)
+# "…, then the second": without a noun where nothing else follows.
+_BARE = re.compile(rf"\bthe (?P<list>{'|'.join(ORDINALS)}|last)(?: one)?(?= ?(?:[,.;!?\n]|$|and\b|then\b))")
+_ALL = re.compile(rf"\b(?:both|all|each|every)(?: of)?(?: the| of the)?(?: \w{{1,10}})? {_NOUN}s?\b")
+_FIRST = re.compile(r"\b(?:first|start|starting|opening) frame\b")
+_LAST = re.compile(r"\b(?:last|end|ending|final|closing) frame\b")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the request, in the order in which it would be shown."""
+
+    role: Role
+    index: int = 0
+    name: str | None = None
+
+
+def calls(text: str, pictures: Sequence[Picture]) -> list[tuple[int, int]]:
+    """Where the text calls a picture, and which of them it is."""
+    found = [*_frames(text, pictures), *_numbers(text, pictures), *_names(text, pictures)]
+    return sorted(set(found))
+
+
+def _frames(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]]:
+    for pattern, role in ((_FIRST, Role.FIRST_FRAME), (_LAST, Role.LAST_FRAME)):
+        for at, picture in enumerate(pictures):
+            if picture.role is role:
+                yield from ((match.start(), at) for match in pattern.finditer(text))
+
+
+def _numbers(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]]:
+    counted = [at for at, picture in enumerate(pictures) if picture.role is Role.REFERENCE]
+    if not counted:
+        return
+    for match in _NUMBERED.finditer(text):
+        for digits in re.findall(r"\d+", match["one"] + match["more"]):
+            if 1 <= int(digits) <= len(counted):
+                yield match.start(), counted[int(digits) - 1]
+    for match in (*_ORDINAL.finditer(text), *_BARE.finditer(text)):
+        for word in re.findall(r"[a-z]+", match["list"]):
+            number = ORDINALS.index(word) if word in ORDINALS else len(counted) - 1 if word in ("last", "final") else -1
+            if 0 <= number < len(counted):
+                yield match.start(), counted[number]
+    for match in _ALL.finditer(text):
+        yield from ((match.start(), at) for at in counted)
+
+
+def _names(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]]:
+    names = {normal(picture.name): at for at, picture in enumerate(pictures) if picture.name}
+    if not names or "@" not in text:
+        return
+    longest_first = sorted(names, key=len, reverse=True)
+    pattern = re.compile(rf"@({'|'.join(map(re.escape, longest_first))})(?!\w)")
+    yield from ((match.start(), names[match[1]]) for match in pattern.finditer(text))

@@ -1,0 +1,1 @@
+"""Inbound HTTP: authentication, middleware, HTTP tools, dialects."""

@@ -1,0 +1,49 @@
+"""The input of whatever fal's clients may name: an endpoint of fal's, or any model of the catalogue."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from framegate.catalogue import Catalogue, Model
+from framegate.catalogue.fal_schema import Endpoint, Field, app_of, endpoints
+from framegate.domain import Kind, Role
+
+__all__ = ["Endpoint", "Field", "app_of", "endpoints", "find"]
+
+HOUSE = "fal-ai/"  # some clients put it before every id
+
+
+def find(endpoint_id: str, catalogue: Catalogue) -> Endpoint | None:
+    """The endpoint of that id, or one for the model of that name by what the catalogue says of it."""
+    for name in (endpoint_id, endpoint_id.removeprefix(HOUSE)):
+        if name in endpoints():
+            return endpoints()[name]
+        model = catalogue.get(name)
+        if model is not None:
+            return Endpoint(id=name, fields=tuple(_fields_of(model)))
+    return None
+
+
+def _fields_of(model: Model) -> Iterator[Field]:
+    """The input of a model that has no row: fal's usual names for what the model takes; the check holds its limits."""
+    limits = model.limits
+    yield Field(name="prompt", to="prompt", required=bool(limits.prompt.required))
+    names = {
+        (Role.REFERENCE, Kind.IMAGE): Field(name="image_urls", type="urls"),
+        (Role.REFERENCE, Kind.VIDEO): Field(name="video_urls", type="urls"),
+        (Role.REFERENCE, Kind.AUDIO): Field(name="audio_urls", type="urls"),
+        (Role.FIRST_FRAME, Kind.IMAGE): Field(name="start_image_url", type="url", aliases=("image_url",)),
+        (Role.LAST_FRAME, Kind.IMAGE): Field(name="end_image_url", type="url"),
+        (Role.SOURCE, Kind.VIDEO): Field(name="video_url", type="url"),
+        (Role.MASK, Kind.VIDEO): Field(name="mask_video_url", type="url"),
+        (Role.MASK, Kind.IMAGE): Field(name="mask_image_url", type="url"),
+    }
+    for (role, kind), field in names.items():
+        if kind in limits.references.get(role, {}):
+            yield replace(field, to=f"{role}.{kind}")
+    yield Field(name="duration", to="duration", type="integer", min=1)
+    for name in ("resolution", "aspect_ratio", "negative_prompt"):
+        yield Field(name=name, to=name)
+    yield Field(name="generate_audio", to="generate_audio", type="boolean")
+    yield Field(name="seed", to="seed", type="integer")
+    if limits.fps:
+        yield Field(name="frames_per_second", to="fps", type="integer", min=1, aliases=("fps",))

@@ -1,0 +1,178 @@
+"""What native clients send: OpenRouter's body and our superset, as shapes, and how they become a `Request`."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from framegate.api.http.callbacks import callback_problem
+from framegate.api.http.validation import Body, Whole, Word
+from framegate.config.settings import Settings
+from framegate.domain import Kind, Problem, Reference, Request, Role, Routing
+from framegate.domain.errors import InvalidRequest
+
+UNION_TAGS = frozenset({"image reference", "video reference", "audio reference"})
+NOT_PLACES = UNION_TAGS | {"[key]"}  # what pydantic names besides the places in the body
+
+
+class Address(Body):
+    """Where a reference lies: https://…, http://…, data:…;base64,… or asset://SHA256."""
+
+    url: Annotated[str, Field(min_length=1)]
+
+
+class NamedReference(Body):
+    """The superset's fields of a reference: what it is for, what of it guides, and its name in the prompt (`@name`)."""
+
+    role: Literal["first_frame", "last_frame", "reference", "source", "mask"] | None = None
+    reference_type: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="asset, style, character, location, or a word of the model's own."
+    )
+    name: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class ImageReference(NamedReference):
+    """A picture to be guided by."""
+
+    type: Literal["image_url"]
+    image_url: Address
+
+
+class VideoReference(NamedReference):
+    """A video to be guided by."""
+
+    type: Literal["video_url"]
+    video_url: Address
+
+
+class AudioReference(NamedReference):
+    """A sound to be guided by."""
+
+    type: Literal["audio_url"]
+    audio_url: Address
+
+
+class FrameImage(Body):
+    """A picture that the video begins or ends with."""
+
+    type: Literal["image_url"]
+    image_url: Address
+    frame_type: Literal["first_frame", "last_frame"]
+
+
+def _tag(item: object) -> str | None:
+    said = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
+    kind = said.removesuffix("_url") if isinstance(said, str) and said.endswith("_url") else ""
+    return f"{kind} reference" if f"{kind} reference" in UNION_TAGS else None
+
+
+InputReference = Annotated[
+    Annotated[ImageReference, Tag("image reference")]
+    | Annotated[VideoReference, Tag("video reference")]
+    | Annotated[AudioReference, Tag("audio reference")],
+    Discriminator(_tag),
+]
+
+
+class ProviderChoice(Body):
+    """Which providers may take the job, and what to hand to each as it is."""
+
+    options: dict[Word, dict[str, Any]] | None = None
+    order: Annotated[list[Word], Field(max_length=32)] | None = None
+    only: Annotated[list[Word], Field(max_length=32)] | None = None
+    ignore: Annotated[list[Word], Field(max_length=32)] | None = None
+
+
+class VideoRequest(Body):
+    """The body of `POST /videos` and `POST /videos/check`. A null is the same as a field that is not there."""
+
+    model: Word
+    prompt: str | None = None
+    duration: Whole | None = Field(None, ge=1, description="Seconds.")
+    resolution: Word | None = Field(None, description="Such as 720p, 1080p, 4K.")
+    aspect_ratio: Word | None = Field(None, description="Such as 16:9.")
+    size: Word | None = Field(None, description="WIDTHxHEIGHT, in place of resolution and aspect_ratio.")
+    frame_images: Annotated[list[FrameImage], Field(max_length=2)] | None = None
+    input_references: Annotated[list[InputReference], Field(max_length=64)] | None = None
+    generate_audio: bool | None = None
+    seed: Whole | None = None
+    fps: Whole | None = Field(None, ge=1, description="Frames per second.")
+    negative_prompt: str | None = None
+    callback_url: str | None = Field(None, min_length=1, max_length=2048, description="An https address to call.")
+    provider: ProviderChoice | None = None
+    models: Annotated[list[Word], Field(max_length=16)] | None = Field(None, description="Fall-backs, in order.")
+    max_cost_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    metadata: Annotated[dict[Word, Annotated[str, Field(max_length=512)]], Field(max_length=16)] | None = None
+    previous_job_id: Word | None = None
+    session_id: Word | None = None
+    user: Word | None = None
+    trace: dict[str, Any] | None = None
+    upscale_factor: float | None = Field(None, description="Of upscaling models, which are not served: refused.")
+    creativity: Whole | None = Field(None, description="Of upscaling models, which are not served: refused.")
+
+
+def to_request(body: VideoRequest, settings: Settings, *, session_id: str | None = None) -> Request:
+    """The body as a `Request`. Raises `InvalidRequest` for what no model could serve."""
+    problems = list(_not_served(body))
+    if body.callback_url is not None and (wrong := callback_problem(body.callback_url, settings, field="callback_url")):
+        problems.append(wrong)
+    if problems:
+        raise InvalidRequest(problems)
+    choice = body.provider or ProviderChoice()
+    return Request(
+        model=body.model,
+        prompt=body.prompt,
+        references=(*_frames(body), *_references(body)),
+        duration=body.duration,
+        resolution=body.resolution,
+        aspect_ratio=body.aspect_ratio,
+        size=body.size,
+        fps=body.fps,
+        seed=body.seed,
+        generate_audio=body.generate_audio,
+        negative_prompt=body.negative_prompt,
+        models=tuple(body.models or ()),
+        routing=Routing(
+            order=tuple(choice.order or ()), only=tuple(choice.only or ()), ignore=tuple(choice.ignore or ())
+        ),
+        options=choice.options or {},
+        max_cost_usd=body.max_cost_usd,
+        metadata=body.metadata or {},
+        callback_url=body.callback_url,
+        previous_job_id=body.previous_job_id,
+        session_id=body.session_id or session_id,
+        user=body.user,
+        trace=body.trace or {},
+    )
+
+
+def _frames(body: VideoRequest) -> Iterator[Reference]:
+    for index, frame in enumerate(body.frame_images or ()):
+        pointer = f"/frame_images/{index}/image_url/url"
+        yield Reference(url=frame.image_url.url, role=Role(frame.frame_type), pointer=pointer)
+
+
+def _references(body: VideoRequest) -> Iterator[Reference]:
+    for index, item in enumerate(body.input_references or ()):
+        match item:
+            case ImageReference():
+                kind, address = Kind.IMAGE, item.image_url
+            case VideoReference():
+                kind, address = Kind.VIDEO, item.video_url
+            case AudioReference():
+                kind, address = Kind.AUDIO, item.audio_url
+        yield Reference(
+            url=address.url,
+            kind=kind,
+            role=Role(item.role or Role.REFERENCE),
+            name=item.name,
+            type=item.reference_type,
+            pointer=f"/input_references/{index}/{item.type}/url",
+        )
+
+
+def _not_served(body: VideoRequest) -> Iterator[Problem]:
+    for name in ("upscale_factor", "creativity"):
+        if getattr(body, name) is not None:
+            message = f"`{name}` belongs to upscaling models, which are not served here. Leave it out."
+            yield Problem(code="not_served", pointer=f"/{name}", message=message)

@@ -1,0 +1,1 @@
+"""HTTP tools shared by all dialects."""

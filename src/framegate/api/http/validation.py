@@ -1,0 +1,96 @@
+"""What the dialects' JSON bodies are made of, and what is said of one that breaks its shape."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
+from pydantic_core import ErrorDetails
+
+from framegate.domain import Problem
+from framegate.domain.errors import InvalidRequest
+
+SUBJECT = re.compile(r"^(Value error, |Input |String |List |Dictionary )")
+LITERALS = re.compile(r"'([^']*)'")
+INTEGER_MAX = 2**63 - 1
+
+
+def _integral(value: object) -> object:
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    if abs(value) > INTEGER_MAX:
+        raise ValueError("should be an integer of 64 bits")
+    return int(value)
+
+
+def rule_of(error: ErrorDetails) -> str:
+    """The rule that was broken, to be said behind the name of what broke it."""
+    if error["type"] == "missing":
+        return "is required"
+    return SUBJECT.sub("", error["msg"]).partition(", unable to parse")[0]
+
+
+Whole = Annotated[StrictInt, BeforeValidator(_integral)]  # 4.0 is an integer in JSON
+Word = Annotated[str, Field(min_length=1, max_length=256)]
+Url = Annotated[str, Field(min_length=1)]
+
+
+class Body(BaseModel):
+    """A JSON object of which every field is known."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def validated(shape: type[Shape], body: object, *, tags: frozenset[str] = frozenset()) -> Shape:
+    """The body in this shape. Raises `InvalidRequest` with every rule that it breaks.
+
+    `tags` are the names that pydantic gives to the members of a union: they are no places in the body.
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequest([Problem(code="wrong_type", pointer="", message="The body must be a JSON object.")])
+    try:
+        return shape.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequest(list(_problems(error.errors(include_url=False), shape, tags | {"[key]"}))) from error
+
+
+def _problems(errors: Iterable[ErrorDetails], shape: type[BaseModel], tags: frozenset[str]) -> Iterable[Problem]:
+    for error in errors:
+        place = [part for part in error["loc"] if part not in tags]
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
+        yield _problem(error, place, pointer, shape)
+
+
+def _problem(error: ErrorDetails, place: Sequence[str | int], pointer: str, shape: type[BaseModel]) -> Problem:
+    name, kind = ".".join(str(part) for part in place), error["type"]
+    if kind == "missing":
+        return Problem(code="missing", pointer=pointer, message=f"`{name}` is required.")
+    if kind == "extra_forbidden":
+        return unknown_field(name, pointer, _known(shape) if len(place) == 1 else ())
+    if kind.startswith("union_tag"):
+        tagged = LITERALS.findall(str(error.get("ctx", {}).get("expected_tags", "")))
+        choices = [tag.partition(" ")[0] for tag in tagged]
+        told = f"whose `type` is one of {', '.join(choices)}" if choices else "with a `type`"
+        message = f"`{name}` must be a JSON object {told}."
+        return Problem(code="wrong_type", pointer=pointer, message=message, allowed=choices or None)
+    if kind in ("model_type", "dict_type"):
+        return Problem(code="wrong_type", pointer=pointer, message=f"`{name}` must be a JSON object.")
+    return Problem(code="invalid_value", pointer=pointer, message=f"`{name}` {rule_of(error)}.")
+
+
+def unknown_field(name: str, pointer: str, known: Sequence[str]) -> Problem:
+    """What is said of a field that does not exist, with the one that may have been meant."""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    nearest = close[0] if close else None
+    return Problem(
+        code="unknown_field", pointer=pointer, message=f"There is no field `{name}` here.{hint}", nearest=nearest
+    )
+
+
+def _known(shape: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in shape.model_fields.items()]

@@ -1,0 +1,62 @@
+"""Where providers call when an order is over: it makes the gate look at once, and nothing that is said is believed."""
+
+import logging
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from framegate.domain import State
+from framegate.domain.clock import Clock
+from framegate.domain.errors import GateError, NotFound, TooLarge, Unauthorized, Unavailable
+from framegate.providers.base import Offers
+from framegate.store import Store
+
+PATH = "/providers/{provider}/{account}/webhook"
+BODY_BYTES_MAX = 4 * 2**20
+ID_CHARS = 36  # of a UUID
+
+_log = logging.getLogger(__name__)
+
+
+def address(public_url: str, provider: str, account: str, job_id: str) -> str:
+    """Where a provider calls about one job."""
+    return f"{public_url.rstrip('/')}{PATH.format(provider=provider, account=account)}?job={job_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Nudges:
+    """Takes providers' calls. A call that its provider did not sign is refused."""
+
+    offers: Offers
+    store: Store
+    clock: Clock
+
+    async def take(self, request: Request) -> JSONResponse:
+        """Verify a call and have its job looked at. Raises `NotFound`, `TooLarge`, `Unauthorized`, `Unavailable`."""
+        provider = self.offers.get(request.path_params["provider"], request.path_params["account"])
+        if provider is None or not provider.calls_back:
+            raise NotFound("No such account is called back here.")
+        raw = await _body(request)
+        try:
+            order_id = await provider.heard(request.headers, raw, now=self.clock.now())
+        except GateError as error:
+            _log.warning("A call of %s could not be verified: %s", provider.name, error.message)
+            raise Unavailable("The call cannot be verified just now. Call again.") from error
+        if order_id is None:
+            raise Unauthorized("The call is not signed by the provider, or was signed more than five minutes ago.")
+        job_id = request.query_params.get("job", "")[:ID_CHARS]
+        job = await self.store.get(job_id)
+        ours = job is not None and self.offers.of(job) is provider
+        if job and ours and job.state is State.RUNNING and job.handle and job.handle.get("id") == order_id:
+            await self.store.hasten(job.id, now=self.clock.now())
+        return JSONResponse({"ok": True})
+
+
+async def _body(request: Request) -> bytes:
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > BODY_BYTES_MAX:
+            raise TooLarge(f"A call has at most {BODY_BYTES_MAX:,} bytes.")
+    return bytes(raw)

@@ -1,0 +1,1 @@
+"""Named references in prompts: mentions and their rewriting."""

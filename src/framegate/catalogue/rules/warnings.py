@@ -1,0 +1,97 @@
+"""What is legal but has no effect, or not the one that the client may expect."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from framegate.catalogue.fit import Fit, takes
+from framegate.catalogue.model import Limits, Model, Offer
+from framegate.catalogue.registry import Catalogue
+from framegate.catalogue.rules.context import listed, pointer_to, shown
+from framegate.domain import Kind, Problem, Request, Role
+
+UNREAD_MAX = 3  # names of prices that a warning tells
+OF_WAY = ("price_unknown", "reference_unnamed")  # the codes of what holds for one offer, and not for another
+
+
+def warn(
+    request: Request, model: Model, best: Fit | None, catalogue: Catalogue, usable: Callable[[Offer], bool]
+) -> Iterator[Problem]:
+    """The warnings that go with a verdict."""
+    if best:
+        yield from of_way(request, model.id, best)
+    for provider in dict.fromkeys((*request.routing.order, *request.routing.only)):
+        if model.offer(provider) is None:
+            text = f"{shown(provider)} does not offer {model.id}."
+            yield Problem(code="provider_unknown", pointer="/provider", message=f"provider: {text}")
+    for index, name in enumerate(request.models):
+        fallback = catalogue.get(name)
+        if fallback is not None and not takes(request, fallback, usable):
+            text = f"{fallback.id} does not take this request as it stands, so it cannot stand in for {model.id}."
+            yield Problem(code="fallback_unfit", pointer=f"/models/{index}", message=f"models: {text}")
+    yield from _options(request, model)
+
+
+def of_way(request: Request, model: str, fit: Fit) -> Iterator[Problem]:
+    """What there is to know of one offer that takes the request."""
+    if fit.target is None:
+        return
+    if fit.estimate is None:
+        text = f"no price is known for such a video by {model} at {fit.offer.provider}{_unread(fit.offer)}."
+        yield Problem(code="price_unknown", pointer="/model", message=f"model: {text}")
+    yield from _unnamed(request, fit.offer.limits)
+
+
+def _unread(offer: Offer) -> str:
+    if not offer.unread:
+        return ""
+    return f": what it lists as {listed(map(shown, offer.unread[:UNREAD_MAX]), last='and')} is not understood here"
+
+
+def going(warnings: Sequence[Problem], request: Request, model: str, fit: Fit) -> tuple[Problem, ...]:
+    """The warnings of a verdict on a request that goes by this offer."""
+    rest = [warning for warning in warnings if warning.code not in OF_WAY]
+    return (*of_way(request, model, fit), *rest)
+
+
+def _unnamed(request: Request, limits: Limits) -> Iterator[Problem]:
+    if "{name}" not in limits.prompt_tokens.get(Kind.IMAGE, ""):
+        return
+    for index, reference in enumerate(request.references):
+        if reference.role is Role.REFERENCE and reference.name is None:
+            pointer = pointer_to(request, index)
+            text = "the model's prompts call references by name, and this one has none, so the prompt cannot call it."
+            yield Problem(code="reference_unnamed", pointer=pointer, message=f"references: {text}")
+
+
+def _options(request: Request, model: Model) -> Iterator[Problem]:
+    """Options that reach nobody: OpenRouter has slugs of its own, and hands on only the keys that it lists."""
+    for slug, options in request.options.items():
+        if model.offer(slug):
+            continue
+        pointer = f"/provider/options/{_escaped(slug)}"
+        if model.offer("openrouter") is None:
+            text = f"{shown(slug)} does not offer {model.id}, so its options have no effect."
+            yield Problem(code="options_unused", pointer=pointer, message=f"provider.options: {text}")
+            continue
+        for key in _keys(options):
+            if key not in model.passthrough:
+                text = f"OpenRouter does not hand {shown(key)} on to {model.id}."
+                told = f"It hands on {listed(model.passthrough, last='and')}." if model.passthrough else ""
+                yield Problem(
+                    code="option_unknown",
+                    pointer=f"{pointer}/{_escaped(key)}",
+                    message=f"provider.options: {text} {told}".rstrip(),
+                    allowed=list(model.passthrough),
+                )
+
+
+def _keys(options: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in options.items():
+        if key == "parameters" and isinstance(value, Mapping):
+            yield from map(str, cast("Mapping[Any, Any]", value))
+        else:
+            yield key
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,250 @@
+"""Take the steps of a flow over HTTP, sync and async. The only place of the SDK where anything is sent."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, closing
+from typing import Any, Generic, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx2
+
+from framegate.client import requests
+from framegate.client.errors import AddressInvalid, KeyInvalid, Unreachable
+from framegate.client.models import Reply
+from framegate.client.operations import Flow, Items, Pause, Pull, Send, Step
+from framegate.client.requests import Call, Upload
+from framegate.config.settings import KEY, client_defaults
+from framegate.domain.errors import GateError
+
+T = TypeVar("T")
+TIMEOUT_SECONDS = 120.0  # a check may fetch several references before it answers
+CONNECT_SECONDS = 10.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class _Connection:
+    """Where the gate is, and how a call becomes a request; no I/O."""
+
+    def __init__(self, base_url: str | None, api_key: str | None) -> None:
+        url, key = client_defaults()
+        given = base_url or url or requests.DEFAULT_URL
+        self.socket_path = given.removeprefix("unix:") if given.startswith("unix:") else None
+        self.base_url = requests.base_url("http://localhost" if self.socket_path else given)
+        self.api_key = api_key or key
+        if self.api_key is not None and not KEY.fullmatch(self.api_key):
+            raise KeyInvalid("The gate's key has a blank, a line break or a letter beyond ASCII in it.")
+        host = _host(self.base_url)
+        self._options: dict[str, Any] = {
+            "base_url": self.base_url,
+            "headers": {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {},
+            "timeout": httpx2.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
+            "trust_env": host not in LOOPBACK,  # no proxy stands between a machine and itself
+        }
+
+    def _arguments(self, call: Call) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "method": call.method,
+            "url": call.path.removeprefix("/"),
+            "params": call.params or None,
+            "headers": call.headers,
+        }
+        if call.json is not None:
+            arguments["json"] = call.json
+        if call.timeout_seconds is not None:
+            arguments["timeout"] = httpx2.Timeout(call.timeout_seconds, connect=CONNECT_SECONDS)
+        return arguments
+
+    def _unreachable(self, error: httpx2.TransportError) -> Unreachable:
+        origin = self.socket_path or self.base_url.removesuffix("/api/v1")
+        if isinstance(error, httpx2.ConnectError):
+            return Unreachable(f"Nothing answers at {origin} ({error}).")
+        if isinstance(error, httpx2.TimeoutException):
+            return Unreachable(f"{origin} did not answer in time ({type(error).__name__}).")
+        return Unreachable(f"The connection to {origin} broke ({error or type(error).__name__}).")
+
+
+class _Walk(Generic[T]):
+    """A flow on its way: the step to take next, and in the end what it returned."""
+
+    result: T
+
+    def __init__(self, flow: Flow[T]) -> None:
+        self.flow = flow
+        self.step: Step | None = None
+        self.answer(None)
+
+    def answer(self, value: Reply | None) -> None:
+        """Tell the flow what its step brought."""
+        self._go(lambda: self.flow.send(value))
+
+    def fail(self, error: GateError) -> None:
+        """Tell the flow that its step failed."""
+        self._go(lambda: self.flow.throw(error))
+
+    def _go(self, advance: Callable[[], Step]) -> None:
+        try:
+            self.step = advance()
+        except StopIteration as end:
+            self.step = None
+            self.result = end.value
+
+
+class Driver(_Connection):
+    """Takes the steps of a flow, blocking."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        super().__init__(base_url, api_key)
+        if self.socket_path and not transport:
+            transport = httpx2.HTTPTransport(uds=self.socket_path)
+        self._http = httpx2.Client(**self._options, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def run(self, flow: Flow[T]) -> T:
+        """Take every step and return what the flow returns."""
+        walk = _Walk(flow)
+        for _ in self._walk(walk):
+            pass
+        return walk.result
+
+    def iterate(self, flow: Flow[None]) -> Iterator[Any]:
+        """Take every step and hand out what is found on the way."""
+        yield from self._walk(_Walk(flow))
+
+    def _walk(self, walk: _Walk[Any]) -> Iterator[Any]:  # noqa: C901 - one case for each step
+        with closing(walk.flow):
+            while walk.step:
+                reply: Reply | None = None
+                try:
+                    match walk.step:
+                        case Pause(seconds):
+                            time.sleep(seconds)
+                        case Items(found):
+                            yield from found
+                        case Send(call):
+                            content = call.upload.chunks() if call.upload else None
+                            reply = _reply(self._http.request(**self._arguments(call), content=content))
+                        case Pull(call, sink):
+                            with self._http.stream(**self._arguments(call)) as response:
+                                if not response.is_success:
+                                    response.read()
+                                else:
+                                    sink.begin(response.status_code, response.headers)
+                                    for chunk in response.iter_bytes():
+                                        yield from sink.write(chunk)
+                                reply = _reply(response, b"" if response.is_success else None)
+                except httpx2.TransportError as error:
+                    walk.fail(self._unreachable(error))
+                except GateError as error:
+                    walk.fail(error)
+                else:
+                    walk.answer(reply)
+
+
+class AsyncDriver(_Connection):
+    """Takes the steps of a flow, in asyncio's loop."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(base_url, api_key)
+        if self.socket_path and not transport:
+            transport = httpx2.AsyncHTTPTransport(uds=self.socket_path)
+        self._http = httpx2.AsyncClient(**self._options, transport=transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Take every step and return what the flow returns."""
+        walk = _Walk(flow)
+        async with aclosing(self._walk(walk)) as steps:
+            async for _ in steps:
+                pass
+        return walk.result
+
+    async def iterate(self, flow: Flow[None]) -> AsyncIterator[Any]:
+        """Take every step and hand out what is found on the way."""
+        async with aclosing(self._walk(_Walk(flow))) as found:
+            async for item in found:
+                yield item
+
+    async def _walk(self, walk: _Walk[Any]) -> AsyncGenerator[Any]:  # noqa: C901, PLR0912 - the same, async
+        with closing(walk.flow):
+            while walk.step:
+                reply: Reply | None = None
+                try:
+                    match walk.step:
+                        case Pause(seconds):
+                            await asyncio.sleep(seconds)
+                        case Items(found):
+                            for item in found:
+                                yield item
+                        case Send(call):
+                            content = _async_chunks(call.upload) if call.upload else None
+                            reply = _reply(await self._http.request(**self._arguments(call), content=content))
+                        case Pull(call, sink):
+                            async with self._http.stream(**self._arguments(call)) as response:
+                                if not response.is_success:
+                                    await response.aread()
+                                else:
+                                    sink.begin(response.status_code, response.headers)
+                                    async for chunk in response.aiter_bytes():
+                                        for item in sink.write(chunk):
+                                            yield item
+                                reply = _reply(response, b"" if response.is_success else None)
+                except httpx2.TransportError as error:
+                    walk.fail(self._unreachable(error))
+                except GateError as error:
+                    walk.fail(error)
+                else:
+                    walk.answer(reply)
+
+
+def _host(url: str) -> str:
+    """The host of the gate's address. Raises `AddressInvalid`."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+        httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL) as error:
+        raise AddressInvalid(f"`{url}` is no address of a gate: {error}.") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise AddressInvalid(f"`{url}` is no address of a gate. It looks like http://127.0.0.1:8787.")
+    return host
+
+
+def _reply(response: httpx2.Response, content: bytes | None = None) -> Reply:
+    whole = response.content if content is None else content
+    return Reply(status=response.status_code, headers=response.headers, content=whole)
+
+
+async def _async_chunks(upload: Upload) -> AsyncIterator[bytes]:
+    for chunk in upload.chunks():
+        yield chunk

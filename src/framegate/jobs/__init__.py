@@ -1,0 +1,1 @@
+"""Jobs: service, worker, state machine, routing, webhooks and background tasks."""

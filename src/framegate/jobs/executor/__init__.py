@@ -1,0 +1,1 @@
+"""Executor of renders and file checks."""

@@ -1,0 +1,198 @@
+"""Warm child processes that render, one job each at a time; they die with us."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from framegate.domain import Done, Failed, Fault, Lost, Made, Running, Update
+
+_log = logging.getLogger(__name__)
+
+LINE_BYTES_MAX = 2**20
+RENDERS_REMEMBERED_MAX = 1_000
+
+
+@dataclass(slots=True)
+class Render:
+    """One render: what was asked, how far it is, what came of it."""
+
+    id: str
+    spec: dict[str, Any]
+    update: Update = field(default_factory=Running)
+    worker: "Worker | None" = None
+
+
+class Worker:
+    """One child process and the render that it is busy with."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.render: Render | None = None
+        self.killed = False
+
+    @classmethod
+    async def spawn(cls) -> "Worker":
+        """Start a child; it warms itself up."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "framegate.animatic",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=LINE_BYTES_MAX,
+            start_new_session=True,  # ctrl-C in a terminal is for the gate to handle
+        )
+        return cls(process)
+
+    def ask(self, render: Render) -> None:
+        """Give it a render."""
+        assert self.process.stdin is not None  # noqa: S101 - asked for above
+        render.worker, self.render = self, render
+        self.process.stdin.write(json.dumps({"id": render.id, "spec": render.spec}).encode() + b"\n")
+
+    async def work(self) -> bool:
+        """Follow its render to the end; False if the child died on the way."""
+        assert self.process.stdout is not None  # noqa: S101 - asked for above
+        while self.render is not None:
+            line = await self.process.stdout.readline()
+            if not line:
+                self.render.update = Lost()
+                self.render = None
+                return False
+            self._hear(json.loads(line), self.render)
+        return True
+
+    def _hear(self, message: dict[str, Any], render: Render) -> None:
+        if message["id"] != render.id:
+            return
+        match message["event"]:
+            case "progress":
+                render.update = Running(progress=message["progress"], stage=message["stage"])
+            case "done":
+                rendered = message["rendered"]
+                notes = tuple(rendered.get("notes", ()))
+                render.update = Done(outputs=(Made(path=rendered["path"]),), cost_micro_usd=0, notes=notes)
+                self.render = None
+            case _:
+                code = str(message.get("code", "render_failed"))
+                fault = Fault(
+                    code=f"render_{code}", message=f"The renderer could not make this: {message.get('message')}."
+                )
+                render.update = Failed(fault=fault)
+                self.render = None
+
+    def kill(self) -> None:
+        """End the child at once."""
+        self.killed = True
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+
+class Pool:
+    """At most `size` renders at once, each in its own process; the rest wait in order."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._renders: dict[str, Render] = {}
+        self._waiting: deque[Render] = deque()
+        self._idle: list[Worker] = []
+        self._busy: dict[Worker, asyncio.Task[None]] = {}
+        self._starting = 0  # renders that were taken from the queue and wait for their child to start
+        self._spare: asyncio.Task[None] | None = None
+
+    def warm(self) -> None:
+        """Start one child ahead of the first render."""
+        if not self._idle and not self._busy and self._spare is None:
+            self._spare = asyncio.create_task(self._spawn_spare(), name="framegate-pool-warm")
+
+    async def _spawn_spare(self) -> None:
+        self._idle.append(await Worker.spawn())
+
+    async def start(self, render_id: str, spec: dict[str, Any]) -> None:
+        """Take a render in; an earlier one of the same id is dropped first, since both would write one file."""
+        await self.forget(render_id)
+        render = Render(render_id, spec)
+        self._renders[render_id] = render
+        while len(self._renders) > RENDERS_REMEMBERED_MAX:
+            self._renders.pop(next(iter(self._renders)))
+        self._waiting.append(render)
+        await self._serve()
+
+    def look(self, render_id: str) -> Update:
+        """How a render stands; `Lost` for one that this process does not know."""
+        render = self._renders.get(render_id)
+        return Lost() if render is None else render.update
+
+    async def forget(self, render_id: str) -> None:
+        """Drop a render, and kill the child that is busy with it."""
+        render = self._renders.pop(render_id, None)
+        if render is None:
+            return
+        if render in self._waiting:
+            self._waiting.remove(render)
+        elif render.worker is not None and render.worker.render is render:
+            render.worker.kill()
+            await render.worker.process.wait()
+
+    async def close(self) -> None:
+        """Kill every child."""
+        self._waiting.clear()
+        if self._spare is not None:
+            await asyncio.gather(self._spare, return_exceptions=True)
+        workers = [*self._idle, *self._busy]
+        tasks = list(self._busy.values())
+        for task in tasks:
+            task.cancel()
+        for worker in workers:
+            worker.kill()
+        await asyncio.gather(*tasks, *(worker.process.wait() for worker in workers), return_exceptions=True)
+        self._idle.clear()
+        self._busy.clear()
+
+    async def _serve(self) -> None:
+        if self._spare is not None:
+            spare, self._spare = self._spare, None
+            await spare
+        while self._waiting and len(self._busy) + self._starting < self.size:
+            render = self._waiting.popleft()
+            try:
+                worker = await self._free_worker()
+            except OSError as error:  # no process or no memory to be had: as if the child had died
+                _log.warning("No render process could be started: %s", error)
+                render.update = Lost()
+                continue
+            if self._renders.get(render.id) is not render:  # forgotten while its child started
+                self._idle.append(worker)
+                continue
+            worker.ask(render)
+            self._busy[worker] = asyncio.create_task(self._follow(worker), name=f"framegate-render-{render.id}")
+
+    async def _free_worker(self) -> Worker:
+        """An idle child that lives, or a new one."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.returncode is None:
+                return worker
+        self._starting += 1
+        try:
+            return await Worker.spawn()
+        finally:
+            self._starting -= 1
+
+    async def _follow(self, worker: Worker) -> None:
+        try:
+            alive = await worker.work()
+        finally:
+            self._busy.pop(worker, None)
+        if alive:
+            self._idle.append(worker)
+        elif not worker.killed:
+            worker.kill()
+            code = await worker.process.wait()
+            _log.warning("A render process ended with status %s; its render is made again.", code)
+        await self._serve()

@@ -1,0 +1,1 @@
+"""State machine of a job: transitions, submit, poll, fallback, finalize."""

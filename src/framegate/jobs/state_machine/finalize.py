@@ -1,0 +1,197 @@
+"""From a finished order to a finished job: the files come in, are put right, looked at and kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from framegate.config.settings import Settings
+from framegate.domain import Blob, Fault, Job, Kind, Made, Output, State
+from framegate.domain.clock import Clock
+from framegate.domain.errors import Elsewhere, GateError, ReferenceUnusable, Refused
+from framegate.jobs.state_machine.transition import Step, failed
+from framegate.media import quality, videos
+from framegate.net import resume
+from framegate.net.fetcher import Net
+from framegate.providers.base import Provider
+from framegate.storage.blobs import BlobStore
+
+DOWNLOADS_MAX = 40  # tries that bring nothing, over half an hour: what was paid for is not given up lightly
+HOPELESS_MAX = 8  # the same where the answer was a plain no, which may still be too early
+WAIT_SECONDS_MAX = 60.0
+PART_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Finishing:
+    """The moves from `fetching` and from `checking`."""
+
+    settings: Settings
+    blobs: BlobStore
+    net: Net
+    clock: Clock
+
+    async def has(self, made: Sequence[Made]) -> bool:
+        """Whether every file that should lie on this machine does."""
+        return all([one.path is None or await anyio.Path(one.path).is_file() for one in made])
+
+    async def fetch(self, job: Job, provider: Provider) -> Step:
+        """Bring every output into our own store. What had come when a try broke off is gone on from at the next."""
+        kept: list[Made] = []
+        for index, made in enumerate(job.made):
+            into = await anyio.to_thread.run_sync(self.blobs.partial, f"{job.id}-{index}")
+            before = _size(into)
+            try:
+                kept.append(made if made.blob is not None else await self._bring(made, into, provider))
+            except GateError as error:
+                step = self._fetch_again(job, made, into, error, came=_size(into) - before)
+                return replace(step, changes={**step.changes, "made": (*kept, *job.made[index:])})
+        return Step({"state": State.CHECKING, "stage": "checking", "made": tuple(kept)})
+
+    async def _bring(self, made: Made, into: Path, provider: Provider) -> Made:
+        if made.path is not None:
+            return Made(blob=await self._keep(Path(made.path), made.media_type))
+        url = made.url or ""
+        if made.own:
+            try:
+                await provider.download(made, into, bytes_max=self.settings.video_bytes_max)
+                url = None
+            except Elsewhere as moved:
+                url = moved.url
+        if url is not None:
+            await self._fetch(url, into)
+        blob = await self._keep(into, made.media_type)
+        await anyio.to_thread.run_sync(resume.discard, into)
+        return Made(blob=blob)
+
+    async def _fetch(self, url: str, into: Path) -> None:
+        """A file that lies at a stranger's, who is given no key."""
+        await self.net.fetch(
+            url,
+            into,
+            bytes_max=self.settings.video_bytes_max,
+            seconds_max=self.settings.download_timeout_seconds,
+            accept="video/*,*/*",
+            resume=True,
+        )
+
+    def _fetch_again(self, job: Job, made: Made, into: Path, error: GateError, *, came: int) -> Step:
+        """A download that broke off is tried again. One that brought a good part more is no failed try."""
+        if came >= PART_BYTES:
+            return Step(wait=1.0)
+        hopeless = isinstance(error, Refused) or (isinstance(error, ReferenceUnusable) and not error.retryable)
+        if step := self.again(job, HOPELESS_MAX if hopeless else DOWNLOADS_MAX):
+            return step
+        resume.discard(into)
+        said = f"The provider made the video, but it could not be fetched: {error.message}"
+        return self._fail(Fault(code="output_not_fetched", message=f"{said} It may still lie at {_host(made)}."))
+
+    def again(self, job: Job, most: int) -> Step | None:
+        """Another try to fetch a job's files, some time later; None once there were so many."""
+        times = job.downloads + 1
+        return Step({"downloads": times}, wait=min(2.0**times, WAIT_SECONDS_MAX)) if times < most else None
+
+    async def _keep(self, path: Path, media_type: str) -> Blob:
+        """Move a finished file into our own store, its index first so that playing starts at once."""
+        into = await anyio.to_thread.run_sync(self.blobs.scratch)
+        try:
+            if await anyio.to_thread.run_sync(_indexed_first, path, into):
+                blob = await self.blobs.add_file(into, media_type, move=True)
+                await anyio.Path(path).unlink(missing_ok=True)
+                return blob
+            return await self.blobs.add_file(path, media_type, move=True)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.Path(into).unlink(missing_ok=True)
+
+    async def check(self, job: Job, *, judged: bool = True) -> Step:
+        """Decode every file to its end, measure it, and take the poster and the contact sheet from it.
+
+        With `judged` False, where that went wrong, only what each file says of itself; raises `Unreadable`.
+        """
+        outputs: list[Output] = []
+        report: Mapping[str, Any] | None = None
+        verify = self._verify if judged else self._described
+        for index, made in enumerate(job.made):
+            if made.blob is None:
+                return self._fail(Fault(code="output_lost", message="The file was not kept."))
+            verified = await anyio.to_thread.run_sync(verify, job, made.blob, abandon_on_cancel=True)
+            if not verified.report.playable:
+                why = next((f.sentence for f in verified.report.findings if f.verdict == "fail"), "It does not decode.")
+                unplayable = self._fail(Fault(code="output_unplayable", message=f"The file cannot be played. {why}"))
+                return Step({**unplayable.changes, "report": report or verified.report.as_json()})
+            outputs.append(await self._output(index, made.blob, verified))
+            report = report or _report(verified, outputs[-1])
+        return Step(
+            {
+                "state": State.COMPLETED,
+                "stage": "completed",
+                "progress": 1.0,
+                "outputs": tuple(outputs),
+                "report": report,
+                "finished_at": self.clock.now(),
+            }
+        )
+
+    def _verify(self, job: Job, blob: Blob) -> quality.Verified:
+        pictures = [
+            quality.ReferencePicture(path=Path(one.path), role=reference.role, index=index, name=reference.name)
+            for index, one in enumerate(job.prepared)
+            if (reference := one.reference).kind is Kind.IMAGE
+        ]
+        path = self.blobs.path(blob.sha256)
+        return quality.verify(path, job.target, references=pictures, prompt=job.request.prompt)
+
+    def _described(self, _: Job, blob: Blob) -> quality.Verified:
+        return quality.unjudged(self.blobs.path(blob.sha256))
+
+    async def _output(self, index: int, blob: Blob, verified: quality.Verified) -> Output:
+        pictures = [
+            None if jpeg is None else await self.blobs.add_bytes(jpeg, "image/jpeg")
+            for jpeg in (verified.poster_jpeg, verified.contact_sheet_jpeg)
+        ]
+        return Output(
+            index=index,
+            blob=blob,
+            width=verified.width,
+            height=verified.height,
+            fps=verified.fps,
+            frames=verified.frames,
+            duration=verified.duration,
+            audio=verified.audio,
+            poster=pictures[0],
+            contact_sheet=pictures[1],
+            matches=tuple([await self.blobs.add_bytes(match.jpeg, "image/jpeg") for match in verified.matches]),
+        )
+
+    def _fail(self, fault: Fault) -> Step:
+        return failed(fault, at=self.clock.now())
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _host(made: Made) -> str:
+    return (made.url or "").partition("?")[0][:200]
+
+
+def _indexed_first(path: Path, into: Path) -> bool:
+    """Write a copy with its index first where the file has it last; one that cannot be read is left for the report."""
+    try:
+        if videos.probe(path).container != "mp4" or videos.boxes(path).moov_first:
+            return False
+        videos.remux_faststart(path, into)
+    except videos.Unreadable:
+        return False
+    return True
+
+
+def _report(verified: quality.Verified, output: Output) -> dict[str, Any]:
+    """The report as it is kept, with where the pictures of the best matches lie."""
+    matches = zip(verified.matches, output.matches, strict=True)
+    listed = [{**match.as_json(), "sha256": blob.sha256} for match, blob in matches]
+    return {**verified.report.as_json(), "matches": listed}

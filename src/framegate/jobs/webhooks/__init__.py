@@ -1,0 +1,1 @@
+"""Outbound webhooks: dispatch, dialect contract, signing."""

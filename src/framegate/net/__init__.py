@@ -1,0 +1,1 @@
+"""Outgoing HTTP: SSRF guard, fetcher, vendor client, resumable downloads."""

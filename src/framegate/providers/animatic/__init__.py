@@ -1,0 +1,1 @@
+"""Provider: the built-in renderer."""

@@ -1,0 +1,1 @@
+"""Providers for GPU servers of the operator."""

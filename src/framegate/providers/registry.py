@@ -1,0 +1,48 @@
+"""How the adapter of an account is made: one row for each service."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+from framegate.config.settings import Account
+from framegate.providers import openrouter, pictory
+from framegate.providers.base import Provider
+from framegate.providers.fal import adapter as fal
+from framegate.providers.gpu import sglang, vllm_omni
+from framegate.providers.http import Service
+from framegate.providers.phaseo import adapter as phaseo
+
+MODELGATES_URL = "https://modelgates.ai/api/v1"
+
+Make = Callable[[str, str, str], Provider]  # of the account's name, its key and its base URL
+
+
+def _adapter(make: Make, base_url: str, account: Account) -> Provider:
+    key = (account.api_key or "").strip()  # one out of a file ends with a line break, which no header takes
+    provider = make(account.name, key, account.base_url or base_url)
+    provider.concurrency = account.concurrency or provider.concurrency
+    provider.requests_per_minute = account.requests_per_minute
+    return provider
+
+
+def _fetches(service: type[Service]) -> bool:
+    return not {"data", "upload"} & set(service.ways)
+
+
+ROWS: Mapping[str, tuple[Make, str]] = {
+    "openrouter": (openrouter.OpenRouter, openrouter.BASE_URL),
+    "modelgates": (partial(openrouter.OpenRouter, name="modelgates", title="ModelGates"), MODELGATES_URL),
+    "phaseo": (phaseo.Phaseo, phaseo.BASE_URL),
+    "pictory": (pictory.Pictory, pictory.BASE_URL),
+    "fal": (fal.Fal, fal.BASE_URL),
+    "vllm_omni": (vllm_omni.VllmOmni, vllm_omni.BASE_URL),
+    "sglang": (sglang.SGLang, sglang.BASE_URL),
+}
+BASE_URLS: Mapping[str, str] = MappingProxyType({name: base_url for name, (_, base_url) in ROWS.items()})
+# Those that fetch every reference themselves: what has no address of its own needs a link of ours.
+FETCHING = frozenset(
+    service.name for service in (fal.Fal, openrouter.OpenRouter, phaseo.Phaseo, pictory.Pictory) if _fetches(service)
+)
+ADAPTERS: Mapping[str, Callable[[Account], Provider]] = MappingProxyType(
+    {name: partial(_adapter, make, base_url) for name, (make, base_url) in ROWS.items()}
+)

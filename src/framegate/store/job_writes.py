@@ -1,0 +1,370 @@
+"""What can be written. Each class does many of its kind in a few statements."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import BindParameter, and_, bindparam, case, delete, insert, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from framegate.domain import Blob, Delivery, Job
+from framegate.domain.errors import GateError, IdempotencyConflict, NotFound, Stale
+from framegate.domain.ledger import Owing
+from framegate.store import ledger, serialization
+from framegate.store.ledger import Purses
+from framegate.store.outbox import put_in
+from framegate.store.tables import assets, events, jobs, orders
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job that a worker holds; `fence` tells its claim from every earlier one."""
+
+    job: Job
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """What was asked, until its client has the answer.
+
+    An identical create since `since` (Unix seconds) whose answer never left is this one, but for those in `attended`:
+    other clients wait for their answers.
+    """
+
+    fingerprint: str
+    since: float
+    attended: frozenset[str] = frozenset()
+
+    def among(self, orphans: Mapping[str, Sequence[Job]], owner: str) -> Job | None:
+        """The job that this create belongs to."""
+        mine = (job for job in orphans.get(self.fingerprint, ()) if job.owner == owner and job.created_at >= self.since)
+        return next((job for job in mine if job.id not in self.attended), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Accept a job; find the earlier one instead that its idempotency key or its unanswered create belongs to."""
+
+    job: Job
+    idempotency_key: str | None
+    body_hash: str
+    deliveries: tuple[Delivery, ...] = ()
+    unanswered: Unanswered | None = None
+    owing: Owing | None = None
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Insert"], /) -> list[Job | GateError]:
+        keys = [(write.job.owner, write.idempotency_key) for write in writes if write.idempotency_key]
+        known: dict[tuple[str, str | None], tuple[Job, str]] = {}
+        if keys:
+            query = select(jobs.c.owner, jobs.c.idempotency_key, jobs.c.body_hash, jobs.c.request, jobs.c.document)
+            rows = await connection.execute(query.where(tuple_(jobs.c.owner, jobs.c.idempotency_key).in_(keys)))
+            known = {
+                (row.owner, row.idempotency_key): (serialization.load_job(row.request, row.document), row.body_hash)
+                for row in rows
+            }
+        orphans = await _orphans(connection, writes)
+        purses = await Purses.of(connection, [write.owing for write in writes if write.owing])
+        answers: list[Job | GateError] = []
+        fresh: list[Insert] = []
+        for write in writes:
+            key = (write.job.owner, write.idempotency_key)
+            earlier = known.get(key) if write.idempotency_key else None
+            orphan = write.unanswered.among(orphans, write.job.owner) if write.unanswered else None
+            if orphan is not None:
+                answers.append(orphan)
+            elif earlier is None and write.owing and (refused := purses.take(write.owing)):
+                answers.append(refused)
+            elif earlier is None:
+                fresh.append(write)
+                known[key] = (write.job, write.body_hash)
+                answers.append(write.job)
+            else:
+                answers.append(earlier[0] if earlier[1] == write.body_hash else IdempotencyConflict())
+        if fresh:
+            await connection.execute(insert(jobs), [write._row() for write in fresh])  # noqa: SLF001 - its own
+            await connection.execute(insert(events), [serialization.event_columns(write.job) for write in fresh])
+            await put_in(connection, [delivery for write in fresh for delivery in write.deliveries])
+            await ledger.put_in(connection, [write.owing for write in fresh if write.owing])
+        kept = [write.owing for write, answer in zip(writes, answers, strict=True) if isinstance(answer, Job)]
+        await ledger.give_up(connection, [one for one in kept if one and one.instead_of])
+        return answers
+
+    def _row(self) -> dict[str, Any]:
+        return {
+            "id": self.job.id,
+            "owner": self.job.owner,
+            "model": self.job.model,
+            "worker": None,
+            "fence": 0,
+            "lease_until": None,
+            "idempotency_key": self.idempotency_key,
+            "body_hash": self.body_hash,
+            "unanswered": self.unanswered.fingerprint if self.unanswered else None,
+            "request": serialization.dump_request(self.job.request),
+            **serialization.job_columns(self.job, due_at=self.job.created_at),
+        }
+
+
+async def _orphans(connection: AsyncConnection, writes: Sequence[Insert]) -> dict[str, list[Job]]:
+    """By fingerprint, the jobs of identical creates whose answers never left."""
+    asked = {write.unanswered.fingerprint for write in writes if write.unanswered}
+    if not asked:
+        return {}
+    query = select(jobs.c.unanswered, jobs.c.request, jobs.c.document).where(jobs.c.unanswered.in_(asked))
+    found: dict[str, list[Job]] = {}
+    for row in await connection.execute(query.order_by(jobs.c.id)):
+        found.setdefault(row.unanswered, []).append(serialization.load_job(row.request, row.document))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The clients of these jobs have their answer."""
+
+    job_ids: tuple[str, ...]
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Answered"], /) -> list[None]:
+        ids = [job_id for write in writes for job_id in write.job_ids]
+        await connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(unanswered=None))
+        return [None] * len(writes)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """How the newest order of a job stands."""
+
+    state: str
+    key: str
+    at: float
+
+
+_UPDATE = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(
+        {name: bindparam(name) for name in ("state", "active", "version", "due_at", "cancel_requested", "document")}
+    )
+)
+_UPDATE_AND_RELEASE = _UPDATE.values(worker=None, lease_until=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Replace a job, if it has not moved on since and, with a fence, if the claim still stands.
+
+    Where the move reserves more, the key's budget must reach for it. `job` is the job after the move; its version is
+    one more than that of the job it replaces.
+    """
+
+    job: Job
+    due_at: float
+    fence: int | None = None
+    release: bool = False
+    order: OrderState | None = None
+    deliveries: tuple[Delivery, ...] = ()
+    owing: Owing | None = None
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Move"], /) -> list[Job | GateError]:
+        ids = [write.job.id for write in writes]
+        query = select(jobs.c.id, jobs.c.version, jobs.c.fence).where(jobs.c.id.in_(ids)).with_for_update()
+        stands = {row.id: (row.version, row.fence) for row in await connection.execute(query)}
+        purses = await Purses.of(
+            connection, [write.owing for write in writes if write.owing and write.owing.instead_of]
+        )
+        answers: list[Job | GateError] = []
+        good: list[Move] = []
+        for write in writes:
+            version, fence = stands.get(write.job.id, (0, 0))
+            if version != write.job.version - 1 or write.fence not in (None, fence):
+                answers.append(Stale() if version else NotFound("There is no such job."))
+                continue
+            if write.owing and write.owing.instead_of and (refused := purses.take(write.owing)):
+                answers.append(refused)
+                continue
+            stands[write.job.id] = (write.job.version, fence)
+            good.append(write)
+            answers.append(write.job)
+        for statement, release in ((_UPDATE, False), (_UPDATE_AND_RELEASE, True)):
+            rows = [
+                {"job_id": write.job.id, **serialization.job_columns(write.job, due_at=write.due_at)}
+                for write in good
+                if write.release is release
+            ]
+            if rows:
+                await connection.execute(statement, rows)
+        if good:
+            await connection.execute(insert(events), [serialization.event_columns(write.job) for write in good])
+        await _write_orders(connection, [write for write in good if write.order])
+        await put_in(connection, [delivery for write in good for delivery in write.deliveries])
+        await ledger.change(connection, [write.owing for write in good if write.owing])
+        return answers
+
+
+async def _write_orders(connection: AsyncConnection, moves: Sequence[Move]) -> None:
+    sending = [move for move in moves if move.order and move.order.state == "sending"]
+    ended = [move for move in moves if move.order and move.order.state != "sending"]
+    if sending:
+        rows = [
+            {
+                "job_id": move.job.id,
+                "attempt": move.job.attempts,
+                "fence": move.fence,
+                "provider": move.job.provider,
+                "account": move.job.account,
+                "key": move.order.key,
+                "state": move.order.state,
+                "at": move.order.at,
+            }
+            for move in sending
+            if move.order
+        ]
+        await connection.execute(insert(orders), rows)
+    if ended:
+        statement = (
+            update(orders)
+            .where(orders.c.job_id == bindparam("b_job"), orders.c.attempt == bindparam("b_attempt"))
+            .values(state=bindparam("b_state"))
+        )
+        rows = [
+            {"b_job": move.job.id, "b_attempt": move.job.attempts, "b_state": move.order.state}
+            for move in ended
+            if move.order
+        ]
+        await connection.execute(statement, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Take the jobs that are due and that nobody holds, cancellations first; nobody else gets them before `until`."""
+
+    worker: str
+    now: float
+    until: float
+    limit: int
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Claim"], /) -> list[list[Held]]:
+        return [await claim._take(connection) for claim in writes]  # noqa: SLF001 - its own
+
+    async def _take(self, connection: AsyncConnection) -> list[Held]:
+        query = (
+            select(jobs.c.id, jobs.c.fence, jobs.c.request, jobs.c.document)
+            .where(jobs.c.active, jobs.c.due_at <= self.now)
+            .where(or_(jobs.c.lease_until.is_(None), jobs.c.lease_until < self.now))
+            .order_by(jobs.c.cancel_requested.desc(), jobs.c.due_at)
+            .limit(self.limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = (await connection.execute(query)).all()
+        if rows:
+            statement = (
+                update(jobs)
+                .where(jobs.c.id.in_([row.id for row in rows]))
+                .values(worker=self.worker, fence=jobs.c.fence + 1, lease_until=self.until)
+            )
+            await connection.execute(statement)
+        return [Held(serialization.load_job(row.request, row.document), row.fence + 1) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Let a held job go until it is due again; at once if it was changed meanwhile, by a cancellation say."""
+
+    job: Job
+    fence: int
+    due_at: float
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Release"], /) -> list[None]:
+        unchanged = jobs.c.version == bindparam("b_version")
+        due_at: BindParameter[float] = bindparam("b_due")
+        statement = (
+            update(jobs)
+            .where(and_(jobs.c.id == bindparam("b_job"), jobs.c.fence == bindparam("b_fence")))
+            .values(worker=None, lease_until=None, due_at=case((unchanged, due_at), else_=jobs.c.due_at))
+        )
+        rows = [
+            {"b_job": write.job.id, "b_version": write.job.version, "b_fence": write.fence, "b_due": write.due_at}
+            for write in writes
+        ]
+        await connection.execute(statement, rows)
+        return [None] * len(writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Hasten:
+    """Make a job due that nobody holds."""
+
+    job_id: str
+    now: float
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Hasten"], /) -> list[None]:
+        for write in writes:
+            waits = and_(jobs.c.id == write.job_id, jobs.c.active, jobs.c.worker.is_(None), jobs.c.due_at > write.now)
+            await connection.execute(update(jobs).where(waits).values(due_at=write.now))
+        return [None] * len(writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Keep these jobs of a worker until a later time; with no time, let them go."""
+
+    worker: str | None  # None: every worker
+    until: float | None
+    job_ids: tuple[str, ...] | None = None  # None: all that it holds
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Extend"], /) -> list[None]:
+        for write in writes:
+            statement = update(jobs).where(jobs.c.active, jobs.c.worker.is_not(None))
+            if write.worker is not None:
+                statement = statement.where(jobs.c.worker == write.worker)
+            if write.job_ids is not None:
+                statement = statement.where(jobs.c.id.in_(write.job_ids))
+            values: dict[str, Any] = {"lease_until": write.until}
+            await connection.execute(statement.values(values if write.until else {**values, "worker": None}))
+        return [None] * len(writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Forget a job that has ended, with its events, orders and webhooks."""
+
+    job_id: str
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Delete"], /) -> list[None]:
+        await connection.execute(delete(jobs).where(jobs.c.id.in_([write.job_id for write in writes])))
+        return [None] * len(writes)
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAsset:
+    """Remember that an owner uploaded a file."""
+
+    owner: str
+    blob: Blob
+    now: float
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["KeepAsset"], /) -> list[None]:
+        for write in writes:
+            same = and_(assets.c.owner == write.owner, assets.c.sha256 == write.blob.sha256)
+            if (await connection.execute(select(assets.c.sha256).where(same))).first() is None:
+                row = {
+                    "media_type": write.blob.media_type,
+                    "size_bytes": write.blob.size_bytes,
+                    "created_at": write.now,
+                }
+                await connection.execute(insert(assets).values(owner=write.owner, sha256=write.blob.sha256, **row))
+        return [None] * len(writes)
+
+
+def moved(job: Job, at: float, **changes: Any) -> Job:  # noqa: ANN401 - a job's own fields
+    """The job after a move: changed, one version on."""
+    return replace(job, **changes, version=job.version + 1, updated_at=at)

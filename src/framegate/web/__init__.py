@@ -1,0 +1,1 @@
+"""Web page: static files of the page at /."""

@@ -1,0 +1,201 @@
+"""The gate, or one of its renders, is killed at one exact place; what was accepted goes on all the same."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import av
+import httpx2
+import pytest
+
+CUT = Path(__file__).with_name("cut.py")
+KEY = {"Authorization": "Bearer sk-test"}
+DIE_SECONDS_MAX = 2.0
+END_SECONDS_MAX = 60.0
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
+
+
+class Client:
+    """One client of one gate."""
+
+    def __init__(self, url: str) -> None:
+        self.http = httpx2.Client(base_url=f"{url}/api/v1", headers=KEY, timeout=END_SECONDS_MAX)
+
+    def create(self, photo: Path, *, long: bool = False) -> str:
+        url = f"data:image/png;base64,{base64.b64encode(photo.read_bytes()).decode()}"
+        body = {
+            "model": "framegate/animatic",
+            "prompt": "slow push-in",
+            "duration": 8 if long else 1,
+            "fps": 60 if long else 8,
+            "resolution": "720p" if long else "360p",
+            "input_references": [{"type": "image_url", "image_url": {"url": url}}],
+        }
+        answer = self.http.post("/videos", json=body)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["id"]
+
+    def states(self, job: str):
+        """The job's states, as they come."""
+        with self.http.stream("GET", f"/videos/{job}/events") as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    event = json.loads(line.removeprefix("data: "))
+                    yield event["state"], event["stage"]
+
+    def until_rendering(self, job: str) -> None:
+        assert ("running", "rendering") in self.states(job)
+
+    def content(self, job: str) -> httpx2.Response:
+        return self.http.get(f"/videos/{job}/content")
+
+    def end(self, job: str) -> dict:
+        answer = self.http.get(f"/videos/{job}", params={"wait": END_SECONDS_MAX})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def client_of():
+    with ExitStack() as stack:
+
+        def make(gate) -> Client:
+            client = Client(gate.url)
+            stack.callback(client.http.close)
+            return client
+
+        yield make
+
+
+@pytest.fixture
+def cat(photos) -> Path:
+    return next(photo for photo in photos if photo.suffix == ".png")
+
+
+def renderers(gate) -> list[int]:
+    """The render processes of a gate."""
+    children = Path(f"/proc/{gate.process.pid}/task").glob("*/children")
+    pids = [int(pid) for file in children for pid in file.read_text().split()]
+    return [pid for pid in pids if b"framegate.animatic" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def assert_whole(answer: httpx2.Response, frames: int) -> None:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+    with av.open(io.BytesIO(answer.content)) as container:
+        assert sum(not frame.is_corrupt for frame in container.decode(video=0)) == frames
+
+
+def unfinished_files(data: Path) -> list[Path]:
+    return [path for folder in ("blobs/tmp", "renders") for path in (data / folder).iterdir()]
+
+
+def test_a_render_whose_process_is_killed_is_made_again_and_its_job_completes(serve_gate, client_of, cat):
+    gate = serve_gate()
+    client = client_of(gate)
+    job = client.create(cat, long=True)
+    client.until_rendering(job)
+
+    for pid in renderers(gate):
+        os.kill(pid, signal.SIGKILL)
+
+    assert client.end(job)["status"] == "completed"
+    assert [state for state, _ in client.states(job)].count("submitting") == 2
+    assert_whole(client.content(job), 480)
+    assert unfinished_files(gate.data_dir) == []
+
+
+def test_renders_die_with_a_killed_gate_and_are_made_again_by_the_next(serve_gate, client_of, cat):
+    gate = serve_gate()
+    client = client_of(gate)
+    job = client.create(cat, long=True)
+    client.until_rendering(job)
+    handles = [os.pidfd_open(pid) for pid in renderers(gate)]
+    assert handles
+
+    gate.process.kill()
+
+    for handle in handles:
+        assert select.select([handle], [], [], DIE_SECONDS_MAX)[0], "a render outlived its gate"
+        os.close(handle)
+    gate.process.wait()
+    client = client_of(serve_gate())
+    assert client.end(job)["status"] == "completed"
+    assert_whole(client.content(job), 480)
+    assert unfinished_files(gate.data_dir) == []
+
+
+@contextmanager
+def cut_at(place: str, data: Path, log: Path):
+    """A gate that will be killed at that place; it yields its URL, and waits at the end for that death."""
+    settings = {"data_dir": str(data), "port": 0, "api_key": "sk-test", "render_workers": 1}
+    command = [sys.executable, str(CUT), json.dumps(settings), place]
+    with log.open("w") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as gate:
+        try:
+            assert gate.stdout
+            url = gate.stdout.readline().strip()
+            assert url, log.read_text()
+            yield url
+            assert gate.wait(END_SECONDS_MAX) == -signal.SIGKILL, log.read_text()
+        finally:
+            gate.kill()
+
+
+@pytest.mark.parametrize("place", ["half a copy", "before the rename", "after the rename", "before the end"])
+def test_a_kill_between_the_render_and_the_end_leaves_no_half_file_and_the_job_completes(
+    place, serve_gate, client_of, cat, tmp_path
+):
+    data = tmp_path / "data"
+    with cut_at(place, data, tmp_path / "cut.log") as url:
+        client = Client(url)
+        job = client.create(cat)
+        client.http.close()
+    if place in ("half a copy", "before the rename"):
+        assert unfinished_files(data), "the cut left nothing to clean"
+
+    gate = serve_gate(data_dir=data)
+    client = client_of(gate)
+    early = client.content(job)  # whatever it is by now, it is not a half file
+    if early.status_code != 409:
+        assert_whole(early, 8)
+    assert client.end(job)["status"] == "completed"
+    assert_whole(client.content(job), 8)
+    assert unfinished_files(data) == []
+
+
+def test_a_kept_file_that_lost_its_end_is_not_served(serve_gate, client_of, cat):
+    gate = serve_gate()
+    client = client_of(gate)
+    job = client.create(cat)
+    sha256 = client.end(job)["outputs"][0]["sha256"]
+    kept = gate.data_dir / "blobs" / sha256[:2] / sha256
+
+    os.truncate(kept, kept.stat().st_size // 2)
+
+    assert client.content(job).status_code == 410
+
+
+def test_a_renderer_that_nobody_listens_to_ends_without_a_word(tmp_path):
+    command = [sys.executable, "-m", "framegate.animatic"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdin
+        assert worker.stdout
+        assert worker.stderr
+        worker.stdout.readline()
+        worker.stdout.close()
+        worker.stdin.write('{"id": "a", "spec": {}}\n')
+        worker.stdin.flush()
+
+        assert worker.wait(END_SECONDS_MAX) == 1
+        assert worker.stderr.read() == ""

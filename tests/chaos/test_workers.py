@@ -1,0 +1,115 @@
+"""Render processes that die every time, and gates that are stopped in every render."""
+
+import asyncio
+import time
+
+import pytest
+
+from framegate.app import parts
+from framegate.app.parts import running
+from framegate.config.settings import Settings
+from framegate.domain import Request, State
+from framegate.jobs.state_machine.machine import ATTEMPTS_MAX
+
+SPEED = 50
+STOPS = ATTEMPTS_MAX + 2
+AS_A_RENDERER = """
+import os, sys
+if sys.orig_argv[-1] == "framegate.animatic":
+    sys.stdin.readline()
+    {then}
+"""
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+class FastClock:
+    """Fifty seconds pass in one: back-off is not waited for."""
+
+    def __init__(self) -> None:
+        self._began = time.time()
+
+    def now(self) -> float:
+        return self._began + (time.time() - self._began) * SPEED
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / SPEED)
+
+
+@pytest.fixture
+def renderers(tmp_path, monkeypatch):
+    """Have every new render process do this, once it has read its first job."""
+
+    def do(then: str) -> None:
+        (tmp_path / "sitecustomize.py").write_text(AS_A_RENDERER.format(then=then))
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    return do
+
+
+@pytest.fixture
+def settings(tmp_path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", render_workers=1)
+
+
+async def create(gate):
+    request = Request(model="framegate/animatic", prompt="a title", duration=1, fps=8, resolution="360p")
+    return await gate.jobs.create(request, owner="default", dialect="native")
+
+
+async def until(gate, job, state):
+    async with asyncio.timeout(30):
+        async for event in gate.jobs.events(job.id, owner="default"):
+            if event.state is state:
+                return
+
+
+async def end(gate, job):
+    async with asyncio.timeout(60):
+        while not (job := await gate.jobs.wait(job.id, owner="default", seconds=60)).state.final:
+            pass
+    return job
+
+
+async def test_a_renderer_that_dies_every_time_fails_the_job_after_a_stated_number_of_tries(
+    settings, renderers, monkeypatch
+):
+    monkeypatch.setattr(parts, "SystemClock", FastClock)
+    monkeypatch.setattr(
+        "framegate.jobs.state_machine.machine.SENDING_SECONDS", 500.0
+    )  # a busy machine is not a frozen one
+    renderers("os._exit(9)")
+    async with running(settings) as gate:
+        job = await end(gate, await create(gate))
+
+        assert (job.state, job.fault.code) == (State.FAILED, "order_lost")
+        assert [order["state"] for order in await gate.store.orders(job.id)] == ["not_sent"] * ATTEMPTS_MAX
+    assert list((settings.data_dir / "renders").iterdir()) == []
+
+
+async def test_a_job_whose_render_every_stop_of_the_gate_breaks_off_is_made_again_however_often(
+    settings, renderers, monkeypatch
+):
+    renderers("sys.stdin.read(); os._exit(0)")  # never done
+    async with running(settings) as gate:
+        job = await create(gate)
+        await until(gate, job, State.RUNNING)
+    for number in range(STOPS):
+        async with running(settings) as gate:
+            async with asyncio.timeout(30):
+                while (stands := await gate.jobs.get(job.id, owner="default")).attempts < number + 2 or (
+                    stands.state is not State.RUNNING
+                ):
+                    await gate.jobs.wait(job.id, owner="default", seconds=0.1)
+    monkeypatch.delenv("PYTHONPATH")
+    async with running(settings) as gate:
+        job = await end(gate, job)
+
+        assert (job.state, job.fault) == (State.COMPLETED, None)
+        states = [order["state"] for order in await gate.store.orders(job.id)]
+        assert states == ["not_sent"] * (STOPS + 1) + ["accepted"]

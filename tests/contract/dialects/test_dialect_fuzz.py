@@ -1,0 +1,41 @@
+"""No input makes a 500 in the dialects of other services: schemathesis over all their operations."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.served_gateway import ServedGate
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES_MAX = 15
+SECONDS_MAX = 300
+OPERATIONS_MIN = 4
+
+
+@pytest.mark.parametrize(("path", "scheme"), [("/phaseo/v1", "Bearer "), ("/pictory", "")])
+def test_no_request_makes_a_server_error(serve_gate: Callable[..., ServedGate], tmp_path: Path, path: str, scheme: str):
+    gate = serve_gate(sandbox=True)
+    with gate.client() as client:  # something to find, so that fuzzing gets past "no such job"
+        body = {"model": "framegate/animatic", "prompt": "x", "duration": 1}
+        client.get(client.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).raise_for_status()
+    command = [Path(sys.executable).with_name("schemathesis"), "run", f"{gate.url}{path}/openapi.json"]
+    checks = "not_a_server_error,unsupported_method"
+    bounds = ["--max-examples", str(EXAMPLES_MAX), "--generation-deterministic", "--warnings", "off"]
+    done = subprocess.run(
+        [*command, "--checks", checks, *bounds, "-H", f"Authorization: {scheme}{gate.key}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    tested = re.search(r"Tested: (\d+)", done.stdout)
+    assert tested is not None
+    assert int(tested[1]) >= OPERATIONS_MIN

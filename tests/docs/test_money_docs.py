@@ -1,0 +1,73 @@
+"""docs/money.md says what the ledger does: its words, its columns, its settings, its numbers."""
+
+import re
+import shlex
+
+import pytest
+import typer.main
+
+from framegate.cli import app
+from framegate.cli.spend import AMOUNTS, COUNTS
+from framegate.config.settings import Settings
+from framegate.domain import BudgetPeriod
+from framegate.domain.ledger import Budget, Entry, EntryState
+from framegate.store.ledger import Spent
+from support.paths import DOCS
+
+PAGE = (DOCS / "money.md").read_text(encoding="utf-8")
+TOLD = " ".join(PAGE.replace("> ", "").split())
+COMMANDS = [
+    line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
+]
+
+
+def test_every_state_of_an_entry_and_every_period_is_explained():
+    states = re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)
+
+    assert states == [state.value for state in EntryState]
+    assert [period for period in BudgetPeriod if f"(`{period}`)" not in PAGE] == []
+
+
+def test_every_amount_that_is_told_is_explained():
+    fields = re.findall(r"^\| [A-Z]* ?\| `(\w+)` \|", PAGE, re.MULTILINE)
+
+    assert set(fields) == set(Spent.__dataclass_fields__) - {"name", "jobs"}
+    assert set(fields) == {*AMOUNTS, *COUNTS, "unreported_micro_usd"}
+
+
+def test_the_settings_that_are_named_are_there():
+    for name in ("pictory_usd_per_credit", "budget_unpriced"):
+        assert f"`{name}`" in PAGE
+        assert name in Settings.model_fields
+
+
+def test_the_example_of_a_refusal_is_what_is_said():
+    entry = Entry(
+        job_id="j",
+        owner="o",
+        key_id="k",
+        model="m",
+        provider="p",
+        account="a",
+        day="2026-11-21",
+        created_at=0,
+        reserved_micro_usd=3_200_000,
+    )
+    budget = Budget(micro_usd=20_000_000, period=BudgetPeriod.MONTH)
+    refused = budget.judge(entry, counted_micro_usd=19_600_000, unpriced=False)
+
+    assert refused is not None
+    assert refused.message in TOLD
+    assert refused.code == "budget_exceeded"
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_of_the_page_is_one(line: str):
+    words = shlex.split(line)
+    command = typer.main.get_command(app)
+    assert words.pop(0) == "framegate"
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    context = command.make_context(line, words, resilient_parsing=False)
+
+    assert context.params

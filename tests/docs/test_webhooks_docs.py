@@ -1,0 +1,38 @@
+"""docs/webhooks.md: its code verifies what the gate sends, and its figures are those of the code."""
+
+import re
+import time
+
+import pytest
+
+from framegate.jobs.webhooks.dialect import SCHEDULE_SECONDS, openrouter_headers, owner_secret, standard_headers
+from support.paths import DOCS
+
+PAGE = (DOCS / "webhooks.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+SECRET = owner_secret(b"m" * 32, "acme")
+RAW = b'{"type":"video.generation.completed"}'
+
+
+def sent(at: int) -> dict[str, str]:
+    headers = standard_headers("0190-id", at, RAW, SECRET) | openrouter_headers("job", "completed", at, RAW, SECRET)
+    return {name.lower(): value for name, value in headers.items()}
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_the_code_of_the_page_takes_what_the_gate_sends_and_nothing_else(block: str):
+    names: dict = {}
+    exec(compile(block, "webhooks.md", "exec"), names)
+    now = int(time.time())
+
+    assert names["receive"](SECRET, sent(now), RAW) == {"type": "video.generation.completed"}
+    wrong = ((SECRET, sent(now), RAW + b" "), (SECRET, sent(now - 400), RAW), (owner_secret(b"x", "y"), sent(now), RAW))
+    for secret, headers, body in wrong:
+        with pytest.raises(Exception, match=r".") as caught:
+            names["receive"](secret, headers, body)
+        assert type(caught.value).__name__ in ("ValueError", "WebhookVerificationError")
+
+
+def test_the_page_names_the_schedule():
+    assert SCHEDULE_SECONDS == (5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600)
+    assert "5 seconds, 5 minutes, 30 minutes, 2, 5, 10 and 10 hours" in " ".join(PAGE.split())

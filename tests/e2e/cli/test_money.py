@@ -1,0 +1,223 @@
+"""Budgets, spending and retries from the command line, over a real data folder and a real gate."""
+
+import asyncio
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framegate.app.embedded import local_gate
+from framegate.config.settings import load
+from framegate.domain import Estimate, Fault, Job, Request, State, Target
+from framegate.domain.ledger import owing
+from framegate.store import Store
+from framegate.store.engine import sqlite_url
+from support.fake_gateway import Ran
+from support.paths import PHOTOS
+
+Run = Callable[..., Ran]
+UNSURE = "0190a000-0000-7000-8000-000000000001"
+
+
+class Terminal(io.StringIO):
+    """A person at a keyboard."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def placed(*jobs: Job) -> None:
+    """Put jobs into the data folder as a gate would have left them."""
+    settings = load()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+
+    async def put() -> None:
+        async with Store(sqlite_url(settings.data_dir)) as store:
+            for job in jobs:
+                await store.insert(job, owing=owing(None, job, unpriced=False))
+
+    asyncio.run(put())
+
+
+def ended(number: int = 1, *, owner: str = "default", state: State = State.FAILED, **fields: Any) -> Job:
+    common: dict[str, Any] = {
+        "id": f"0190a000-0000-7000-8000-{number:012x}",
+        "owner": owner,
+        "dialect": "native",
+        "request": Request(model="framegate/animatic", prompt="a cat", duration=1, resolution="360p"),
+        "model": "framegate/animatic",
+        "provider": "animatic",
+        "target": Target(width=640, height=360, fps=24, duration=1, audio=False, seed=None),
+        "created_at": 1_795_219_200.0,
+        "updated_at": 1_795_219_200.0,
+        "deadline_at": 1_795_219_260.0,
+        "finished_at": 1_795_219_230.0,
+        "estimate": Estimate(micro_usd=500_000, basis="b"),
+    }
+    return Job(**{**common, **fields}, state=state)
+
+
+def unsure(**fields: Any) -> Job:
+    lost = Fault(code="submit_unsure", message="The connection broke.", unsure=True)
+    return ended(**{"fault": lost, **fields})
+
+
+def test_a_key_is_made_with_a_budget_and_given_another(run: Run):
+    key_id = run("keys", "create", "--budget", "20", "--budget-period", "month").out.split("_")[1]
+    (made,) = json.loads(run("keys", "list", "--json").out)["data"]
+    table = run("keys", "list").out
+    other = run("keys", "budget", key_id, "--budget", "0.5")
+    none = run("keys", "budget", key_id)
+
+    assert (made["budget_micro_usd"], made["budget_period"]) == (20_000_000, "month")
+    assert "  $20.00 a month  " in table
+    assert other.out == f"{key_id} $0.50 in all\n"
+    assert none.out == f"{key_id} -\n"
+    assert json.loads(run("keys", "list", "--json").out)["data"][0]["budget_micro_usd"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("create", "--budget", "much"), 2),
+        (("create", "--budget", "-1"), 2),
+        (("create", "--budget", "1.1234567"), 2),
+        (("create", "--budget", "5", "--budget-period", "year"), 2),
+        (("create", "--budget-period", "day"), 3),
+        (("create", "--budget", "999999999999"), 3),
+        (("budget", "nobody", "--budget", "5"), 4),
+    ],
+)
+def test_what_is_no_budget_is_refused_in_a_sentence(run: Run, arguments: tuple[str, ...], code: int):
+    ran = run("keys", *arguments)
+
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.strip()
+    assert run("keys", "list").err == "No keys.\n"
+
+
+def test_spending_is_a_table_with_totals_of_all_owners_or_one(run: Run):
+    assert run("spend").err == "Nothing was placed.\n"
+    placed(ended(1, state=State.COMPLETED), unsure(number=2, owner="acme", created_at=1_795_219_200.0 + 86_400))
+
+    by_day = run("spend", "--by", "day")
+    assert [line.split() for line in by_day.out.splitlines()] == [
+        ["DAY", "JOBS", "SETTLED", "RESERVED", "HELD", "UNPRICED", "VOID"],
+        ["2026-11-21", "1", "$0.50", "$0.00", "$0.00", "-", "-"],
+        ["2026-11-22", "1", "$0.00", "$0.00", "$0.50", "-", "-"],
+        ["total", "2", "$0.50", "$0.00", "$0.50", "-", "-"],
+    ]
+    assert by_day.err.startswith("$0.50 of what is settled are estimates")
+    told = json.loads(run("spend", "--owner", "acme", "--json").out)
+    assert (told["total"]["jobs"], told["total"]["held_micro_usd"]) == (1, 500_000)
+    assert run("spend", "--since", "2026-11-23").err == "Nothing was placed.\n"
+    assert json.loads(run("spend", "--until", "2026-11-21", "--json").out)["total"]["jobs"] == 1
+
+
+def test_spending_by_key_names_the_keys(run: Run):
+    key_id = run("keys", "create", "--name", "website").out.split("_")[1]
+    placed(ended(1, key_id=key_id), ended(2))
+
+    assert re.search(rf"^{key_id} \(website\)  1 ", run("spend", "--by", "key").out, re.MULTILINE)
+    assert re.search(r"^no key +1 ", run("spend", "--by", "key").out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--since", "today"),
+        ("--since", "2026-13-45"),
+        ("--until", "20261101"),
+        ("--since", "2026-11-02", "--until", "2026-11-01"),
+        ("--by", "week"),
+        ("--owner", "a", "--server", "http://h"),
+    ],
+)
+def test_spending_of_no_day_or_group_is_wrong_usage(run: Run, arguments: tuple[str, ...]):
+    ran = run("spend", *arguments)
+
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_against_a_gate_spending_is_the_callers_own(run: Run):
+    placed(ended(1, state=State.COMPLETED), unsure(number=2, owner="acme"))
+    with local_gate(load()) as gate:
+        told = gate.spend(by="provider", since="2026-11-01", until="2026-11-30")
+
+    assert [(one["name"], one["jobs"]) for one in told["data"]] == [("animatic", 1)]
+
+
+def test_a_retry_shows_what_is_known_and_is_made_only_when_the_person_says_yes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    placed(unsure())
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    refused = run("retry", UNSURE)
+
+    assert (refused.code, refused.out) == (6, "")
+    assert "The connection broke." in refused.err
+    assert "held, estimated at $0.50" in refused.err
+    assert "It may cost twice. [y/N]" in refused.err
+    assert refused.err.endswith("Nothing was ordered.\n")
+    assert len(json.loads(run("jobs", "--json").out)["data"]) == 1
+
+
+def test_where_nobody_can_be_asked_a_retry_needs_a_yes(run: Run, monkeypatch: pytest.MonkeyPatch):
+    placed(unsure())
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    ran = run("retry", UNSURE)
+
+    assert ran.code == 2
+    assert "--yes" in ran.err
+    assert len(json.loads(run("jobs", "--json").out)["data"]) == 1
+
+
+def test_only_a_job_of_doubtful_fate_is_retried(run: Run):
+    placed(ended(fault=Fault(code="c", message="No.")))
+
+    ran = run("retry", UNSURE, "--yes")
+    assert (ran.code, ran.out) == (1, "")
+    assert "it is known what became of its order" in ran.err
+    assert run("retry", "0190a000-0000-7000-8000-0000000000ff", "--yes").code == 4
+
+
+def test_a_person_says_what_a_held_job_cost(run: Run):
+    placed(unsure(), unsure(number=2))
+    settled = run("settle", UNSURE, "--cost", "0.32")
+    void = run("settle", UNSURE[:-1] + "2", "--cost", "0")
+    total = json.loads(run("spend", "--json").out)["total"]
+
+    assert (settled.out, void.out) == (f"{UNSURE} settled at $0.32\n", f"{UNSURE[:-1]}2 void\n")
+    assert (total["settled_micro_usd"], total["held_micro_usd"], total["void_jobs"]) == (320_000, 0, 1)
+    assert [run("settle", one, "--cost", "1").code for one in (UNSURE, "nobody")] == [1, 4]
+    assert run("settle", UNSURE, "--cost", "free").code == 2
+
+
+@pytest.mark.slow
+def test_a_retry_makes_the_video_as_a_job_that_names_the_old_one(run: Run, folder: Path):
+    photo = PHOTOS / "cat.png"
+    made = json.loads(
+        run("generate", "-r", photo, "-p", "a cat", "--duration", "1", "--resolution", "360p", "--json").out
+    )
+    settings = load()
+
+    async def lose() -> None:
+        """As if that job's order had been lost on the way."""
+        async with Store(sqlite_url(settings.data_dir)) as store:
+            job = await store.get(made["id"])
+            assert job is not None
+            lost = unsure(request=job.request)
+            await store.insert(lost, owing=owing(None, lost, unpriced=False))
+
+    asyncio.run(lose())
+    ran = run("retry", UNSURE, "--yes", "--void-first", "-o", "again.mp4")
+
+    assert ran.code == 0, ran.err
+    assert (folder / "again.mp4").stat().st_size > 1000
+    newest = json.loads(run("jobs", "--json", "-n", "1").out)["data"][0]
+    assert newest["metadata"] == {"retry_of": UNSURE}
+    assert json.loads(run("spend", "--json").out)["total"]["held_micro_usd"] == 0

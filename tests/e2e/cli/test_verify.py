@@ -1,0 +1,77 @@
+"""`framegate verify`: any file against the pictures and the prompt that it was made from."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from framegate.animatic import Spec, render
+from support.fake_gateway import Ran
+from support.paths import PHOTOS
+
+Run = Callable[..., Ran]
+CAT, CUP = PHOTOS / "cat.png", PHOTOS / "coffee.png"
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """From the cat to the cup."""
+    path = tmp_path_factory.mktemp("video") / "a.mp4"
+    frames = {"first_frame": str(CAT), "last_frame": str(CUP)}
+    render(Spec(prompt="a slow change", width=320, height=180, fps=24, frames=24, output=str(path), **frames))
+    return path
+
+
+def test_pictures_that_are_in_it_pass_in_plain_words_by_groups(run: Run, video: Path):
+    ran = run("verify", video, "--first-frame", CAT, "--last-frame", CUP, "-p", "a slow change")
+
+    lines = ran.out.splitlines()
+    assert ran.code == 0
+    assert [line for line in lines if not line.startswith(" ")][:-1] == ["conformance:", "motion:", "fidelity:"]
+    assert lines[-1] == f"pass: {video}"
+    (first,) = [line for line in lines if " first_frame " in line]
+    assert first.split()[0] == "pass"
+    assert "SSIM" in first
+
+
+def test_frames_that_were_swapped_fail(run: Run, video: Path):
+    ran = run("verify", video, "--first-frame", CUP, "--last-frame", CAT, "--json")
+
+    verdicts = {one["name"]: one["verdict"] for one in json.loads(ran.out)["findings"]}
+    assert ran.code == 1
+    assert (verdicts["first_frame"], verdicts["last_frame"]) == ("fail", "fail")
+
+
+def test_a_reference_that_is_not_in_it_is_said_to_be_open_and_is_no_failure(run: Run, video: Path):
+    ran = run("verify", video, "-r", f"hero={PHOTOS / 'rocket.jpg'}")
+
+    assert ran.code == 0
+    assert "No part of reference 1 (@hero) is found" in ran.out
+    assert ran.out.splitlines()[-1] == f"pass: {video} (2 could not be verified)"
+
+
+def test_the_best_matches_are_saved_where_asked(run: Run, video: Path, folder: Path):
+    ran = run("verify", video, "-r", CUP, "--matches", folder, "--json")
+
+    (match,) = json.loads(ran.out)["matches"]
+    assert (match["reference"], match["path"]) == (0, str(folder / "a-match-0.jpg"))
+    assert (folder / "a-match-0.jpg").read_bytes().startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("-r", "none.png"), 4, "There is no file none.png; references are files here."),
+        (("--first-frame", "page.png"), 3, "page.png: That is a web page, not a picture."),
+        (("--matches", "nowhere"), 2, "There is no folder nowhere."),
+    ],
+)
+def test_what_cannot_be_compared_ends_in_a_sentence(
+    run: Run, video: Path, folder: Path, arguments: tuple[str, ...], code: int, said: str
+):
+    (folder / "page.png").write_text("<!doctype html><title>Sign in</title>", encoding="utf-8")
+    ran = run("verify", video, *arguments)
+
+    assert ran.code == code
+    assert said in ran.err

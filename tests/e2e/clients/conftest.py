@@ -1,0 +1,166 @@
+"""The services' own clients, unmodified but for base URL and key, and what they are shown."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from support.fal_gateway import APP, over, submitted, wanted
+from support.served_gateway import ServedGate, served
+
+JS = Path(__file__).parent / "js"
+NPM_SECONDS = 300
+
+
+@pytest.fixture(scope="session")
+def api(served_gate: ServedGate) -> Iterator[httpx2.Client]:
+    """A plain HTTP client of the gate, for what OpenRouter's clients have no words for."""
+    with served_gate.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def asset(api: httpx2.Client, photos: tuple[Path, ...]) -> str:
+    """A photo that the gate keeps, as a reference's address."""
+    answer = api.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "application/octet-stream"})
+    return answer.json()["url"]
+
+
+@pytest.fixture(scope="session")
+def sandbox_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+    """A real gate that stands in for every service; references and webhooks may lie on this machine."""
+    folder = tmp_path_factory.mktemp("sandbox-gate")
+    with served(
+        folder / "data", folder / "log", key="pictai_sk-test", sandbox=True, allow_private_addresses=True
+    ) as gate:
+        yield gate
+
+
+@pytest.fixture(scope="session")
+def sandbox_asset(sandbox_gate: ServedGate, photos: tuple[Path, ...]) -> str:
+    """A photo that the sandbox keeps, as a reference's address."""
+    headers = {"content-type": "application/octet-stream"}
+    with sandbox_gate.client() as client:
+        return client.post("/assets", content=photos[0].read_bytes(), headers=headers).json()["url"]
+
+
+@pytest.fixture
+def cancelled_job(api: httpx2.Client, asset: str) -> str:
+    """The id of a job that was stopped."""
+    job = api.post("/videos", json={**_wanted(asset), "duration": 60}).json()
+    assert api.post(f"/videos/{job['id']}/cancel").json().get("status") == "cancelled"
+    return job["id"]
+
+
+@pytest.fixture
+def unfinished_job(api: httpx2.Client, asset: str) -> Iterator[str]:
+    """The id of a job that is not over when the test begins: a minute of video takes many seconds."""
+    job = api.post("/videos", json={**_wanted(asset), "duration": 60}).json()
+    yield job["id"]
+    assert api.post(f"/videos/{job['id']}/cancel").status_code in (200, 409)  # 409: it is over by now
+
+
+def _wanted(asset: str) -> dict[str, Any]:
+    reference = {"type": "image_url", "image_url": {"url": asset}}
+    return {"model": "framegate/animatic", "prompt": "slow push in", "input_references": [reference]}
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Run a script of `js/` with Node.js, its packages installed as the lock file says."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("waits for Node.js and npm, which are not on this machine")
+    folder = tmp_path_factory.mktemp("js")
+    for file in JS.iterdir():
+        if file.is_file():
+            shutil.copy(file, folder)
+    installed = subprocess.run(
+        ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=NPM_SECONDS,
+        check=False,
+    )
+    if installed.returncode:
+        pytest.skip(f"waits for a package registry that npm can reach: {installed.stderr[-300:]}")
+
+    def run(script: str, *arguments: str) -> str:
+        done = subprocess.run(
+            ["node", script, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run
+
+
+# -- fal
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+    """A gate where every model answers by its own limits, and nothing is spent."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    with served(folder / "data", folder / "log", key="sk-test", sandbox=True, allow_private_addresses=True) as gate:
+        yield gate
+
+
+@pytest.fixture(scope="session")
+def fal(sandbox: ServedGate) -> Iterator[httpx2.Client]:
+    """A plain HTTP client of the dialect, for what fal's clients have no words for."""
+    headers = {"authorization": f"Key {sandbox.key}"}
+    with httpx2.Client(base_url=f"{sandbox.url}/fal", headers=headers, timeout=70, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def picture(fal: httpx2.Client, photos: tuple[Path, ...]) -> str:
+    """A photo at an address of the sandbox."""
+    photo = next(path for path in photos if path.suffix == ".jpg")
+    answer = fal.post("/cdn/files/upload", content=photo.read_bytes(), headers={"content-type": "image/jpeg"})
+    return answer.json()["access_url"]
+
+
+@pytest.fixture(scope="session")
+def failed(fal: httpx2.Client) -> str:
+    """A request whose picture cannot be fetched, once that is known."""
+    request_id = submitted(fal, wanted("http://127.0.0.1:9/nothing.png"))
+    assert over(fal, request_id)["error_type"] == "file_download_error"
+    return request_id
+
+
+@pytest.fixture(scope="session")
+def cancelled(fal: httpx2.Client, picture: str) -> str:
+    """A request that was stopped."""
+    request_id = submitted(fal, wanted(picture, duration=15))
+    assert fal.put(f"/queue/{APP}/requests/{request_id}/cancel").status_code == 200
+    return request_id
+
+
+@pytest.fixture
+def unfinished(fal: httpx2.Client, picture: str) -> Iterator[str]:
+    """A request that is not over when the test begins."""
+    request_id = submitted(fal, wanted(picture, duration=15, resolution="720p"))
+    yield request_id
+    assert fal.put(f"/queue/{APP}/requests/{request_id}/cancel").status_code in (200, 202, 400)
+
+
+@pytest.fixture(scope="session")
+def plain_node() -> Callable[..., str]:
+    """Run a script of `js/` that needs no packages."""
+    if shutil.which("node") is None:
+        pytest.skip("waits for Node.js, which is not on this machine")
+
+    def run(script: str, *arguments: str) -> str:
+        done = subprocess.run(
+            ["node", script, *arguments], cwd=JS, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run

@@ -1,0 +1,36 @@
+"""A gate takes the limits of what it orders from the list that the service itself serves."""
+
+import json
+import time
+from pathlib import Path
+
+import httpx2
+
+from support.served_gateway import served
+
+SECONDS_MAX = 30
+
+
+def test_the_list_of_another_gate_is_read_at_the_start_and_kept(tmp_path: Path):
+    with served(tmp_path / "theirs", tmp_path / "theirs.log", key="sk-theirs", sandbox=True) as theirs:
+        account = {"provider": "openrouter", "api_key": "sk-theirs", "base_url": f"{theirs.url}/api/v1"}
+        with served(tmp_path / "ours", tmp_path / "ours.log", key="sk-ours", accounts=[account]) as ours:
+            kept = tmp_path / "ours" / "catalogue" / "openrouter-default.json"
+            end = time.monotonic() + SECONDS_MAX
+            while not kept.exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            told = json.loads(kept.read_text("utf-8"))
+            assert told["url"] == f"{theirs.url}/api/v1/videos/models"
+            assert "google/veo-3.1" in [row["id"] for row in told["data"]]
+            asked = {"model": "openai/sora-2", "prompt": "a cat"}
+            headers = {"authorization": "Bearer sk-ours"}
+            answer = httpx2.post(f"{ours.url}/api/v1/videos", json=asked, headers=headers)
+            assert answer.status_code == 400
+            assert "google/veo-3.1" in answer.text
+
+
+def test_a_sandbox_asks_nobody(tmp_path: Path):
+    account = {"provider": "openrouter", "api_key": "sk-theirs", "base_url": "http://127.0.0.1:9/api/v1"}
+    with served(tmp_path / "ours", tmp_path / "ours.log", key="sk-ours", accounts=[account], sandbox=True) as gate:
+        assert httpx2.get(f"{gate.url}/healthz").status_code == 200
+    assert "list of models" not in (tmp_path / "ours.log").read_text("utf-8")

@@ -1,0 +1,39 @@
+"""A reference's own link: what a provider is given to fetch it by."""
+
+import httpx2
+import pytest
+
+from framegate.api.http.signed_urls import Links, asset_link
+from framegate.domain import Blob
+
+
+@pytest.fixture
+def linked(served_gate, photos):
+    """A served gate with an uploaded picture, and the signed link to it."""
+    with served_gate.client() as client:
+        asset = client.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "image/png"}).json()
+    return served_gate, asset
+
+
+def test_an_unsigned_or_forged_link_to_a_reference_opens_nothing(linked):
+    gate, asset = linked
+    sha256 = asset["url"].removeprefix("asset://")
+    forged = Links(secret=b"another gate's secret", seconds=600)
+    blob = Blob(sha256=sha256, size_bytes=1, media_type="image/png")
+    with gate.client() as client:
+        plain = client.get(f"/assets/{sha256}?type=image/png")
+        false = client.get(asset_link(forged, str(client.base_url).rstrip("/").removesuffix("/api/v1"), blob))
+
+    assert (plain.status_code, false.status_code) == (401, 401)
+    assert "link" in false.json()["error"]["message"]
+
+
+def test_a_link_opens_that_file_as_that_type_and_no_other():
+    links = Links(secret=b"s", seconds=600)
+    blob = Blob(sha256="a" * 64, size_bytes=1, media_type="image/png")
+    query = dict(httpx2.URL(asset_link(links, "https://gate.example", blob)).params)
+    signed = {"expires": query["expires"], "signature": query["signature"]}
+
+    assert links.permits("a" * 64, "asset image/png", **signed)
+    assert not links.permits("b" * 64, "asset image/png", **signed)
+    assert not links.permits("a" * 64, "asset text/html", **signed)

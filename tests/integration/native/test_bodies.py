@@ -1,0 +1,165 @@
+"""Bodies are read within limits, and only what every part behind can keep is let in."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.testclient import TestClient
+
+from framegate.api.dialects.native import errors
+from framegate.api.http import body as bodies
+from framegate.api.http import uploads
+
+BYTES_MAX = 10_000
+ONE_FILE = b'--a\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n'
+TWO_FILES = ONE_FILE + ONE_FILE + b"--a--\r\n"
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    app = FastAPI()
+    errors.install(app)
+
+    @app.post("/json")
+    async def json(request: Request) -> JSONResponse:
+        return JSONResponse({"read": await bodies.read_json(request, bytes_max=BYTES_MAX)})
+
+    @app.post("/form")
+    async def form(request: Request) -> JSONResponse:
+        size = sum([len(piece) async for piece in uploads.file_of_form(request, bytes_max=BYTES_MAX)])
+        return JSONResponse({"size": size})
+
+    with TestClient(app) as client:
+        yield client
+
+
+def post(client: TestClient, body: bytes, kind: str = "application/json", **headers: str):
+    return client.post("/json", content=body, headers={"content-type": kind, **headers})
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/x+json"]
+)
+def test_json_is_read(client: TestClient, kind: str):
+    answer = post(client, '{"a": [1, 2.5, "ü", null, true]}'.encode(), kind)
+
+    assert answer.json() == {"read": {"a": [1, 2.5, "ü", None, True]}}
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json"])
+def test_a_body_of_another_type_is_refused(client: TestClient, kind: str):
+    answer = post(client, b"{}", kind)
+
+    assert answer.status_code == 415
+    assert answer.json()["error"]["metadata"]["error_type"] == "unsupported_media_type"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", "empty"),
+        (b"  ", "empty"),
+        (b"{", "not JSON"),
+        (b"{} {}", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b'"\xed\xa0\x80"', "not JSON"),
+        (b'"\\ud800"', "not JSON"),
+        (b'{"a": NaN}', "not JSON"),
+        (b'{"a": -Infinity}', "not JSON"),
+        (b'{"a": 1e999}', "too large"),
+        (b'{"a": ' + b"9" * 30 + b"}", "64 bits"),
+        (b'{"a": ' + b"9" * 6000 + b"}", "not JSON"),
+        (b'{"a": ["x\\u0000"]}', "NUL"),
+        (b'{"a\\u0000": 1}', "NUL"),
+        (b"[" * 40 + b"]" * 40, "nested"),
+        (b"[" * 4000 + b"]" * 4000, "not JSON"),
+    ],
+)
+def test_what_is_not_sound_json_is_refused_with_the_reason(client: TestClient, body: bytes, says: str):
+    answer = post(client, body)
+
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]["message"]
+
+
+def test_the_least_integer_of_64_bits_is_taken(client: TestClient):
+    assert post(client, b'{"a": -9223372036854775808}').status_code == 200
+
+
+def test_the_place_of_what_is_wrong_is_named(client: TestClient):
+    answer = post(client, b'{"a/b": [0, "\\u0000"]}')
+
+    assert answer.json()["error"]["metadata"]["problems"][0]["pointer"] == "/a~1b/1"
+
+
+def test_a_body_that_is_too_large_is_refused_with_or_without_a_length(client: TestClient):
+    def stream() -> Iterator[bytes]:
+        yield b'"' + b"x" * BYTES_MAX + b'"'
+
+    declared = post(client, b'"' + b"x" * BYTES_MAX + b'"')
+    chunked = client.post("/json", content=stream(), headers={"content-type": "application/json"})
+
+    assert (declared.status_code, chunked.status_code) == (413, 413)
+    assert "10000 bytes" in declared.json()["error"]["message"]
+
+
+def test_the_file_of_a_form_is_read(client: TestClient):
+    answer = client.post("/form", files={"file": ("a.png", b"x" * 5000, "image/png")}, data={"purpose": "reference"})
+
+    assert answer.json() == {"size": 5000}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=", b"x"),
+        ("multipart/form-data; boundary=a; charset=base64", b"--a\r\n\r\n"),
+        ("multipart/form-data; boundary=a", b"--a\r\nContent-Disposition: form-data\r\n\r\nx\r\n--a--\r\n"),
+        (
+            "multipart/form-data; boundary=a",
+            b'--a\r\nContent-Disposition: form-data; name="fil"\r\n\r\nx\r\n--a--\r\n',
+        ),
+        (
+            "multipart/form-data; boundary=a",
+            b'--a\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx',
+        ),
+        ("multipart/form-data; boundary=a", TWO_FILES),
+        ('multipart/form-data; boundary="a\x01"', b"x"),
+        ("multipart/form-data; boundary=\xe4", b"--\xe4--"),
+        ("multipart/form-data; boundary=" + "a" * 5000, b"x"),
+    ],
+)
+def test_a_broken_form_is_refused(client: TestClient, kind: str, body: bytes):
+    answer = client.post("/form", content=body, headers=[(b"content-type", kind.encode("latin-1"))])
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["metadata"]["problems"][0]["code"] == "invalid_form"
+
+
+def test_a_form_that_is_too_large_is_refused(client: TestClient):
+    assert client.post("/form", files={"file": b"x" * (BYTES_MAX + 1)}).status_code == 413
+
+
+def test_a_fingerprint_tells_bodies_apart_by_what_they_mean():
+    assert bodies.fingerprint({"a": 1, "b": [2]}) == bodies.fingerprint({"b": [2], "a": 1})
+    assert bodies.fingerprint({"a": [1, 2]}) != bodies.fingerprint({"a": [2, 1]})
+    assert bodies.fingerprint({"a": 1}) != bodies.fingerprint({"a": "1"})
+    assert bodies.fingerprint(["x" * 20_000]) == bodies.fingerprint(["x" * 20_000])
+    assert bodies.fingerprint(["x" * 20_000]) != bodies.fingerprint(["x" * 20_001])
+
+
+def test_a_body_that_stops_arriving_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    async def receive() -> dict[str, object]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def read() -> None:
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/json")]}
+        await bodies.read_json(Request(scope, receive), bytes_max=BYTES_MAX)
+
+    monkeypatch.setattr(bodies, "IDLE_SECONDS_MAX", 0.01)
+    with pytest.raises(bodies.TooSlow, match="stopped arriving"):
+        asyncio.run(read())

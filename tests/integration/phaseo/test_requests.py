@@ -1,0 +1,257 @@
+"""Phaseo's rules for a body, one by one: what its gateway checks, and what we make of it."""
+
+from typing import Any
+
+import pytest
+
+from framegate.api.dialects.phaseo.models import MEANT
+from framegate.api.dialects.phaseo.models import show as show_model
+from framegate.api.dialects.phaseo.parse import to_request
+from framegate.api.dialects.phaseo.requests import TAGS, VideoRequest
+from framegate.api.dialects.phaseo.responses import show
+from framegate.api.http.signed_urls import Links
+from framegate.api.http.validation import validated
+from framegate.catalogue import builtin
+from framegate.config.settings import Settings, WebhookEndpoint
+from framegate.domain import Estimate, Fault, Job, Kind, Request, Role, State, Target
+from framegate.domain.errors import InvalidRequest
+
+A, B, C = (f"https://pictures.example/{name}" for name in "abc")
+ENDPOINT = WebhookEndpoint(id="we_1", url="https://hooks.example/1", events=("video.completed",), secret="s")
+
+
+def parsed(**fields: object) -> Request:
+    body = {"model": "framegate/animatic", "prompt": "slow push in", **fields}
+    settings = Settings(webhook_endpoints=(ENDPOINT,))
+    return to_request(validated(VideoRequest, body, tags=TAGS), catalogue=builtin(), settings=settings)
+
+
+def broken(**fields: object) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidRequest) as refused:
+        parsed(**fields)
+    return [(problem.code, problem.pointer) for problem in refused.value.problems]
+
+
+def image(url: str, **more: object) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}, **more}
+
+
+def media(kind: str, url: str, **more: object) -> dict[str, Any]:
+    return {"type": f"{kind}_url", "media_url": {"url": url}, **more}
+
+
+def roles(*references: dict[str, Any]) -> list[tuple[Role, Kind]]:
+    return [(one.role, one.kind) for one in parsed(input_references=list(references)).references]
+
+
+def test_the_first_image_without_a_role_is_the_first_frame_and_the_rest_are_references():
+    assert [role for role, _ in roles(image(A), image(B), image(C))] == [
+        Role.FIRST_FRAME,
+        Role.REFERENCE,
+        Role.REFERENCE,
+    ]
+
+
+def test_a_role_that_is_said_is_heeded_in_every_place():
+    assert [role for role, _ in roles(image(A, role="reference"), image(B))] == [Role.REFERENCE, Role.REFERENCE]
+    assert [role for role, _ in roles(image(A, role="last_frame"))] == [Role.LAST_FRAME]
+
+
+def test_a_first_place_that_is_no_image_is_a_reference():
+    assert roles(media("video", A), image(B)) == [(Role.REFERENCE, Kind.VIDEO), (Role.REFERENCE, Kind.IMAGE)]
+
+
+def test_videos_and_sounds_lie_at_media_url():
+    assert [one.url for one in parsed(input_references=[media("video", A), media("audio", B)]).references] == [A, B]
+    assert ("missing", "/input_references/0/media_url") in broken(
+        input_references=[{"type": "video_url", "video_url": {"url": A}}]
+    )
+
+
+def test_the_words_of_the_python_package_are_taken():
+    given = [
+        {"type": "image", "url": A, "role": "reference", "reference_type": "style"},
+        {"type": "image", "data": "AAAA", "mime_type": "image/png"},
+        {"type": "image", "asset_id": "ab12"},
+        {"type": "mask", "url": B},
+        {"type": "video", "url": C, "role": "source"},
+    ]
+    request = parsed(input_references=given, duration_seconds=4)
+
+    assert [one.url for one in request.references] == [A, "data:image/png;base64,AAAA", "asset://ab12", B, C]
+    assert [one.role for one in request.references][3:] == [Role.MASK, Role.SOURCE]
+    assert (request.references[0].type, request.duration) == ("style", 4)
+    assert broken(input_references=[{"type": "image"}]) == [("reference_address", "/input_references/0")]
+
+
+def test_frame_images_and_openais_reference_are_frames():
+    frame = {"type": "image_url", "image_url": {"url": A}, "frame_type": "last_frame"}
+    request = parsed(frame_images=[frame], input_reference={"image_url": B})
+
+    assert [(one.role, one.url) for one in request.references] == [(Role.LAST_FRAME, A), (Role.FIRST_FRAME, B)]
+    assert broken(input_reference={"file_id": "file_1"}) == [("not_served", "/input_reference")]
+
+
+@pytest.mark.parametrize("other", [{"resolution": "720p"}, {"aspect_ratio": "16:9"}])
+def test_size_cannot_be_combined(other: dict[str, str]):
+    assert broken(size="1280x720", **other) == [("size_combined", "/size")]
+
+
+def test_seconds_are_openais_alias_of_duration():
+    assert parsed(seconds="8").duration == 8
+    assert parsed(seconds="8", duration=8).duration == 8
+    assert broken(seconds="8", duration=4) == [("duration_combined", "/duration")]
+    assert broken(seconds="5") == [("invalid_value", "/seconds")]
+
+
+def test_a_prompt_is_required_where_there_is_no_picture():
+    assert broken(prompt=None) == [("prompt_missing", "/prompt")]
+    assert broken(prompt=" ", input_references=[media("audio", A)]) == [("prompt_missing", "/prompt")]
+    assert parsed(prompt=None, input_references=[image(A)]).prompt is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("duration", 0),
+        ("duration", 121),
+        ("sample_count", 5),
+        ("compression_quality", 101),
+        ("input_audio_duration", 1),
+        ("input_video_duration", 3601),
+        ("prompt", "x" * 32_001),
+        ("output", {"access": "all"}),
+    ],
+)
+def test_what_is_out_of_bounds_is_refused(field: str, value: object):
+    ((code, pointer),) = broken(**{field: value})
+    assert code == "invalid_value"
+    assert pointer.startswith(f"/{field}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model",
+        "Prompt",
+        "duration_ms",
+        "duration-seconds",
+        "aspect_ratio",
+        "AspectRatio",
+        "sample-count",
+        "callbackUrl",
+    ],
+)
+def test_provider_params_smuggle_no_validated_field_at_any_depth(name: str):
+    params = {"safety": {"list": [{"fine": 1}, {name: 1}]}}
+
+    assert broken(provider_params=params) == [("param_not_allowed", f"/provider_params/safety/list/1/{name}")]
+
+
+def test_knobs_are_kept_for_phaseo():
+    request = parsed(enhance_prompt=True, resize_mode="crop", provider_params={"safety": 1}, debug={"enabled": True})
+
+    knobs = {
+        "enhance_prompt": True,
+        "resize_mode": "crop",
+        "provider_params": {"safety": 1},
+        "debug": {"enabled": True},
+    }
+    assert request.options == {"phaseo": knobs}
+    assert parsed(provider_options={"fal": {"x": 1}}).options == {"fal": {"x": 1}}
+
+
+def test_routing_is_heeded_or_refused():
+    routing = parsed(provider={"order": ["fal"], "ignore": ["pictory"], "allow_fallbacks": True, "zdr": False}).routing
+    assert (routing.order, routing.only, routing.ignore) == (("fal",), (), ("pictory",))
+    assert parsed(provider={"order": ["fal"], "allow_fallbacks": False}).routing.only == ("fal",)
+    assert broken(provider={"zdr": True, "sort": "price"}) == [
+        ("not_served", "/provider/sort"),
+        ("not_served", "/provider/zdr"),
+    ]
+
+
+def test_an_endpoint_is_called_by_its_id():
+    request = parsed(webhook={"endpoint_id": "we_1"})
+
+    assert (request.callback_url, request.callback_events) == ("https://hooks.example/1", ("completed",))
+    assert parsed(webhook={"endpoint_id": "we_1", "events": ["job.failed"]}).callback_events == ("failed",)
+    assert broken(webhook={"endpoint_id": "we_2"}) == [("webhook_unknown", "/webhook/endpoint_id")]
+    assert broken(webhook={"endpoint_id": "we_1", "url": A}) == [("webhook_target", "/webhook")]
+
+
+def test_a_webhook_list_without_an_event_of_a_video_is_refused():
+    assert broken(webhook={"url": A, "events": ["batch.completed"]}) == [("event_missing", "/webhook/events")]
+    assert broken(webhook={"url": A, "events": []}) == [("event_missing", "/webhook/events")]
+    assert broken(webhook={"url": A, "events": ["video.done"]}) == [("event_unknown", "/webhook/events/0")]
+    assert broken(webhook={"url": "http://hooks.example"}) == [("invalid_value", "/webhook/url")]
+    usual = ("status_changed", "completed", "failed", "cancelled", "expired")
+    assert parsed(webhook={"url": A}).callback_events == usual
+
+
+def test_the_models_filter_takes_aliases_of_parameters():
+    assert (MEANT["size"], MEANT["duration_seconds"]) == ("resolution", "duration")
+    animatic = show_model(next(iter(builtin())))
+    assert {"seed", "duration", "input_references"} <= set(animatic["supported_params"])
+    assert "negative_prompt" not in animatic["supported_params"]
+    assert animatic["supported_params"] == animatic["supported_parameters"]
+
+
+# -- money
+
+
+def job(state: State, *, estimate: int | None = 1_600_000, cost: int | None = None, unsure: bool = False) -> Job:
+    return Job(
+        id="01a1fb7a-7dc2-7779-bb67-06c292bf39a1",
+        owner="default",
+        dialect="phaseo",
+        request=Request(model="m"),
+        model="m",
+        target=Target(width=1280, height=720, fps=24, duration=4, audio=False, seed=None),
+        created_at=0,
+        updated_at=0,
+        deadline_at=60,
+        state=state,
+        finished_at=9 if state.final else None,
+        fault=Fault(code="c", message="It broke.", unsure=unsure) if state is State.FAILED else None,
+        estimate=Estimate(micro_usd=estimate, basis="4 s x $0.40/s") if estimate is not None else None,
+        cost_micro_usd=cost,
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "settled", "charged"),
+    [
+        (job(State.QUEUED), "estimated", None, None),
+        (job(State.RUNNING, estimate=None), "pending", None, None),
+        (job(State.COMPLETED, cost=1_605_500), "settled", "1.6055", True),
+        (job(State.COMPLETED, cost=0), "settled", "0.00", False),
+        (job(State.COMPLETED), "settled", "1.60", True),  # the provider does not say: by the estimate
+        (job(State.COMPLETED, estimate=None), "pending", None, None),
+        (job(State.FAILED), "void", "0.00", False),
+        (job(State.FAILED, unsure=True), "pending", None, None),
+        (job(State.CANCELLED), "void", "0.00", False),
+        (job(State.EXPIRED), "void", "0.00", False),
+    ],
+)
+def test_billing_says_what_the_ledger_knows_and_no_more(
+    told: Job, state: str, settled: str | None, charged: bool | None
+):
+    shown = show(told, base="https://gate.example/phaseo/v1", links=Links(secret=b"s", seconds=60))
+    money = shown["billing"]
+
+    assert (money["state"], money["settled_user_cost"], money["charged"]) == (state, settled, charged)
+    assert money["estimated_user_cost"] in ("1.60", None)
+    assert ("cost" in shown["usage"]) == (settled is not None)
+
+
+def test_a_job_is_shown_in_phaseos_words():
+    links = Links(secret=b"s", seconds=60, clock=lambda: 0)
+    for state, status, lifecycle in (
+        (State.QUEUED, "queued", "pending"),
+        (State.CHECKING, "processing", "running"),
+        (State.EXPIRED, "expired", "expired"),
+    ):
+        shown = show(job(state), base="https://gate.example/phaseo/v1", links=links)
+        assert (shown["status"], shown["lifecycle_status"]) == (status, lifecycle)
+    assert shown["websocket_url"] == f"wss://gate.example/phaseo/v1/async/video/{shown['id']}/ws"

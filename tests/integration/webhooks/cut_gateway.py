@@ -1,0 +1,37 @@
+"""A gate that is killed, by SIGKILL, at one exact place: `python cut_gate.py SETTINGS PLACE`. It logs all it can."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+
+from framegate.app.embedded import run
+from framegate.config.settings import Settings
+from framegate.net.fetcher import Net
+from framegate.store.outbox import Outbox
+
+
+async def die(*_args, **_named):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before_it_is_sent():
+    """The job has ended, and nothing of its webhook has left."""
+    Net.post = die
+
+
+def before_it_is_noted():
+    """The receiver has taken the webhook, and the gate has not written that down."""
+    Outbox.record = die
+
+
+PLACES = {"nowhere": lambda: None, "before it is sent": before_it_is_sent, "before it is noted": before_it_is_noted}
+
+if __name__ == "__main__":
+    PLACES[sys.argv[2]]()
+    logging.basicConfig(level="DEBUG")
+    settings = Settings(**json.loads(sys.argv[1]))
+    listener = socket.create_server((settings.host, settings.port))
+    run(settings, listener, on_ready=lambda url: print(url, flush=True), log_level="debug")  # noqa: T201 - to the test

@@ -1,0 +1,127 @@
+import tracemalloc
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from framegate.animatic.audio import mix
+from framegate.animatic.audio.layers import RATE, Samples
+from framegate.animatic.prompt.scene import Heard, Sound
+
+KINDS = list(Sound)
+# Where the middle of the power lies, in Hz: what tells these sounds apart.
+CENTROIDS = {
+    Sound.RAIN: (1500, 6000),
+    Sound.WIND: (100, 600),
+    Sound.CITY: (80, 700),
+    Sound.SEA: (250, 2500),
+    Sound.ROOM: (60, 300),
+    Sound.FIRE: (120, 900),
+    Sound.BIRDS: (2000, 5000),
+    Sound.HUM: (100, 500),
+}
+
+
+@cache
+def made(*kinds: Sound, seconds: float = 6.0, seed: int = 1, level: float = 0.5) -> Samples:
+    heard = [Heard(sound=kind, level=level) for kind in kinds]
+    return np.concatenate(list(mix.bed(heard, round(seconds * RATE), seed)), axis=1)
+
+
+def decibels(value: float) -> float:
+    return 20 * float(np.log10(value))
+
+
+def between_samples(track: Samples) -> NDArray[np.float64]:
+    """The track at four times its rate, where a converter would find its true peaks."""
+    spectrum = np.fft.rfft(track, axis=1)
+    return np.fft.irfft(spectrum, 4 * track.shape[1], axis=1) * 4
+
+
+@pytest.mark.parametrize("kinds", [*((kind,) for kind in KINDS), (Sound.RAIN, Sound.CITY), tuple(KINDS)])
+def test_a_bed_is_as_loud_as_broadcasts_are_and_never_too_loud(kinds: tuple[Sound, ...]):
+    track = made(*kinds)
+
+    assert mix.loudness(track[:, RATE // 2 : -RATE]) == pytest.approx(-23, abs=1.5)
+    assert decibels(np.abs(between_samples(track)).max()) < -1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_sound_lies_where_its_like_lies(kind: Sound):
+    middle = made(kind).mean(axis=0)
+
+    power = np.abs(np.fft.rfft(middle)) ** 2
+    centroid = (power * np.fft.rfftfreq(len(middle), 1 / RATE)).sum() / power.sum()
+    low, high = CENTROIDS[kind]
+    assert low < centroid < high
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bed_has_width_and_no_click_and_no_direct_current(kind: Sound):
+    track = made(kind)
+
+    assert 0.1 < np.corrcoef(track)[0, 1] < 0.95
+    assert np.abs(np.diff(track)).max() < 0.3
+    assert np.abs(track.mean(axis=1)).max() < 1e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_two_blocks_meet_nothing_is_heard_of_it(kind: Sound):
+    steps = np.abs(np.diff(made(kind, seconds=8))).max(axis=0)
+
+    seams = [hop * 32_768 for hop in range(1, 11)]
+    at_seams = max(steps[seam - 2 : seam + 2].max() for seam in seams)
+    assert at_seams <= np.quantile(steps, 0.9999)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1.0, 4.04, 20.0])
+def test_a_bed_comes_out_of_silence_and_goes_back_at_its_very_length(seconds: float):
+    track = made(Sound.RAIN, seconds=seconds)
+
+    assert track.shape == (2, round(seconds * RATE))
+    assert np.abs(track[:, [0, -1]]).max() < 1e-4
+    if seconds > 3:
+        level = np.sqrt((track**2).mean(axis=0))
+        start, full, end = level[: RATE // 20].mean(), level[RATE : 2 * RATE].mean(), level[-RATE // 10 :].mean()
+        assert start < 0.1 * full
+        assert end < 0.15 * full
+        assert level[int(0.3 * RATE) : int(0.6 * RATE)].mean() > 0.7 * full
+
+
+def test_the_same_words_and_seed_sound_the_same_and_another_seed_does_not():
+    again = made.__wrapped__(Sound.SEA, Sound.BIRDS)
+    assert np.array_equal(made(Sound.SEA, Sound.BIRDS), again)
+    assert not np.array_equal(made(Sound.SEA), made(Sound.SEA, seed=2))
+
+
+def test_a_longer_bed_begins_as_a_shorter_one():
+    short, long = made(Sound.FIRE, seconds=15), made(Sound.FIRE, seconds=30)
+
+    assert np.array_equal(short[:, : 14 * RATE], long[:, : 14 * RATE])
+
+
+def test_a_level_makes_a_bed_louder_or_fainter():
+    faint, usual, loud = (mix.loudness(made(Sound.WIND, level=level)) for level in (0.25, 0.5, 1.0))
+
+    assert usual - faint == pytest.approx(3, abs=0.5)
+    assert loud - usual == pytest.approx(3, abs=0.5)
+
+
+@pytest.mark.parametrize("heard", [(), (Heard(sound=Sound.RAIN, level=0.0),)])
+def test_where_nothing_fits_there_is_silence(heard: tuple[Heard, ...]):
+    track = np.concatenate(list(mix.bed(heard, 100_000, 1)), axis=1)
+
+    assert track.shape == (2, 100_000)
+    assert not track.any()
+
+
+def test_a_minute_takes_flat_memory():
+    heard = [Heard(sound=Sound.RAIN), Heard(sound=Sound.SEA)]
+    tracemalloc.start()
+    longest = sum(chunk.shape[1] for chunk in mix.bed(heard, 60 * RATE, 1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert longest == 60 * RATE
+    assert peak < 64 * 2**20  # the whole of it would be 23 MB, and its spectrum twice that

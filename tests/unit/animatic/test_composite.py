@@ -1,0 +1,168 @@
+"""A subject set into a scene, where its cut-out can be trusted and nowhere else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from framegate.animatic import Spec, render
+from framegate.animatic.camera.framing import Size
+from framegate.animatic.picture import planes
+from framegate.animatic.picture.composite import compose
+from framegate.animatic.picture.cutout import cut
+from framegate.animatic.plan.director import direct
+from framegate.animatic.plan.shots import Compose, Join
+from framegate.animatic.prompt.placement import asked, placed
+
+BACKDROP = 226
+
+
+@pytest.fixture
+def cup(coffee: str):
+    """The cup on its saucer, and how much of each place it covers."""
+    picture = planes.load(coffee)
+    cover = np.zeros(picture.shape[:2], np.uint8)
+    cv2.ellipse(cover, (280, 208), (202, 178), 12, 0, 360, 255, cv2.FILLED, cv2.LINE_AA)
+    return picture, cover
+
+
+@pytest.fixture
+def cut_out(cup: tuple[np.ndarray, np.ndarray], tmp_path: Path):
+    path = tmp_path / "cup.png"
+    Image.fromarray(np.dstack(cup)).save(path)
+    return str(path)
+
+
+@pytest.fixture
+def product(cup: tuple[np.ndarray, np.ndarray]):
+    """The cup before a plain grey backdrop with noise, with a soft shadow of its own on the ground."""
+    picture, cover = cup
+    rows, columns = np.mgrid[0:520, 0:760]
+    shadow = np.exp(-(((columns - 380) / 190) ** 2 + ((rows - 420) / 30) ** 2))
+    plate = np.repeat((BACKDROP * (1 - 0.3 * shadow))[..., None], 3, axis=2)
+    share = cover[:400, 60:500, None] / 255
+    plate[50:450, 160:600] += (picture[:400, 60:500] - plate[50:450, 160:600]) * share
+    noisy = plate + np.random.default_rng(0).normal(0, 1.5, plate.shape)
+    mask = np.zeros(plate.shape[:2])
+    mask[50:450, 160:600] = share[..., 0]
+    return np.clip(noisy, 0, 255).astype(np.uint8), mask
+
+
+@pytest.mark.parametrize(
+    ("prompt", "pair"),
+    [
+        ("Place @hero in @street, slow push-in", (0, 1)),
+        ("@hero in the second image at dusk", (0, 1)),
+        ("put the first image into the second image", (0, 1)),
+        ("Set the product from image 2 on the table of image 1", None),
+        ("set image 2 in image 1", (1, 0)),
+        ("insert the person of the first photo into the scene of the second photo", (0, 1)),
+        ("slow push-in on the first image, then the second image", None),
+        ("@hero, then @street", None),
+        ("", None),
+    ],
+)
+def test_a_prompt_says_what_is_set_into_what(prompt: str, pair: tuple[int, int] | None):
+    wanted = Compose(subject=pair[0], scene=pair[1]) if pair else None
+
+    assert asked(prompt, 2, ("hero", "street")) == wanted
+
+
+def test_a_subject_in_a_scene_has_no_shot_of_its_own():
+    plan = direct("", reference_count=3, seconds=6)
+    rest = placed(plan, Compose(subject=0, scene=1))
+
+    assert [shot.index for shot in rest.shots] == [1, 2]
+    assert rest.shots[0].join is Join.OPENS
+    assert rest.shots[0].start == 0
+    assert rest.shots[1].start < rest.shots[0].end < rest.shots[1].end == 6
+
+
+def test_a_plain_backdrop_is_cut_away_with_the_shadow_on_it(product: tuple[np.ndarray, np.ndarray]):
+    picture, mask = product
+    found = cut(picture, None)
+
+    assert found is not None
+    assert found.way == "its plain backdrop"
+    assert abs(found.cover.sum() / mask.sum() - 1) < 0.05
+    assert abs(found.cover.shape[0] - np.ptp(np.flatnonzero(mask.any(axis=1)))) < 16  # the shadow below is gone
+
+
+def test_no_photo_without_a_plain_backdrop_is_cut_out(photos: list[str]):
+    assert [path for path in photos if cut(planes.load(path), None) is not None] == []
+
+
+def test_transparency_that_says_nothing_is_not_a_cut_out(cup: tuple[np.ndarray, np.ndarray]):
+    specks = np.where(np.random.default_rng(0).random(cup[1].shape) > 0.5, 255, 0).astype(np.uint8)
+
+    assert cut(cup[0], specks) is None
+    assert cut(cup[0], np.zeros_like(cup[1])) is None
+
+
+@pytest.mark.parametrize("output", [Size(1280, 720), Size(720, 1280), Size(720, 720), Size(1680, 720)])
+def test_the_subject_stands_whole_in_the_scene_and_shades_the_ground(
+    cup: tuple[np.ndarray, np.ndarray], rocket: str, output: Size
+):
+    found = cut(*cup)
+    assert found is not None
+    scene = planes.load(rocket)
+
+    made = compose(found, scene, output)
+
+    height, width = made.cover.shape
+    whole = made.cover.sum() / (made.cover > 0.02).sum()
+    assert whole > 0.7
+    assert not made.cover[:, 0].any()
+    assert not made.cover[:, -1].any()
+    assert not made.cover[0].any()
+    assert not made.cover[-1].any()
+    bare = cv2.resize(scene, (width, height), interpolation=cv2.INTER_CUBIC).astype(float)
+    foot, middle = round(made.focus.bottom * height), round(made.focus.x * width)
+    below = np.s_[foot - 4 : foot + 6, middle - 15 : middle + 15]
+    away = made.cover[below] < 0.02
+    assert made.picture[below][away].mean() < 0.9 * bare[below][away].mean()
+    far = np.s_[: height // 8, : width // 8]
+    assert np.abs(made.picture[far] - bare[far]).mean() < 2
+
+
+def test_a_cut_out_is_set_into_the_scene_when_the_words_say_so(
+    spec: Callable[..., Spec], frames: Callable[..., list], cut_out: str, rocket: str
+):
+    values = {"references": (cut_out, rocket), "names": ("cup", "pad"), "prompt": "Place @cup in @pad, locked-off"}
+
+    rendered = render(spec(**values))
+
+    assert not any("reference 1" in note and "shot of its own" in note for note in rendered.notes)
+    together, alone = frames(**values)[5], frames(references=(rocket,), prompt="locked-off")[5]
+    red = together.v.astype(int) - alone.v
+    assert (red > 15).mean() > 0.04  # the red saucer is there
+    assert (np.abs(red) < 4).mean() > 0.6  # and so is the scene
+
+
+def test_a_lone_cut_out_before_another_picture_is_set_into_it(
+    frames: Callable[..., list], cut_out: str, rocket: str, cat: str
+):
+    first, last = (frames(references=(cut_out, rocket), prompt="locked-off")[at] for at in (0, -1))
+    apart = frames(references=(cat, rocket), prompt="locked-off")
+
+    assert np.abs(first.y.astype(int) - last.y).mean() < 1  # one shot
+    assert np.abs(apart[0].y.astype(int) - apart[-1].y).mean() > 20  # two
+
+
+def test_what_cannot_be_cut_out_is_shown_by_itself_and_the_job_says_so(
+    spec: Callable[..., Spec], astronaut: str, rocket: str
+):
+    rendered = render(spec(references=(astronaut, rocket), prompt="put the first image into the second image"))
+
+    assert any("reference 1 is shown in a shot of its own" in note for note in rendered.notes)
+
+
+def test_a_picture_enlarged_a_lot_is_told_of(spec: Callable[..., Spec], cat: str, rocket: str):
+    large = render(spec(references=(cat,), width=1280, height=720, frames=4)).notes
+    small = render(spec(references=(rocket,))).notes
+
+    assert any("reference 1 is 451 pixels wide and was enlarged" in note for note in large)
+    assert not any("enlarged" in note for note in small)

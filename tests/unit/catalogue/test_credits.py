@@ -1,0 +1,74 @@
+"""Credits become dollars at the rate that the operator states, and at no other."""
+
+from decimal import Decimal
+
+import pytest
+
+from framegate import catalogue
+from framegate.api.dialects.pictory.requests import STUDIO
+from framegate.catalogue.credits import PER_SECOND, priced
+from framegate.config.settings import load
+from framegate.domain import Request
+from framegate.domain.errors import GateError
+from framegate.providers.pictory import Pictory
+
+RATE = Decimal("0.05")
+AT_PICTORY = Request(model="google/veo-3.1", prompt="a cat walks", duration=8)
+
+
+@pytest.mark.parametrize(("rate", "micro_usd"), [(RATE, 8_000_000), (None, None)])
+def test_a_job_at_pictory_has_an_estimate_once_a_credit_has_a_price(rate: Decimal | None, micro_usd: int | None):
+    book = priced(catalogue.builtin(), {"pictory": rate})
+    model = book.get("google/veo-3.1")
+    assert model is not None
+    assert [one.id for one in book.models] == [one.id for one in catalogue.builtin().models]
+    assert book.ended == catalogue.builtin().ended
+    [fit] = [fit for fit in catalogue.fits(AT_PICTORY, model) if fit.offer.provider == "pictory"]
+
+    assert (fit.estimate.micro_usd if fit.estimate else None) == micro_usd
+    assert [offer.prices for offer in model.offers if offer.provider != "pictory"] == [
+        offer.prices for offer in catalogue.builtin().get("google/veo-3.1").offers if offer.provider != "pictory"
+    ]
+
+
+def test_the_credits_a_second_are_those_that_pictorys_clients_are_told():
+    told = {model: Decimal(str(studio.credits_per_second)) for model, studio in STUDIO.items()}
+
+    assert told == PER_SECOND["pictory"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("rate", "credit", "cost"),
+    [
+        (RATE, 160, 8_000_000),
+        (RATE, 12.8, 640_000),
+        (None, 160, None),
+        (RATE, True, None),
+        (RATE, "160", None),
+        (RATE, float("inf"), None),
+        (RATE, float("nan"), None),
+        (RATE, -1, None),
+        (RATE, None, None),
+    ],
+)
+async def test_what_pictory_charges_is_settled_at_the_rate(rate: Decimal | None, credit: object, cost: int | None):
+    pictory = Pictory("main", "key")
+    pictory.usd_per_credit = rate
+    done = pictory._done({"url": "https://h/v.mp4", "aiCreditsUsed": credit}, {"id": "x"})
+    await pictory.close()
+
+    assert done.cost_micro_usd == cost
+
+
+def test_the_rate_is_read_from_the_environment_and_must_be_an_amount():
+    assert load({"FRAMEGATE_PICTORY_USD_PER_CREDIT": "0.05"}).pictory_usd_per_credit == RATE
+    assert load({}).pictory_usd_per_credit is None
+    for wrong in ("0", "-1", "free", "NaN"):
+        with pytest.raises(GateError, match="pictory_usd_per_credit"):
+            load({"FRAMEGATE_PICTORY_USD_PER_CREDIT": wrong})
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

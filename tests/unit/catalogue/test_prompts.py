@@ -1,0 +1,162 @@
+"""What a prompt calls by name or by number must be there, and what only sounds like it is left alone."""
+
+from time import process_time
+
+import pytest
+
+from framegate.catalogue import builtin, check
+from framegate.catalogue.prompts.mentions import read
+from framegate.catalogue.rules.prompts import ASTRAY_MAX
+from framegate.domain import Kind, Problem, Reference, Request, Role
+
+
+def problems(
+    prompt: str, *names: str | None, model: str = "framegate/animatic", videos: int = 0
+) -> tuple[Problem, ...]:
+    references = [Reference(url="https://pictures.test/a.jpg", name=name) for name in names]
+    references += [Reference(url="https://pictures.test/a.mp4", kind=Kind.VIDEO)] * videos
+    return check(Request(model=model, prompt=prompt, references=tuple(references)), catalogue=builtin()).problems
+
+
+CALLED = [
+    "@hero walks. Then @hero's dog, then (@hero).",
+    "@hero-like poses",
+    "@Image1 meets @image2",
+    "@Element2 in the rain",
+    "the first image fades into the second image",
+    "images 1 and 2 side by side",
+    "image #2, then Image 1: a slow pan",
+    "reference 2 enters",
+    "start with the 2nd reference picture",
+    "end on the last image",
+    "mail me at someone@hero.example or a@b.com",
+    "by @studio.com",
+    "see https://video.test/@somebody",
+    "the first snow of the year",
+    "2 images of cats on the wall",
+    "a third person view, the third man",
+    "an image 16:9, image 4K, 24 fps",
+    "a second image appears in the mirror",
+    "the third video clip of the evening news",
+    "reference 90s music videos",
+    "shot on a Sony A7 with 3 photos",
+]
+
+
+@pytest.mark.parametrize("prompt", CALLED)
+def test_a_prompt_that_calls_what_is_there_has_no_problem(prompt: str):
+    assert [problem.message for problem in problems(prompt, "hero", None)] == []
+
+
+ASTRAY = [
+    ("@villain and @hero", "reference_name_unknown", None),
+    ("@Hero walks", "reference_name_unknown", "hero"),
+    ("@hera walks", "reference_name_unknown", "hero"),
+    ("@Image3 walks", "reference_ordinal_unknown", 2),
+    ("@image0 walks", "reference_ordinal_unknown", 1),
+    ("from the third image", "reference_ordinal_unknown", 2),
+    ("the first and third images", "reference_ordinal_unknown", 2),
+    ("image 3 fades in", "reference_ordinal_unknown", 2),
+    ("images 1-3 in order", "reference_ordinal_unknown", 2),
+    ("the fifth reference picture", "reference_ordinal_unknown", 2),
+    ("reference 4 enters", "reference_ordinal_unknown", 2),
+    ("the 3rd photo comes alive", "reference_ordinal_unknown", 2),
+    ("the uploaded video 1 plays", "reference_ordinal_unknown", None),
+]
+
+
+@pytest.mark.parametrize(("prompt", "code", "nearest"), ASTRAY)
+def test_a_prompt_that_calls_what_is_not_there_has_a_problem(prompt: str, code: str, nearest: object):
+    found = problems(prompt, "hero", None)
+
+    assert [(problem.code, problem.pointer, problem.nearest) for problem in found] == [(code, "/prompt", nearest)]
+
+
+def test_without_references_nothing_can_be_called():
+    assert [problem.code for problem in problems("@hero in the first image")] == [
+        "reference_name_unknown",
+        "reference_ordinal_unknown",
+    ]
+    assert problems("the second photo on her desk, the third picture") == ()
+
+
+def test_a_model_s_own_tokens_are_counted():
+    found = problems("character1 waves at character3", None, None, model="alibaba/happyhorse-1.0")
+
+    assert [problem.message for problem in found] == [
+        'prompt: "character3" points at no reference: this request has 2 images.'
+    ]
+
+
+def test_a_token_that_two_kinds_share_counts_on_from_the_one_to_the_other():
+    assert problems("Character3 waves", None, model="alibaba/wan-2.6-flash", videos=2) == ()
+    (found,) = problems("Character4 waves", None, model="alibaba/wan-2.6-flash", videos=2)
+    assert found.message.endswith("this request has 3 references.")
+
+
+def test_videos_are_counted_apart_from_images():
+    assert problems("@Video1 in the mood of @Image1", None, model="bytedance/seedance-2.0", videos=1) == ()
+    (found,) = problems("as in video 2", None, None, model="bytedance/seedance-2.0", videos=1)
+    assert found.message == 'prompt: "video 2" points at no reference: this request has 1 video.'
+
+
+def test_frames_count_as_images_and_masks_do_not():
+    references = (
+        Reference(url="https://pictures.test/a.jpg", role=Role.FIRST_FRAME),
+        Reference(url="https://pictures.test/b.jpg"),
+        Reference(url="https://pictures.test/c.mp4", role=Role.MASK, kind=Kind.VIDEO),
+    )
+    request = Request(model="framegate/animatic", prompt="the second image, then reference 3", references=references)
+
+    found = check(request, catalogue=builtin()).problems
+
+    assert [problem.code for problem in found] == ["role_unsupported", "reference_ordinal_unknown"]
+
+
+def test_an_unknown_name_is_answered_with_the_names_that_there_are():
+    (found,) = problems("@hera walks", "hero", "dog")
+
+    assert found.message == (
+        "prompt: @hera is the name of no reference. The names are @hero and @dog. Did you mean @hero?"
+    )
+    assert found.allowed == ["hero", "dog"]
+
+
+def test_names_must_be_callable_and_each_its_own():
+    found = problems("A street", "hero", "hero", "9lives", "two words")
+
+    assert [(problem.code, problem.pointer) for problem in found] == [
+        ("reference_name_duplicate", "/references/1/name"),
+        ("reference_name_invalid", "/references/2/name"),
+        ("reference_name_invalid", "/references/3/name"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "first, second, third, ",
+        "the first and second and ",
+        "images 1, 2, ",
+        "1, ",
+        "image   ",
+        "@hero- ",
+        "reference ",
+    ],
+)
+def test_no_prompt_takes_long_to_read(piece: str):
+    prompt = piece * (200_000 // len(piece))
+    began = process_time()
+
+    read(prompt)
+
+    assert process_time() - began < 2
+
+
+def test_the_astray_names_of_one_prompt_are_told_up_to_a_limit():
+    assert len(problems(" ".join(f"@name{n}" for n in range(100)))) == ASTRAY_MAX
+
+
+def test_a_name_that_is_borne_twice_is_told_once():
+    told = [one.message for one in problems("@dog sleeps", "cat", "cat") if one.code == "reference_name_unknown"]
+    assert told == ["prompt: @dog is the name of no reference. The name is @cat."]

@@ -1,0 +1,50 @@
+"""Names in a prompt, in the words that a model reads."""
+
+import pytest
+
+from framegate.catalogue import builtin
+from framegate.catalogue.prompts.tokens import rewritten
+from framegate.domain import Kind, Reference, Request, Role
+
+HERO = Reference(url="https://h/a.png", name="hero")
+DOG = Reference(url="https://h/b.png", name="dog")
+OPENS = Reference(url="https://h/c.png", name="opens", role=Role.FIRST_FRAME)
+FIRST = Reference(url="https://h/1.png", name="Image1")
+SECOND = Reference(url="https://h/2.png", name="Image2")
+SIDE = Reference(url="https://h/s.png", name="hero-side", view_of="hero")
+CLIP = Reference(url="https://h/d.mp4", name="clip", kind=Kind.VIDEO)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "references", "tokens", "said"),
+    [
+        ("@hero walks @dog", (HERO, DOG), {Kind.IMAGE: "@Image{n}"}, "@Image1 walks @Image2"),
+        ("@dog first", (HERO, DOG), {Kind.IMAGE: "character{n}"}, "character2 first"),
+        ("@hero", (HERO,), {Kind.IMAGE: "<IMAGE_REF_{n0}>"}, "<IMAGE_REF_0>"),
+        ("@hero", (HERO,), {Kind.IMAGE: "@{name}"}, "@hero"),
+        ("@dog sits", (OPENS, HERO, DOG), {Kind.IMAGE: "@Image{n}"}, "@Image2 sits"),
+        ("from @opens on", (OPENS, HERO), {Kind.IMAGE: "@Image{n}"}, "from the first frame on"),
+        ("@dog as in @clip", (HERO, DOG, CLIP), {}, "the second image as in the first video"),
+        ("write to a@hero.example, @heroes", (HERO,), {Kind.IMAGE: "@Image{n}"}, "write to a@hero.example, @heroes"),
+        (r"\1 @hero \g<0>", (HERO,), {Kind.IMAGE: "@Image{n}"}, r"\1 @Image1 \g<0>"),
+        ("nobody", (HERO,), {Kind.IMAGE: "@Image{n}"}, "nobody"),
+        (None, (HERO,), {Kind.IMAGE: "@Image{n}"}, None),
+        ("a @hero-like dog, @hero- runs", (HERO,), {Kind.IMAGE: "@Image{n}"}, "a @Image1-like dog, @Image1- runs"),
+        ("@hero-dog", (HERO, DOG), {Kind.IMAGE: "@Image{n}"}, "@Image1-dog"),
+        ("@Image2 before @Image1", (SECOND, FIRST), {Kind.IMAGE: "@Image{n}"}, "@Image1 before @Image2"),
+    ],
+)
+def test_a_name_becomes_the_models_own_words(prompt, references, tokens, said):
+    assert rewritten(Request(model="m", prompt=prompt, references=references), tokens) == said
+
+
+def test_views_of_one_thing_are_counted_as_the_pictures_that_they_are_sent_as():
+    request = Request(model="m", prompt="@hero, @hero-side, @dog", references=(HERO, SIDE, DOG))
+    assert rewritten(request, {Kind.IMAGE: "@Image{n}"}) == "@Image1, @Image2, @Image3"
+
+
+def test_one_token_for_videos_and_images_counts_the_videos_first_where_the_model_does():
+    model = builtin().get("alibaba/wan-2.6-flash")
+    assert model is not None
+    request = Request(model=model.id, prompt="@hero, @dog and @clip", references=(HERO, DOG, CLIP))
+    assert rewritten(request, model.limits.prompt_tokens) == "Character2, Character3 and Character1"

@@ -1,0 +1,65 @@
+"""The files that nobody needs any more are removed, and no other."""
+
+import os
+import time
+
+import pytest
+
+from framegate.domain import Blob, Running, State
+from framegate.jobs.background.blob_gc import OLD_SECONDS, Sweeper
+from framegate.storage.blobs import BlobStore
+from framegate.store import store as stores
+
+pytestmark = pytest.mark.anyio
+
+
+def aged(blobs: BlobStore) -> None:
+    """Make every kept file an old one."""
+    then = time.time() - OLD_SECONDS - 60
+    for file in blobs.root.glob("??/*"):
+        os.utime(file, (then, then))
+
+
+async def kept(blobs: BlobStore, text: str) -> Blob:
+    return await blobs.add_bytes(text.encode(), "image/png")
+
+
+async def test_what_no_job_and_no_owner_mentions_is_removed_once_it_is_old(world, monkeypatch):
+    monkeypatch.setattr(stores, "MENTIONS_PER_PAGE", 1)  # jobs are looked through by pages
+    gate = world(looks=["done", Running()])
+    async with gate.open():
+        blobs = gate.jobs.blobs
+        done = await gate.end(await gate.create())
+        running = await gate.create()
+        await gate.until(running, State.RUNNING)
+        stray, upload = await kept(blobs, "only checked"), await kept(blobs, "uploaded")
+        await gate.store.keep_asset("default", upload, now=1.0)
+        sweeper = Sweeper(gate.store, blobs, clock=gate.clock)
+
+        assert await sweeper.sweep() == 0  # all of it is young
+        aged(blobs)
+        young = await kept(blobs, "on its way into a job")
+        assert await sweeper.sweep() == 1
+        assert not blobs.has(stray.sha256)
+        needed = [out for one in done.outputs for out in (one.blob, one.poster, one.contact_sheet) if out]
+        assert len(needed) == 3
+        assert all(blobs.has(blob.sha256) for blob in (*needed, upload, young))
+        mentioned = await gate.store.mentioned()
+        assert {blob.sha256 for blob in (*needed, upload)} <= mentioned
+        assert not mentioned & {stray.sha256, young.sha256}
+
+
+async def test_a_file_that_comes_again_while_it_is_swept_stays(world, monkeypatch):
+    gate = world()
+    async with gate.open(run=False):
+        blobs = gate.jobs.blobs
+        again = await kept(blobs, "again")
+        aged(blobs)
+
+        async def mentioned():
+            await kept(blobs, "again")
+            return frozenset()
+
+        monkeypatch.setattr(gate.store, "mentioned", mentioned)
+        assert await Sweeper(gate.store, blobs, clock=gate.clock).sweep() == 0
+        assert blobs.has(again.sha256)

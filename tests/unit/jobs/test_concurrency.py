@@ -1,0 +1,83 @@
+"""Places at a provider that makes only so many videos at once, and what comes of a long wait for one."""
+
+import asyncio
+
+import pytest
+
+from framegate.domain import Running, State
+from framegate.domain.errors import NotSent
+from framegate.jobs.account_health import FAILURES_MAX, PAUSE_SECONDS_MAX, Standing
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_job_keeps_its_place_however_rarely_its_order_is_looked_at(world):
+    gate = world(concurrency=1, looks=[Running()] * 4 + ["done"])
+    gate.provider.poll_seconds = 20.0
+    async with gate.open():
+        ended = [await gate.end(job) for job in [await gate.create() for _ in range(3)]]
+
+    assert {job.state for job in ended} == {State.COMPLETED}
+    assert gate.provider.most_in == 1
+
+
+async def test_an_order_is_as_old_as_its_sending_however_long_its_job_waited_for_a_place(world):
+    gate = world(concurrency=1, looks=[Running()])
+    async with gate.open():
+        first, second = await gate.create(), await gate.create()
+        await gate.until(first, State.RUNNING)
+        waits_from = gate.clock.now()
+        while gate.clock.now() < waits_from + 30:
+            await gate.clock.sleep(1)
+        gate.provider.looks = ["done"]
+        second = await gate.end(second)
+
+        written = next(event.at for event in await gate.store.events(second.id) if event.state is State.SUBMITTING)
+    assert written >= waits_from + 30
+    assert written - second.sent_at < 5
+
+
+async def test_an_account_that_asks_for_peace_gets_it_from_those_too_that_wait_for_a_place_there(world):
+    async def later(_order):
+        await go.wait()
+        raise NotSent("Not now.", retry_after=50.0)
+
+    go = asyncio.Event()
+    gate = world(concurrency=1, submits=[later])
+    async with gate.open():
+        jobs = [await gate.create() for _ in range(5)]
+        await gate.until(jobs[0], State.SUBMITTING)
+        while len(gate.runner._slots._places["animatic/"].waiting) < 4:
+            await asyncio.sleep(0)
+        asked_at = gate.clock.now()
+        go.set()
+        ended = [await gate.end(job) for job in jobs]
+
+        assert {(job.state, job.attempts) for job in ended[1:]} == {(State.COMPLETED, 1)}
+        assert min(job.sent_at for job in ended) >= asked_at + 50
+
+
+async def test_a_long_line_for_one_provider_is_kept_in_the_store_and_leaves_room_for_other_jobs(world, monkeypatch):
+    monkeypatch.setattr("framegate.jobs.concurrency.LINE_MAX", 2)
+    gate = world(concurrency=1, looks=[Running()])
+    async with gate.open():
+        jobs = [await gate.create() for _ in range(8)]
+        for job in jobs:
+            await gate.until(job, State.PREPARING)
+        async with asyncio.timeout(10):
+            while len(gate.runner._drives) > 3:
+                await asyncio.sleep(0.01)
+        gate.provider.looks = ["done"]
+        ended = [await gate.end(job) for job in jobs]
+
+    assert {job.state for job in ended} == {State.COMPLETED}
+    assert gate.provider.most_in == 1
+
+
+def test_an_account_that_fails_however_often_is_left_alone_for_a_bounded_time(world):
+    gate = world()
+    standing = Standing(gate.clock)
+    for _ in range(FAILURES_MAX + 2000):
+        standing.failed(gate.provider)
+
+    assert PAUSE_SECONDS_MAX - 60 < standing.wait(gate.provider) <= PAUSE_SECONDS_MAX

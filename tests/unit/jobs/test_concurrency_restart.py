@@ -1,0 +1,49 @@
+"""Places at a provider after a restart, when more orders stand than it may have."""
+
+import asyncio
+
+import pytest
+
+from framegate.jobs.concurrency import Slots
+
+pytestmark = pytest.mark.anyio
+LIMIT = 2
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+async def test_nobody_is_called_while_more_orders_stand_than_the_provider_may_have():
+    slots = Slots()
+    for number in range(LIMIT + 2):
+        slots.enter(f"found {number}", "fal")
+    waiting = [asyncio.create_task(slots.take(f"new {number}", "fal", LIMIT)) for number in range(2)]
+    await asyncio.sleep(0)
+
+    slots.leave("found 0")
+    slots.leave("found 1")
+    await asyncio.sleep(0)
+    assert [task.done() for task in waiting] == [False, False]
+
+    slots.leave("found 2")
+    await asyncio.sleep(0)
+    assert [task.done() for task in waiting] == [True, False]
+
+    slots.leave("new 0")
+    await asyncio.gather(*waiting)
+
+
+async def test_the_place_of_one_who_gave_up_goes_to_the_next_in_line():
+    slots = Slots()
+    await slots.take("first", "fal", 1)
+    given_up, patient = (asyncio.create_task(slots.take(name, "fal", 1)) for name in ("given up", "patient"))
+    await asyncio.sleep(0)
+
+    slots.leave("first")  # its turn has come, and it is broken off before it wakes
+    given_up.cancel()
+
+    async with asyncio.timeout(5):
+        await patient
+    assert given_up.cancelled()

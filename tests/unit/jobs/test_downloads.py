@@ -1,0 +1,198 @@
+"""A finished video comes in once: what had come when a try broke off is kept, also over a restart of the gate."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from framegate.domain import Done, Made, State
+from framegate.domain.errors import Elsewhere
+from framegate.jobs.state_machine.finalize import DOWNLOADS_MAX, HOPELESS_MAX
+from framegate.storage.blobs import BlobStore
+
+pytestmark = pytest.mark.anyio
+
+
+class Films:
+    """A server of one film that breaks off after so many bytes of its first answers, and can go on."""
+
+    def __init__(self, film: bytes, cuts) -> None:
+        self.film, self.cuts = film, list(cuts)
+        self.sent, self.asked = 0, 0
+        self.missing = False
+        self.url = ""
+
+    async def serve(self, reader, writer):
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        except asyncio.IncompleteReadError:  # a gate that stops just as it has connected
+            writer.close()
+            return
+        self.asked += 1
+        if self.missing:
+            writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            await writer.drain()
+            writer.close()
+            return
+        start = int(head.split("range: bytes=")[1].split("-")[0]) if "range: bytes=" in head else 0
+        rest = self.film[start:]
+        lines = ["HTTP/1.1 206 Partial Content" if start else "HTTP/1.1 200 OK"]
+        lines += [f"content-range: bytes {start}-{len(self.film) - 1}/{len(self.film)}"] if start else []
+        lines += [f"content-length: {len(rest)}", 'etag: "film"', "connection: close", "", ""]
+        part = rest[: self.cuts.pop(0)] if self.cuts else rest
+        self.sent += len(part)
+        writer.write("\r\n".join(lines).encode() + part)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def serving(film: bytes, *cuts: int):
+    films = Films(film, cuts)
+    server = await asyncio.start_server(films.serve, "127.0.0.1", 0)
+    films.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/film.mp4"
+    async with server:
+        yield films
+
+
+def giving(world, films):
+    gate = world(looks=[Done(outputs=(Made(url=films.url),))])
+    gate.settings = gate.settings.model_copy(update={"allow_private_addresses": True})
+    return gate
+
+
+def leftovers(gate):
+    return list((gate.settings.data_dir / "blobs" / "tmp").iterdir())
+
+
+async def test_a_video_that_breaks_off_is_gone_on_with(world, film):
+    body = film.read_bytes()
+    async with serving(body, len(body) // 2, 100) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.downloads) == (State.COMPLETED, 2)
+    assert films.sent == len(body)
+    assert leftovers(gate) == []
+
+
+async def test_it_is_gone_on_with_after_a_restart_too(world, film):
+    body = film.read_bytes()
+    async with serving(body, len(body) // 2) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.create()
+            async with asyncio.timeout(20):
+                while not (job := await gate.jobs.get(job.id, owner="default")).downloads:
+                    await asyncio.sleep(0.01)
+        BlobStore(gate.settings.data_dir / "blobs").clean()
+        async with gate.open():
+            job = await gate.end(job)
+
+    assert job.state is State.COMPLETED
+    assert films.sent == len(body)
+
+
+async def test_a_video_that_cannot_be_had_is_tried_for_long_and_leaves_nothing_behind(world, film, monkeypatch):
+    monkeypatch.setattr("framegate.jobs.state_machine.finalize.WAIT_SECONDS_MAX", 2.0)
+    body = film.read_bytes()
+    async with serving(body, 100, *[0] * 100) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "output_not_fetched")
+    assert films.asked == DOWNLOADS_MAX
+    assert leftovers(gate) == []
+
+
+async def test_a_plain_no_is_asked_again_for_a_while_only(world, film, monkeypatch):
+    monkeypatch.setattr("framegate.jobs.state_machine.finalize.WAIT_SECONDS_MAX", 2.0)
+    async with serving(film.read_bytes()) as films:
+        films.missing = True
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "output_not_fetched")
+    assert films.asked == HOPELESS_MAX
+    assert films.url.partition("?")[0] in job.fault.message
+
+
+async def test_a_video_that_was_made_late_is_still_brought_in(world, film):
+    body = film.read_bytes()
+    async with serving(body, *[0] * 13) as films:  # nine minutes of waits
+        gate = giving(world, films)
+        gate.settings = gate.settings.model_copy(update={"job_deadline_seconds": 400})
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert job.state is State.COMPLETED
+    assert job.finished_at > job.deadline_at
+
+
+async def test_a_try_that_brings_a_good_part_is_no_failed_one(world, film, monkeypatch):
+    monkeypatch.setattr("framegate.jobs.state_machine.finalize.PART_BYTES", 20)
+    body = film.read_bytes()
+    async with serving(body, *[20] * (DOWNLOADS_MAX + 2)) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.downloads) == (State.COMPLETED, 0)
+    assert films.sent == len(body)
+    assert films.asked == DOWNLOADS_MAX + 3
+
+
+async def test_a_video_whose_account_is_gone_for_a_while_is_fetched_once_that_is_back(world, film):
+    body = film.read_bytes()
+    async with serving(body, *[0] * 4) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.create()
+            await gate.until(job, State.FETCHING)
+        providers, gate.providers = gate.providers, []
+        async with gate.open():
+            async for event in gate.jobs.events(job.id, owner="default"):
+                if event.stage.startswith("waiting for the account"):
+                    break
+        gate.providers = providers
+        async with gate.open():
+            job = await gate.end(job)
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+
+
+async def test_a_fault_of_ours_while_a_video_comes_in_is_one_try_that_failed(world, film, monkeypatch):
+    real, faults = BlobStore.add_file, [ZeroDivisionError("a bug"), ZeroDivisionError("a bug")]
+
+    async def add_file(*given, **how):
+        if faults:
+            raise faults.pop()
+        return await real(*given, **how)
+
+    monkeypatch.setattr(BlobStore, "add_file", add_file)
+    async with serving(film.read_bytes()) as films:
+        gate = giving(world, films)
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, job.downloads, len(gate.provider.orders)) == (State.COMPLETED, 2, 1)
+
+
+async def test_a_video_that_its_service_has_put_elsewhere_is_fetched_there_without_a_key(world, film):
+    body = film.read_bytes()
+    async with serving(body, len(body) // 2) as films:
+        gate = giving(world, films)
+        gate.provider.looks = [Done(outputs=(Made(url="https://service.test/film", own=True),))]
+
+        async def download(made, into, *, bytes_max):
+            raise Elsewhere("The service sends on.", films.url)
+
+        gate.provider.download = download
+        async with gate.open():
+            job = await gate.end(await gate.create())
+
+    assert (job.state, films.sent) == (State.COMPLETED, len(body))

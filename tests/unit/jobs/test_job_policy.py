@@ -1,0 +1,73 @@
+"""How a client wants its job to be treated: when it must have begun, its rank, whether it is ordered again."""
+
+import asyncio
+
+import pytest
+
+from framegate.domain import Handling, Running, State
+from framegate.domain.errors import NotSent
+from framegate.jobs.concurrency import Slots
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_job_that_has_not_begun_in_time_expires_and_nothing_is_ordered(world):
+    gate = world(looks=[Running(progress=0.5)] * 50_000 + ["done"], concurrency=1)
+    async with gate.open():
+        first = await gate.create()
+        await gate.until(first, State.RUNNING)
+        job = await gate.end(await gate.create(handling=Handling(start_seconds=30)))
+        orders = await gate.orders(job)
+
+    assert (job.state, job.fault.code) == (State.EXPIRED, "start_timeout")
+    assert "30 seconds" in job.fault.message
+    assert orders == []
+
+
+async def test_a_job_that_began_in_time_may_take_its_time(world):
+    gate = world(looks=[Running(progress=0.5), Running(progress=0.6), Running(progress=0.7), "done"])
+    gate.provider.poll_seconds = 20.0
+    async with gate.open():
+        job = await gate.end(await gate.create(handling=Handling(start_seconds=30)))
+
+    assert job.state is State.COMPLETED
+    assert job.finished_at - job.created_at > 60
+
+
+async def test_an_order_that_was_not_sent_is_not_sent_again_where_the_client_says_so(world):
+    gate = world(submits=[NotSent("busy"), None])
+    async with gate.open():
+        job = await gate.end(await gate.create(handling=Handling(try_again=False)))
+
+    assert (job.state, job.fault.message) == (State.FAILED, "busy")
+    assert len(gate.provider.orders) == 1
+
+
+async def test_low_priority_stands_behind_all_others_that_wait():
+    slots, told = Slots(), []
+    await slots.take("first", "fal", 1)
+
+    async def wait(name: str, *, low: bool) -> None:
+        await slots.take(name, "fal", 1, low=low)
+        told.append(name)
+        slots.leave(name)
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for name, low in (("low 1", True), ("normal 1", False), ("low 2", True), ("normal 2", False)):
+            group.create_task(wait(name, low=low))
+        await asyncio.sleep(0)
+        slots.leave("first")
+
+    assert told == ["normal 1", "normal 2", "low 1", "low 2"]
+
+
+async def test_the_jobs_that_wait_before_one_are_counted(world):
+    gate = world(looks=[Running(progress=0.5)] * 50_000 + ["done"], concurrency=1)
+    async with gate.open():
+        first = await gate.create()
+        await gate.until(first, State.RUNNING)
+        waiting = [await gate.create() for _ in range(3)]
+        ahead = [await gate.jobs.ahead(job.id) for job in (first, *waiting)]
+        in_all = await gate.jobs.ahead()
+
+    assert (ahead, in_all) == ([0, 0, 1, 2], 3)

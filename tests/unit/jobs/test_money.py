@@ -1,0 +1,277 @@
+"""Money on a job's way: reserved at create, changed with the way, settled or given back at the end, held in doubt."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from framegate.api.auth import OPERATOR, Caller, call_as, new_key
+from framegate.domain import Failed, Fault, Lost, Request, Running, Scope, State
+from framegate.domain.errors import BudgetExceeded, Conflict, NotFound, NotSent, ProviderError, Refused, Unsure
+from framegate.domain.ledger import EntryState, entry_of
+
+from .conftest import Scripted, World
+
+pytestmark = pytest.mark.anyio
+
+FAST, DEAR = "google/veo-3.1-fast", "google/veo-3.1"
+FAST_COST, DEAR_COST = 4 * 80_000, 4 * 200_000  # four seconds at 720p without sound
+COST = 120_000  # what the scripted provider says
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def priced(tmp_path: Path, film: Path) -> Open:
+    """Open a gate whose one account at OpenRouter goes by a script, called with a key of this budget."""
+
+    @asynccontextmanager
+    async def opened(budget: int | None = None, *, run: bool = True, **script: Any) -> AsyncIterator[World]:
+        gate = World(tmp_path / "data", paid(film, tmp_path, **script))
+        async with gate.open(run=run):
+            await called_with(gate, budget)
+            yield gate
+        call_as(OPERATOR)
+
+    return opened
+
+
+def paid(film: Path, folder: Path, **script: Any) -> Scripted:
+    work = folder / "film"
+    work.mkdir(exist_ok=True)
+    provider = Scripted(Path(shutil.copy(film, work / "film.mp4")), account="main", **script)
+    provider.name = "openrouter"
+    return provider
+
+
+async def called_with(gate: World, budget: int | None) -> str:
+    _, key = new_key(now=1.0, budget_micro_usd=budget)
+    await gate.store.keys.add(key)
+    call_as(Caller(owner="default", scopes=frozenset(Scope), key_id=key.id))
+    return key.id
+
+
+async def place(gate: World, model: str = FAST, **fields: Any):
+    asked = {"prompt": "a cat", "duration": 4, "resolution": "720p", "generate_audio": False, **fields}
+    return await gate.jobs.create(Request(model=model, **asked), owner="default", dialect="native")
+
+
+async def bill(gate: World, job):
+    return await gate.jobs.bill(job.id, owner="default")
+
+
+async def test_the_estimate_is_reserved_and_what_the_provider_says_is_settled(priced: Open):
+    async with priced(run=False) as gate:
+        job = await place(gate)
+        reserved = await bill(gate, job)
+        await gate.runner.start()
+        await gate.end(job)
+        settled = await bill(gate, job)
+
+    assert (reserved.state, reserved.reserved_micro_usd, reserved.settled_micro_usd) == (
+        EntryState.RESERVED,
+        FAST_COST,
+        None,
+    )
+    assert (settled.state, settled.settled_micro_usd, settled.reported) == (EntryState.SETTLED, COST, True)
+    assert (settled.key_id, settled.model, settled.provider) == (job.key_id, FAST, "openrouter")
+    assert job.key_id is not None
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [
+        ({"submits": [Refused("No.")]}, EntryState.VOID),
+        ({"submits": [Unsure()]}, EntryState.HELD),
+        ({"submits": [ProviderError("500 after sending")]}, EntryState.HELD),
+        ({"looks": [Failed(fault=Fault(code="content_filtered", message="It was filtered."))]}, EntryState.VOID),
+        ({"looks": [Lost()]}, EntryState.HELD),
+    ],
+)
+async def test_an_order_that_comes_to_nothing_is_given_back_and_one_of_doubtful_fate_held(
+    priced: Open, script: dict[str, Any], state: EntryState
+):
+    async with priced(**script) as gate:
+        job = await gate.end(await place(gate))
+        entry = await bill(gate, job)
+
+    assert job.state is State.FAILED
+    assert (entry.state, entry.reserved_micro_usd, entry.settled_micro_usd) == (state, FAST_COST, None)
+
+
+@pytest.mark.parametrize(("stops", "state"), [(True, EntryState.VOID), (False, EntryState.HELD)])
+async def test_a_cancelled_order_is_given_back_where_it_was_stopped_and_held_where_it_runs_on(
+    priced: Open, monkeypatch: pytest.MonkeyPatch, stops: bool, state: EntryState
+):
+    async def cancel(_handle: object) -> bool:
+        return stops
+
+    async with priced(looks=[Running()]) as gate:
+        monkeypatch.setattr(gate.provider, "cancel", cancel)
+        job = await place(gate)
+        await gate.until(job, State.RUNNING)
+        await gate.jobs.cancel(job.id, owner="default")
+        job = await gate.end(job)
+
+        assert (await bill(gate, job)).state is state
+    assert ("may charge" in job.fault.message) is not stops
+
+
+async def test_a_job_over_the_budget_is_refused_and_leaves_nothing(priced: Open):
+    async with priced(FAST_COST + 1, run=False) as gate:
+        await place(gate)
+        with pytest.raises(
+            BudgetExceeded, match=r"estimated at \$0\.32, .* budget of \$0\.320001 in all \$0\.000001 is"
+        ):
+            await place(gate)
+
+        assert await gate.store.count_active() == 1
+
+
+async def test_of_creates_at_once_no_more_pass_than_the_budget_reaches_for(priced: Open):
+    async with priced(5 * FAST_COST, run=False) as gate:
+        done = await asyncio.gather(*(place(gate) for _ in range(12)), return_exceptions=True)
+
+    assert sum(isinstance(one, BudgetExceeded) for one in done) == 7
+
+
+async def test_a_dearer_way_is_taken_only_where_the_budget_reaches_for_it(priced: Open):
+    async with priced(DEAR_COST - 1, submits=[Refused("Busy for good.")]) as gate:
+        job = await gate.end(await place(gate, models=(DEAR,)))
+        entry = await bill(gate, job)
+
+    assert (job.state, job.fault.code, job.model) == (State.FAILED, "budget_exceeded", FAST)
+    assert job.fault.message.startswith("Busy for good. Then: The job is estimated at $0.80, and of the key's budget")
+    assert [(one.model, one.code) for one in job.tried] == [(FAST, "provider_refused"), (DEAR, "budget_exceeded")]
+    assert entry.state is EntryState.VOID
+    assert gate.provider.orders == [job.id]
+
+
+async def test_an_account_that_is_away_is_not_given_up_early_for_a_way_beyond_the_budget(priced: Open):
+    away = [NotSent("Nobody was there.", unreached=True) for _ in range(3)]
+    async with priced(DEAR_COST - 1, submits=away) as gate:
+        job = await gate.end(await place(gate, models=(DEAR,)))
+
+    assert (job.state, job.model, job.tried) == (State.COMPLETED, FAST, ())
+    assert len(gate.provider.orders) == 4
+
+
+async def test_the_reservation_changes_with_the_way(priced: Open):
+    async with priced(DEAR_COST, submits=[Refused("No.")], looks=[Running()]) as gate:
+        job = await place(gate, models=(DEAR,))
+        await gate.until(job, State.RUNNING)
+        entry = await bill(gate, job)
+        with pytest.raises(BudgetExceeded):
+            await place(gate)
+
+    assert (entry.state, entry.model, entry.reserved_micro_usd) == (EntryState.RESERVED, DEAR, DEAR_COST)
+
+
+async def test_an_unsure_job_is_retried_once_as_a_job_of_its_own_that_names_it(priced: Open):
+    async with priced(2 * FAST_COST, submits=[Unsure()]) as gate:
+        unsure = await gate.end(await place(gate, metadata={"shot": "7"}))
+        again, same = await asyncio.gather(*(gate.jobs.retry(unsure.id, owner="default") for _ in range(2)))
+        ended = await gate.end(again)
+
+        assert again.id == same.id != unsure.id
+        assert again.request.metadata == {"shot": "7", "retry_of": unsure.id}
+        assert ended.state is State.COMPLETED
+        assert gate.provider.orders == [unsure.id, again.id]
+        assert await gate.jobs.get(unsure.id, owner="default") == unsure
+        assert (await bill(gate, unsure)).state is EntryState.HELD
+        assert (await bill(gate, again)).state is EntryState.SETTLED
+
+
+async def test_a_retry_gives_up_what_is_held_only_where_it_is_told_to(priced: Open):
+    async with priced(FAST_COST, submits=[Unsure()]) as gate:
+        unsure = await gate.end(await place(gate))
+        with pytest.raises(BudgetExceeded):
+            await gate.jobs.retry(unsure.id, owner="default")
+        again = await gate.end(await gate.jobs.retry(unsure.id, owner="default", void_first=True))
+
+        assert again.state is State.COMPLETED
+        assert (await bill(gate, unsure)).state is EntryState.VOID
+
+
+async def test_what_is_held_may_still_be_given_up_after_the_retry(priced: Open):
+    async with priced(submits=[Unsure()]) as gate:
+        unsure = await gate.end(await place(gate))
+        first = await gate.jobs.retry(unsure.id, owner="default")
+        again = await gate.jobs.retry(unsure.id, owner="default", void_first=True)
+
+        assert again.id == first.id
+        assert (await bill(gate, unsure)).state is EntryState.VOID
+
+
+async def test_only_a_job_whose_orders_fate_is_unknown_is_retried(priced: Open):
+    async with priced(submits=[Refused("No.")], looks=[Running()]) as gate:
+        refused = await gate.end(await place(gate))
+        running = await place(gate)
+        for job, code in ((refused, "retry_not_unsure"), (running, "job_not_over")):
+            with pytest.raises(Conflict) as conflict:
+                await gate.jobs.retry(job.id, owner="default")
+            assert conflict.value.code == code
+        with pytest.raises(NotFound):
+            await gate.jobs.retry(refused.id, owner="another")
+
+
+# -- any script, with stops and a cancellation
+
+LOOKS = [Running(), ProviderError("garbage"), Lost(), Failed(fault=Fault(code="c", message="No.")), "done"]
+
+
+async def _live(folder: Path, film: Path, script: dict[str, Any], stops: list[int], cancel_at: int | None):
+    """Three jobs at once with room for two and a bit; the gate is stopped after so many events, then left to itself."""
+    gate = World(folder / "data", paid(film, folder, **script))
+    gate.provider.poll_seconds = 0.2
+    budget = 2 * FAST_COST + DEAR_COST // 2
+    async with gate.open(run=False):
+        await called_with(gate, budget)
+        done = await asyncio.gather(*(place(gate, models=(DEAR,)) for _ in range(3)), return_exceptions=True)
+    jobs = [job for job in done if not isinstance(job, BudgetExceeded)]
+    worst = 0
+    for stop in [*stops, None]:
+        async with gate.open():
+            for number, job in enumerate(jobs):
+                seen = 0
+                async for event in gate.jobs.events(job.id, owner="default"):
+                    seen += 1
+                    worst = max(worst, sum([(await bill(gate, one)).counted_micro_usd for one in jobs]))
+                    if number == 0 and cancel_at is not None and event.seq >= cancel_at and not event.state.final:
+                        cancel_at = None
+                        try:
+                            await gate.jobs.cancel(job.id, owner="default")
+                        except Conflict:
+                            assert (await gate.jobs.get(job.id, owner="default")).state.final
+                    if seen == stop:
+                        break
+            jobs = [await gate.jobs.get(job.id, owner="default") for job in jobs]
+            entries = [await bill(gate, job) for job in jobs]
+    return jobs, entries, worst, budget
+
+
+@pytest.mark.slow
+@given(
+    submits=st.lists(st.sampled_from([None, Refused("No."), NotSent(), Unsure()]), max_size=6),
+    looks=st.lists(st.sampled_from(LOOKS), max_size=5).map(lambda looks: [*looks, "done"]),
+    stops=st.lists(st.integers(1, 6), max_size=2),
+    cancel_at=st.none() | st.integers(1, 7),
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_becomes_of_jobs_each_has_one_end_in_the_ledger_and_the_budget_holds(
+    film: Path, submits: list[Any], looks: list[Any], stops: list[int], cancel_at: int | None
+):
+    with tempfile.TemporaryDirectory() as folder:
+        script = {"submits": submits, "looks": looks}
+        jobs, entries, worst, budget = asyncio.run(_live(Path(folder), film, script, stops, cancel_at))
+
+    assert worst <= budget
+    for job, entry in zip(jobs, entries, strict=True):
+        assert entry == entry_of(job)
+        assert entry.state is not EntryState.RESERVED

@@ -1,0 +1,43 @@
+"""A provider's call makes the gate look at once; without one it looks when it would have."""
+
+import asyncio
+
+import pytest
+
+from framegate.api.provider_webhooks import address
+from framegate.domain import Running, State
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_job_that_waits_long_for_its_next_look_is_looked_at_at_once(world):
+    gate = world(looks=[Running(), "done"])
+    gate.provider.poll_seconds = 3000.0  # the job's deadline is 3600
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+        began = gate.clock.now()
+        async with asyncio.timeout(20):
+            while not (job := await gate.jobs.get(job.id, owner="default")).state.final:
+                await gate.store.hasten(job.id, now=gate.clock.now())
+                await gate.jobs.wait(job.id, owner="default", seconds=30)
+
+    assert job.state is State.COMPLETED
+    assert gate.clock.now() - began < 2500
+
+
+async def test_an_order_carries_our_address_only_where_it_is_of_use(world):
+    gate = world()
+    for public_url, calls_back, told in (
+        ("https://gate.example/", True, True),
+        ("https://gate.example/", False, False),
+        ("http://127.0.0.1:1", True, False),
+        (None, True, False),
+    ):
+        gate.settings = gate.settings.model_copy(update={"public_url": public_url})
+        gate.provider.calls_back = calls_back
+        async with gate.open(run=False):
+            job = await gate.create()
+            order = gate.runner._moves.order(job)
+        expected = address("https://gate.example", "animatic", "", job.id)
+        assert order.webhook == (expected if told else None)

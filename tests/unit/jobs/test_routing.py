@@ -1,0 +1,267 @@
+import pytest
+
+from framegate.domain import Lost, Running, State
+from framegate.domain.errors import NotSent, ProviderError, Refused, Unsure
+from framegate.jobs.account_health import FAILURES_MAX
+from framegate.jobs.state_machine.machine import ARRIVED_SECONDS, ATTEMPTS_MAX, QUICK_TRIES
+from framegate.jobs.state_machine.transition import BACK_OFF_SECONDS
+
+pytestmark = pytest.mark.anyio
+
+
+def both(**script):
+    """Two accounts at one provider: a's order goes as scripted, b's goes well."""
+    return {"account": "a", **script, "others": [{"account": "b"}]}
+
+
+async def test_after_a_refusal_the_next_account_is_asked_and_the_job_says_what_was_tried(world):
+    gate = world(**both(submits=[Refused("Balance exhausted.")]))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+        assert (job.state, job.account) == (State.COMPLETED, "b")
+        [tried] = job.tried
+        assert (tried.account, tried.code, tried.message) == ("a", "provider_refused", "Balance exhausted.")
+        assert await gate.orders(job) == ["refused", "accepted"]
+
+
+async def test_after_an_order_that_never_arrives_the_next_account_is_asked(world):
+    gate = world(**both(submits=[NotSent()] * 20))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.account) == (State.COMPLETED, "b")
+    assert len(gate.providers[0].orders) == ATTEMPTS_MAX
+
+
+def away():
+    return NotSent("The service could not be reached (ConnectError).", unreached=True)
+
+
+async def test_an_account_that_cannot_be_reached_is_soon_left_where_another_can_take_the_order(world):
+    gate = world(**both(submits=[away() for _ in range(20)]))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+        assert await gate.orders(job) == ["not_sent", "not_sent", "accepted"]
+    assert (job.state, job.account) == (State.COMPLETED, "b")
+    assert len(gate.providers[0].orders) == QUICK_TRIES
+    [tried] = job.tried
+    assert (tried.code, tried.message) == (
+        "order_not_sent",
+        "The service could not be reached (ConnectError). The account is `animatic/a`.",
+    )
+
+
+async def test_an_account_that_cannot_be_reached_is_tried_as_long_as_ever_where_no_other_can(world):
+    gate = world(submits=[away() for _ in range(ATTEMPTS_MAX - 1)])
+    async with gate.open():
+        began = gate.clock.now()
+        job = await gate.end(await gate.create())
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, ATTEMPTS_MAX)
+    assert gate.clock.now() - began >= sum(BACK_OFF_SECONDS)
+
+
+async def test_a_job_for_an_account_that_has_gone_away_meanwhile_goes_elsewhere_unsent(world):
+    gate = world(**both())
+    async with gate.open(run=False):
+        job = await gate.create()
+        for _ in range(FAILURES_MAX):
+            gate.runner._moves.standing.failed(gate.providers[0], away())
+        await gate.runner.start()
+        job = await gate.end(job)
+
+        assert await gate.orders(job) == ["accepted"]
+    assert (job.state, job.account, gate.providers[0].orders) == (State.COMPLETED, "b", [])
+    [tried] = job.tried
+    assert tried.message == "The account `animatic/a` cannot be reached, so that nothing was ordered."
+
+
+async def test_no_way_is_left_early_for_one_that_is_no_sooner_free(world):
+    gate = world(account="a", submits=[away(), away()], others=[{"account": "b"}])
+    gate.providers[1].requests_per_minute = 1
+    async with gate.open():
+        gate.runner._moves.standing.begins(gate.providers[1])
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.account, job.tried) == (State.COMPLETED, "a", ())
+
+
+async def test_an_account_that_asks_for_a_long_wait_is_passed_over_at_once_where_another_can(world):
+    gate = world(**both(submits=[NotSent("429", retry_after=900.0)]))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+        later = await gate.end(await gate.create())
+
+    assert (job.account, later.account) == ("b", "b")
+    assert len(gate.providers[0].orders) == 1
+
+
+async def test_an_account_that_asks_for_a_wait_gets_it_where_no_other_can(world):
+    gate = world(submits=[NotSent("429", retry_after=90.0)])
+    async with gate.open():
+        began = gate.clock.now()
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.COMPLETED
+    assert gate.clock.now() - began >= 90
+
+
+async def test_an_order_whose_fate_is_unknown_is_not_taken_elsewhere_either(world):
+    gate = world(**both(submits=[Unsure("Timed out.")]))
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "submit_unsure")
+    assert gate.providers[1].orders == []
+
+
+async def test_a_job_is_looked_at_with_the_account_that_ordered_it_also_after_others_came(world):
+    gate = world(account="a", looks=[Running()], others=[])
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    first = gate.providers[0]
+    first.looks = ["done"]
+    newer = type(first)(first.film, account="b", looks=[Lost()])
+    gate.providers = [newer, first]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, job.account) == (State.COMPLETED, "a")
+
+
+async def test_a_job_follows_its_account_to_a_new_name(world):
+    gate = world(account="old", looks=[Running()])
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    gate.provider.account, gate.provider.looks = "new", ["done"]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert job.state is State.COMPLETED
+
+
+async def test_a_job_whose_account_is_gone_waits_for_it_and_does_not_fail(world):
+    gate = world(account="a", looks=[Running()])
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    provider, gate.providers = gate.provider, []
+    async with gate.open():
+        async for event in gate.jobs.events(job.id, owner="default"):
+            if event.stage.startswith("waiting for the account a"):
+                break
+    provider.looks, gate.providers = ["done"], [provider]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert job.state is State.COMPLETED
+
+
+async def test_an_account_is_sent_no_more_orders_in_a_minute_than_it_is_set_to(world):
+    gate = world()
+    gate.provider.requests_per_minute = 2
+    async with gate.open():
+        began = gate.clock.now()
+        for job in [await gate.create() for _ in range(3)]:
+            assert (await gate.end(job)).state is State.COMPLETED
+
+    assert gate.clock.now() - began >= 60
+
+
+@pytest.mark.parametrize("finds", [[True], [ProviderError("away"), ProviderError("away"), True], [False, False, True]])
+async def test_a_doubtful_order_that_the_provider_can_find_goes_on_and_is_not_repeated(world, finds):
+    gate = world(submits=[Unsure("Timed out.")])
+    gate.provider.finds = finds
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+        assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+        assert await gate.orders(job) == ["accepted"]
+
+
+async def test_a_doubtful_order_that_is_certainly_not_there_is_sent_again_once_it_must_have_arrived(world):
+    gate = world(submits=[Unsure("Timed out.")])
+    gate.provider.finds = [False]
+    async with gate.open():
+        began = gate.clock.now()
+        job = await gate.end(await gate.create())
+
+        assert await gate.orders(job) == ["not_sent", "accepted"]
+    assert job.state is State.COMPLETED
+    assert gate.clock.now() - began >= ARRIVED_SECONDS
+
+
+async def test_a_doubtful_order_is_looked_for_after_a_restart_too_and_never_sent_meanwhile(world):
+    gate = world(submits=[Unsure("Timed out.")])
+    gate.provider.finds = [ProviderError("away")]
+    async with gate.open():
+        job = await gate.create()
+        async for event in gate.jobs.events(job.id, owner="default"):
+            if event.stage == "looking for its order":
+                break
+    gate.provider.finds = [True]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+
+
+async def test_a_job_cancelled_while_its_order_is_looked_for_says_that_it_may_be_charged(world):
+    gate = world(submits=[Unsure("Timed out.")])
+    gate.provider.finds = [ProviderError("away")]
+    async with gate.open():
+        job = await gate.create()
+        async for event in gate.jobs.events(job.id, owner="default"):
+            if event.stage == "looking for its order":
+                break
+        job = await gate.end(await gate.jobs.cancel(job.id, owner="default"))
+
+        assert (job.state, job.fault.unsure) == (State.CANCELLED, True)
+        assert await gate.orders(job) == ["unsure"]
+
+
+async def test_a_job_is_pinned_to_the_account_and_the_address_that_its_order_went_to(world):
+    gate = world(account="a", looks=[Running()])
+    gate.provider.base_url, gate.provider.key_mark = "https://service.test", "mark"
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    gate.provider.base_url = "https://elsewhere.test"
+    async with gate.open():
+        async for event in gate.jobs.events(job.id, owner="default"):
+            if event.stage.startswith("waiting for the account a"):
+                break
+    gate.provider.base_url, gate.provider.looks = "https://service.test", ["done"]
+    gate.provider.account = "renamed"
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, job.account_url, job.account_key) == (State.COMPLETED, "https://service.test", "mark")
+    assert len(gate.provider.orders) == 1
+
+
+async def test_a_job_whose_account_went_before_it_was_ordered_goes_elsewhere(world):
+    gate = world(**both())
+    async with gate.open(run=False):
+        job = await gate.create()
+        assert job.account == "a"
+    gate.providers = [*gate.providers[1:], type(gate.provider)(gate.provider.film, account="c")]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, job.account) == (State.COMPLETED, "b")
+    assert [tried.code for tried in job.tried] == ["provider_missing"]
+
+
+async def test_a_model_may_have_a_deadline_of_its_own(world):
+    gate = world(looks=[Running(progress=0.1)])
+    gate.settings = gate.settings.model_copy(update={"model_deadline_seconds": {"framegate/animatic": 30}})
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.EXPIRED
+    assert job.deadline_at - job.created_at == 30

@@ -1,0 +1,88 @@
+"""Whatever a provider answers, whenever the gate is stopped and the job cancelled: the promises hold."""
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from framegate.domain import Failed, Fault, Lost, Running, State
+from framegate.domain.errors import Conflict, NotSent, ProviderError, Refused, Unsure
+from framegate.jobs.state_machine.machine import ATTEMPTS_MAX
+
+from .conftest import Scripted, World
+
+FAULT = Fault(code="refused_content", message="No.")
+SUBMITS = st.sampled_from([None, None, NotSent(), Refused(), Unsure(), ProviderError("500 after sending")])
+LOOKS = st.sampled_from(
+    [Running(), Running(progress=0.4), NotSent(), ProviderError("garbage"), Lost(), Failed(fault=FAULT), "done"]
+)
+# Where a job may go from each state; from every one that is not final also to an end.
+NEXT = {
+    State.QUEUED: {State.PREPARING},
+    State.PREPARING: {State.PREPARING, State.SUBMITTING},
+    State.SUBMITTING: {State.SUBMITTING, State.RUNNING, State.PREPARING},
+    State.RUNNING: {State.RUNNING, State.FETCHING, State.PREPARING},
+    State.FETCHING: {State.FETCHING, State.CHECKING, State.PREPARING},
+    State.CHECKING: {State.CHECKING, State.COMPLETED},
+}
+ENDS = {State.FAILED, State.CANCELLED, State.EXPIRED}
+
+
+async def _live(folder: Path, film: Path, script: dict, stops: list[int], cancel_at: int | None):
+    """One job's life: the gate is stopped after so many events, again and again, then left to itself."""
+    gate = World(folder / "data", Scripted(Path(shutil.copy(film, folder / "film.mp4")), **script))
+    gate.provider.poll_seconds = 0.2
+    async with gate.open(run=False):
+        job = await gate.create()
+    for stop in [*stops, None]:
+        async with gate.open():
+            seen = 0
+            async for event in gate.jobs.events(job.id, owner="default"):
+                seen += 1
+                if cancel_at is not None and event.seq >= cancel_at:
+                    cancel_at = None
+                    try:
+                        await gate.jobs.cancel(job.id, owner="default")
+                    except Conflict:
+                        assert (await gate.jobs.get(job.id, owner="default")).state.final
+                if seen == stop:
+                    break
+            job = await gate.jobs.get(job.id, owner="default")
+            events = await gate.store.events(job.id)
+            orders = await gate.orders(job)
+    return gate, job, events, orders
+
+
+@pytest.mark.slow
+@given(
+    repeatable=st.booleans(),
+    submits=st.lists(SUBMITS, max_size=5),
+    looks=st.lists(LOOKS, max_size=5).map(lambda looks: [*looks, "done"]),
+    stops=st.lists(st.integers(1, 6), max_size=3),
+    cancel_at=st.none() | st.integers(1, 9),
+)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_job_ends_once_and_no_paid_order_is_ever_repeated(film, repeatable, submits, looks, stops, cancel_at):
+    script = {"submits": submits, "looks": looks, "repeatable": repeatable}
+    with tempfile.TemporaryDirectory() as folder:
+        gate, job, events, orders = asyncio.run(_live(Path(folder), film, script, stops, cancel_at))
+
+    assert job.state.final
+    assert [event.seq for event in events] == list(range(1, job.version + 1))
+    for before, after in itertools.pairwise(events):
+        assert not before.state.final
+        assert after.state in NEXT[before.state] | ENDS or after.state is before.state
+    assert len(orders) <= ATTEMPTS_MAX + len(stops)  # what a stop broke off is made again, however often
+    assert job.state is not State.COMPLETED or (job.outputs and job.report["playable"])
+    assert job.state is State.COMPLETED or job.fault is not None
+    if not repeatable:
+        told_no = sum(isinstance(answer, NotSent) for answer in submits)
+        assert len(gate.provider.orders) <= 1 + told_no
+        assert orders.count("accepted") + orders.count("unsure") <= 1
+    if "unsure" in orders:
+        assert orders[-1] == "unsure"

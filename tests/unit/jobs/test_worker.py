@@ -1,0 +1,730 @@
+import asyncio
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+
+from framegate.domain import Done, Failed, Fault, Kind, Lost, Made, Reference, Role, Running, State, Status
+from framegate.domain.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    NotSent,
+    ProviderError,
+    Refused,
+    Unavailable,
+    Unsure,
+)
+from framegate.jobs.state_machine.machine import ATTEMPTS_MAX
+from framegate.jobs.worker import IDLE_SECONDS
+from framegate.media.videos import boxes
+from framegate.store.job_writes import OrderState, moved
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_job_goes_through_every_state_and_each_change_is_an_event(world):
+    async with world(looks=[Running(progress=0.5, stage="rendering"), "done"]).open() as gate:
+        job = await gate.end(await gate.create())
+        events = [event async for event in gate.jobs.events(job.id, owner="default")]
+
+    assert job.fault is None
+    assert [event.state.value for event in events] == [
+        "queued", "preparing", "submitting", "running", "running", "fetching", "checking", "completed",
+    ]  # fmt: skip
+    assert [event.seq for event in events] == list(range(1, 9))
+    assert [event.progress for event in events if event.progress] == [0.475, 0.95, 0.95, 1.0]
+    assert job.outputs[0].frames == 8
+    assert job.cost_micro_usd == 120_000
+
+
+async def test_events_go_on_behind_the_last_one_that_was_seen(world):
+    async with world().open() as gate:
+        job = await gate.end(await gate.create())
+        late = [event.seq async for event in gate.jobs.events(job.id, owner="default", after=4)]
+
+    assert late == list(range(5, job.version + 1))
+
+
+async def test_a_refused_order_fails_the_job_with_the_providers_reason_and_is_not_repeated(world):
+    async with world(submits=[Refused("Too many fingers.")]).open() as gate:
+        job = await gate.end(await gate.create())
+
+        assert (job.state, job.fault.code, job.fault.message) == (State.FAILED, "provider_refused", "Too many fingers.")
+        assert await gate.orders(job) == ["refused"]
+    assert len(gate.provider.orders) == 1
+
+
+async def test_an_order_that_certainly_never_arrived_is_sent_again(world):
+    async with world(submits=[NotSent(), NotSent()]).open() as gate:
+        job = await gate.end(await gate.create())
+
+        assert job.state is State.COMPLETED
+        assert await gate.orders(job) == ["not_sent", "not_sent", "accepted"]
+
+
+async def test_an_order_that_never_arrives_ends_the_job_after_a_stated_number_of_tries(world):
+    async with world(submits=[NotSent()] * 50).open() as gate:
+        job = await gate.end(await gate.create())
+
+        assert (job.state, job.fault.code, job.fault.retryable) == (State.FAILED, "order_not_sent", True)
+        assert await gate.orders(job) == ["not_sent"] * ATTEMPTS_MAX
+
+
+@pytest.mark.parametrize("repeatable", [False, True])
+@pytest.mark.parametrize("error", [Unsure("Timed out after sending."), ProviderError("500 after sending.")])
+async def test_an_order_whose_fate_is_unknown_is_never_sent_again_by_itself(world, repeatable, error):
+    async with world(submits=[error], repeatable=repeatable).open() as gate:
+        job = await gate.end(await gate.create())
+
+        assert (job.state, job.fault.code, job.fault.unsure) == (State.FAILED, "submit_unsure", True)
+        assert await gate.orders(job) == ["unsure"]
+    assert len(gate.provider.orders) == 1
+
+
+async def _killed_while_submitting(gate):
+    """The intent is written; the process died before anything else was."""
+    job = await gate.create()
+    sending = moved(job, job.created_at, state=State.SUBMITTING, attempts=1)
+    return await gate.store.move(sending, due_at=job.created_at, fence=0, order=OrderState("sending", "key", 1.0))
+
+
+async def test_a_paid_order_found_half_sent_after_a_crash_is_unsure_and_not_sent_again(world):
+    gate = world()
+    async with gate.open(run=False):
+        job = await _killed_while_submitting(gate)
+    async with gate.open():
+        job = await gate.end(job)
+
+        assert (job.state, job.fault.code, job.fault.unsure) == (State.FAILED, "submit_unsure", True)
+        assert await gate.orders(job) == ["unsure"]
+    assert gate.provider.orders == []
+
+
+async def test_a_free_order_found_half_sent_after_a_crash_is_made_again(world):
+    gate = world(repeatable=True)
+    async with gate.open(run=False):
+        job = await _killed_while_submitting(gate)
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert job.state is State.COMPLETED
+    assert len(gate.provider.orders) == 1
+
+
+@pytest.mark.parametrize(("repeatable", "order"), [(False, "unsure"), (True, "not_sent")])
+async def test_a_job_cancelled_with_its_order_half_sent_says_whether_that_may_have_been_taken(world, repeatable, order):
+    gate = world(repeatable=repeatable)
+    async with gate.open(run=False):
+        job = await _killed_while_submitting(gate)
+        await gate.store.move(moved(job, job.created_at, cancel_requested=True), due_at=job.created_at)
+    async with gate.open():
+        job = await gate.end(job)
+
+        assert (job.state, job.fault.code, job.fault.unsure) == (State.CANCELLED, "cancelled", order == "unsure")
+        assert ("may charge" in job.fault.message) is (order == "unsure")
+        assert await gate.orders(job) == [order]
+    assert gate.provider.orders == []
+
+
+async def test_a_look_that_fails_is_not_a_job_that_failed(world):
+    async with world(looks=[ProviderError("502"), NotSent(), Running(progress=0.2), "done"]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.COMPLETED
+
+
+async def test_a_job_that_the_provider_fails_ends_with_its_fault(world):
+    fault = Fault(code="content_policy", message="Not this one.")
+    async with world(looks=[Failed(fault=fault)]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault) == (State.FAILED, fault)
+
+
+async def test_a_lost_free_render_is_made_again_but_not_for_ever(world):
+    async with world(looks=[Lost()], repeatable=True).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "order_lost")
+    assert len(gate.provider.orders) == ATTEMPTS_MAX
+
+
+async def test_a_lost_paid_order_is_not_made_again(world):
+    async with world(looks=[Lost()]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code, len(gate.provider.orders)) == (State.FAILED, "order_lost", 1)
+
+
+async def test_an_order_that_its_provider_does_not_know_for_a_while_is_not_given_up(world, monkeypatch):
+    monkeypatch.setattr("framegate.jobs.state_machine.machine.LOST_SECONDS", 600.0)
+    async with world(
+        looks=[Lost(), ProviderError("away"), Lost(), Lost(), Running(progress=0.5), "done"]
+    ).open() as gate:
+        job = await gate.create()
+        stages = [event.stage async for event in gate.jobs.events(job.id, owner="default")]
+        job = await gate.end(job)
+
+    assert (job.state, job.unknown_since, len(gate.provider.orders)) == (State.COMPLETED, None, 1)
+    assert stages.index("unknown to its provider") < stages.index("running", stages.index("unknown to its provider"))
+
+
+async def test_an_order_that_its_provider_never_knows_again_is_given_up_and_may_be_charged(world, monkeypatch):
+    monkeypatch.setattr("framegate.jobs.state_machine.machine.LOST_SECONDS", 100.0)
+    async with world(looks=[Lost()]).open() as gate:
+        began = gate.clock.now()
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code, job.fault.may_charge) == (State.FAILED, "order_lost", True)
+    assert gate.clock.now() - began >= 100
+
+
+async def test_a_job_past_its_deadline_expires_and_its_order_is_stopped(world):
+    async with world(looks=[Running(progress=0.1)], job_deadline_seconds=30).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.EXPIRED, "expired")
+    assert "30 seconds" in job.fault.message
+    assert gate.provider.cancelled == [{"id": job.id}]
+
+
+async def test_a_job_that_waits_for_a_place_past_its_deadline_expires_too(world):
+    gate = world(looks=[Running(progress=0.1)], concurrency=1, job_deadline_seconds=40)
+    async with gate.open():
+        jobs = [await gate.create() for _ in range(3)]
+        ended = [await gate.end(job) for job in jobs]
+
+    assert [job.state for job in ended] == [State.EXPIRED] * 3
+    assert gate.provider.most_in == 1
+
+
+async def test_a_running_job_is_cancelled_and_its_order_is_stopped(world):
+    async with world(looks=[Running(progress=0.1)]).open() as gate:
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+
+        job = await gate.jobs.cancel(job.id, owner="default")
+
+        assert job.state is State.CANCELLED
+        assert gate.provider.cancelled == [{"id": job.id}]
+        assert (await gate.jobs.cancel(job.id, owner="default")).state is State.CANCELLED
+
+
+async def test_a_cancellation_that_comes_just_as_a_look_is_answered_is_not_missed(world):
+    gate = world(looks=[Running()])
+    looks = []
+
+    async def poll(_handle):
+        if not looks:
+            looks.append(job.id)
+            now = gate.clock.now()
+            running = await gate.jobs.get(job.id, owner="default")
+            await gate.store.move(moved(running, now, cancel_requested=True), due_at=now)
+            gate.store.hub.interrupt(job.id)  # nothing is awaited after this, so the look comes to its end
+        return Running()
+
+    gate.provider.poll = poll
+    async with gate.open():
+        job = await gate.create()
+        job = await gate.end(job)
+
+    assert (job.state, len(gate.provider.cancelled)) == (State.CANCELLED, 1)
+
+
+async def test_a_job_cancelled_while_its_order_is_on_its_way_is_stopped_at_the_provider(world):
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(_order):
+        arrived.set()
+        await go.wait()
+
+    async with world(submits=[slow], looks=[Running()]).open() as gate:
+        job = await gate.create()
+        await arrived.wait()
+        cancelling = asyncio.create_task(gate.jobs.cancel(job.id, owner="default"))
+        while not (await gate.jobs.get(job.id, owner="default")).cancel_requested:
+            await asyncio.sleep(0)
+        go.set()
+        await cancelling
+        job = await gate.end(job)
+
+        assert (job.state, job.handle) == (State.CANCELLED, {"id": job.id})
+        assert gate.provider.cancelled == [{"id": job.id}]
+        assert await gate.orders(job) == ["accepted"]
+
+
+async def test_a_job_cancelled_while_its_order_is_refused_for_a_while_does_not_wait_for_that_while(world):
+    async def later(order):
+        job = await gate.store.get(order.job_id)
+        await gate.store.move(moved(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
+        raise NotSent("Not now.", retry_after=900.0)
+
+    gate = world(submits=[later])
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.CANCELLED
+    assert job.finished_at - job.created_at < 900
+
+
+@pytest.mark.parametrize("concurrency", [None, 1])
+async def test_a_job_that_another_process_was_asked_to_cancel_is_cancelled_by_the_one_that_moves_it(world, concurrency):
+    gate = world(looks=[Running()], concurrency=concurrency)
+    async with gate.open():
+        gate.runner._sole = False
+        ordered, waiting = await gate.create(), await gate.create()
+        await gate.until(ordered, State.RUNNING)
+        await gate.until(waiting, State.PREPARING if concurrency else State.RUNNING)
+        for created in (waiting, ordered):
+            job = await gate.store.get(created.id)
+            await gate.store.move(moved(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
+            assert (await gate.end(job)).state is State.CANCELLED
+
+    assert len(gate.provider.cancelled) == (1 if concurrency else 2)
+
+
+async def test_a_job_that_waits_for_a_place_is_cancelled_without_ever_being_ordered(world):
+    gate = world(looks=[Running()], concurrency=1)
+    async with gate.open():
+        first, second = await gate.create(), await gate.create()
+        await gate.until(first, State.RUNNING)
+        job = await gate.jobs.cancel(second.id, owner="default")
+
+        assert job.state is State.CANCELLED
+        assert await gate.orders(second) == []
+
+
+async def test_a_job_that_has_ended_cannot_be_cancelled(world):
+    async with world().open() as gate:
+        job = await gate.end(await gate.create())
+
+        with pytest.raises(Conflict, match="completed already"):
+            await gate.jobs.cancel(job.id, owner="default")
+
+
+async def test_no_more_orders_are_out_at_once_than_the_provider_takes(world):
+    looks = [Running(progress=0.5)] * 30 + ["done"]
+    gate = world(looks=looks, concurrency=3)
+    async with gate.open():
+        jobs = [await gate.create() for _ in range(12)]
+        ended = [await gate.end(job) for job in jobs]
+
+    assert {job.state for job in ended} == {State.COMPLETED}
+    assert gate.provider.most_in == 3
+
+
+async def test_a_job_with_long_to_wait_waits_in_the_store_and_is_taken_up_again(world):
+    gate = world(looks=[Running(progress=0.3), Running(progress=0.6), "done"])
+    gate.provider.poll_seconds = 20.0
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+        while gate.runner._drives:
+            await asyncio.sleep(0)
+        waiting = await gate.store.held(job.id)
+        job = await gate.end(job)
+
+    assert waiting.job.state is State.RUNNING
+    assert job.state is State.COMPLETED
+
+
+async def test_a_file_that_cannot_be_played_fails_the_job_and_its_report_is_kept(world, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video at all" * 100)
+    async with world(looks=[Done(outputs=(Made(path=str(broken)),))]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code) == (State.FAILED, "output_unplayable")
+    assert job.report["verdict"] == "fail"
+
+
+async def test_a_fault_of_ours_ends_its_job_and_the_runner_goes_on(world, caplog):
+    async with world(submits=[ZeroDivisionError("a bug")]).open() as gate:
+        bad = await gate.end(await gate.create())
+        good = await gate.end(await gate.create())
+
+        assert await gate.orders(bad) == ["unsure"]
+    assert (bad.fault.code, bad.fault.unsure, good.state) == ("internal_error", True, State.COMPLETED)
+    assert "a bug" not in bad.fault.message
+    assert "a bug" in caplog.text
+
+
+async def test_a_fault_of_ours_while_an_order_is_looked_at_is_a_look_that_failed(world, caplog):
+    async with world(looks=[ZeroDivisionError("a bug"), Running(), ZeroDivisionError("a bug"), "done"]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+    assert caplog.text.count("a bug") == 2
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_a_fault_of_ours_while_an_order_is_stopped_does_not_keep_its_job_from_its_end(world, caplog, cancelled):
+    async def cancel(_handle):
+        raise ZeroDivisionError("a bug")
+
+    looks = [Running()] if cancelled else [ZeroDivisionError("a bug")]
+    gate = world(looks=looks, job_deadline_seconds=3600 if cancelled else 60)
+    gate.provider.cancel = cancel
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+        if cancelled:
+            await gate.jobs.cancel(job.id, owner="default")
+        job = await gate.end(job)
+
+    assert (job.state, job.fault.may_charge) == (State.CANCELLED if cancelled else State.EXPIRED, True)
+    assert "a bug" in caplog.text
+
+
+async def test_an_order_is_followed_whatever_its_provider_says_of_it(world):
+    nested: dict = {"half": "\ud83d"}
+    for _ in range(400):
+        nested = {"a": [nested]}
+    gate = world(submits=[Refused("No \ud83d.")])
+    async with gate.open():
+        refused = await gate.end(await gate.create())
+        gate.provider.looks = [
+            Running(stage="half a \ude00"),
+            replace(gate.provider.done({"id": "x"}), metadata=nested),
+        ]
+        job = await gate.end(await gate.create())
+
+    assert (refused.fault.code, refused.fault.message) == ("provider_refused", "No ?.")
+    assert job.state is State.COMPLETED
+
+
+async def test_a_video_that_is_made_and_lies_nowhere_fails_its_job_and_may_be_charged(world):
+    async with world(looks=[Done(outputs=(), cost_micro_usd=120_000)]).open() as gate:
+        job = await gate.end(await gate.create())
+
+    assert (job.state, job.fault.code, job.fault.may_charge) == (State.FAILED, "output_missing", True)
+
+
+async def test_a_fault_of_ours_while_a_move_is_written_puts_its_job_down_and_it_is_taken_up_again(
+    world, caplog, monkeypatch
+):
+    gate = world()
+    async with gate.open():
+        hooks, real = gate.runner._hooks, gate.runner._hooks.deliveries
+        faults = [ZeroDivisionError("a bug")]
+
+        def deliveries(before, after):
+            if faults:
+                raise faults.pop()
+            return real(before, after)
+
+        monkeypatch.setattr(hooks, "deliveries", deliveries)
+        job = await gate.end(await gate.create())
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+    assert "a bug" in caplog.text
+
+
+async def test_a_video_is_not_lost_because_no_report_can_be_made_of_it(world, caplog, monkeypatch):
+    monkeypatch.setattr("framegate.media.quality.verify", lambda *_, **__: 1 // 0)
+    async with world().open() as gate:
+        job = await gate.end(await gate.create())
+        output = await gate.jobs.output(job.id, owner="default")
+
+    assert (job.state, job.report["verdict"]) == (State.COMPLETED, "warn")
+    assert (output.width, output.height, output.frames, output.duration, output.poster) == (64, 64, 8, 1.0, None)
+    assert "No report could be made" in job.report["findings"][0]["sentence"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_gate_that_stops_hears_out_the_orders_that_are_on_their_way(world):
+    async def slow(_order):
+        arrived.set()
+        await gate.clock.sleep(5)
+
+    arrived = asyncio.Event()
+    gate = world(submits=[slow], looks=[Running()])
+    async with gate.open():
+        job = await gate.create()
+        await arrived.wait()
+    gate.provider.looks = ["done"]
+    async with gate.open(run=False):
+        assert (await gate.store.held(job.id)).job.state is State.RUNNING
+        assert await gate.store.claim("next", now=gate.clock.now() + 30, until=gate.clock.now() + 90, limit=9)
+    async with gate.open():
+        job = await gate.end(job)
+        assert (job.state, await gate.orders(job)) == (State.COMPLETED, ["accepted"])
+
+
+async def test_a_gate_that_stops_does_not_wait_for_ever_for_the_answer_to_an_order(world):
+    async def silent(_order):
+        arrived.set()
+        await asyncio.Event().wait()
+
+    arrived = asyncio.Event()
+    gate = world(submits=[silent])
+    async with gate.open():
+        job = await gate.create()
+        await arrived.wait()
+        stopped_at = gate.clock.now()
+    assert gate.clock.now() - stopped_at < 600
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.fault.code, len(gate.provider.orders)) == ("submit_unsure", 1)
+
+
+async def test_a_restart_in_the_middle_goes_on_with_the_same_order(world):
+    gate = world(looks=[Running(progress=0.1)])
+    async with gate.open():
+        job = await gate.create()
+        await gate.until(job, State.RUNNING)
+    gate.provider.looks = ["done"]
+    async with gate.open():
+        job = await gate.end(job)
+
+    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+
+
+async def test_a_machine_that_slept_does_not_take_its_own_jobs_from_itself(world, monkeypatch):
+    async def asleep(_order):
+        gate.clock._began -= 10  # a thousand seconds that nobody lived through
+        for _ in range(5):
+            await gate.clock.sleep(IDLE_SECONDS)
+
+    monkeypatch.setattr("framegate.jobs.worker.WATCH_SECONDS", 1e6)  # it wakes last
+    gate = world(submits=[asleep])
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+        assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+        assert (await gate.store.held(job.id)).fence == 1
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+async def test_a_process_frozen_between_an_orders_intent_and_its_sending_sends_nothing_before_it_asks_the_store(
+    world, monkeypatch, taken_over
+):
+    async def move(job, *, order=None, **how):
+        kept = await real(job, order=order, **how)
+        if order and order.state == "sending" and not frozen:
+            frozen.append(job.id)
+            gate.clock._began -= 10  # a thousand seconds
+            if taken_over:
+                later = gate.clock.now() + 120
+                assert await gate.store.claim("another", now=later, until=later + 1e6, limit=1)
+        return kept
+
+    frozen: list[str] = []
+    async with (gate := world()).open():
+        real = gate.store.move
+        monkeypatch.setattr(gate.store, "move", move)
+        job = await gate.create()
+        await (gate.until(job, State.SUBMITTING) if taken_over else gate.end(job))
+        while taken_over and gate.runner._drives:
+            await asyncio.sleep(0)
+
+        assert await gate.orders(job) == (["sending"] if taken_over else ["not_sent", "accepted"])
+        assert len(gate.provider.orders) == (0 if taken_over else 1)
+
+
+async def test_another_owners_job_is_unknown(world):
+    async with world().open() as gate:
+        job = await gate.end(await gate.create())
+        for call in (gate.jobs.get, gate.jobs.cancel, gate.jobs.delete, gate.jobs.output):
+            with pytest.raises(NotFound):
+                await call(job.id, owner="another")
+        with pytest.raises(NotFound):
+            await anext(gate.jobs.events(job.id, owner="another"))
+
+        assert (await gate.jobs.list(owner="another")).jobs == ()
+
+
+@pytest.mark.parametrize("odd", ["", "x", "../../etc/passwd", "\x00", "0190a000-0000-7000-8000-00000000000G", "é" * 36])
+async def test_an_id_of_any_odd_form_is_simply_unknown(world, odd):
+    async with world().open() as gate:
+        with pytest.raises(NotFound):
+            await gate.jobs.get(odd, owner="default")
+
+
+async def test_there_is_no_video_before_the_end_and_none_of_a_failed_job(world):
+    async with world(looks=[Running(), Failed(fault=Fault(code="c", message="Why."))]).open() as gate:
+        job = await gate.create()
+        with pytest.raises(NotReady, match="not ready"):
+            await gate.jobs.output(job.id, owner="default")
+        job = await gate.end(job)
+        with pytest.raises(NotReady, match=r"failed\. Why\."):
+            await gate.jobs.output(job.id, owner="default")
+
+
+async def test_deleting_a_job_takes_its_files_along_but_not_those_that_another_job_has(world):
+    async with world().open() as gate:
+        first, second = [await gate.end(await gate.create()) for _ in range(2)]
+        file = gate.jobs.blobs.path(first.outputs[0].blob.sha256)
+        assert first.outputs[0].blob == second.outputs[0].blob
+
+        await gate.jobs.delete(first.id, owner="default")
+        assert file.exists()
+        await gate.jobs.delete(second.id, owner="default")
+        assert not file.exists()
+        with pytest.raises(NotFound):
+            await gate.jobs.get(first.id, owner="default")
+
+
+async def test_an_unfinished_job_is_not_deleted(world):
+    async with world(looks=[Running()]).open() as gate:
+        job = await gate.create()
+        with pytest.raises(Conflict, match="Cancel it first"):
+            await gate.jobs.delete(job.id, owner="default")
+
+
+async def test_a_list_can_be_narrowed_by_status(world):
+    async with world(looks=[Failed(fault=Fault(code="c", message="m")), "done"]).open() as gate:
+        bad = await gate.end(await gate.create())
+        good = await gate.end(await gate.create())
+
+        failed = await gate.jobs.list(owner="default", status=(Status.FAILED,))
+        assert [job.id for job in failed.jobs] == [bad.id]
+        both = await gate.jobs.list(owner="default")
+        assert [job.id for job in both.jobs] == [good.id, bad.id]
+
+
+async def test_the_first_fall_back_that_takes_the_request_as_it_stands_makes_the_job(world):
+    async with world().open() as gate:
+        job = await gate.create(duration=45, models=("google/veo-3.1", "framegate/animatic"))
+
+    assert job.model == "framegate/animatic"
+
+
+async def test_too_many_unfinished_jobs_are_refused_before_anything_is_made(world):
+    async with world(looks=[Running()], queue_jobs_max=3).open() as gate:
+        for _ in range(3):
+            await gate.create()
+        with pytest.raises(Exception, match="unfinished") as refusal:
+            await gate.create()
+
+        assert refusal.value.status == 429
+        assert len((await gate.jobs.list(owner="default")).jobs) == 3
+
+
+async def test_a_clock_that_is_put_back_does_not_keep_the_room_of_jobs_that_have_ended(world):
+    async with world(queue_jobs_max=2).open() as gate:
+        for job in [await gate.create() for _ in range(2)]:
+            await gate.end(job)
+        gate.clock._began += 36  # an hour
+
+        await gate.create()
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("nonsense", "reference_bad_url"),
+        ("ftp://example.com/a.png", "reference_bad_url"),
+        ("http://169.254.169.254/latest", "reference_private_address"),
+        ("http://[::ffff:127.0.0.1]/a.png", "reference_private_address"),
+        ("data:image/png;base64,AAAA", "reference_not_an_image"),
+        ("asset://" + "0" * 64, "reference_unknown_asset"),
+    ],
+)
+async def test_a_reference_that_could_never_be_had_is_refused_at_create_and_named(world, url, code):
+    async with world().open() as gate:
+        with pytest.raises(InvalidRequest) as refusal:
+            await gate.create(references=(Reference(url=url, pointer="/input_references/0/image_url/url"),))
+
+        [problem] = refusal.value.problems
+        assert (problem.code, problem.pointer) == (code, "/input_references/0/image_url/url")
+        assert (await gate.jobs.list(owner="default")).jobs == ()
+
+
+async def test_a_request_that_breaks_rules_is_refused_with_all_of_them_and_makes_no_job(world):
+    async with world().open() as gate:
+        with pytest.raises(InvalidRequest) as refusal:
+            await gate.create(duration=99, resolution="8K")
+
+        assert {problem.pointer for problem in refusal.value.problems} == {"/duration", "/resolution"}
+        assert (await gate.jobs.list(owner="default")).jobs == ()
+
+
+async def test_a_job_put_down_while_the_store_was_away_is_taken_up_again_though_others_keep_the_runner_busy(
+    world, monkeypatch
+):
+    async with world(looks=[Running()]).open() as gate:
+        busy = await gate.create()
+        await gate.until(busy, State.RUNNING)
+        real, away = gate.store.move, [Unavailable("The disk is full.")]
+
+        async def move(job, **how):
+            if away:
+                raise away.pop()
+            return await real(job, **how)
+
+        monkeypatch.setattr(gate.store, "move", move)
+        put_down = await gate.create()
+
+        await gate.until(put_down, State.RUNNING)
+        assert not away
+
+
+async def test_no_more_orders_stand_than_the_provider_takes_after_a_restart_either(world):
+    gate = world(looks=[Running()], concurrency=2)
+    async with gate.open():
+        jobs = [await gate.create() for _ in range(6)]
+        await gate.until(jobs[-1], State.PREPARING)
+        await gate.until(jobs[0], State.RUNNING)
+        await gate.until(jobs[1], State.RUNNING)
+    async with gate.open():
+        last = await gate.jobs.cancel(jobs.pop().id, owner="default")  # it had its turn to ask for a place
+        assert last.state is State.CANCELLED
+        assert len(gate.provider.orders) == 2
+
+        gate.provider.looks = ["done"]
+        for job in jobs:
+            assert (await gate.end(job)).state is State.COMPLETED
+
+
+async def test_what_was_made_otherwise_than_asked_is_told_with_the_job_once(world):
+    gone = Done(outputs=(Made(path="/no/such/file.mp4"),), notes=("The cat was left out.",))
+    gate = world(repeatable=True)
+    gate.provider.looks = [gone, replace(gate.provider.done({"id": "again"}), notes=gone.notes)]
+    async with gate.open():
+        job = await gate.end(await gate.create())
+
+    assert job.state is State.COMPLETED
+    assert [(one.code, one.message) for one in job.warnings] == [("render_note", "The cat was left out.")]
+
+
+async def test_a_file_whose_index_comes_last_is_kept_with_its_index_first(world, tmp_path):
+    late = tmp_path / "late.mp4"
+    with av.open(str(late), "w") as container:
+        stream = container.add_stream("libx264", rate=8)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for number in range(8):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), number * 20, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert not boxes(late).moov_first
+
+    async with world(looks=[Done(outputs=(Made(path=str(late)),))]).open() as gate:
+        job = await gate.end(await gate.create())
+        kept = gate.jobs.blobs.path(job.outputs[0].blob.sha256)
+
+        assert boxes(kept).moov_first
+        assert job.report["facts"]["moov_first"] is True
+        assert job.outputs[0].frames == 8
+        assert not late.exists()
+        assert not list((gate.settings.data_dir / "blobs" / "tmp").glob("*"))
+
+
+async def test_a_source_is_measured_before_the_order_and_the_file_against_both(world, film):
+    async with world(looks=["done"]).open() as gate:
+
+        async def upload():
+            yield film.read_bytes()
+
+        blob = await gate.jobs.add_asset(upload(), owner="default", media_type="video/mp4")
+        source = Reference(url=f"asset://{blob.sha256}", kind=Kind.VIDEO, role=Role.SOURCE)
+        job = await gate.end(await gate.create(references=(source,), duration=2, fps=8))
+
+    assert job.target.source_seconds == 1.0
+    lasting = next(one for one in job.report["findings"] if one["name"] == "duration")
+    assert lasting["sentence"] == "It lasts 1.00 s; 3 s, the source among them, were asked for."

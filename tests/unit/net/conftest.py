@@ -1,0 +1,45 @@
+"""The client as it is shipped, and one that may also reach the test's own server."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from framegate.config.settings import Settings
+from framegate.net.fetcher import Net
+from framegate.net.ssrf import address_refusal
+from support.web_server import Web, listening
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def web(anyio_backend: str) -> AsyncIterator[Web]:
+    async with listening(Web()) as served:
+        yield served
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+async def guarded(settings: Settings, anyio_backend: str) -> AsyncIterator[Net]:
+    """As it is shipped."""
+    async with Net(settings) as net:
+        yield net
+
+
+@pytest.fixture
+async def net(settings: Settings, anyio_backend: str) -> AsyncIterator[Net]:
+    """The guard as shipped but for this very machine, where the test's server listens."""
+
+    def refusal(address: str) -> str | None:
+        return None if address == "127.0.0.1" else address_refusal(address)
+
+    async with Net(settings, refusal=refusal) as opened:
+        yield opened

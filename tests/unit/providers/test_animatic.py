@@ -1,0 +1,63 @@
+"""What the animatic engine is asked for, of an order."""
+
+from pathlib import Path
+from typing import Any
+
+from framegate.domain import Blob, Kind, Order, Prepared, Reference, Request, Role, Target
+from framegate.providers.animatic.adapter import spec
+
+
+def ordered(*references: Reference, **target: Any) -> dict[str, Any]:
+    settled: dict[str, Any] = {"width": 640, "height": 360, "fps": 24, "duration": 4, "audio": False, "seed": 3}
+    order = Order(
+        job_id="j",
+        key="k",
+        request=Request(model="framegate/animatic", prompt="a slow push-in", references=references),
+        model="framegate/animatic",
+        target=Target(**settled | target),
+        references=tuple(
+            Prepared(reference=one, blob=Blob(sha256="0", size_bytes=1, media_type="x"), path=f"/files/{one.url}")
+            for one in references
+        ),
+    )
+    return spec(order, Path("/out.mp4"))
+
+
+def test_every_reference_goes_where_its_role_says():
+    asked = ordered(
+        Reference(url="first", role=Role.FIRST_FRAME),
+        Reference(url="a", name="hero"),
+        Reference(url="b"),
+        Reference(url="last", role=Role.LAST_FRAME),
+    )
+
+    assert (asked["first_frame"], asked["last_frame"]) == ("/files/first", "/files/last")
+    assert (asked["references"], asked["names"]) == (["/files/a", "/files/b"], ["hero", None])
+    assert (asked["frames"], asked["seed"], asked["output"]) == (96, 3, "/out.mp4")
+    assert asked["source"] is asked["style"] is None
+    assert asked["audio"] is False
+
+
+def test_the_first_picture_of_type_style_lends_its_colours_and_is_no_shot():
+    asked = ordered(Reference(url="a"), Reference(url="s", type="style"), Reference(url="t", type="style"))
+
+    assert asked["style"] == "/files/s"
+    assert asked["references"] == ["/files/a", "/files/t"]
+
+
+def test_sound_is_asked_for_where_the_job_has_it():
+    assert ordered(audio=True)["audio"] is True
+
+
+def test_a_source_is_gone_on_from_only_where_the_model_does():
+    source = Reference(url="v", kind=Kind.VIDEO, role=Role.SOURCE)
+
+    assert ordered(source, source_seconds=2.0)["source"] == "/files/v"
+    assert ordered(source)["source"] is None
+
+
+def test_a_seed_of_any_size_or_sign_becomes_one_that_the_engine_takes():
+    seeds = {ordered(seed=seed)["seed"] for seed in (-1, 2**63, 2**70)}
+
+    assert len(seeds) == 3
+    assert all(0 <= seed < 2**63 for seed in seeds)

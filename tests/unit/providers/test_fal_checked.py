@@ -1,0 +1,69 @@
+"""What the check lets pass at fal can be written in its endpoint's words, with every reference."""
+
+from random import Random
+
+import pytest
+
+from framegate.catalogue import Model, builtin, check
+from framegate.catalogue.prompts.tokens import rewritten
+from framegate.domain import Blob, Order, Prepared, Reference, Request, Target
+from framegate.providers.fal.adapter import endpoint_of
+from framegate.providers.fal.input import written
+
+MODELS = [model for model in builtin() if any(offer.provider == "fal" for offer in model.open_offers)]
+TRIES = 60
+URL = "https://h/x"
+
+
+def asked(model: Model, random: Random) -> Request:
+    """Some request within the limits of each field; how they go together is the check's to say."""
+    offer = model.offer("fal")
+    assert offer is not None
+    limits, references = offer.limits, list[Reference]()
+    for role, kinds in limits.references.items():
+        for kind, count in kinds.items():
+            most = min(9, 4 if count.max is None else count.max) if count.min or random.random() < 0.5 else 0
+            for number in range(random.randint(min(count.min, most), most)):
+                name = f"{role.value[0]}{kind.value[0]}{number}" if random.random() < 0.5 else None
+                references.append(Reference(url=URL, role=role, kind=kind, name=name))
+    random.shuffle(references)
+    return Request(
+        model=model.id,
+        prompt=" ".join(("a cat and a dog", *(f"@{one.name}" for one in references if one.name))),
+        references=tuple(references),
+        duration=random.choice((None, *(limits.durations or ()))),
+        resolution=random.choice((None, *(limits.resolutions or ()))),
+        aspect_ratio=random.choice((None, *(limits.aspect_ratios or ()))),
+        seed=random.choice((None, 7)) if limits.seed else None,
+        negative_prompt=random.choice((None, "blur")) if limits.negative_prompt else None,
+        generate_audio=random.choice((None, True, False)) if limits.audio == "optional" else None,
+    )
+
+
+def ordered(request: Request, target: Target) -> Order:
+    model = builtin().get(request.model)
+    offer = model.offer("fal") if model else None
+    assert offer is not None
+    blob = Blob(sha256="", size_bytes=1, media_type="")
+    return Order(
+        job_id="j",
+        key="k",
+        request=request,
+        model=request.model,
+        model_id=offer.id,
+        prompt=rewritten(request, offer.limits.prompt_tokens),
+        target=target,
+        references=tuple(Prepared(reference=one, blob=blob, path="") for one in request.references),
+    )
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+def test_what_the_check_lets_pass_is_written(model: Model):
+    random = Random(model.id)
+    requests = [asked(model, random) for _ in range(TRIES)]
+    verdicts = [check(one, catalogue=builtin(), usable=lambda offer: offer.provider == "fal") for one in requests]
+    orders = [ordered(one, verdict.target) for one, verdict in zip(requests, verdicts, strict=True) if verdict.target]
+    assert orders
+    for order in orders:
+        body, _ = written(endpoint_of(order), order, [one.reference.url for one in order.references])
+        assert str(body).count(URL) == len(order.references)

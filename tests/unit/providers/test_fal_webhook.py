@@ -1,0 +1,151 @@
+"""fal's webhooks make the gate look at once; a call that fal did not sign just now does nothing."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from framegate.domain.errors import ProviderError
+from framegate.jobs.webhooks.dialect import fal_headers, jwks
+from framegate.net.vendor_client import Upstream
+from framegate.providers.fal import webhook
+from framegate.providers.fal.webhook import Ear
+from support.faulty_vendor import Act, Faulty, answer, faulty
+from support.served_gateway import ServedGate, served
+
+SEED, OTHER = b"s" * 32, b"o" * 32
+RAW = b'{"request_id": "r1", "status": "OK"}'
+NOW = 1_800_000_000
+SECONDS_MAX = 60
+
+
+def signed(raw: bytes = RAW, at: int = NOW, seed: bytes = SEED, **instead: str | None) -> dict[str, str]:
+    headers = {name.lower(): value for name, value in fal_headers("r1", "user", at, raw, seed).items()}
+    changed = headers | {f"x-fal-webhook-{name.replace('_', '-')}": value for name, value in instead.items()}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+async def heard(service: Faulty, headers: dict[str, str], raw: bytes = RAW, *, times: int = 1) -> str | None:
+    rest = Upstream(service.url, headers={"authorization": "Key k"})
+    ear, found = Ear(rest), None
+    try:
+        for _ in range(times):
+            found = await ear.heard(headers, raw, now=NOW)
+    finally:
+        await rest.close()
+    return found
+
+
+@pytest.mark.anyio
+async def test_what_fal_signed_is_heard_and_its_keys_are_asked_for_once():
+    async with faulty(answer(200, jwks(SEED))) as service:
+        assert await heard(service, signed(), times=3) == "r1"
+        assert await heard(service, signed(at=NOW - 300)) == "r1"
+    assert len(service.heads) == 2
+    assert service.heads[0].startswith("GET /.well-known/jwks.json ")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "headers",
+    [
+        signed(raw=b"another body"),
+        signed(seed=OTHER),
+        signed(at=NOW - 301),
+        signed(at=NOW + 301),
+        signed(request_id="r2"),
+        signed(user_id="other"),
+        signed(timestamp=str(NOW + 1)),
+        signed(timestamp="soon"),
+        signed(timestamp="²"),
+        signed(signature="no hex"),
+        signed(signature=""),
+        signed(signature=None),
+        signed(request_id=None),
+        signed(request_id="r" * 1000),
+        {},
+    ],
+)
+async def test_what_fal_did_not_sign_just_now_is_not_heard(headers: dict[str, str]):
+    async with faulty(answer(200, jwks(SEED))) as service:
+        assert await heard(service, headers, times=3) is None
+    assert len(service.heads) <= 1  # a flood of forgeries asks fal for nothing
+
+
+@pytest.mark.anyio
+async def test_a_new_key_of_fal_s_is_read_once_the_old_ones_have_a_certain_age(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(webhook, "KEYS_SECONDS_MIN", 0.0)
+    keys: list[Act] = [answer(200, jwks(OTHER)), answer(200, jwks(SEED))]
+
+    async def turn(writer: Any) -> None:
+        await keys.pop(0)(writer)
+
+    async with faulty(turn) as service:
+        assert await heard(service, signed()) == "r1"
+    assert keys == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("keys", [answer(500), answer(404), answer(200, {}), answer(200, {"keys": [{"crv": "P-256"}]})])
+async def test_without_fal_s_keys_nothing_is_heard(keys: Act):
+    async with faulty(keys) as service:
+        with pytest.raises(ProviderError):
+            await heard(service, signed())
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+    folder = tmp_path_factory.mktemp("fal")
+    with served(folder / "data", folder / "log", key="sk-fal", sandbox=True, allow_private_addresses=True) as gate:
+        yield gate
+
+
+@pytest.fixture(scope="module")
+def gate(sandbox: ServedGate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+    folder = tmp_path_factory.mktemp("gate")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    account = {"provider": "fal", "name": "theirs", "api_key": "sk-fal", "base_url": f"{sandbox.url}/fal"}
+    more = {"port": port, "public_url": f"http://127.0.0.1:{port}", "allow_private_addresses": True}
+    with served(folder / "data", folder / "log", key="sk-ours", accounts=[account], **more) as ours:
+        yield ours
+
+
+def test_another_gate_s_signed_call_is_taken(gate: ServedGate, sandbox: ServedGate, photos: tuple[Path, ...]):
+    asked = {"model": "x-ai/grok-imagine-video", "prompt": "a cat", "duration": 1, "resolution": "480p"}
+    with gate.client() as ours, sandbox.client() as theirs:
+        stream = {"content-type": "application/octet-stream"}
+        url = ours.post("/assets", content=photos[0].read_bytes(), headers=stream).json()["url"]
+        picture = {"type": "image_url", "image_url": {"url": url}}
+        job = ours.post("/videos", json={**asked, "input_references": [picture]}).json()
+        end = time.monotonic() + SECONDS_MAX
+        while job["status"] in ("pending", "in_progress") and time.monotonic() < end:
+            job = ours.get(f"/videos/{job['id']}", params={"wait": 30}).json()
+        assert job["status"] == "completed", job
+        [order] = theirs.get("/videos").json()["data"]
+        calls: list[dict[str, Any]] = []
+        while not calls and time.monotonic() < end:
+            told = theirs.get(f"/videos/{order['id']}/webhooks").json()
+            calls = [one for one in told["data"] if one["state"] == "delivered"]
+    [call] = calls
+    assert call["url"] == f"{gate.url}/providers/fal/theirs/webhook?job={job['id']}"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("fal/theirs", 401), ("fal/nobody", 401), ("animatic/default", 404), ("nobody/theirs", 404)]
+)
+def test_a_call_that_nobody_signed_is_refused(gate: ServedGate, path: str, status: int):
+    headers = signed(at=int(time.time()))
+    reply = httpx2.post(f"{gate.url}/providers/{path}/webhook?job=x", content=RAW, headers=headers)
+    assert reply.status_code == status, reply.text
+    assert json.loads(reply.text)["error"]["message"]
+
+
+def test_a_call_that_is_too_long_is_refused(gate: ServedGate):
+    reply = httpx2.post(f"{gate.url}/providers/fal/theirs/webhook?job=x", content=b"x" * (5 * 2**20))
+    assert reply.status_code == 413

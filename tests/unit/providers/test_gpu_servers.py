@@ -1,0 +1,416 @@
+"""vLLM-Omni and SGLang: what their servers insist on."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from framegate import catalogue
+from framegate.catalogue import Model, Offer
+from framegate.catalogue.dimensions import every_size, pixels
+from framegate.domain import Done, Failed, Lost, Order, Running, Update
+from framegate.domain.errors import NotSent, ProviderError, Refused
+from framegate.media import letterbox
+from framegate.providers.gpu.base import Engine as Adapter
+from framegate.providers.gpu.families import FAMILIES, H3, family_of
+from framegate.providers.gpu.sglang import SGLang
+from framegate.providers.gpu.vllm_omni import FIELD_BYTES_MAX as SENT_BYTES_MAX
+from framegate.providers.gpu.vllm_omni import VllmOmni
+from support.forms import FIELD_BYTES_MAX
+from support.gpu_servers import Engine, serving
+from support.gpu_servers import SGLang as SGLangServer
+from support.gpu_servers import VllmOmni as VllmOmniServer
+from support.ordering import order
+from support.showing import measured
+
+VACE = "Wan-AI/Wan2.1-VACE-1.3B-diffusers"
+I2V = "Wan-AI/Wan2.2-I2V-A14B-Diffusers"
+TI2V = "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
+H3_ID = "MiniMaxAI/MiniMax-H3"
+LTX = "Lightricks/LTX-2"
+TARGET = {"width": 832, "height": 480, "fps": 16, "duration": 1, "resolution": "480p"}
+CANVAS = {"width": 1344, "height": 768, "fps": 24, "duration": 5, "resolution": "768p"}
+KINDS = {"vllm_omni": (VllmOmni, VllmOmniServer), "sglang": (SGLang, SGLangServer)}
+OFFERS = [
+    (model, offer) for model in catalogue.builtin() for offer in model.offers if offer.provider in KINDS
+]  # of all open models
+WHITE = (255, 255, 255)
+
+
+@pytest.fixture
+def vllm() -> Iterator[Engine]:
+    with serving(VllmOmniServer, Engine(VACE)) as engine:
+        yield engine
+
+
+@pytest.fixture
+def sgl() -> Iterator[Engine]:
+    with serving(SGLangServer, Engine(I2V)) as engine:
+        yield engine
+
+
+async def looked(adapter: Adapter, handle: Any) -> tuple[list[Update], Update]:
+    """Every look that found no end, and the end."""
+    waits: list[Update] = []
+    for _ in range(10):
+        update = await adapter.poll(handle)
+        if not isinstance(update, Running):
+            return waits, update
+        waits.append(update)
+    pytest.fail("it never ends")
+
+
+async def made(adapter: Adapter, wanted: Order, into: Path) -> tuple[int, int, int]:
+    """Order, wait and fetch: width, height and frames of the file."""
+    _, end = await looked(adapter, await adapter.submit(wanted))
+    assert isinstance(end, Done), end
+    await adapter.download(end.outputs[0], into, bytes_max=10**8)
+    return measured(into)
+
+
+def with_photos(wanted: Order, photos: list[Path]) -> Order:
+    """The order with these pictures in the place of its own."""
+    given = zip(wanted.references, photos, strict=True)
+    return replace(wanted, references=tuple(replace(one, path=str(photo)) for one, photo in given))
+
+
+def colour(picture: Image.Image, x: int, y: int) -> tuple[int, ...]:
+    """The colour at a place of an RGB picture."""
+    found = picture.getpixel((x, y))
+    assert isinstance(found, tuple)
+    return found
+
+
+def near(one: tuple[int, ...], other: tuple[int, ...], *, by: int) -> bool:
+    """Whether no channel differs by more."""
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= by
+
+
+def noise(folder: Path, number: int) -> Path:
+    """A picture that no encoder makes small."""
+    path = folder / f"noise-{number}.png"
+    grain = np.random.default_rng(number).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
+    Image.fromarray(grain).save(path)
+    return path
+
+
+# -- vLLM-Omni
+
+
+@pytest.mark.anyio
+async def test_references_of_any_shape_come_whole_to_vllm_omni(vllm: Engine, tmp_path: Path):
+    adapter = VllmOmni("gpu", "", vllm.url + "/v1/")
+    wide, tall = {"size": [400, 100]}, {"size": [60, 300]}
+    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET, references=[wide, tall])
+    handle = await adapter.submit(wanted)
+    first, second = vllm.jobs[handle["id"]].pictures
+    assert near(colour(first, 416, 5), WHITE, by=5)
+    assert near(colour(first, 416, 240), (200, 0, 90), by=5)
+    assert near(colour(second, 5, 240), WHITE, by=5)
+    waits, end = await looked(adapter, handle)
+    assert [wait.stage for wait in waits if isinstance(wait, Running)] == ["queued", "running"]
+    assert isinstance(end, Done)
+    await adapter.download(end.outputs[0], tmp_path / "out.mp4", bytes_max=10**8)
+    assert measured(tmp_path / "out.mp4") == (832, 480, 17)
+    assert end.cost_micro_usd == 0
+    await adapter.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("count", [1, 2, 4])
+async def test_real_photos_at_720p_come_through_its_form(
+    count: int, vllm: Engine, photos: tuple[Path, ...], tmp_path: Path
+):
+    adapter = VllmOmni("gpu", "", vllm.url)
+    target = {**TARGET, "width": 1280, "height": 720}
+    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=[{}] * count)
+    handle = await adapter.submit(with_photos(wanted, list(photos)[:count]))
+    assert [one.size for one in vllm.jobs[handle["id"]].pictures] == [(1280, 720)] * count
+    assert any("JPEG of quality" in note for note in handle["notes"]) == (count > 1)
+    await adapter.close()
+
+
+@pytest.mark.anyio
+async def test_pictures_that_no_quality_makes_small_enough_are_refused_by_name(vllm: Engine, tmp_path: Path):
+    adapter = VllmOmni("gpu", "", vllm.url)
+    target = {**TARGET, "width": 1280, "height": 720}
+    rows = [{"pointer": f"/input_references/{number}", "size": [1280, 720]} for number in range(3)]
+    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=rows)
+    loud = with_photos(wanted, [Path(wanted.references[0].path), noise(tmp_path, 1), noise(tmp_path, 2)])
+    with pytest.raises(Refused, match=r"/input_references/[12]: as JPEG of quality 50"):
+        await adapter.submit(loud)
+    assert not vllm.jobs
+    assert SENT_BYTES_MAX < FIELD_BYTES_MAX * 0.9
+    await adapter.close()
+
+
+@pytest.mark.anyio
+async def test_one_noisy_picture_goes_whole(vllm: Engine, tmp_path: Path):
+    adapter = VllmOmni("gpu", "", vllm.url)
+    target = {**TARGET, "width": 1280, "height": 720}
+    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=[{}])
+    grain = noise(tmp_path, 1)
+    handle = await adapter.submit(with_photos(wanted, [grain]))
+    [came] = vllm.jobs[handle["id"]].pictures
+    with Image.open(grain) as sent:
+        assert np.array_equal(np.asarray(came), np.asarray(sent))
+    await adapter.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("model", [I2V, TI2V, LTX, "hunyuanvideo-community/HunyuanVideo-1.5-Diffusers-480p_i2v"])
+async def test_a_first_frame_fills_the_video_at_vllm_omni(model: str, tmp_path: Path):
+    target = {"width": 1280, "height": 704, "fps": 24, "duration": 1, "seed": 1}
+    wanted = order(tmp_path, model_id=model, prompt="a", target=target, references=[{"role": "first_frame"}])
+    with serving(VllmOmniServer, Engine(model)) as engine:
+        adapter = VllmOmni("gpu", "", engine.url)
+        assert await made(adapter, wanted, tmp_path / "out.mp4") == (1280, 704, 25)
+        await adapter.close()
+
+
+@pytest.mark.anyio
+async def test_a_job_that_failed_on_the_gpu_is_no_failed_look(vllm: Engine, tmp_path: Path):
+    vllm.fault = "CUDA out of memory"
+    adapter = VllmOmni("gpu", "", vllm.url)
+    _, end = await looked(adapter, await adapter.submit(order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET)))
+    assert isinstance(end, Failed)
+    assert end.fault.message == "CUDA out of memory"
+    await adapter.close()
+
+
+@pytest.mark.anyio
+async def test_another_model_than_the_served_one_is_refused(vllm: Engine, tmp_path: Path):
+    adapter = VllmOmni("gpu", "", vllm.url)
+    with pytest.raises(Refused, match="Model mismatch"):
+        await adapter.submit(order(tmp_path, prompt="a cat", model_id=VACE.replace("1.3B", "14B"), target=TARGET))
+    await adapter.close()
+
+
+@pytest.mark.anyio
+async def test_an_order_that_was_taken_is_found_again(vllm: Engine, tmp_path: Path):
+    adapter = VllmOmni("gpu", "", vllm.url)
+    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET)
+    assert await adapter.reconcile(wanted) is None
+    handle = await adapter.submit(wanted)
+    found = await adapter.reconcile(wanted)
+    assert found is not None
+    assert found["id"] == handle["id"]
+    await adapter.close()
+
+
+# -- SGLang
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("size", [(832, 480), (480, 832), (624, 624), (1280, 720), (960, 960)])
+async def test_the_clip_has_the_shape_that_was_asked_for_whatever_the_pictures(
+    size: tuple[int, int], sgl: Engine, photos: tuple[Path, ...], tmp_path: Path
+):
+    adapter = SGLang("gpu", "", sgl.url)
+    target = {**TARGET, "width": size[0], "height": size[1]}
+    wanted = order(tmp_path, prompt="a", model_id=I2V, target=target, references=[{"role": "first_frame"}])
+    assert await made(adapter, with_photos(wanted, [photos[0]]), tmp_path / "out.mp4") == (*size, 17)
+    await adapter.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("size", [(1280, 704), (704, 1280)])
+async def test_ti2v_makes_the_sizes_that_the_catalogue_names(size: tuple[int, int], tmp_path: Path):
+    target = {"width": size[0], "height": size[1], "fps": 24, "duration": 1}
+    wanted = order(tmp_path, prompt="a", model_id=TI2V, target=target, references=[{"role": "first_frame"}])
+    with serving(SGLangServer, Engine(TI2V)) as engine:
+        adapter = SGLang("gpu", "", engine.url)
+        assert await made(adapter, wanted, tmp_path / "out.mp4") == (*size, 25)
+        await adapter.close()
+
+
+@pytest.mark.anyio
+async def test_progress_is_told_and_a_job_of_sglang_cannot_be_stopped(sgl: Engine, tmp_path: Path):
+    adapter = SGLang("gpu", "", sgl.url)
+    wanted = order(tmp_path, prompt="a", model_id=I2V, target=TARGET, references=[{"role": "first_frame"}])
+    handle = await adapter.submit(wanted)
+    waits, _ = await looked(adapter, handle)
+    assert [wait.progress for wait in waits if isinstance(wait, Running)] == [0.0, 0.42]
+    assert not await adapter.cancel(handle), "its DELETE only forgets"
+    await adapter.close()
+
+
+# -- both
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    ("references", "task", "kinds"),
+    [
+        ([], "t2va", []),
+        ([{"role": "last_frame"}, {"role": "first_frame"}], "fl2va", ["image", "image"]),
+        ([{"role": "last_frame"}], "fl2va", ["image"]),
+        ([{"size": [300, 400]}], "ref2va", ["image"]),
+        ([{"size": [300, 400]}, {"kind": "video"}, {"kind": "audio"}], "ref2va", ["image", "video", "audio"]),
+    ],
+)
+async def test_h3_is_ordered_as_each_server_takes_it(
+    name: str, references: list[dict[str, Any]], task: str, kinds: list[str], tmp_path: Path
+):
+    adapter_of, server = KINDS[name]
+    wanted = order(tmp_path, prompt="a", model_id=H3_ID, target={**CANVAS, "duration": 15}, references=references)
+    with serving(server, Engine(H3_ID, looks=1)) as engine:
+        adapter = adapter_of("gpu", "", engine.url)
+        handle = await adapter.submit(wanted)
+        job = engine.jobs[handle["id"]]
+        assert (job.task, job.kinds, job.fault) == (task, kinds, None)
+        assert (job.width, job.height, job.frames) == (1344, 768, 362)
+        await adapter.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", KINDS)
+async def test_a_seed_that_nobody_asked_for_is_drawn_for_each_order_and_told(name: str, tmp_path: Path):
+    adapter_of, server = KINDS[name]
+    with serving(server, Engine(TI2V)) as engine:
+        adapter = adapter_of("gpu", "", engine.url)
+        target = {"width": 1280, "height": 704, "duration": 1}
+        keys = ["one", "one", "two"]
+        orders = [order(tmp_path, prompt="a", model_id=TI2V, key=key, target=target) for key in keys]
+        handles = [await adapter.submit(one) for one in orders]
+        seeds = [engine.jobs[handle["id"]].seed for handle in handles]
+        assert seeds[0] == seeds[1] != seeds[2]
+        assert any(str(seeds[0]) in note for note in handles[0]["notes"])
+        await adapter.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", KINDS)
+async def test_orders_carry_the_name_that_the_server_goes_by(name: str, tmp_path: Path):
+    adapter_of, server = KINDS[name]
+    with serving(server, Engine("mine", root="/weights/Wan2.2-TI2V-5B-Diffusers")) as engine:
+        adapter = adapter_of("gpu", "", engine.url)
+        names = await adapter.names()
+        assert names == ("mine", "/weights/Wan2.2-TI2V-5B-Diffusers")
+        adapter.called, adapter.served = "mine", frozenset({*names, TI2V})
+        target = {"width": 1280, "height": 704, "duration": 1}
+        handle = await adapter.submit(order(tmp_path, prompt="a", model_id=TI2V, target=target))
+        assert handle["id"] in engine.jobs
+        with pytest.raises(Refused, match="serves mine here"):
+            await adapter.submit(order(tmp_path, prompt="a", model_id=LTX, target=target))
+        await adapter.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", KINDS)
+async def test_a_server_that_restarted_knows_no_job_and_one_that_is_away_takes_none(name: str, tmp_path: Path):
+    adapter_of, server = KINDS[name]
+    wanted = order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704})
+    with serving(server, Engine(TI2V)) as engine:
+        adapter = adapter_of("gpu", "", engine.url)
+        handle = await adapter.submit(wanted)
+        engine.forget()
+        assert await adapter.poll(handle) == Lost()
+        await adapter.close()
+    adapter = adapter_of("gpu", "", engine.url)
+    with pytest.raises(NotSent):
+        await adapter.submit(wanted)
+    with pytest.raises(ProviderError):
+        await adapter.names()
+    await adapter.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("role", ["first_frame", "last_frame", "reference", "mask", "source"])
+@pytest.mark.parametrize("model", [VACE, I2V, LTX])
+@pytest.mark.parametrize("name", KINDS)
+async def test_what_has_no_field_is_refused_and_not_left_out(name: str, model: str, role: str, tmp_path: Path):
+    if (role == "first_frame" and model != VACE) or (name, model, role) == ("vllm_omni", VACE, "reference"):
+        return  # these have one
+    adapter = KINDS[name][0]("gpu", "", "http://127.0.0.1:9")
+    with pytest.raises(Refused):
+        await adapter.submit(order(tmp_path, prompt="a", model_id=model, target=TARGET, references=[{"role": role}]))
+    await adapter.close()
+
+
+@pytest.mark.parametrize("model_and_offer", OFFERS, ids=lambda both: f"{both[1].provider}:{both[1].id}")
+def test_every_size_and_role_that_the_catalogue_names_is_one_that_the_model_has(model_and_offer: tuple[Model, Offer]):
+    offer = model_and_offer[1]
+    family = family_of(offer.id)
+    assert family is not None
+    for size, _, _ in every_size(offer.limits):
+        assert not any(side % family.sides for side in pixels(size) or ()), size
+    assert set(offer.limits.references) <= family.roles
+    for counts in offer.limits.references.values():
+        assert family is H3 or counts[next(iter(counts))].min == family.pictures_min
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "fps", "frames"),
+    [
+        (VACE, 1, 16, 17),
+        (VACE, 5, 16, 81),
+        (TI2V, 5, 24, 121),
+        (LTX, 5, 24, 121),
+        (LTX, 3, 24, 73),
+        (LTX, 1, 20, 25),
+        (H3_ID, 4, 24, 107),
+        (H3_ID, 5, 24, 124),
+        (H3_ID, 10, 24, 243),
+        (H3_ID, 15, 24, 362),
+    ],
+)
+def test_frames_are_the_least_that_hold_the_clip(model: str, seconds: int, fps: int, frames: int):
+    family = family_of(model)
+    assert family is not None
+    assert family.frames(seconds * fps) == frames
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("MiniMax/MiniMax-H3", "MiniMax H3"),
+        ("FastVideo/FastVideo-FastH3-8-Step-V2", "MiniMax H3"),
+        ("FastVideo/FastVideo-FastH3-Omni-8-Step-V1", "MiniMax H3"),
+        ("OpenVDN/vdn-minimax-h3", "MiniMax H3"),
+        ("Wan-AI/Wan2.1-I2V-14B-480P-Diffusers", "Wan I2V"),
+        ("Wan-AI/Wan2.2-TI2V-5B-Diffusers", "Wan TI2V"),
+        ("Lightricks/LTX-2.3", "LTX-2"),
+        ("Wan-AI/Wan2.1-T2V-14B-Diffusers", None),
+        ("somebody/h3o", None),
+    ],
+)
+def test_a_make_is_known_by_its_name(name: str, found: str | None):
+    assert (family.name if (family := family_of(name)) else None) == found
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES)
+
+
+# -- pictures in the shape of the video
+
+
+@pytest.mark.parametrize("size", [(400, 100), (100, 400), (832, 480), (3, 2), (1, 2000)])
+def test_a_letterboxed_picture_has_exactly_the_size_of_the_video(size: tuple[int, int], tmp_path: Path):
+    Image.new("RGBA", size, (255, 0, 0, 128)).save(tmp_path / "a.png")
+    for brought in (letterbox.on_white, letterbox.as_frame):
+        picture, change = brought(tmp_path / "a.png", (832, 480))
+        assert (picture.size, picture.mode) == ((832, 480), "RGB")
+        assert near(colour(picture, 415, 239), (255, 127, 127), by=7)
+        assert (change is None) == (size == (832, 480))
+
+
+def test_bars_beside_a_frame_have_the_colour_of_the_edges_that_they_stand_at(tmp_path: Path):
+    tall = Image.new("RGB", (100, 300), (10, 200, 30))
+    tall.paste((255, 0, 0), (0, 0, 100, 10))
+    tall.save(tmp_path / "a.png")
+    picture, change = letterbox.as_frame(tmp_path / "a.png", (832, 480))
+    assert colour(picture, 0, 479) == colour(picture, 831, 0)
+    assert near(colour(picture, 0, 479), (18, 193, 29), by=2)
+    assert change == "padded in the colour of its edges to 832x480"
+
+
+@pytest.mark.parametrize(("size", "barred"), [((1920, 1080), False), ((832, 480), False), ((4, 3), True)])
+def test_what_is_called_the_same_shape_gets_no_bars(size: tuple[int, int], barred: bool, tmp_path: Path):
+    Image.new("RGB", size, (9, 9, 9)).save(tmp_path / "a.png")
+    change = letterbox.as_frame(tmp_path / "a.png", (832, 480))[1] or ""
+    assert ("padded" in change) == barred
+    assert ("stretched by 2.6%" in change) == (size == (1920, 1080))

@@ -1,0 +1,233 @@
+"""What Phaseo lists of its models is laid over the table; what cannot be read of it changes nothing."""
+
+import json
+import time
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+
+from framegate.catalogue import builtin
+from framegate.catalogue.listing import Listing, applied
+from framegate.config.settings import Account
+from framegate.domain import Request
+from framegate.domain.clock import SystemClock
+from framegate.domain.errors import ProviderError
+from framegate.jobs.background.catalogue_refresh import Refresher
+from framegate.jobs.routing import Router
+from framegate.providers.base import Offers
+from framegate.providers.phaseo.model_list import record, records
+from framegate.providers.registry import ADAPTERS
+from support.replaying import Tape, replaying
+from support.served_gateway import served
+
+SECONDS_MAX = 30
+VEO = "google/veo-3.1"
+SIZE = {"supported": True, "type": "enum", "values": ["720p", "1080p", "4k"], "aliases": ["resolution"]}
+DURATION = {"supported": True, "type": "number", "values": [4, 6, 8], "aliases": ["duration_seconds"]}
+SOUND = {"supported": True, "type": "boolean"}
+
+
+def described(details: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "supported_params": sorted(details),
+        "supported_parameters": sorted(details),
+        "supported_params_detail": details,
+        "supported_parameters_detail": details,
+    }
+
+
+def row(model: str = "google/veo-3.1-preview", *, whole: dict[str, Any] | None = None, **providers: dict[str, Any]):
+    """A model as Phaseo lists it: what is said of it as a whole, and by each upstream that serves it."""
+    return {
+        "model": model,
+        "name": "Veo 3.1",
+        "status": "active",
+        "input_types": ["text", "image"],
+        "output_types": ["video"],
+        **described(whole or {}),
+        "providers": [{"id": name.replace("_", "-"), **described(details)} for name, details in providers.items()],
+        "pricing": {"pricing_plan": "standard", "meters": {"input_tokens": None, "output_image": None}},
+    }
+
+
+def test_a_listed_model_becomes_a_record_of_what_is_certain():
+    listed = row(
+        google_vertex={"size": SIZE, "duration": DURATION, "generate_audio": SOUND, "seed": {"supported": True}},
+        whole={"size": {**SIZE, "values": ["nothing"]}, "aspect_ratio": {"supported": True, "values": ["16:9"]}},
+    )
+    assert record(listed) == {
+        "id": "google/veo-3.1-preview",
+        "supported_durations": [4, 6, 8],
+        "supported_resolutions": ["720p", "1080p", "4k"],
+        "supported_aspect_ratios": ["16:9"],
+        "seed": True,
+        "generate_audio": True,
+    }
+
+
+@pytest.mark.parametrize(("status", "paused"), [("active", False), (None, False), ("paused", True), ("disabled", True)])
+def test_a_model_that_is_listed_as_anything_but_active_is_paused(status: str | None, paused: bool):
+    assert record({**row(), "status": status}).get("paused", False) is paused
+
+
+def test_a_paused_model_is_refused_until_it_comes_back():
+    others = [row(offer.id) for model in builtin() for offer in model.offers if offer.provider == "phaseo"]
+    for one in others:
+        one["status"] = "paused" if one["model"] == "google/veo-3.1-preview" else "active"
+    listed = {one["id"]: one for one in map(record, others)}
+    book = applied(builtin(), [Listing(provider="phaseo", url="https://x.test", read="2026-11", records=listed)])
+    model = book.get(VEO)
+    assert model is not None
+    ended = {offer.provider: offer.ended for offer in model.offers}
+    assert ended["phaseo"] is not None
+    assert ended["phaseo"].paused
+    assert ended["openrouter"] is None
+
+
+def test_what_one_upstream_makes_can_be_had_and_what_one_leaves_open_is_not_known():
+    some, others = {"duration": DURATION}, {"duration": {**DURATION, "values": [5, 10]}}
+    assert record(row(one=some, two=others, three=some))["supported_durations"] == [4, 6, 8, 5, 10]
+    assert "supported_durations" not in record(row(one=some, two={"duration": {"supported": True, "type": "number"}}))
+
+
+@pytest.mark.parametrize("name", ["resolution", "size"])
+def test_a_parameter_is_read_by_its_own_name_and_by_its_alias(name: str):
+    told = {"supported": True, "values": ["720p"], "aliases": ["size" if name == "resolution" else "resolution"]}
+    assert record(row(one={name: told}))["supported_resolutions"] == ["720p"]
+
+
+def test_a_switch_is_off_only_where_every_upstream_says_so():
+    assert record(row(one={"seed": {"supported": False}}))["seed"] is False
+    assert record(row(one={"seed": {"supported": False}}, two={"seed": {"supported": True}}))["seed"] is True
+    assert "seed" not in record(row(one={}))
+
+
+UNREADABLE: list[Any] = [
+    {"duration": {"supported": True, "values": ["auto", "4"]}},
+    {"duration": {"supported": True, "values": [4.5, 8]}},
+    {"duration": {"supported": True, "values": [True]}},
+    {"duration": {"supported": True, "values": {"min": 4}}},
+    {"duration": {"supported": True, "range": {"min": 4, "max": 8}}},
+    {"duration": {"values": [60]}},
+    {"size": {**SIZE, "values": ["1280x720"]}},
+    {"size": {**SIZE, "values": ["720p", {}]}},
+    {"size": {**SIZE, "aliases": 7}},
+    {"aspect_ratio": {"supported": True, "values": ["wide"]}},
+    {"duration": 7, "size": None, "seed": []},
+    [],
+    "params",
+]
+
+
+@pytest.mark.parametrize("details", UNREADABLE, ids=repr)
+def test_what_cannot_be_read_changes_nothing(details: Any):
+    spoilt = deepcopy(row())
+    spoilt["providers"] = [{"id": "one", "supported_params_detail": details}, 7, None]
+    found = {"google/veo-3.1-preview": record(spoilt)}
+    book = applied(builtin(), [Listing(provider="phaseo", url="u", read="2026-11", records=found, whole=False)])
+    new, old = book.get(VEO), builtin().get(VEO)
+    assert new is not None
+    assert old is not None
+    assert (new.limits, new.offers) == (old.limits, old.offers)
+
+
+@pytest.mark.parametrize("data", [None, {"a": 1}, "models"])
+def test_what_is_no_list_is_left_for_the_catalogue_to_refuse(data: object):
+    assert records(data) == data
+
+
+# -- over HTTP
+
+
+OFFERED = {model.id: offer.id for model in builtin() if (offer := model.offer("phaseo"))}
+
+
+def answer(*without: str, status: int = 200, **details: Any) -> dict[str, Any]:
+    """Phaseo's answer with every model that it is known to make but for some."""
+    rows = [row(name, google_ai_studio=details) for name in OFFERED.values() if name not in without]
+    return {"status": status, "headers": {"content-type": "application/json"}, "body": {"object": "list", "data": rows}}
+
+
+def codes(router: Router, **asked: Any) -> list[str]:
+    return [problem.code for problem in router.decide(Request(model=VEO, prompt="a cat", **asked))[0].problems]
+
+
+async def after(folder: Path, *answers: dict[str, Any]) -> Router:
+    """The router once the list was read as often as there are answers."""
+    with replaying(Tape(list(answers))) as here:
+        account = ADAPTERS["phaseo"](Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
+        offers = Offers([account])
+        router = Router(builtin(), offers)
+        refresher = Refresher(router, offers, folder, clock=SystemClock())
+        for _ in answers:
+            await refresher.refresh()
+        await account.close()
+    return router
+
+
+def test_a_model_that_left_a_list_which_has_the_others_is_refused_as_ended(tmp_path: Path):
+    router = anyio.run(after, tmp_path, answer("google/veo-3.1-preview"))
+    assert codes(router) == ["model_ended"]
+    assert not router.decide(Request(model="google/veo-3.1-fast", prompt="a cat"))[0].problems
+
+
+def test_a_model_that_came_back_is_made_again_with_the_lengths_that_are_listed(tmp_path: Path):
+    listed = answer(duration={**DURATION, "values": [8, 10]})
+    router = anyio.run(after, tmp_path, answer("google/veo-3.1-preview"), listed)
+    assert codes(router, duration=10) == []
+    assert codes(router, duration=4) == ["duration_unsupported"]
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        answer(*OFFERED.values()),
+        answer(*list(OFFERED.values())[:3]),
+        {**answer(), "body": {"error": "not_implemented_yet"}, "status": 501},
+        {**answer(), "body": {"object": "list"}},
+    ],
+    ids=["empty", "few", "switched off", "no list"],
+)
+def test_a_list_that_lacks_most_of_the_models_or_cannot_be_had_changes_nothing(empty: dict[str, Any], tmp_path: Path):
+    router = anyio.run(after, tmp_path, empty)
+    assert codes(router, duration=4) == []
+    assert router.catalogue.get(VEO) is builtin().get(VEO)
+
+
+def test_a_list_that_is_refused_says_by_whom_and_why():
+    refusal = {**answer(status=501), "body": {"error": "not_implemented_yet", "reason": "video_api_feature_disabled"}}
+
+    async def asked() -> None:
+        with replaying(Tape([refusal])) as here:
+            account = ADAPTERS["phaseo"](Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
+            try:
+                await account.models()
+            finally:
+                await account.close()
+
+    with pytest.raises(ProviderError, match="Phaseo answered 501: not_implemented_yet: video_api_feature_disabled"):
+        anyio.run(asked)
+
+
+def test_the_list_of_another_gate_that_speaks_as_phaseo_is_read(tmp_path: Path):
+    with served(tmp_path / "theirs", tmp_path / "theirs.log", key="sk-theirs", sandbox=True) as theirs:
+        listed = httpx2.get(
+            f"{theirs.url}/phaseo/v1/videos/models", headers={"authorization": "Bearer sk-theirs"}
+        ).json()
+        names = [one["model"] for one in listed["data"]]
+        assert set(OFFERED) | set(OFFERED.values()) <= set(names)
+        assert len(names) == len(set(names))
+        account = {"provider": "phaseo", "api_key": "sk-theirs", "base_url": f"{theirs.url}/phaseo/v1"}
+        with served(tmp_path / "ours", tmp_path / "ours.log", key="sk-ours", accounts=[account]):
+            kept = tmp_path / "ours" / "catalogue" / "phaseo-default.json"
+            end = time.monotonic() + SECONDS_MAX
+            while not kept.exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            read = {one["id"]: one for one in json.loads(kept.read_text("utf-8"))["data"]}
+            assert read["google/veo-3.1-preview"]["supported_durations"] == [4, 6, 8]
+            assert read["google/veo-3.1-preview"]["supported_resolutions"] == ["720p", "1080p", "4K"]
+    assert "list of models" not in (tmp_path / "ours.log").read_text("utf-8")

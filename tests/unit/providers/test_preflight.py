@@ -1,0 +1,82 @@
+"""What the animatic engine says of a request before anything is rendered."""
+
+from typing import Any
+
+import pytest
+
+from framegate.domain import Estimate, Foresight, Kind, Problem, Reference, Request, Role, Target, Verdict
+from framegate.providers.animatic import preflight
+from framegate.providers.animatic.adapter import Animatic, Sandbox
+from framegate.providers.base import foreseen
+
+TARGET: dict[str, Any] = {"width": 640, "height": 360, "fps": 24, "duration": 4, "audio": False, "seed": None}
+
+
+def seen(prompt: str | None, *references: Reference, **target: Any) -> Foresight:
+    request = Request(model="framegate/animatic", prompt=prompt, references=references)
+    return preflight.of(request, Target(**TARGET | target))
+
+
+def test_the_shots_are_told_with_picture_time_and_words():
+    found = seen("hold on @b for one second, then push in", Reference(url="a"), Reference(url="b", name="b"))
+
+    assert [(shot["start"], shot["end"], shot["words"]) for shot in found.shots] == [
+        (0.0, 1.15, "hold on reference 2 (@b)"),
+        (0.85, 4.0, "push-in on reference 1"),
+    ]
+    assert found.problems == found.warnings == ()
+
+
+def test_what_a_prompt_asks_in_vain_is_a_warning_each():
+    found = seen("dolly zoom while she turns her head", Reference(url="a"))
+
+    assert [(one.code, one.pointer) for one in found.warnings] == [("prompt_not_made", "/prompt")] * 2
+    assert found.warnings[0].message == "prompt: not made by this engine: a dolly zoom."
+
+
+def test_pictures_that_would_flash_by_are_a_problem_that_says_how_many_fit():
+    (problem,) = seen("", *(Reference(url=str(at)) for at in range(6)), duration=1).problems
+
+    assert (problem.code, problem.pointer, problem.nearest) == ("too_many_references", "/input_references", 4)
+    assert problem.allowed == {"min": 0, "max": 4}
+    assert "for at least 1.5 s" in problem.message
+
+
+def test_moves_that_would_flash_by_are_a_problem_of_the_prompt():
+    (problem,) = seen("push in, then pan left, then right, then tilt up, then hold", duration=1).problems
+
+    assert (problem.code, problem.pointer, problem.nearest) == ("too_many_shots", "/prompt", 4)
+
+
+def test_only_pictures_that_are_shown_are_counted():
+    found = seen(
+        "",
+        Reference(url="first", role=Role.FIRST_FRAME),
+        Reference(url="a"),
+        Reference(url="style", type="style"),
+        Reference(url="v", kind=Kind.VIDEO, role=Role.SOURCE),
+        source_seconds=0.0,
+    )
+
+    assert [shot["role"] for shot in found.shots] == ["source", "first_frame", "reference"]
+
+
+@pytest.mark.parametrize("provider", [Animatic, Sandbox])
+def test_the_sandbox_foresees_nothing_of_other_peoples_models(provider: type[Animatic]):
+    asked = provider.foresee(object.__new__(provider), Request(model="m"), Target(**TARGET))
+
+    assert (asked is None) == (provider is Sandbox)
+
+
+def test_a_verdict_takes_the_engines_problems_as_its_own():
+    verdict = Verdict(model="m", target=Target(**TARGET), estimate=Estimate(micro_usd=0, basis="free"))
+    warning, problem = (Problem(code=code, pointer="", message="m") for code in ("w", "p"))
+
+    warned = foreseen(verdict, Foresight(warnings=(warning,), shots=({"start": 0.0},)))
+    broken = foreseen(verdict, Foresight(problems=(problem,)))
+
+    assert warned.ok
+    assert (warned.warnings, warned.shots, warned.target) == ((warning,), ({"start": 0.0},), verdict.target)
+    assert not broken.ok
+    assert broken.target is broken.estimate is None
+    assert foreseen(verdict, None) is verdict

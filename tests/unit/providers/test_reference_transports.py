@@ -1,0 +1,117 @@
+"""A reference that a provider cannot be handed is a problem at the check, and not a surprise at the order."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from framegate import catalogue
+from framegate.config.settings import Account
+from framegate.domain import Blob, Prepared, Reference, Request, Role, Target
+from framegate.jobs.routing import Router
+from framegate.providers.base import Offers
+from framegate.providers.registry import ADAPTERS
+
+VEO = "google/veo-3.1"
+DATA = "data:image/png;base64,AAAA"
+HTTPS = "https://pictures.test/a.png"
+TARGET = Target(width=1280, height=720, fps=24, duration=8, audio=True, seed=None)
+
+
+def account(name: str, *, linked: bool = False) -> Any:
+    made = ADAPTERS[name](Account(provider=name, api_key="k", base_url="https://service.test"))
+    made.linked = linked
+    return made
+
+
+def problems(
+    name: str,
+    url: str,
+    *,
+    linked: bool = False,
+    fitted: bool = False,
+    size: int = 1000,
+    role: Role = Role.REFERENCE,
+) -> list[str]:
+    request = Request(model=VEO, references=(Reference(url=url, role=role),))
+    blob = Blob(sha256="0" * 64, size_bytes=size, media_type="image/png")
+    prepared = Prepared(reference=request.references[0], blob=blob, path="", fitted=fitted)
+    sight = account(name, linked=linked).foresee(request, TARGET, (prepared,))
+    return [one.message for one in sight.problems] if sight else []
+
+
+@pytest.mark.parametrize("name", ["phaseo", "pictory"])
+def test_a_service_that_fetches_for_itself_needs_an_address_or_our_link(name: str):
+    assert problems(name, HTTPS) == []
+    assert problems(name, DATA, linked=True) == []
+    [message] = problems(name, DATA)
+    assert "cannot fetch this one" in message
+    assert "public_url" in message
+    [message] = problems(name, HTTPS, fitted=True)
+    assert "had to be changed for the model" in message
+
+
+@pytest.mark.parametrize("name", ["fal", "vllm_omni"])
+def test_a_service_that_takes_files_takes_any(name: str):
+    assert problems(name, DATA, fitted=True, size=30 * 2**20) == []
+
+
+def test_a_file_that_is_too_large_for_a_data_url_says_so():
+    assert problems("openrouter", DATA) == []
+    [message] = problems("openrouter", DATA, size=21 * 2**20)
+    assert "22,020,096 bytes are more than OpenRouter is sent" in message
+
+
+def test_a_guide_at_sglang_goes_whole_into_the_order_and_a_frame_does_not():
+    [message] = problems("sglang", DATA, size=21 * 2**20)
+    assert "22,020,096 bytes are more than SGLang is sent" in message
+    assert problems("sglang", DATA, size=21 * 2**20, role=Role.FIRST_FRAME) == []
+
+
+def router(*names: str) -> Router:
+    return Router(catalogue.builtin(), Offers(account(name) for name in names))
+
+
+@pytest.fixture
+def pictory() -> str:
+    """A model that is to be had at Pictory and elsewhere."""
+    return next(
+        model.id
+        for model in catalogue.builtin()
+        if {"pictory", "fal"} <= {offer.provider for offer in model.open_offers}
+    )
+
+
+def test_a_request_goes_where_its_references_can_go(pictory: str, asked: Callable[..., Request]):
+    request = asked(pictory, DATA)
+    alone = router("pictory").decide(request)[0]
+    assert [problem.code for problem in alone.problems] == ["reference_out_of_reach"]
+    assert alone.problems[0].pointer == "/references/0"
+
+    verdict, route = router("pictory", "fal").decide(request)
+    assert verdict.ok
+    assert route is not None
+    assert route.provider.name == "fal"
+
+
+def test_the_price_that_is_told_is_that_of_the_way_which_the_request_goes(asked: Callable[..., Request]):
+    grok = replace(asked("x-ai/grok-imagine-video", HTTPS), duration=2)
+    verdict, route = router("fal", "phaseo").decide(grok)
+    assert route is not None
+    assert route.provider.name == "phaseo"  # whose price is known
+    assert verdict.estimate is not None
+    assert [warning.code for warning in verdict.warnings] == []
+
+    unpriced = router("fal").decide(grok)[0]
+    assert (unpriced.estimate, [warning.code for warning in unpriced.warnings]) == (None, ["price_unknown"])
+
+
+@pytest.fixture
+def asked() -> Callable[..., Request]:
+    def ask(model: str, url: str) -> Request:
+        row = catalogue.builtin().get(model)
+        assert row is not None
+        return Request(model=model, prompt="a cat", references=(Reference(url=url),), duration=8)
+
+    return ask

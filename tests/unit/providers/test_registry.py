@@ -1,0 +1,89 @@
+"""What the catalogue says can be ordered can be written, and the documents tell of every provider."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framegate import catalogue
+from framegate.catalogue import Model, Offer
+from framegate.catalogue.fal_schema import endpoints
+from framegate.config.settings import KEY_VARIABLES
+from framegate.domain import Role
+from framegate.providers.fal.adapter import MASKED
+from framegate.providers.fal.input import written
+from framegate.providers.registry import ADAPTERS
+from support.ordering import order
+from support.paths import DOCS
+
+DOCS = DOCS / "providers.md"
+OFFERS = [(model, offer) for model in catalogue.builtin() for offer in model.offers]
+FRAMES = {Role.FIRST_FRAME, Role.LAST_FRAME}
+
+
+def of(provider: str):
+    those = [(model, offer) for model, offer in OFFERS if offer.provider == provider]
+    assert those
+    return pytest.mark.parametrize(("model", "offer"), those, ids=[offer.id for _, offer in those])
+
+
+def fal_body(model: Model, offer: Offer, folder: Path, references: list[dict[str, Any]], **target: Any) -> str:
+    """What fal is sent of an order, as text; what the endpoint needs besides is there."""
+    here = {(one["role"], one["kind"]) for one in references}
+    endpoint = endpoints()[MASKED.get(offer.id, offer.id) if "mask" in {role for role, _ in here} else offer.id]
+    needed = [one for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")]
+    more = [{"role": one.place[0].value, "kind": one.place[1].value} for one in needed]
+    given = [*references, *(one for one in more if (one["role"], one["kind"]) not in here)]
+    usual = {"duration": model.defaults.duration, "fps": model.defaults.fps or 24, "resolution": None}
+    wanted = order(
+        folder, prompt="a cat", model_id=offer.id, references=given, target={**usual, "aspect_ratio": None, **target}
+    )
+    sent, _ = written(endpoint, wanted, [one.reference.url for one in wanted.references])
+    return str(sent)
+
+
+@of("fal")
+def test_every_shape_that_the_catalogue_allows_can_be_written_for_fal(model: Model, offer: Offer, tmp_path: Path):
+    limits = offer.limits
+    seconds = limits.durations or (model.defaults.duration,)
+    for duration, resolution, ratio in product(seconds, limits.resolutions or (None,), limits.aspect_ratios or (None,)):
+        shape = {"duration": duration, "resolution": resolution, "aspect_ratio": ratio}
+        assert "a cat" in fal_body(model, offer, tmp_path, [], **shape)
+
+
+@of("fal")
+def test_every_reference_that_the_catalogue_allows_has_a_place_at_fal(model: Model, offer: Offer, tmp_path: Path):
+    for role, kinds in offer.limits.references.items():
+        for kind in kinds:
+            one = {"role": role.value, "kind": kind.value, "url": "https://pictures.test/it"}
+            assert "https://pictures.test/it" in fal_body(model, offer, tmp_path, [one]), (role, kind)
+
+
+@of("fal")
+def test_what_an_endpoint_cannot_do_without_is_asked_for_by_the_check(model: Model, offer: Offer):
+    references = offer.limits.references
+    for endpoint in {endpoints()[offer.id], endpoints()[MASKED.get(offer.id, offer.id)]}:
+        needed = {one.place for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")}
+        with_mask = {place for place in needed if offer.id in MASKED and place[0] is Role.MASK}
+        beside = {one.of[0] for one in offer.limits.totals if one.min and one.when and one.when[0] is Role.MASK}
+        with_mask |= beside if endpoint.id != offer.id else set()
+        missing = {(role, kind) for role, kind in needed - with_mask if not references[role][kind].min}
+        assert not missing, (endpoint.id, missing)
+
+
+@of("openrouter")
+def test_no_offer_at_openrouter_lets_references_stand_beside_frames(model: Model, offer: Offer):
+    roles = offer.limits.references.keys()
+    both = Role.REFERENCE in roles and roles & FRAMES
+    assert not both or offer.limits.references_exclude_frames
+
+
+def test_every_provider_of_the_settings_has_an_adapter():
+    assert set(ADAPTERS) == set(KEY_VARIABLES)
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_the_documents_tell_of_every_provider(name: str):
+    assert f"`{name}`" in DOCS.read_text(encoding="utf-8")
+    assert f"`{KEY_VARIABLES[name]}`" in DOCS.read_text(encoding="utf-8")

@@ -1,0 +1,160 @@
+"""Each server of one's own is given what it serves, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from framegate import catalogue
+from framegate.domain import Reference, Request, Role
+from framegate.domain.errors import Refused
+from framegate.jobs.background.catalogue_refresh import Refresher
+from framegate.jobs.background.server_discovery import ASK_SECONDS, Servers, standing_for
+from framegate.jobs.routing import Router
+from framegate.providers.base import Offers
+from framegate.providers.gpu import sglang, vllm_omni
+from framegate.providers.gpu.base import Engine as Adapter
+from support.gpu_servers import Engine, SGLang, VllmOmni, serving
+from support.ordering import order
+
+pytestmark = pytest.mark.anyio
+I2V, TI2V = "Wan-AI/Wan2.2-I2V-A14B-Diffusers", "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
+AWAY = "http://127.0.0.1:9"
+
+
+class Stepped:
+    """A clock whose waits end when the test says so."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self.go = asyncio.Event()
+
+    def now(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await self.go.wait()
+        self.go.clear()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def routing(*accounts: Adapter) -> AsyncIterator[tuple[Router, Servers]]:
+    offers = Offers(accounts)
+    router = Router(catalogue.builtin(), offers)
+    try:
+        yield router, Servers(offers, router.catalogue, clock=Stepped())
+    finally:
+        for account in accounts:
+            await account.close()
+
+
+def wanted(model: str) -> Request:
+    frame = Reference(url="https://pictures.test/a.png", role=Role.FIRST_FRAME)
+    return Request(model=model, prompt="it turns", references=(frame,))
+
+
+def given(router: Router, model: str) -> list[str]:
+    """The accounts that take an order for a model; none where the check refuses it for want of one."""
+    verdict = router.decide(wanted(model))[0]
+    if not verdict.ok:
+        assert [problem.code for problem in verdict.problems] == ["model_unavailable"]
+        return []
+    return [route.provider.account for _, route in router.ways(wanted(model))]
+
+
+async def test_two_servers_with_two_models_each_get_their_own_orders(stack: ExitStack):
+    first = stack.enter_context(serving(VllmOmni, Engine(I2V)))
+    second = stack.enter_context(serving(VllmOmni, Engine("mine", root=f"/weights/{TI2V.rpartition('/')[2]}/")))
+    third = stack.enter_context(serving(SGLang, Engine(TI2V)))
+    adapters = [
+        vllm_omni.VllmOmni("one", "", first.url),
+        vllm_omni.VllmOmni("two", "", second.url),
+        sglang.SGLang("three", "", third.url),
+    ]
+    async with routing(*adapters) as (router, servers):
+        assert given(router, "wan/2.2-i2v-a14b") == ["one", "two", "three"], "nobody was asked yet"
+        await servers.ask()
+        assert given(router, "wan/2.2-i2v-a14b") == ["one"]
+        assert given(router, "wan/2.2-ti2v-5b") == ["two", "three"]
+        assert given(router, "lightricks/ltx-2") == []
+        assert [adapter.called for adapter in adapters] == [I2V, "mine", TI2V]
+
+
+async def test_a_server_that_cannot_be_asked_keeps_what_it_said_and_another_model_is_noticed(stack: ExitStack):
+    engine = stack.enter_context(serving(VllmOmni, Engine(I2V)))
+    adapter, away = vllm_omni.VllmOmni("one", "", engine.url), sglang.SGLang("away", "", AWAY)
+    async with routing(adapter, away) as (router, servers):
+        await servers.ask()
+        assert given(router, "wan/2.2-i2v-a14b") == ["one", "away"]
+        engine.model = engine.root = ""  # as while it starts
+        await servers.ask()
+        assert given(router, "wan/2.2-i2v-a14b") == ["one", "away"]
+        engine.model = engine.root = TI2V
+        await servers.ask()
+        assert given(router, "wan/2.2-i2v-a14b") == ["away"]
+        assert given(router, "wan/2.2-ti2v-5b") == ["one", "away"]
+
+
+async def test_servers_are_asked_at_the_start_and_then_every_minute(stack: ExitStack, tmp_path: Path):
+    engine = stack.enter_context(serving(VllmOmni, Engine(I2V)))
+    adapter, clock = vllm_omni.VllmOmni("one", "", engine.url), Stepped()
+    offers = Offers([adapter])
+    router = Router(catalogue.builtin(), offers)
+    table = router.catalogue
+    refresher = Refresher(router, offers, tmp_path, clock=clock)
+    await refresher.start()
+    assert given(router, "wan/2.2-ti2v-5b") == []
+    engine.model = engine.root = TI2V
+    clock.go.set()
+    async with asyncio.timeout(10):
+        while adapter.called != TI2V:
+            await asyncio.sleep(0)
+    assert given(router, "wan/2.2-ti2v-5b") == ["one"]
+    assert set(clock.waits) == {ASK_SECONDS}
+    assert router.catalogue is table, "what a server serves ends no offer"
+    await refresher.stop()
+    await adapter.close()
+
+
+@pytest.mark.parametrize("kind", ["vllm_omni", "sglang"])
+async def test_a_server_that_was_given_another_model_since_it_was_asked_makes_nothing_with_that(
+    kind: str, stack: ExitStack, tmp_path: Path
+):
+    adapter_of, server = {
+        "vllm_omni": (vllm_omni.VllmOmni, VllmOmni),
+        "sglang": (sglang.SGLang, SGLang),
+    }[kind]
+    engine = stack.enter_context(serving(server, Engine(TI2V)))
+    adapter = adapter_of("gpu", "", engine.url)
+    wanted = order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704, "duration": 1})
+    async with routing(adapter) as (_, servers):
+        await servers.ask()
+        assert (await adapter.submit(wanted))["id"] in engine.jobs
+        engine.model = engine.root = I2V
+        with pytest.raises(Refused, match=I2V):
+            await adapter.submit(wanted)
+    assert len(engine.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ([I2V], {I2V}),
+        (["mine", "/weights/wan2.2-i2v-a14b-diffusers"], {I2V}),
+        (["/root/.cache/hub/models--Wan-AI--Wan2.2-TI2V-5B-Diffusers/snapshots/0123"], {TI2V}),
+        (["C:\\weights\\Wan2.2-I2V-A14B-Diffusers\\"], {I2V}),
+        (["/weights/Wan2.2-I2V-A14B-Diffusers/tuned"], set()),
+        (["somebody/other"], set()),
+    ],
+)
+async def test_a_model_is_known_by_its_id_or_by_the_folder_of_its_weights(names: list[str], found: set[str]):
+    assert standing_for(names, [I2V, TI2V]) == {*names, *found}

@@ -1,0 +1,238 @@
+"""Adapters against a gate that speaks as their service does, and gates whose service lets them down."""
+
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+import uuid_utils
+
+from framegate.config.settings import Account
+from framegate.domain import Done, Failed, Lost, Running, Update
+from framegate.domain.errors import Refused, Unsure
+from framegate.providers.base import Provider
+from framegate.providers.registry import ADAPTERS
+from support.ordering import order
+from support.served_gateway import ServedGate, served
+from support.showing import measured
+
+KEY = "sk-upstream"
+SECONDS_MAX = 60
+FACES = {
+    "openrouter": ("/api/v1", "x-ai/grok-imagine-video"),
+    "phaseo": ("/phaseo/v1", "x-ai/grok-imagine-video"),
+    "fal": ("/fal", "xai/grok-imagine-video/reference-to-video"),
+    "pictory": ("/pictory", "pixverse5.5"),
+}
+SMALL = {"width": 854, "height": 480, "resolution": "480p", "duration": 1}
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+    """The gate that stands for every service."""
+    folder = tmp_path_factory.mktemp("upstream")
+    with served(folder / "data", folder / "log", key=KEY, sandbox=True) as gate:
+        yield gate
+
+
+@pytest.fixture
+async def adapter(sandbox: ServedGate, anyio_backend: str) -> AsyncIterator[Callable[..., Provider]]:
+    """Make the adapter of a service, whose base URL is the sandbox."""
+    made: list[Provider] = []
+
+    def make(name: str, key: str = KEY) -> Provider:
+        made.append(ADAPTERS[name](Account(provider=name, api_key=key, base_url=sandbox.url + FACES[name][0])))
+        return made[-1]
+
+    yield make
+    for provider in made:
+        await provider.close()
+
+
+def wanted(name: str, folder: Path, **said: Any):
+    target = {"duration": 5, "resolution": None} if name == "pictory" else SMALL
+    references = [{"url": "asset://0", "size": [640, 480]}] if name == "fal" else []
+    job_id = str(uuid_utils.uuid7())
+    given = {"prompt": "a slow push in", "model_id": FACES[name][1], "references": references, "job_id": job_id}
+    return order(folder, key=f"key-of-{job_id}", **{**given, **said, "target": {**target, **said.get("target", {})}})
+
+
+async def ended(provider: Provider, handle: Any) -> tuple[list[Running], Update]:
+    waits: list[Running] = []
+    with anyio.fail_after(SECONDS_MAX):
+        while isinstance(update := await provider.poll(handle), Running):
+            waits.append(update)
+            await anyio.sleep(0.1)
+    return waits, update
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", FACES)
+async def test_an_order_becomes_a_video(name: str, adapter: Callable[..., Provider], tmp_path: Path):
+    provider = adapter(name)
+    waits, end = await ended(provider, await provider.submit(wanted(name, tmp_path)))
+    assert isinstance(end, Done), end
+    assert {wait.stage for wait in waits} - {None, "running"} <= {"queued"}
+    assert [made.own for made in end.outputs] == [True]
+    await provider.download(end.outputs[0], tmp_path / "out.mp4", bytes_max=10**8)
+    width, _, frames = measured(tmp_path / "out.mp4")
+    assert (width, frames) == ((1280, 120) if name == "pictory" else (854, 24))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", FACES)
+async def test_a_wrong_key_orders_nothing(name: str, adapter: Callable[..., Provider], tmp_path: Path):
+    provider = adapter(name, key="sk-wrong-key")
+    with pytest.raises(Refused) as told:
+        await provider.submit(wanted(name, tmp_path))
+    assert "sk-wrong-key" not in told.value.message
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", FACES)
+async def test_what_the_service_refuses_is_told_in_its_words(
+    name: str, adapter: Callable[..., Provider], tmp_path: Path
+):
+    provider = adapter(name)
+    with pytest.raises(Refused) as told:
+        await provider.submit(wanted(name, tmp_path, target={"aspect_ratio": "5:1"}))
+    assert "5:1" in told.value.message
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", FACES)
+async def test_a_job_that_the_service_does_not_know_is_lost(name: str, adapter: Callable[..., Provider]):
+    provider = adapter(name)
+    handle = {"id": str(uuid_utils.uuid7()), "app": "xai/grok-imagine-video", "at": 0.0}
+    assert isinstance(await provider.poll(handle), Lost)
+
+
+@pytest.mark.anyio
+async def test_another_framegate_knows_an_order_again_by_its_key(adapter: Callable[..., Provider], tmp_path: Path):
+    provider = adapter("openrouter")
+    taken = wanted("openrouter", tmp_path, target={"seed": 4})
+    handle = await provider.submit(taken)
+    found = await provider.reconcile(taken)
+    assert found is not None
+    assert found["id"] == handle["id"]
+
+
+@pytest.mark.anyio
+async def test_phaseo_tells_that_an_order_was_never_taken(adapter: Callable[..., Provider], tmp_path: Path):
+    provider = adapter("phaseo")
+    later = str(uuid_utils.UUID(int=(int(time.time() * 1000) + 10**7) << 80 | 7 << 76 | 2 << 62))
+    assert await provider.reconcile(wanted("phaseo", tmp_path, job_id=later)) is None
+    taken = wanted("phaseo", tmp_path)
+    await provider.submit(taken)
+    with pytest.raises(Unsure):
+        await provider.reconcile(taken)
+
+
+@pytest.mark.anyio
+async def test_a_request_at_fal_can_be_stopped(adapter: Callable[..., Provider], tmp_path: Path):
+    provider = adapter("fal")
+    handle = await provider.submit(wanted("fal", tmp_path, target={"duration": 15, "resolution": "720p"}))
+    assert await provider.cancel(handle)
+    _, end = await ended(provider, handle)
+    assert isinstance(end, Failed)
+    assert end.fault.code == "provider_cancelled"
+
+
+# -- a gate whose service lets it down
+
+
+class Moody(BaseHTTPRequestHandler):
+    """OpenRouter's shape; the prompt of an order says what becomes of it, and is the id of its job."""
+
+    protocol_version = "HTTP/1.1"
+    orders: list[tuple[str, str]]
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def send(self, status: int, body: object, **headers: str) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"content-length": str(len(data)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_POST(self) -> None:
+        mood = json.loads(self.rfile.read(int(self.headers["content-length"])))["prompt"]
+        again = any(mood == earlier for earlier, _ in self.orders)
+        self.orders.append((mood, self.headers["idempotency-key"]))
+        match mood:
+            case "cut":
+                self.close_connection = True
+            case "broken":
+                self.send(500, {"error": {"code": 500, "message": "after accepting"}})
+            case "refused":
+                self.send(402, {"error": {"code": 402, "message": "Insufficient credits"}})
+            case "busy" if not again:
+                self.send(429, {"error": {"code": 429, "message": "Slow down"}}, retry_after="1")
+            case _:
+                self.send(202, {"id": mood, "polling_url": "/", "status": "pending"})
+
+    def do_GET(self) -> None:
+        mood = self.path.rpartition("/")[2]
+        if mood in ("failed", "expired", "cancelled"):
+            self.send(200, {"id": mood, "status": mood, "error": "The prompt was flagged."})
+        elif mood == "forgotten":
+            self.send(200, {"id": mood, "status": "completed", "unsigned_urls": [f"{self.path}/content"]})
+        else:
+            self.send(200, {"id": mood, "status": "failed", "error": f"{mood} came to its end"})
+
+
+MOODS = {
+    "cut": ("submit_unsure", 1),
+    "broken": ("submit_unsure", 1),
+    "refused": ("provider_refused", 1),
+    "busy": ("provider_failed", 2),
+    "failed": ("provider_failed", 1),
+    "expired": ("provider_expired", 1),
+    "cancelled": ("provider_cancelled", 1),
+}
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[dict[str, Any], list[str]]]]:
+    """One job for each mood, all begun together; called with a mood it gives the job's end, and its orders' keys."""
+    orders: list[tuple[str, str]] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (Moody,), {"orders": orders}))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    account = {"provider": "openrouter", "api_key": KEY, "base_url": f"http://127.0.0.1:{server.server_port}/api/v1"}
+    folder = tmp_path_factory.mktemp("gate")
+    with served(folder / "data", folder / "log", key="sk-test", accounts=[account]) as gate, gate.client() as api:
+        model = {"model": "x-ai/grok-imagine-video", "duration": 1}
+        begun = {mood: api.post("/videos", json={**model, "prompt": mood}).json()["id"] for mood in MOODS}
+
+        def end(mood: str) -> tuple[dict[str, Any], list[str]]:
+            job: dict[str, Any] = {"status": "pending"}
+            late = time.monotonic() + SECONDS_MAX
+            while job["status"] in ("pending", "in_progress") and time.monotonic() < late:
+                job = api.get(f"/videos/{begun[mood]}", params={"wait": 20}).json()
+            return job, [key for said, key in orders if said == mood]
+
+        yield end
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_a_service_that_lets_a_gate_down_is_never_ordered_from_twice(
+    mood: str, ends: Callable[[str], tuple[dict[str, Any], list[str]]]
+):
+    job, keys = ends(mood)
+    code, times = MOODS[mood]
+    assert (job["status"], job["error_code"]) == ("failed", code), job
+    assert len(keys) == times, "only an order that certainly was not taken is sent again"
+    assert len(set(keys)) == 1, "and then by the same key"

@@ -1,0 +1,113 @@
+"""The small parts that the adapters share."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from framegate.config.settings import Account
+from framegate.domain import Lost, Running
+from framegate.domain.errors import ProviderError, Refused
+from framegate.providers.base import Provider
+from framegate.providers.http import Service, handle_of, micro_usd
+from framegate.providers.openrouter import OpenRouter
+from framegate.providers.references import Way, address
+from framegate.providers.registry import ADAPTERS, ROWS
+from support.ordering import order
+
+NO_COST = (None, "free", "", -1, True, "NaN", "Infinity", float("nan"), {})
+
+
+def given(folder: Path, *ways: Way, **reference: Any) -> str:
+    return anyio.run(address, order(folder, prompt="a", references=[reference]).references[0], ways)
+
+
+def test_a_reference_goes_by_its_own_address_first(tmp_path: Path):
+    link = {"link": "https://gate.test/l"}
+    assert given(tmp_path, "url", "link", url="https://a.test/b.png", **link) == "https://a.test/b.png"
+
+
+def test_a_reference_that_was_fitted_never_goes_by_its_own_address(tmp_path: Path):
+    fitted = {"url": "https://a.test/b.png", "fitted": True}
+    assert given(tmp_path, "url", "link", "data", **fitted, link="https://gate.test/l") == "https://gate.test/l"
+    assert given(tmp_path, "url", "link", "data", **fitted).startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize("url", ["http://a.test/b.png", "asset://0", "data:image/png;base64,AAAA"])
+def test_an_address_that_only_we_can_read_is_not_handed_on(url: str, tmp_path: Path):
+    assert given(tmp_path, "url", "data", url=url).startswith("data:image/png;base64,")
+    with pytest.raises(Refused, match="public_url"):
+        given(tmp_path, "url", "link", url=url)
+
+
+@pytest.mark.parametrize(
+    ("said", "micro"),
+    [(0.25, 250_000), ("0.000001", 1), (3, 3_000_000), (0, 0), *[(no, None) for no in NO_COST]],
+)
+def test_a_cost_is_read_in_millionths_or_not_at_all(said: object, micro: int | None):
+    assert micro_usd(said) == micro
+
+
+def made(name: str, /, **said: Any) -> Provider:
+    return ADAPTERS[name](Account(provider=name, api_key="k", **said))
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_an_account_says_where_who_and_how_much(name: str):
+    provider = made(name, name="studio", concurrency=3, requests_per_minute=7, base_url="https://there.test/x")
+    assert (provider.name, provider.account) == (name, "studio")
+    assert (provider.concurrency, provider.requests_per_minute) == (3, 7)
+    assert isinstance(provider, Service)
+    assert provider.upstream.base_url.startswith("https://there.test/x")
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_an_account_without_an_address_is_at_the_service_itself(name: str):
+    provider = made(name)
+    assert isinstance(provider, Service)
+    assert provider.upstream.base_url == ROWS[name][1]
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_only_a_server_of_ones_own_is_asked_again_for_a_lost_order(name: str):
+    assert made(name).repeatable is (name in ("vllm_omni", "sglang"))
+
+
+def test_a_job_that_was_just_made_may_not_be_known_yet():
+    provider = OpenRouter("a", "k")
+    with pytest.raises(ProviderError, match="yet"):
+        provider.unknown(handle_of("x"))
+    assert isinstance(provider.unknown({"id": "x", "at": 0.0}), Lost)
+
+
+def test_a_word_that_nobody_knows_is_running_and_told_once(caplog: pytest.LogCaptureFixture):
+    provider = OpenRouter("a", "k")
+    with caplog.at_level(logging.WARNING):
+        assert [provider.running("simmering", 50).progress for _ in range(3)] == [0.5] * 3
+    assert [record.message for record in caplog.records] == [
+        "openrouter says 'simmering' of a job; it is taken for running."
+    ]
+
+
+@pytest.mark.parametrize("progress", [None, "50", -1, 101, True, float("nan")])
+def test_a_progress_that_is_none_is_not_told(progress: object):
+    assert OpenRouter("a", "k").running("in_progress", progress) == Running(stage="running")
+
+
+def test_of_what_a_service_tells_neither_key_account_nor_address_is_kept():
+    provider = OpenRouter("a", "sk-of-the-operator")
+    answer = {
+        "id": "gen-1",
+        "prompt": "a cat",
+        "usage": {"cost": 0.5, "user_id": "u-1", "note": "billed to sk-of-the-operator"},
+        "workspace_id": "w-1",
+        "urls": ["https://files.test/a.mp4?signature=x", "data:video/mp4;base64,AA"],
+        "file_path": "/srv/outputs/a.mp4",
+        "seed": 7,
+        "nothing": None,
+    }
+    assert provider.told(answer) == {"id": "gen-1", "usage": {"cost": 0.5, "note": "billed to [key]"}, "seed": 7}
+    assert provider.told({"id": "x", "log": "y" * 10_000}) == {}
+    assert provider.told(["no object"]) == {}

@@ -1,0 +1,318 @@
+"""Every outcome of an order is one of four, and a key goes nowhere but to its own origin."""
+
+import asyncio
+import socket
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from framegate.config.settings import Account
+from framegate.domain.errors import Elsewhere, GateError, NotSent, ProviderError, Refused, Unsure
+from framegate.net import vendor_client
+from framegate.net.resume import Partial
+from framegate.net.vendor_client import Upstream
+from framegate.providers.registry import ADAPTERS
+from support.faulty_vendor import Act, answer, cut, faulty, raw, silence, trickle
+from support.ordering import order
+
+KEY = "key-of-the-account"
+ELSEWHERE = "http://elsewhere.test/videos"
+FAULTS: dict[str, tuple[Act, type[GateError]]] = {
+    "a plain no": (answer(400, {"error": "no"}), Refused),
+    "a wrong key": (answer(401, {"error": f"unknown key {KEY}"}), Refused),
+    "no money": (answer(402), Refused),
+    "no such thing": (answer(404), Refused),
+    "an address that has moved": (answer(308, location=ELSEWHERE), Refused),
+    "a service that is not offered": (answer(501), Refused),
+    "too many requests": (answer(429, retry_after="7"), NotSent),
+    "too early": (answer(425), NotSent),
+    "a redirect after the fact": (answer(303, location=ELSEWHERE), Unsure),
+    "a time-out at the other end": (answer(408), Unsure),
+    "an order under the same key": (answer(409), Unsure),
+    "a client that seemed gone": (answer(499), Unsure),
+    "an error after accepting": (answer(500), Unsure),
+    "a gateway that lost its server": (answer(502, "<html>Bad gateway</html>"), Unsure),
+    "a server that is away": (answer(503, retry_after="5"), Unsure),
+    "a gateway that waited too long": (answer(504), Unsure),
+    "a cut after accepting": (cut, Unsure),
+    "silence": (silence, Unsure),
+    "an answer that never ends": (trickle, Unsure),
+    "half a body": (raw(b"HTTP/1.1 202 x\r\ncontent-length: 100\r\n\r\n{"), Unsure),
+    "half a head": (raw(b"HTTP/1.1 202"), Unsure),
+    "no HTTP": (raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), Unsure),
+    "a body that is no JSON": (answer(202, "<html>accepted</html>"), Unsure),
+    "a body that is no object": (answer(202, ["accepted"]), Unsure),
+    "a body without an id": (answer(200, {"status": "pending"}), Unsure),
+    "an id that is a path": (answer(202, {"id": "../../keys", "request_id": "../x", "data": {"jobId": "a/b"}}), Unsure),
+    "an empty body": (answer(204), Unsure),
+}
+MODELS = {
+    "fal": "fal-ai/veo3.1/reference-to-video",
+    "vllm_omni": "Wan-AI/Wan2.1-VACE-14B-diffusers",
+    "sglang": "Wan-AI/Wan2.2-I2V-A14B-Diffusers",
+}
+ROLES = {"sglang": "first_frame"}
+
+
+def given(name: str) -> list[dict[str, str]]:
+    """One reference of a role that the provider's model takes."""
+    return [{"role": ROLES.get(name, "reference")}]
+
+
+@pytest.fixture(autouse=True)
+def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """Where nothing comes, nobody waits for minutes."""
+    spec = getattr(request.node, "callspec", None)
+    if spec and spec.params.get("fault") in ("silence", "an answer that never ends"):
+        monkeypatch.setattr(vendor_client, "ORDER_SECONDS_MAX", 1.0)
+        monkeypatch.setattr(Upstream.ask, "__kwdefaults__", {"any_status": False, "seconds_max": 1.0})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_an_order_has_one_of_four_ends(fault: str, name: str, tmp_path: Path):
+    act, end = FAULTS[fault]
+    async with faulty(act) as service:
+        adapter = ADAPTERS[name](Account(provider=name, api_key=KEY, base_url=service.url))
+        wanted = order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=given(name))
+        with pytest.raises(GateError) as told:
+            await adapter.submit(wanted)
+        await adapter.close()
+    free = end is Unsure and adapter.repeatable  # what costs nothing is made again, whatever became of it
+    assert type(told.value) is (NotSent if free else end), told.value.message
+    assert len(service.heads) == 1, "an order is sent once"
+    assert KEY not in told.value.message
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+async def test_an_order_that_reaches_nobody_was_not_sent(name: str, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    adapter = ADAPTERS[name](Account(provider=name, api_key=KEY, base_url=f"http://127.0.0.1:{port}"))
+    with pytest.raises(NotSent):
+        await adapter.submit(order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=given(name)))
+    await adapter.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("sent", [{"x": float("nan")}, {"x": "\ud800"}, {"x": {1, 2}}])
+async def test_an_order_that_cannot_be_written_is_refused_and_nothing_is_sent(sent: dict[str, Any]):
+    async with faulty(answer(202, {"id": "j"})) as service:
+        account = Upstream(service.url, headers={})
+        with pytest.raises(Refused):
+            await account.order("POST", "videos", json=sent)
+        await account.close()
+    assert service.heads == []
+
+
+@pytest.mark.anyio
+async def test_a_key_that_was_read_with_its_line_break_is_the_key():
+    async with faulty(answer(202, {"id": "j"})) as service:
+        adapter = ADAPTERS["openrouter"](Account(provider="openrouter", api_key=f"{KEY}\n", base_url=service.url))
+        assert await adapter.poll({"id": "j", "at": 0})
+        await adapter.close()
+    assert f"Bearer {KEY}\r\n" in service.heads[0]
+
+
+LOOKS = {
+    "an error": answer(500, {"detail": "boom"}),
+    "a gateway's error": answer(502, "<html>Bad gateway</html>"),
+    "too many requests": answer(429),
+    "a wrong key": answer(401, {"error": "no"}),
+    "a redirect": answer(302, location=ELSEWHERE),
+    "no JSON": answer(200, "<html>hello</html>"),
+    "no object": answer(200, []),
+    "half a body": raw(b"HTTP/1.1 200 x\r\ncontent-length: 100\r\n\r\n{"),
+    "a cut": cut,
+    "silence": silence,
+    "an answer that never ends": trickle,
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+@pytest.mark.parametrize("fault", LOOKS)
+async def test_a_look_that_fails_is_not_a_job_that_failed(fault: str, name: str):
+    async with faulty(LOOKS[fault]) as service:
+        adapter = ADAPTERS[name](Account(provider=name, api_key=KEY, base_url=service.url))
+        with pytest.raises(ProviderError):
+            await adapter.poll({"id": "x", "app": "fal-ai/veo3.1", "at": 0})
+        await adapter.close()
+    assert len(service.heads) == 1
+
+
+@pytest.mark.anyio
+async def test_no_key_goes_to_another_origin():
+    async with faulty(answer(200, {})) as other, faulty(answer(302, location="/")) as own:
+        way = Upstream(own.url, headers={"authorization": f"Bearer {KEY}"})
+        with pytest.raises(ProviderError, match="another origin"):
+            await way.ask("GET", f"{other.url}/videos/1")
+        with pytest.raises(ProviderError, match="another origin"):
+            await way.download(f"{other.url}/file", Path("/nowhere"), bytes_max=10)
+        await way.close()
+    assert not other.heads
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_to_another_origin_is_not_followed(status: int, tmp_path: Path):
+    async with faulty(answer(200, {})) as other, faulty(answer(status, location=other.url)) as own:
+        way = Upstream(own.url, headers={"authorization": f"Bearer {KEY}"})
+        assert (await way.ask("GET", "videos/1")).status == status
+        with pytest.raises(Elsewhere) as told:
+            await way.download(f"{own.url}/file", tmp_path / "file", bytes_max=10)
+        assert told.value.url.rstrip("/") == other.url
+        with pytest.raises((Refused, Unsure)):
+            await way.order("POST", "videos", json={})
+        await way.close()
+    assert not other.heads
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("https://api.test/v1/videos/1", True),
+        ("https://api.test:443/x", True),
+        ("https://API.test/x", True),
+        ("http://api.test/v1/videos/1", False),
+        ("https://api.test:8443/v1", False),
+        ("https://api.test.evil.test/v1", False),
+        ("https://key@api.test/v1", False),
+        ("https://evil.test/?https://api.test/", False),
+        ("//api.test/v1", False),
+        ("https://[bad", False),
+    ],
+)
+def test_only_its_own_origin_is_its_own(url: str, own: bool):
+    assert Upstream("https://api.test/v1", headers={}).owns(url) is own
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), ("999999", 3600.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("soon", None)]
+)
+async def test_the_wait_that_a_service_asks_for_is_told(header: str, seconds: float | None):
+    async with faulty(answer(429, retry_after=header)) as service:
+        way = Upstream(service.url, headers={})
+        with pytest.raises(NotSent) as told:
+            await way.order("POST", "videos", json={})
+        await way.close()
+    assert told.value.retry_after == seconds
+
+
+@pytest.mark.anyio
+async def test_every_order_has_a_connection_of_its_own():
+    kept = raw(b"HTTP/1.1 200 x\r\ncontent-length: 2\r\n\r\n{}")
+
+    async def staying(writer: asyncio.StreamWriter) -> None:
+        await kept(writer)
+        await asyncio.Event().wait()  # the connection is offered for more
+
+    async with faulty(staying) as service:
+        way = Upstream(service.url, headers={})
+        for _ in range(3):
+            await way.order("POST", "videos", json={})
+        assert len(service.open) == 3
+        await way.close()
+
+
+@pytest.mark.anyio
+async def test_an_answer_may_only_be_so_large(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(vendor_client, "ANSWER_BYTES_MAX", 10)
+    async with faulty(answer(202, {"id": "much-too-long"})) as service:
+        way = Upstream(service.url, headers={})
+        with pytest.raises(Unsure):
+            await way.order("POST", "videos", json={})
+        with pytest.raises(ProviderError):
+            await way.ask("GET", "videos")
+        await way.close()
+
+
+DOWNLOADS = {
+    "half a file": (raw(b"HTTP/1.1 200 x\r\ncontent-length: 9\r\n\r\nhalf"), ProviderError),
+    "an empty file": (answer(200), ProviderError),
+    "not there yet": (answer(409), ProviderError),
+    "an error": (answer(502), ProviderError),
+    "a wrong key": (answer(403), Refused),
+    "gone": (answer(410), Refused),
+    "too large a file": (answer(200, "x" * 11), Refused),
+    "a file that grows too large": (raw(b'HTTP/1.1 200 x\r\netag: "a"\r\n\r\n' + b"x" * 11), Refused),
+    "a packed file": (answer(200, "x", content_encoding="gzip"), Refused),
+    "a cut": (cut, ProviderError),
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("fault", DOWNLOADS)
+async def test_a_download_that_fails_leaves_no_file(fault: str, tmp_path: Path):
+    act, error = DOWNLOADS[fault]
+    file = tmp_path / "file"
+    async with faulty(act) as service:
+        way = Upstream(service.url, headers={})
+        with pytest.raises(error) as told:
+            await way.download(f"{service.url}/file", file, bytes_max=10)
+        await way.close()
+    assert type(told.value) is error
+    assert not file.exists()
+
+
+@pytest.mark.anyio
+async def test_a_download_brings_the_whole_file(tmp_path: Path):
+    async with faulty(answer(200, "0123456789")) as service:
+        way = Upstream(service.url, headers={"authorization": "Bearer x"})
+        await way.download(f"{service.url}/file", tmp_path / "file", bytes_max=10)
+        await way.close()
+    assert (tmp_path / "file").read_text() == "0123456789"
+    assert "Bearer x" in service.heads[0]
+
+
+@pytest.mark.anyio
+async def test_a_download_that_is_stopped_keeps_all_that_has_come_and_lets_go_of_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file, came, real = tmp_path / "file", asyncio.Event(), Partial.write
+    loop = asyncio.get_running_loop()
+
+    def write(self: Partial, part: bytes) -> None:
+        real(self, part)
+        loop.call_soon_threadsafe(came.set)
+
+    async def half(writer: asyncio.StreamWriter) -> None:
+        await raw(b'HTTP/1.1 200 x\r\netag: "a"\r\ncontent-length: 9\r\n\r\nhalf')(writer)
+        await silence(writer)
+
+    monkeypatch.setattr(Partial, "write", write)
+    async with faulty(half) as service:
+        way = Upstream(service.url, headers={})
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(way.download, f"{service.url}/file", file, bytes_max=10))
+            await came.wait()
+            group.cancel_scope.cancel()
+        await way.close()
+    assert file.read_bytes() == b"half"
+
+
+@pytest.mark.anyio
+async def test_a_download_follows_redirects_at_its_own_origin_and_not_for_ever(tmp_path: Path):
+    async def act(writer: asyncio.StreamWriter) -> None:
+        path = service.heads[-1].split()[1]
+        await (answer(200, "video") if path == "/there" else answer(302, location=f"{path}there"))(writer)
+
+    async def round_and_round(writer: asyncio.StreamWriter) -> None:
+        await answer(307, location="/file")(writer)
+
+    async with faulty(act) as service, faulty(round_and_round) as other:
+        way, way_round = (Upstream(one.url, headers={"authorization": f"Bearer {KEY}"}) for one in (service, other))
+        await way.download(f"{service.url}/", tmp_path / "file", bytes_max=10)
+        assert [KEY in head for head in service.heads] == [True, True]
+        with pytest.raises(Refused, match="more than 5 times"):
+            await way_round.download(f"{other.url}/file", tmp_path / "other", bytes_max=10)
+        await way.close()
+        await way_round.close()
+    assert (tmp_path / "file").read_text() == "video"
+    assert len(other.heads) == 6

@@ -1,0 +1,59 @@
+"""A real database for every store test: SQLite always, PostgreSQL where FRAMEGATE_TEST_POSTGRES names one."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from framegate.domain import Job, Request, Target
+from framegate.store import Store
+
+POSTGRES = os.environ.get("FRAMEGATE_TEST_POSTGRES", "")
+BACKENDS = [
+    "sqlite",
+    pytest.param(
+        "postgres",
+        marks=pytest.mark.skipif(not POSTGRES, reason="waits for FRAMEGATE_TEST_POSTGRES"),
+    ),
+]
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.fixture(params=BACKENDS)
+async def url(request, tmp_path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'framegate.db'}"
+    # A new database for each test, and a name for each worker: tests run side by side.
+    name = f"framegate_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    engine = create_async_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    await engine.dispose()
+    return make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+async def store(url) -> AsyncIterator[Store]:
+    async with Store(url) as store:
+        yield store
+
+
+def make_job(number: int = 1, *, owner: str = "default", prompt: str = "a cat", at: float = 1000.0) -> Job:
+    return Job(
+        id=f"0190a000-0000-7000-8000-{number:012x}",
+        owner=owner,
+        dialect="native",
+        request=Request(model="framegate/animatic", prompt=prompt),
+        model="framegate/animatic",
+        target=Target(width=640, height=360, fps=24, duration=4, audio=False, seed=None),
+        created_at=at,
+        updated_at=at,
+        deadline_at=at + 3600,
+    )
