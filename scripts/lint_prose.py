@@ -18,10 +18,10 @@ from typing import NamedTuple
 # Words that hide the subject of a sentence, archaic words, and a wrong name of the product.
 EVERYWHERE = """
     whoever, whosoever, whomever, whatsoever, whence, whither, whereby, wherein, whereof, whereupon, thereof,
-    therein, thereupon, thereby, hitherto, herein, hereby, heretofore, lest, nought, shall, unto, nobody, for
-    good, goes on, go on from, as it stands, as they stand, by which, comes to, is told, are told, is had, be
-    had, of one's own, of ours, of theirs, in the place of, in the stead of, made no more, put down until, again
-    for each, at most so many, not known here, gates?
+    therein, thereupon, thereby, hitherto, herein, hereby, heretofore, lest, nought, shall, unto, nobody, for good,
+    goes on, go on from, as it stands, as they stand, by which, comes to, is told(?! apart), are told(?! apart), is
+    had, be had, of one's own, of ours, of theirs, in the place of, in the stead of, made no more, put down until,
+    again for each, at most so many, not known here, gates?
 """
 IN_MESSAGES = "here, now"  # a message names the place and the time, or leaves them out
 TEXT_ARGUMENTS = frozenset({"help", "epilog", "description", "summary", "message"})
