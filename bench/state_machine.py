@@ -16,9 +16,9 @@ import uuid_utils
 from framegate.config.settings import Settings
 from framegate.domain import Fault, Job, Request, State, Target
 from framegate.domain.clock import SystemClock
-from framegate.jobs.state_machine.transition import Step
-from framegate.jobs.worker import Runner
-from framegate.providers.base import Offers
+from framegate.jobs.state_machine.transition import Transition
+from framegate.jobs.worker import Worker
+from framegate.providers.base import ProviderRegistry
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
 
@@ -42,22 +42,22 @@ NEXT = dict(itertools.pairwise(WAY))
 class NoMoves:
     """Every state leads to the next, at once; the order is written down as a real one is."""
 
-    offers = Offers(())
+    offers = ProviderRegistry(())
     settings = Settings()
 
-    async def step(self, job: Job, *, found: bool) -> Step:
+    async def step(self, job: Job, *, found: bool) -> Transition:
         state = NEXT[job.state]
         order = {State.SUBMITTING: "sending", State.RUNNING: "accepted"}.get(state)
         attempts = job.attempts + (order == "sending")
-        return Step({"state": state, "stage": state.value, "attempts": attempts}, order=order)
+        return Transition({"state": state, "stage": state.value, "attempts": attempts}, order=order)
 
     def orders_next(self, _job: Job) -> None:
         """No order needs a place."""
 
-    def fail(self, fault: Fault, state: State = State.FAILED) -> Step:
-        return Step({"state": state, "fault": fault})
+    def fail(self, fault: Fault, state: State = State.FAILED) -> Transition:
+        return Transition({"state": state, "fault": fault})
 
-    async def end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Step:
+    async def end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Transition:
         return self.fail(fault, state)
 
 
@@ -80,7 +80,7 @@ async def measure(jobs: int, group_max: int) -> tuple[float, float]:
     """Jobs per second, and milliseconds of CPU per job."""
     with tempfile.TemporaryDirectory() as folder:
         async with Store(sqlite_url(Path(folder)), group_max=group_max) as store:
-            runner = Runner(store, NoMoves(), clock=SystemClock())
+            runner = Worker(store, NoMoves(), clock=SystemClock())
             await runner.start()
             began, cpu = time.perf_counter(), time.process_time()
             await asyncio.gather(*(store.insert(make_job()) for _ in range(jobs)))

@@ -42,12 +42,12 @@ def photos() -> tuple[Path, ...]:
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """An open sandbox in this process; references may come from this machine."""
-    from framegate.app.parts import build
+    from framegate.app.parts import build_app
     from framegate.config.settings import Settings
 
     data_dir = tmp_path_factory.mktemp("sandbox")
     settings = Settings(data_dir=data_dir, render_workers=1, sandbox=True, allow_private_addresses=True)
-    with TestClient(build(settings), base_url="http://127.0.0.1:8787") as client:
+    with TestClient(build_app(settings), base_url="http://127.0.0.1:8787") as client:
         yield client
 
 

@@ -154,4 +154,4 @@ def struck(data: Path) -> Counter[str]:
         with closing(sqlite3.connect(copy)) as database:
             if database.execute("SELECT name FROM sqlite_master WHERE name = 'jobs'").fetchone() is None:
                 return Counter()
-            return Counter(state for (state,) in database.execute("SELECT state FROM jobs WHERE active"))
+            return Counter(state for (state,) in database.execute("SELECT state FROM jobs WHERE is_open"))

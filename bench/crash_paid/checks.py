@@ -105,7 +105,7 @@ def _order_fault(job: Written, came: list[Shown]) -> str | None:
 def _written(data: Path) -> dict[str, Written]:
     with closing(sqlite3.connect(data / "framegate.db")) as database:
         jobs: dict[str, Written] = {}
-        for job_id, state, request, document in database.execute("SELECT id, state, request, document FROM jobs"):
+        for job_id, state, request, document in database.execute("SELECT id, state, request, state_json FROM jobs"):
             handle = cast("Shown", json.loads(document).get("handle") or {})
             jobs[job_id] = Written(state, json.loads(request)["metadata"]["mark"], handle.get("id"))
         for job_id, state in database.execute("SELECT job_id, state FROM orders ORDER BY job_id, attempt"):

@@ -58,14 +58,14 @@ def after_the_rename():
 
 def before_the_end():
     """The video is checked, and the job is not yet written as completed."""
-    real = Store.move
+    real = Store.apply
 
     async def move(self, job, **how):
         if job.state is State.COMPLETED:
             die()
         return await real(self, job, **how)
 
-    Store.move = move
+    Store.apply = move
 
 
 PLACES = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from framegate.app.parts import build
+from framegate.app.parts import build_app
 from framegate.config.settings import Settings
 
 BASE = "http://127.0.0.1:8787"
@@ -17,7 +17,7 @@ BASE = "http://127.0.0.1:8787"
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """An open gate."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), render_workers=1)
-    with TestClient(build(settings), base_url=f"{BASE}/api/v1") as client:
+    with TestClient(build_app(settings), base_url=f"{BASE}/api/v1") as client:
         yield client
 
 
@@ -28,7 +28,7 @@ def open_gate(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
 
         def start(**settings: object) -> TestClient:
             given = Settings.model_validate({"data_dir": tmp_path / "data", "render_workers": 1, **settings})
-            return stack.enter_context(TestClient(build(given), base_url=f"{BASE}/api/v1"))
+            return stack.enter_context(TestClient(build_app(given), base_url=f"{BASE}/api/v1"))
 
         yield start
 

@@ -28,11 +28,11 @@ ROUTES = [
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory: pytest.TempPathFactory, photos: tuple[Path, ...]):
     """A gate with two owners, and a finished job of the first."""
-    from framegate.app.parts import build
+    from framegate.app.parts import build_app
     from framegate.config.settings import Settings
 
     folder = tmp_path_factory.mktemp("owners")
-    with TestClient(build(Settings(data_dir=folder)), base_url=ORIGIN) as gate:
+    with TestClient(build_app(Settings(data_dir=folder)), base_url=ORIGIN) as gate:
         store = gate.app.state.parts.store
         texts = []
         for owner in ("acme", "other"):

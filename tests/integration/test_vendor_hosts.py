@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Scope
 
-from framegate.api.middleware.vendor_hosts import HOSTS, ServiceHosts
-from framegate.app.parts import build
+from framegate.api.middleware.vendor_hosts import HOSTS, VendorHosts
+from framegate.app.parts import build_app
 from framegate.config.settings import Settings
 
 KEY = "sk-test"
@@ -32,7 +32,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         allowed_hosts=("gate.example",),
         sandbox=True,
     )
-    with TestClient(build(settings), base_url="http://gate.example") as client:
+    with TestClient(build_app(settings), base_url="http://gate.example") as client:
         yield client
 
 
@@ -81,17 +81,17 @@ def test_pages_of_those_names_may_not_call(keyed: TestClient):
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_an_open_gate_never_answers_to_them(tmp_path: Path, host: str):
-    settings = Settings(data_dir=tmp_path, render_workers=1, service_hosts=True)
-    with TestClient(build(settings), base_url="http://127.0.0.1:8787") as client:
+    settings = Settings(data_dir=tmp_path, render_workers=1, vendor_hostnames=True)
+    with TestClient(build_app(settings), base_url="http://127.0.0.1:8787") as client:
         for path in ("/v1/videos", "/api/v1/videos", "/healthz"):
             assert client.get(path, headers={"host": host}).status_code == 421
 
 
 def test_the_setting_switches_them_off(tmp_path: Path):
     settings = Settings(
-        data_dir=tmp_path, render_workers=1, api_key=KEY, allowed_hosts=("gate.example",), service_hosts=False
+        data_dir=tmp_path, render_workers=1, api_key=KEY, allowed_hosts=("gate.example",), vendor_hostnames=False
     )
-    with TestClient(build(settings), base_url="http://gate.example") as client:
+    with TestClient(build_app(settings), base_url="http://gate.example") as client:
         headers = {"host": "api.phaseo.app", "authorization": f"Bearer {KEY}"}
         assert client.get("/v1/videos", headers=headers).status_code == 421
 
@@ -117,7 +117,7 @@ def test_only_whole_parts_of_a_path_are_replaced():
     async def unused() -> Message:
         raise AssertionError
 
-    routed = ServiceHosts(app, Settings())
+    routed = VendorHosts(app, Settings())
     for host, path in (
         ("api.phaseo.app", "/v1/videos/a b"),
         ("api.phaseo.app", "/v10/videos"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from framegate.domain import Blob, Handling, Kind, Order, Prepared, Reference, Request, Role, Target
+from framegate.domain import Blob, JobPolicy, Kind, Order, PreparedReference, Reference, Request, Role, Target
 
 JOB_ID = "01930000-0000-7000-8000-000000000000"  # made on 2024-11-06
 KEY = "key-of-the-order"
@@ -27,9 +27,9 @@ def order(folder: Path, **said: Any) -> Order:
         prompt=said.pop("rewritten", None),
         target=Target(**{**TARGET, "resolution": "720p", "aspect_ratio": "16:9", **said.pop("target", {})}),
         references=references,
-        sound_choice=said.pop("sound_choice", False),
+        audio_is_optional=said.pop("sound_choice", False),
         request=Request(
-            handling=Handling(**said.pop("handling", {})),
+            policy=JobPolicy(**said.pop("handling", {})),
             model=asked,
             references=tuple(one.reference for one in references),
             **said,
@@ -37,7 +37,7 @@ def order(folder: Path, **said: Any) -> Order:
     )
 
 
-def _prepared(folder: Path, number: int, row: dict[str, Any]) -> Prepared:
+def _prepared(folder: Path, number: int, row: dict[str, Any]) -> PreparedReference:
     row = dict(row)
     width, height = row.pop("size", (64, 48))
     link, fitted = row.pop("link", None), row.pop("fitted", False)
@@ -49,12 +49,12 @@ def _prepared(folder: Path, number: int, row: dict[str, Any]) -> Prepared:
     else:
         path.write_bytes(f"{kind} {number}".encode())
     data = path.read_bytes()
-    return Prepared(
+    return PreparedReference(
         reference=Reference(**{"url": f"https://pictures.test/{number}", **row, "kind": kind, "role": role}),
         blob=Blob(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data), media_type=MEDIA[kind]),
         path=str(path),
         width=width,
         height=height,
         fitted=fitted,
-        link=link,
+        signed_url=link,
     )

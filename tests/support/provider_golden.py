@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.config.settings import Account
-from framegate.domain.errors import GateError
+from framegate.domain.errors import FramegateError
 from framegate.providers.registry import ADAPTERS
 from support.ordering import order
 from support.paths import PROVIDER_GOLDEN
@@ -73,7 +73,7 @@ async def _do(adapter, what: str, case: dict[str, Any], handle: dict[str, Any], 
                 return given and {name: value for name, value in given.items() if name != "at"}
             case _:
                 return await adapter.cancel(handle)
-    except GateError as error:
+    except FramegateError as error:
         told = {"raises": type(error).__name__, "message": error.message}
         wait = getattr(error, "retry_after", None)
         return told | ({} if wait is None else {"retry_after": wait})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from framegate.domain import BudgetPeriod, Key, Problem, Scope
 from framegate.domain.clock import Clock
 from framegate.domain.errors import Busy, Forbidden, InvalidRequest, Unauthorized
-from framegate.store.api_keys import Keyring
+from framegate.store.api_keys import ApiKeyStore
 
 DEFAULT_OWNER = "default"  # of an open gate, and of the operator's own key
 CACHE_SECONDS = 5.0  # how long a key that was revoked elsewhere may still work
@@ -136,7 +136,7 @@ class Authenticator:
     A gate is open as long as nobody ever made a key and the operator set none. Rates are counted in this process.
     """
 
-    def __init__(self, keyring: Keyring, *, operator_key: str | None, clock: Clock) -> None:
+    def __init__(self, keyring: ApiKeyStore, *, operator_key: str | None, clock: Clock) -> None:
         self._keyring = keyring
         self._operator_key = operator_key
         self._clock = clock

@@ -12,26 +12,26 @@ from framegate.api.auth import Authenticator
 from framegate.catalogue import Offer
 from framegate.config.settings import Settings
 from framegate.domain import Scope
-from framegate.jobs.service import Jobs
+from framegate.jobs.service import JobService
 
 LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class ApiContext:
     """The parts of a running gate. `closing` is set when it begins to stop: whoever waits must end then.
 
     `orderable` tells whether there is an account or a server that makes what is offered.
     """
 
     settings: Settings
-    jobs: Jobs
+    jobs: JobService
     keys: Authenticator
     closing: asyncio.Event
     orderable: Callable[[Offer], bool]
 
 
-def gate_of(connection: HTTPConnection) -> Gate:
+def context_of(connection: HTTPConnection) -> ApiContext:
     """The running gate, as the lifespan handed it to every request."""
     return connection.state.gate
 
@@ -57,7 +57,7 @@ def owners(
     async def owner(connection: HTTPConnection) -> str:
         looks = connection.scope.get("method", "GET") in LOOKS
         needed = scope or (Scope.READ if looks else Scope.CREATE)
-        return (await gate_of(connection).keys.authenticate(read(connection), needed)).owner
+        return (await context_of(connection).keys.authenticate(read(connection), needed)).owner
 
     return owner
 
@@ -69,5 +69,5 @@ Owner = Annotated[str, Depends(owner_of)]
 def base_url(connection: HTTPConnection) -> str:
     """The absolute address of the dialect that is being spoken, as this client can reach it; no slash at the end."""
     mounted = connection.scope.get("root_path", "").removeprefix(connection.scope.get("app_root_path", ""))
-    public = gate_of(connection).settings.public_url or f"{connection.url.scheme}://{connection.url.netloc}"
+    public = context_of(connection).settings.public_url or f"{connection.url.scheme}://{connection.url.netloc}"
     return public.rstrip("/") + mounted

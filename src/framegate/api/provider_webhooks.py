@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse
 
 from framegate.domain import State
 from framegate.domain.clock import Clock
-from framegate.domain.errors import GateError, NotFound, TooLarge, Unauthorized, Unavailable
-from framegate.providers.base import Offers
+from framegate.domain.errors import FramegateError, NotFound, TooLarge, Unauthorized, Unavailable
+from framegate.providers.base import ProviderRegistry
 from framegate.store import Store
 
 PATH = "/providers/{provider}/{account}/webhook"
@@ -25,31 +25,31 @@ def address(public_url: str, provider: str, account: str, job_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Nudges:
+class ProviderWebhooks:
     """Takes providers' calls. A call that its provider did not sign is refused."""
 
-    offers: Offers
+    offers: ProviderRegistry
     store: Store
     clock: Clock
 
-    async def take(self, request: Request) -> JSONResponse:
+    async def receive(self, request: Request) -> JSONResponse:
         """Verify a call and have its job looked at. Raises `NotFound`, `TooLarge`, `Unauthorized`, `Unavailable`."""
         provider = self.offers.get(request.path_params["provider"], request.path_params["account"])
-        if provider is None or not provider.calls_back:
+        if provider is None or not provider.sends_webhooks:
             raise NotFound("No such account is called back here.")
         raw = await _body(request)
         try:
-            order_id = await provider.heard(request.headers, raw, now=self.clock.now())
-        except GateError as error:
+            order_id = await provider.verify_webhook(request.headers, raw, now=self.clock.now())
+        except FramegateError as error:
             _log.warning("A call of %s could not be verified: %s", provider.name, error.message)
             raise Unavailable("The call cannot be verified just now. Call again.") from error
         if order_id is None:
             raise Unauthorized("The call is not signed by the provider, or was signed more than five minutes ago.")
         job_id = request.query_params.get("job", "")[:ID_CHARS]
         job = await self.store.get(job_id)
-        ours = job is not None and self.offers.of(job) is provider
+        ours = job is not None and self.offers.for_job(job) is provider
         if job and ours and job.state is State.RUNNING and job.handle and job.handle.get("id") == order_id:
-            await self.store.hasten(job.id, now=self.clock.now())
+            await self.store.make_due(job.id, now=self.clock.now())
         return JSONResponse({"ok": True})
 
 

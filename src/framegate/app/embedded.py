@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from framegate.app.parts import Server, build
-from framegate.client import Gate
-from framegate.domain.errors import GateError, Unavailable
+from framegate.app.parts import Server, build_app
+from framegate.client import Framegate
+from framegate.domain.errors import FramegateError, Unavailable
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -29,13 +29,13 @@ KEY_FILE = "key"  # beside the socket, in a folder that only its owner reads: fo
 TEMPORARY_CHARS_MAX = 60  # a socket's path has about a hundred in all
 STOP_SECONDS_MAX = 10  # for downloads under way; those who follow a job are let go at once
 KEEP_ALIVE_SECONDS = 30
-TALKATIVE = ("aiosqlite", "httpx2")  # log whole statements and whole addresses, with whatever is secret in them
+NOISY_LOGGERS = ("aiosqlite", "httpx2")  # log whole statements and whole addresses, with whatever is secret in them
 IN_QUERIES = re.compile(r"\b((?:signature|fal_jwt_token|download_token|download_sig)=)[^&\s\"]+")  # they open files
 SOCKET_MESSAGE_BYTES_MAX = 4096  # what clients say over websockets is a word
 
 
 @contextmanager
-def local_gate(settings: "Settings") -> "Generator[Gate]":
+def embedded_gateway(settings: "Settings") -> "Generator[Framegate]":
     """Run a gate over the data folder for as long as the context lasts.
 
     Jobs that it leaves unfinished stay in the data folder, and go on with the next gate that owns it. Raises
@@ -50,7 +50,7 @@ def local_gate(settings: "Settings") -> "Generator[Gate]":
         server = _Background(settings, path)
         try:
             server.start()
-            with Gate(f"unix:{path}", settings.api_key) as gate:
+            with Framegate(f"unix:{path}", settings.api_key) as gate:
                 yield gate
         finally:
             server.stop()
@@ -64,7 +64,7 @@ def key_of(url: str) -> str | None:
         return None
 
 
-def without_tokens(record: logging.LogRecord) -> bool:
+def redact_query_secrets(record: logging.LogRecord) -> bool:
     """Take the signatures and tokens of links out of a line of the log: whoever reads them could use them."""
     if isinstance(record.args, tuple):
         record.args = tuple(IN_QUERIES.sub(r"\1…", one) if isinstance(one, str) else one for one in record.args)
@@ -76,12 +76,12 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
 
     Raises what kept the gate from starting, `DataFolderBusy` for one. Requests are logged at `info`.
     """
-    for name in TALKATIVE:
+    for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn.access", "uvicorn.error"):
-        logging.getLogger(name).addFilter(without_tokens)
-    app = build(settings)
-    noting = _NotingFailure(app)
+        logging.getLogger(name).addFilter(redact_query_secrets)
+    app = build_app(settings)
+    noting = _LifespanErrorRecorder(app)
     config = uvicorn.Config(
         noting,
         lifespan="on",
@@ -117,8 +117,8 @@ class _Background:
 
     def __init__(self, settings: "Settings", path: Path) -> None:
         self._ready = threading.Event()
-        app = build(settings)
-        self._app = _NotingFailure(app)
+        app = build_app(settings)
+        self._app = _LifespanErrorRecorder(app)
         config = uvicorn.Config(
             self._app,
             uds=str(path),
@@ -168,7 +168,7 @@ class _OnSocketFile(Server):
         self._on_ready(url)
 
 
-class _NotingFailure:
+class _LifespanErrorRecorder:
     """Passes everything on, and keeps what the lifespan failed with: uvicorn only logs it."""
 
     def __init__(self, app: "ASGIApp") -> None:
@@ -179,7 +179,7 @@ class _NotingFailure:
         """Raise it, if there is one; a fault of a library's own kind, such as a broken database, as `Unavailable`."""
         if self._failure is None:
             return
-        if isinstance(self._failure, (GateError, OSError)):
+        if isinstance(self._failure, (FramegateError, OSError)):
             raise self._failure
         first = str(self._failure).split("\n", 1)[0]
         raise Unavailable(f"The gate cannot start: {first} ({type(self._failure).__name__}).") from self._failure

@@ -18,35 +18,35 @@ from starlette.routing import Mount, Route
 from framegate import catalogue
 from framegate.api import provider_webhooks
 from framegate.api.auth import Authenticator
-from framegate.api.context import Gate
+from framegate.api.context import ApiContext
 from framegate.api.dialects import fal, native, phaseo, pictory
 from framegate.api.dialects.native.errors import install
-from framegate.api.http.signed_urls import Links, asset_link
-from framegate.api.middleware.client_disconnect import Exchanges
-from framegate.api.middleware.host_guard import Guard
-from framegate.api.middleware.vendor_hosts import ServiceHosts
-from framegate.api.provider_webhooks import Nudges
+from framegate.api.http.signed_urls import UrlSigner, asset_link
+from framegate.api.middleware.client_disconnect import ClientDisconnect
+from framegate.api.middleware.host_guard import HostGuard
+from framegate.api.middleware.vendor_hosts import VendorHosts
+from framegate.api.provider_webhooks import ProviderWebhooks
 from framegate.catalogue import Catalogue
 from framegate.catalogue.credits import priced
 from framegate.config.settings import Settings, SettingsInvalid, check_protected
 from framegate.domain import Blob
 from framegate.domain.clock import SystemClock
 from framegate.domain.errors import Unavailable
-from framegate.jobs.account_health import Standing
-from framegate.jobs.background.blob_gc import Sweeper
-from framegate.jobs.background.catalogue_refresh import Refresher
-from framegate.jobs.executor.render_pool import Pool
-from framegate.jobs.references import Preparer
+from framegate.jobs.account_health import AccountHealth
+from framegate.jobs.background.blob_gc import BlobGarbageCollector
+from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
+from framegate.jobs.executor.render_pool import RenderPool
+from framegate.jobs.references import ReferencePreparer
 from framegate.jobs.routing import Router
-from framegate.jobs.service import Jobs
-from framegate.jobs.state_machine.finalize import Finishing
-from framegate.jobs.state_machine.machine import Moves
-from framegate.jobs.webhooks.dialect import Hooks
-from framegate.jobs.webhooks.dispatcher import Deliverer
-from framegate.jobs.worker import Runner
-from framegate.net.fetcher import Net
+from framegate.jobs.service import JobService
+from framegate.jobs.state_machine.finalize import Finalizer
+from framegate.jobs.state_machine.machine import JobStateMachine
+from framegate.jobs.webhooks.dialect import WebhookDialects
+from framegate.jobs.webhooks.dispatcher import WebhookDispatcher
+from framegate.jobs.worker import Worker
+from framegate.net.fetcher import Fetcher
 from framegate.providers.animatic.adapter import Animatic, Sandbox
-from framegate.providers.base import Offers
+from framegate.providers.base import ProviderRegistry
 from framegate.providers.pictory import Pictory
 from framegate.providers.registry import ADAPTERS
 from framegate.storage.blobs import BlobStore
@@ -63,14 +63,14 @@ EXPOSED = (
 class Parts:
     """What a running gate is made of."""
 
-    jobs: Jobs
+    jobs: JobService
     keys: Authenticator
-    runner: Runner
-    deliverer: Deliverer
+    runner: Worker
+    deliverer: WebhookDispatcher
     store: Store
     lock: FolderLock
-    nudges: Nudges
-    offers: Offers
+    nudges: ProviderWebhooks
+    offers: ProviderRegistry
 
 
 @asynccontextmanager
@@ -85,15 +85,15 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
         store = await stack.enter_async_context(Store(settings.database_url or sqlite_url(settings.data_dir)))
         keys = Authenticator(store.keys, operator_key=settings.api_key, clock=clock)
         check_protected(settings, needs_key=await keys.look())
-        net = await stack.enter_async_context(Net(settings))
+        net = await stack.enter_async_context(Fetcher(settings))
         blobs = BlobStore(settings.data_dir / "blobs")
         blobs.clean()
 
-        standing = Standing(clock)
-        router = Router(book, offers, paused=standing.paused)
+        standing = AccountHealth(clock)
+        router = Router(book, offers, paused=standing.is_paused)
         secret = await store.secret("links")
         hooks = await _hooks(settings, store, secret, book)
-        jobs = Jobs(
+        jobs = JobService(
             settings=settings,
             store=store,
             router=router,
@@ -103,28 +103,28 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
             secret=secret,
             hooks=hooks,
         )
-        moves = Moves(
+        moves = JobStateMachine(
             settings=settings,
-            offers=offers,
+            providers=offers,
             router=router,
-            standing=standing,
-            preparer=Preparer(settings, blobs, net, store.asset),
+            account_health=standing,
+            preparer=ReferencePreparer(settings, blobs, net, store.asset),
             clock=clock,
-            finishing=Finishing(settings, blobs, net, clock),
-            link=_asset_link(settings, secret),
+            finalizer=Finalizer(settings, blobs, net, clock),
+            reference_url=_asset_link(settings, secret),
         )
         sole = settings.database_url is None
-        deliverer = Deliverer(store, net, hooks, clock=clock, sole=sole)
+        deliverer = WebhookDispatcher(store, net, hooks, clock=clock, sole=sole)
         await deliverer.start()
         stack.push_async_callback(deliverer.stop)
-        runner = Runner(store, moves, clock=clock, hooks=hooks, sole=sole)
+        runner = Worker(store, moves, clock=clock, hooks=hooks, sole=sole)
         if not settings.sandbox:
-            refresher = Refresher(router, offers, settings.data_dir / "catalogue", clock=clock)
+            refresher = CatalogueRefresher(router, offers, settings.data_dir / "catalogue", clock=clock)
             await refresher.start()  # before jobs go on, so that they do by the lists of the last run
             stack.push_async_callback(refresher.stop)
         await runner.start()
         stack.push_async_callback(runner.stop)
-        sweeper = Sweeper(store, blobs, clock=clock)
+        sweeper = BlobGarbageCollector(store, blobs, clock=clock)
         sweeper.start()
         stack.push_async_callback(sweeper.stop)
         yield Parts(
@@ -134,28 +134,28 @@ async def running(settings: Settings) -> AsyncGenerator[Parts]:
             deliverer=deliverer,
             store=store,
             lock=lock,
-            nudges=Nudges(offers, store, clock),
+            nudges=ProviderWebhooks(offers, store, clock),
             offers=offers,
         )
 
 
-async def _hooks(settings: Settings, store: Store, secret: bytes, book: Catalogue) -> Hooks:
+async def _hooks(settings: Settings, store: Store, secret: bytes, book: Catalogue) -> WebhookDialects:
     """How each dialect calls back."""
-    links = Links(secret=secret, seconds=settings.link_seconds)
+    links = UrlSigner(secret=secret, seconds=settings.signed_url_ttl_seconds)
     hooks = [
         native.hook(links),
         phaseo.hook(links, settings),
         pictory.hook(links),
         fal.hook(secret, book),
     ]
-    return Hooks(hooks, master=await store.secret("webhooks"))
+    return WebhookDialects(hooks, master=await store.secret("webhooks"))
 
 
 def known_models(settings: Settings) -> Catalogue:
     """The models by our own rows and the operator's. Raises `SettingsInvalid`."""
     book = catalogue.builtin()
     try:
-        book = catalogue.with_rows(book, settings.models_dir) if settings.models_dir else book
+        book = catalogue.with_rows(book, settings.catalogue_dir) if settings.catalogue_dir else book
     except catalogue.BadRow as error:
         raise SettingsInvalid(f"Setting `models_dir`: {error}.") from error
     ids = {model.id for model in book.models}
@@ -164,41 +164,41 @@ def known_models(settings: Settings) -> Catalogue:
     return priced(book, {"pictory": settings.pictory_usd_per_credit})
 
 
-async def _offers(settings: Settings, stack: AsyncExitStack) -> Offers:
-    pool = Pool(settings.render_workers)
+async def _offers(settings: Settings, stack: AsyncExitStack) -> ProviderRegistry:
+    pool = RenderPool(settings.render_workers)
     pool.warm()
     folder = settings.data_dir / "renders"
     engine = Animatic(pool, folder)
     stack.push_async_callback(engine.close)
     if settings.sandbox:  # no provider is called there, whatever accounts there are
-        return Offers([engine], sandbox=Sandbox(pool, folder))
+        return ProviderRegistry([engine], sandbox=Sandbox(pool, folder))
     accounts = [ADAPTERS[account.provider](account) for account in settings.accounts]
     for provider in accounts:
         if isinstance(provider, Pictory):
             provider.usd_per_credit = settings.pictory_usd_per_credit
-        provider.linked = settings.public_url is not None
+        provider.reaches_gateway = settings.public_url is not None
         stack.push_async_callback(provider.close)
-    return Offers([engine, *accounts])
+    return ProviderRegistry([engine, *accounts])
 
 
 def _asset_link(settings: Settings, secret: bytes) -> Callable[[Blob], str | None]:
     """Where a provider can fetch a reference from, if the gate can be reached from outside."""
-    links, base_url = Links(secret=secret, seconds=settings.link_seconds), settings.public_url
+    links, base_url = UrlSigner(secret=secret, seconds=settings.signed_url_ttl_seconds), settings.public_url
     return lambda blob: asset_link(links, base_url.rstrip("/"), blob) if base_url else None
 
 
-def build(settings: Settings) -> Starlette:
+def build_app(settings: Settings) -> Starlette:
     """The gate as an ASGI application; its lifespan opens and closes everything. `state.gate` is the gate inside."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
         async with running(settings) as parts:
-            gate = Gate(
+            gate = ApiContext(
                 settings=settings,
                 jobs=parts.jobs,
                 keys=parts.keys,
                 closing=asyncio.Event(),
-                orderable=lambda offer: bool(parts.offers.taking(offer.provider, offer.id)),
+                orderable=lambda offer: bool(parts.offers.for_offer(offer.provider, offer.id)),
             )
             app.state.gate, app.state.parts = gate, parts
             yield {"gate": gate}
@@ -219,11 +219,11 @@ def build(settings: Settings) -> Starlette:
 
     async def called(request: Request) -> JSONResponse:
         parts: Parts = app.state.parts
-        return await parts.nudges.take(request)
+        return await parts.nudges.receive(request)
 
     async def answered(job_ids: Sequence[str]) -> None:
         parts: Parts = app.state.parts
-        await parts.jobs.answered(job_ids)
+        await parts.jobs.acknowledged(job_ids)
 
     app = Starlette(
         routes=[
@@ -237,9 +237,9 @@ def build(settings: Settings) -> Starlette:
             Mount(pictory.PATH, pictory.build(needs_key=needs_key)),
         ],
         middleware=[
-            Middleware(Guard, settings=settings),
-            Middleware(ServiceHosts, settings=settings),
-            Middleware(Exchanges, answered=answered),
+            Middleware(HostGuard, settings=settings),
+            Middleware(VendorHosts, settings=settings),
+            Middleware(ClientDisconnect, answered=answered),
             *_cors(settings),
         ],
         lifespan=lifespan,
@@ -286,6 +286,6 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: those who follow a job are let go first."""
-        gate: Gate = self._app.state.gate
+        gate: ApiContext = self._app.state.gate
         gate.closing.set()
         await super().shutdown(sockets)

@@ -71,8 +71,8 @@ def alternatives(
 
     What is to be asked for in the place of a model that has ended comes before those that are like it.
     """
-    asked, gone = catalogue.get(request.model), catalogue.gone(request.model)
-    named = (*request.models, *(gone.ended.instead if gone else ()))
+    asked, gone = catalogue.get(request.model), catalogue.retired(request.model)
+    named = (*request.models, *(gone.ended.successors if gone else ()))
     wanted = dict.fromkeys(model for model in map(catalogue.get, named) if model is not None)
     others = [model for model in catalogue if model not in wanted]
     prices = {
@@ -106,9 +106,9 @@ def _told(request: Request, model: Model, best: Fit | None, *, every: bool) -> t
 
 
 def _missing(name: str, pointer: str, catalogue: Catalogue) -> Problem:
-    if gone := catalogue.gone(name):
+    if gone := catalogue.retired(name):
         return ended_model(gone, pointer, catalogue)
-    near = catalogue.like(name)
+    near = catalogue.suggest(name)
     told = f"Did you mean {listed(near)}?" if near else "GET /api/v1/videos/models lists those that are."
     return Problem(
         code="model_unknown",

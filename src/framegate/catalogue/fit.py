@@ -10,7 +10,7 @@ from typing import Any
 from framegate.catalogue.model import Defaults, Model, Offer
 from framegate.catalogue.pricing import MICRO, estimate, money
 from framegate.catalogue.rules import dimensions, prompts, references
-from framegate.catalogue.rules.context import Case
+from framegate.catalogue.rules.context import CheckContext
 from framegate.domain import Estimate, Problem, Request, Target
 
 
@@ -56,8 +56,8 @@ def best_fit(request: Request, model: Model, usable: Callable[[Offer], bool]) ->
 
 
 def _fit(request: Request, model: Model, offer: Offer) -> Fit:
-    who = f"{model.id} at {offer.provider}" if offer.narrowed else model.id
-    case = Case(request=request, limits=offer.limits, defaults=_defaults(model, offer), who=who)
+    who = f"{model.id} at {offer.provider}" if offer.has_own_limits else model.id
+    case = CheckContext(request=request, limits=offer.limits, defaults=_defaults(model, offer), subject=who)
     if problems := _judge(case):
         return Fit(offer, problems)
     target = dimensions.settle(case)
@@ -91,28 +91,26 @@ def broken(request: Request, model: Model, best: Fit) -> tuple[Problem, ...]:
     """
     if len(fits(request, model)) < len(model.open_offers) or request.max_cost_usd is not None:
         return best.problems
-    whole = _judge(Case(request=request, limits=model.limits, defaults=model.defaults, who=model.id))
+    whole = _judge(CheckContext(request=request, limits=model.limits, defaults=model.defaults, subject=model.id))
     return whole if len(whole) == len(best.problems) else best.problems
 
 
-def _judge(case: Case) -> tuple[Problem, ...]:
+def _judge(case: CheckContext) -> tuple[Problem, ...]:
     judges = (dimensions.judge(case), references.judge(case), prompts.judge(case), _switches(case))
     return tuple(chain.from_iterable(judges))
 
 
-def _switches(case: Case) -> Iterator[Problem]:
+def _switches(case: CheckContext) -> Iterator[Problem]:
     request, limits = case.request, case.limits
     if request.generate_audio and limits.audio == "never":
-        yield _switch("audio_unsupported", "generate_audio", f"{case.who} makes no sound. Leave it out.", False)
+        yield _switch("audio_unsupported", "generate_audio", f"{case.subject} makes no sound. Leave it out.", False)
     if request.generate_audio is False and limits.audio == "always":
-        text = f"{case.who} always makes sound; it cannot be switched off. Leave it out."
+        text = f"{case.subject} always makes sound; it cannot be switched off. Leave it out."
         yield _switch("audio_required", "generate_audio", text, True)
     if request.seed is not None and limits.seed is False:
-        yield _switch("seed_unsupported", "seed", f"{case.who} takes none. Leave it out.", None)
+        yield _switch("seed_unsupported", "seed", f"{case.subject} takes none. Leave it out.", None)
     if request.previous_job_id is not None and not limits.previous_job:
-        text = (
-            f"{case.who} does not go on from an earlier job. Leave it out, or send that video's frames as references."
-        )
+        text = f"{case.subject} does not go on from an earlier job. Leave it out, or send that video's frames as references."
         yield _switch("previous_job_unsupported", "previous_job_id", text, None)
 
 

@@ -94,7 +94,7 @@ def _refreshed(model: Model, listing: Listing) -> Model:
         return model
     row = listing.records.get(offer.id)
     if row is None:
-        ended = Ended(left_list=True, url=listing.url, read=listing.read)
+        ended = Ended(delisted=True, url=listing.url, read=listing.read)
         return _with(model, offer, replace(offer, ended=ended)) if listing.whole else model
     if row.get("paused") is True:
         return _with(model, offer, replace(offer, ended=Ended(paused=True, url=listing.url, read=listing.read)))
@@ -125,8 +125,8 @@ def _offered(model: Model, row: Record, listing: Listing) -> Model:
         id=row["id"],
         limits=limits,
         prices=prices,
-        unread=_unread(row),
-        narrowed=limits != model.limits,
+        unparsed_prices=_unread(row),
+        has_own_limits=limits != model.limits,
         sources=(Source(facts=facts, url=listing.url, read=listing.read),),
     )
     return replace(model, offers=(*model.offers, new))
@@ -158,8 +158,8 @@ def overlaid(limits: Limits, row: Record) -> Limits:
         shaped = replace(shaped, audio=kept if row["generate_audio"] else "never")
     # A rule of the table that leaves none of the lengths that are made is of another time.
     seconds = shaped.durations
-    rules = tuple(rule for rule in shaped.rules if seconds is None or set(seconds) & set(rule.durations))
-    if rules != shaped.rules:
+    rules = tuple(rule for rule in shaped.duration_rules if seconds is None or set(seconds) & set(rule.durations))
+    if rules != shaped.duration_rules:
         shaped = replace(shaped, rules=rules)
     return _sized(_framed(shaped, row), _values(row, "supported_sizes", _is_size))
 

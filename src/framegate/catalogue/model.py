@@ -101,7 +101,7 @@ class Limits:
     negative_prompt_max_chars: int | None = None
     previous_job: bool = False  # goes on from the video of an earlier job of this gate
     extends: bool = False  # goes on from a source video: the file is the source and then the seconds that are made
-    rules: tuple[Rule, ...] = ()
+    duration_rules: tuple[Rule, ...] = ()
     prompt_tokens: Mapping[Kind, str] = field(default_factory=lambda: MappingProxyType[Kind, str]({}))
     images: ImageLimits = ImageLimits()
     videos: ClipLimits = ClipLimits()
@@ -149,9 +149,9 @@ class Ended:
     """That something is no longer made, or not for now: since when, and what to ask for instead."""
 
     since: str = ""  # year-month-day; empty where nobody says
-    instead: tuple[str, ...] = ()  # ids of models; empty where nobody says
+    successors: tuple[str, ...] = ()  # ids of models; empty where nobody says
     paused: bool = False  # its service makes none for now, and still lists it
-    left_list: bool = False  # nobody said so, but its service no longer lists it
+    delisted: bool = False  # nobody said so, but its service no longer lists it
     url: str = ""
     read: str = ""
 
@@ -173,10 +173,10 @@ class Offer:
     id: str
     limits: Limits
     prices: tuple[Price, ...] = ()
-    narrowed: bool = False  # whether the provider takes less than the model does
+    has_own_limits: bool = False  # whether the provider takes less than the model does
     ended: Ended | None = None
     sources: tuple[Source, ...] = ()
-    unread: tuple[str, ...] = ()  # the names of listed prices that are not understood, so that none is known
+    unparsed_prices: tuple[str, ...] = ()  # the names of listed prices that are not understood, so that none is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -57,7 +57,7 @@ def _superset(model: Model) -> dict[str, Any]:
             for role, kinds in limits.references.items()
         },
         "reference_combinations": _combinations(limits),
-        "duration_rules": [_plain(asdict(rule)) for rule in limits.rules],
+        "duration_rules": [_plain(asdict(rule)) for rule in limits.duration_rules],
         "image_limits": _known(limits.images),
         "video_limits": _known(limits.videos),
         "audio_limits": _known(limits.audios),
@@ -162,10 +162,10 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "provider": offer.provider,
         "id": offer.id,
         "prices": [_price(price) for price in offer.prices] or None,
-        "narrowed": offer.narrowed,
+        "narrowed": offer.has_own_limits,
         "ended": None
         if offer.ended is None
-        else {"since": offer.ended.since or None, "instead": list(offer.ended.instead)},
+        else {"since": offer.ended.since or None, "instead": list(offer.ended.successors)},
         "sources": _sources(offer.sources),
     }
 

@@ -37,11 +37,11 @@ class Catalogue:
         """The model of that id, dated slug, or service's own id; `None` if there is none."""
         return self._by_name.get(name)
 
-    def gone(self, name: str) -> EndedModel | None:
+    def retired(self, name: str) -> EndedModel | None:
         """The model of that name among those that nobody makes any more."""
         return self._ended_by_name.get(name)
 
-    def like(self, name: str, *, most: int = 3) -> tuple[str, ...]:
+    def suggest(self, name: str, *, most: int = 3) -> tuple[str, ...]:
         """The ids of models whose names look most like the one asked for."""
         lowered = {known.lower(): model.id for known, model in self._by_name.items() if model.open_offers}
         close = get_close_matches(name.lower()[:200], lowered, n=most * 2, cutoff=0.5)

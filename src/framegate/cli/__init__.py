@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from framegate.cli import console, demo, doctor, generate, jobs, keys, models, serve, spend, verify
-from framegate.domain.errors import GateError
+from framegate.domain.errors import FramegateError
 
 EPILOG = (
     "Exit codes: 0 done, 1 the job or the file failed, 2 wrong usage, 3 the request was refused, 4 not found, "
@@ -63,7 +63,7 @@ def main() -> None:
     """Run the command line; a foreseeable fault ends in a sentence and an exit code."""
     try:
         app()
-    except GateError as error:
+    except FramegateError as error:
         from framegate.client import JobEnded
 
         console.show_end(error) if isinstance(error, JobEnded) else console.show_error(error)

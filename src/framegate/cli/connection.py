@@ -14,7 +14,7 @@ from framegate.cli import console
 from framegate.domain.errors import DataFolderBusy
 
 if TYPE_CHECKING:
-    from framegate.client import Gate
+    from framegate.client import Framegate
     from framegate.config.settings import Settings
 
 Server = Annotated[
@@ -35,21 +35,21 @@ BUSY_LOOK_SECONDS = 0.25
 
 
 @contextmanager
-def open_gate(
+def open_gateway(
     server: str | None = None, data: Path | None = None, *, sandbox: bool = False, brief: bool = False
-) -> "Generator[Gate]":
+) -> "Generator[Framegate]":
     """A gate to speak to, for as long as the context lasts.
 
     `brief` is for what takes a moment: it may be asked of the gate inside another command, which ends with that.
     """
-    from framegate.client import Gate
+    from framegate.client import Framegate
     from framegate.config.settings import client_defaults, load
 
     url = server or client_defaults()[0]
     if url and sandbox:
         console.fail("--sandbox is for the gate inside this process; a server has its own.", console.Exit.USAGE)
     if url:
-        with Gate(url) as gate:
+        with Framegate(url) as gate:
             yield gate
         return
     settings = load(data_dir=data, sandbox=sandbox or None)
@@ -59,11 +59,11 @@ def open_gate(
         yield _own_or_owner(settings, stack, brief=brief)
 
 
-def _own_or_owner(settings: "Settings", stack: ExitStack, *, brief: bool) -> "Gate":
+def _own_or_owner(settings: "Settings", stack: ExitStack, *, brief: bool) -> "Framegate":
     """A gate over the data folder, or the server that has it; waits for another command that has it."""
     gc.disable()  # importing the gate makes much garbage collection and no garbage
-    from framegate.app.embedded import key_of, local_gate
-    from framegate.client import Gate
+    from framegate.app.embedded import embedded_gateway, key_of
+    from framegate.client import Framegate
     from framegate.store.folder_lock import read_owner
 
     gc.freeze()
@@ -72,16 +72,16 @@ def _own_or_owner(settings: "Settings", stack: ExitStack, *, brief: bool) -> "Ga
     said = False
     while True:
         try:
-            return stack.enter_context(local_gate(settings))
+            return stack.enter_context(embedded_gateway(settings))
         except DataFolderBusy:
             owner = read_owner(settings.data_dir)
             url = from_here(str(owner.get("url") or ""))
             inside = url.startswith("unix:")
             if brief and inside:
-                return stack.enter_context(Gate(url, key_of(url)))
+                return stack.enter_context(Framegate(url, key_of(url)))
             if _is_loopback(url):
                 console.say(f"Using the server at {url}, which owns {settings.data_dir}.")
-                return stack.enter_context(Gate(url, settings.api_key))
+                return stack.enter_context(Framegate(url, settings.api_key))
             if (url and not inside) or time.monotonic() > until:
                 raise
             if not said:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from framegate.domain import errors
-from framegate.domain.errors import GateError, InvalidRequest
+from framegate.domain.errors import FramegateError, InvalidRequest
 
 if TYPE_CHECKING:
     from framegate.client import JobEnded
@@ -28,13 +28,13 @@ class Exit(IntEnum):
     USAGE = 2
     REFUSED = 3
     NOT_FOUND = 4
-    NO_GATE = 5
+    NO_GATEWAY = 5
     STOPPED = 6
     INTERRUPTED = 130
 
 
 BY_CODE = {
-    "unreachable": Exit.NO_GATE,
+    "unreachable": Exit.NO_GATEWAY,
     "cancelled": Exit.STOPPED,
     "expired": Exit.STOPPED,
     "settings_invalid": Exit.USAGE,
@@ -105,18 +105,18 @@ def fail(message: str, code: Exit, *hints: str) -> NoReturn:
     raise typer.Exit(code)
 
 
-def exit_code(error: GateError) -> Exit:
+def exit_code(error: FramegateError) -> Exit:
     """The exit code that stands for an error."""
     if isinstance(error, (InvalidRequest, errors.BudgetExceeded)):
         return Exit.REFUSED
     if isinstance(error, (errors.NotFound, errors.Gone)):
         return Exit.NOT_FOUND
     if isinstance(error, (errors.Unavailable, errors.Busy, errors.Unauthorized, errors.Forbidden)):
-        return Exit.NO_GATE
+        return Exit.NO_GATEWAY
     return BY_CODE.get(error.code, Exit.FAILED)
 
 
-def show_error(error: GateError) -> None:
+def show_error(error: FramegateError) -> None:
     """Say what went wrong, every problem on its own line, and what would help."""
     if isinstance(error, InvalidRequest) and error.problems:
         show_problems(error.problems, error.alternatives)

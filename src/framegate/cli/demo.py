@@ -21,7 +21,7 @@ def demo() -> None:
 
     Example: framegate demo
     """
-    from framegate.app.embedded import local_gate
+    from framegate.app.embedded import embedded_gateway
     from framegate.config.settings import load
 
     began = time.monotonic()
@@ -30,7 +30,7 @@ def demo() -> None:
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="framegate-demo-"))
         photos = [stack.enter_context(as_file(files("framegate.media") / "sample_photos" / name)) for name in PHOTOS]
-        gate = stack.enter_context(local_gate(load({}, data_dir=Path(folder))))
+        gate = stack.enter_context(embedded_gateway(load({}, data_dir=Path(folder))))
         job = gate.videos.create(
             prompt=PROMPT, references=photos, duration=SECONDS, resolution="720p", aspect_ratio="16:9", seed=1
         )

@@ -11,7 +11,7 @@ import typer
 from framegate.cli import console
 from framegate.cli.connection import Data, Json, Server
 from framegate.cli.console import Exit
-from framegate.domain.errors import GateError
+from framegate.domain.errors import FramegateError
 
 if TYPE_CHECKING:
     from framegate.cli.doctor_probe import Asked
@@ -75,7 +75,7 @@ def _examine(server: str | None, data: Path | None, *, ask: bool) -> Iterator[Fi
     yield _guarded("encoder", _encoder)
     try:
         settings = load(data_dir=data)
-    except GateError as error:
+    except FramegateError as error:
         yield Finding("settings", "fail", error.message)
         return
     yield _guarded("data folder", lambda: _data_folder(settings))
@@ -96,7 +96,7 @@ def _examine(server: str | None, data: Path | None, *, ask: bool) -> Iterator[Fi
 def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
-    except (ImportError, OSError, GateError) as error:
+    except (ImportError, OSError, FramegateError) as error:
         return Finding(name, "fail", str(error))
 
 
@@ -177,7 +177,7 @@ def _models(settings: "Settings") -> Finding:
     from framegate.app.parts import known_models
 
     models = len(known_models(settings).models)
-    own = f", with the rows in {settings.models_dir}" if settings.models_dir else ""
+    own = f", with the rows in {settings.catalogue_dir}" if settings.catalogue_dir else ""
     return Finding("models", "ok", f"{models} in the catalogue{own}")
 
 
@@ -197,7 +197,7 @@ def _asked(settings: "Settings") -> "Sequence[Asked]":
 
     try:
         book = known_models(settings)
-    except GateError:  # told in a line of its own
+    except FramegateError:  # told in a line of its own
         book = catalogue.builtin()
     return doctor_probe.ask(settings, book)
 
@@ -218,12 +218,12 @@ def _account(account: "Account", said: "Asked | None", *, linked: bool) -> Findi
 
 
 def _server(url: str) -> Finding:
-    from framegate.client import Gate
+    from framegate.client import Framegate
 
     try:
-        with Gate(url) as gate:
+        with Framegate(url) as gate:
             models = gate.models.list()
             next(gate.videos.list(limit=1), None)
-    except GateError as error:
+    except FramegateError as error:
         return Finding("server", "fail", error.message)
     return Finding("server", "ok", f"{url} answers, {len(models)} models")

@@ -48,15 +48,15 @@ async def _ask(account: "Account", catalogue: "Catalogue") -> Asked:
         return Asked(UNREACHABLE, f"it cannot be reached: no end within {SECONDS_MAX:g} s")
     finally:
         await provider.close()
-    return Asked(OK, found) if provider.served is None else _offered(provider, found, catalogue)
+    return Asked(OK, found) if provider.served_models is None else _offered(provider, found, catalogue)
 
 
 def _offered(provider: "Provider", found: str, catalogue: "Catalogue") -> Asked:
     """For a server of one's own: the models as which what it serves can be ordered here."""
-    from framegate.jobs.background.server_discovery import standing_for
+    from framegate.jobs.background.server_discovery import match_served_models
 
     offers = [(offer.id, model.id) for model in catalogue for offer in model.offers if offer.provider == provider.name]
-    served = standing_for(provider.served or (), [offer_id for offer_id, _ in offers])
+    served = match_served_models(provider.served_models or (), [offer_id for offer_id, _ in offers])
     models = sorted({model for offer_id, model in offers if offer_id in served})
     if models:
         return Asked(OK, f"{found}, ordered here as {', '.join(models)}")

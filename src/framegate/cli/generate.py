@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from framegate.cli import console
-from framegate.cli.connection import Data, Json, Sandbox, Server, open_gate
+from framegate.cli.connection import Data, Json, Sandbox, Server, open_gateway
 from framegate.cli.console import Exit
 from framegate.cli.output_path import NAMED, default_name, free_place
 from framegate.domain.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
-    from framegate.client import CheckResult, Gate, Job, VideoRequest
+    from framegate.client import CheckResult, Framegate, Job, VideoRequest
     from framegate.client.requests import Upload
     from framegate.domain import Problem
 
@@ -87,7 +87,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
     asked = requested(locals())
     if output and not no_wait:
         free_place(output, force=force)
-    with open_gate(server, data, sandbox=sandbox) as gate:
+    with open_gateway(server, data, sandbox=sandbox) as gate:
         request = _uploaded(gate, asked)
         told = _agree(gate, request, reference or [])
         job = gate.videos.create(idempotency_key=idempotency_key, **request)
@@ -131,7 +131,7 @@ def check(  # noqa: PLR0913 - one parameter for each flag
     Example: framegate check -m google/veo-3.1 -r front.jpg -p "she turns to us" --duration 5
     """  # noqa: D301 - so that the example is not wrapped
     asked = requested(locals())
-    with open_gate(server, data, sandbox=sandbox, brief=True) as gate:
+    with open_gateway(server, data, sandbox=sandbox, brief=True) as gate:
         verdict = gate.videos.check(**_uploaded(gate, asked))
     if json:
         console.out_json(verdict.raw)
@@ -216,7 +216,7 @@ def _tell(job: "Job", place: Path, told: "Sequence[Problem]") -> None:
         console.say(f"Cost: {console.dollars(job.cost_usd)}")
 
 
-def _uploaded(gate: "Gate", request: "VideoRequest") -> "VideoRequest":
+def _uploaded(gate: "Framegate", request: "VideoRequest") -> "VideoRequest":
     """The same request with local files stored at the gate, once for the check and the job alike."""
     from framegate.client.requests import Upload, inputs
 
@@ -233,7 +233,7 @@ def _uploaded(gate: "Gate", request: "VideoRequest") -> "VideoRequest":
     return {**request, **frames, "references": stored}  # pyright: ignore[reportReturnType] - the keys are its own
 
 
-def _kept(gate: "Gate", file: "Upload") -> str:
+def _kept(gate: "Framegate", file: "Upload") -> str:
     """Store a local file; where the gate does not take it, the command ends with the file's name."""
     try:
         return gate.assets.upload(file.source).url
@@ -241,7 +241,7 @@ def _kept(gate: "Gate", file: "Upload") -> str:
         console.fail(f"{file.source}: {error.message}", Exit.REFUSED)
 
 
-def _agree(gate: "Gate", request: "VideoRequest", given: list[str]) -> "Sequence[Problem]":
+def _agree(gate: "Framegate", request: "VideoRequest", given: list[str]) -> "Sequence[Problem]":
     """Check before anything is placed: problems end the command, a price is told. Gives the warnings back."""
     verdict = gate.videos.check(**request)
     console.show_warnings(verdict.warnings)

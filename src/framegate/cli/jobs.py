@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from framegate.cli import console
-from framegate.cli.connection import Data, JobId, Json, Server, open_gate
+from framegate.cli.connection import Data, JobId, Json, Server, open_gateway
 from framegate.cli.console import Exit
 from framegate.cli.generate import finish
 from framegate.cli.output_path import default_name, free_place
@@ -40,7 +40,7 @@ def jobs(
     """
     if context.invoked_subcommand:
         return
-    with open_gate(server, data, brief=True) as gate:
+    with open_gateway(server, data, brief=True) as gate:
         found = list(gate.videos.list(limit=limit, status=status or (), model=model))
     if json:
         console.out_json({"data": [job.raw for job in found]})
@@ -59,7 +59,7 @@ def show(job_id: JobId, *, json: Json = False, server: Server = None, data: Data
     """
     import json as encoder
 
-    with open_gate(server, data) as gate:
+    with open_gateway(server, data) as gate:
         job = gate.videos.get(job_id)
         webhooks = gate.videos.webhooks(job_id) if job.raw.get("webhooks_url") else ()
     if json:
@@ -90,7 +90,7 @@ def replay(
 
     Example: framegate jobs replay 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
-    with open_gate(server, data) as gate:
+    with open_gateway(server, data) as gate:
         known = gate.videos.webhooks(job_id)
         wanted = [webhook_id] if webhook_id else [one["id"] for one in known if one["state"] == "failed"]
         again = [gate.videos.replay_webhook(job_id, one) for one in wanted]
@@ -118,7 +118,7 @@ def watch(
     """
     if output:
         free_place(output, force=force)
-    with open_gate(server, data) as gate:
+    with open_gateway(server, data) as gate:
         job = gate.videos.get(job_id)
         if output:
             finish(job, output, again=f"framegate watch {job.id} -o {output}", json=json, force=force)
@@ -154,7 +154,7 @@ def download(
 
     Example: framegate download 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 -o out.mp4
     """
-    with open_gate(server, data, brief=True) as gate:
+    with open_gateway(server, data, brief=True) as gate:
         job = gate.videos.get(job_id)
         place = output or Path(default_name(job.prompt, job.id))
         free_place(place, force=force)
@@ -167,7 +167,7 @@ def cancel(job_id: JobId, *, json: Json = False, server: Server = None, data: Da
 
     Example: framegate cancel 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
-    with open_gate(server, data, brief=True) as gate:
+    with open_gateway(server, data, brief=True) as gate:
         job = gate.videos.cancel(job_id)
     console.out_json(job.raw) if json else console.out(f"{job.id} {job.status}")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from framegate.cli import console
-from framegate.cli.connection import Data, Json, Sandbox, Server, open_gate
+from framegate.cli.connection import Data, Json, Sandbox, Server, open_gateway
 
 Record = dict[str, Any]
 # Said in other words below, or for programs.
@@ -30,7 +30,7 @@ def models(
 
     Example: framegate models google/veo-3.1
     """
-    with open_gate(server, data, sandbox=sandbox, brief=True) as gate:
+    with open_gateway(server, data, sandbox=sandbox, brief=True) as gate:
         found: list[Record] = [dict(record.raw) for record in gate.models.list()]
     if model is not None:
         _show_one(model, found, json=json)

@@ -66,7 +66,7 @@ def listening(settings: "Settings") -> socket.socket:
         free = "--port 0 takes a free port."
         own = "--host takes an address of this machine, or 0.0.0.0 for all that it has."
         hint = own if error.errno == errno.EADDRNOTAVAIL else free
-        console.fail(f"Cannot listen on {where}: {error.strerror}.", Exit.NO_GATE, hint)
+        console.fail(f"Cannot listen on {where}: {error.strerror}.", Exit.NO_GATEWAY, hint)
     return listener
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from framegate.cli import console
-from framegate.cli.connection import Data, JobId, Json, Server, open_gate
+from framegate.cli.connection import Data, JobId, Json, Server, open_gateway
 from framegate.cli.console import Exit
 from framegate.cli.generate import finish
 from framegate.cli.keys import micro_usd, on_store
@@ -63,7 +63,7 @@ def spend(
     if url := server or client_defaults()[0]:
         if owner is not None:
             console.fail("--owner is for the data folder; a server tells its caller's own spending.", Exit.USAGE)
-        with open_gate(url, data, brief=True) as gate:
+        with open_gateway(url, data, brief=True) as gate:
             told = gate.spend(by=by.value, since=since, until=until)
     else:
         told = _of_folder(by, since, until, owner, data)
@@ -99,7 +99,7 @@ def retry(
 
     Example: framegate retry 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
-    with open_gate(server, data) as gate:
+    with open_gateway(server, data) as gate:
         job = gate.videos.get(job_id)
         bill = gate.videos.bill(job_id)
         if not bill["unsure"]:
@@ -130,7 +130,7 @@ def settle(
     Example: framegate settle 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 --cost 0
     """
     amount = micro_usd(cost) or 0
-    on_store(None if data is None else str(data), lambda store: store.bills.resolve(job_id, amount))
+    on_store(None if data is None else str(data), lambda store: store.ledger.resolve(job_id, amount))
     state = "settled" if amount else "void"
     if json:
         console.out_json({"job_id": job_id, "state": state, "settled_micro_usd": amount or None})
@@ -164,7 +164,7 @@ def _ask() -> None:
 
 def _of_folder(by: By, since: str | None, until: str | None, owner: str | None, data: Path | None) -> dict[str, Any]:
     async def read(store: "Store") -> "tuple[Sequence[Any], dict[str, str]]":
-        found = await store.bills.spent(by.value, owner=owner, since=since, until=until)
+        found = await store.ledger.spent(by.value, owner=owner, since=since, until=until)
         names = {key.id: key.name for key in await store.keys.list()} if by is By.KEY else {}
         return found, names
 

@@ -1,11 +1,11 @@
-"""The SDK: `Gate` and `AsyncGate` speak the native API of a gate over HTTP.
+"""The SDK: `Framegate` and `AsyncFramegate`, clients of the native API.
 
-gate = Gate()
-job = gate.videos.create(prompt="a slow push-in at dusk", references=["front.jpg", Path("side.png")])
+client = Framegate()
+job = client.videos.create(prompt="a slow push-in at dusk", references=["front.jpg", Path("side.png")])
 job.wait().save("out.mp4")
 """
 
-from framegate.client.client import AsyncGate, AsyncJob, Gate, Job
+from framegate.client.client import AsyncFramegate, AsyncJob, Framegate, Job
 from framegate.client.errors import (
     AddressInvalid,
     BrokenVideo,
@@ -18,17 +18,16 @@ from framegate.client.errors import (
     WaitTimeout,
 )
 from framegate.client.models import Asset, CheckResult, JobView, Record
-from framegate.client.requests import Described, Source, VideoRequest
+from framegate.client.requests import ReferenceInput, Source, VideoRequest
 
 __all__ = [
     "AddressInvalid",
     "Asset",
-    "AsyncGate",
+    "AsyncFramegate",
     "AsyncJob",
     "BrokenVideo",
     "CheckResult",
-    "Described",
-    "Gate",
+    "Framegate",
     "Job",
     "JobCancelled",
     "JobEnded",
@@ -37,6 +36,7 @@ __all__ = [
     "JobView",
     "KeyInvalid",
     "Record",
+    "ReferenceInput",
     "Source",
     "Unreachable",
     "VideoRequest",

@@ -281,7 +281,7 @@ class AsyncAssets:
         return await self._gate.run(operations.upload(source))
 
 
-class Gate(Driver):
+class Framegate(Driver):
     """A gate, by its address and key: `FRAMEGATE_URL` and `FRAMEGATE_API_KEY` where none is given."""
 
     @property
@@ -304,7 +304,7 @@ class Gate(Driver):
         return self.run(operations.spend(by, since, until))
 
 
-class AsyncGate(AsyncDriver):
+class AsyncFramegate(AsyncDriver):
     """A gate, by its address and key: `FRAMEGATE_URL` and `FRAMEGATE_API_KEY` where none is given."""
 
     @property

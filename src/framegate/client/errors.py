@@ -1,6 +1,6 @@
 """What the SDK raises: the gate's own error tree, and what only a client can see.
 
-GateError
+FramegateError
 ├── AddressInvalid the gate's address is none
 ├── KeyInvalid     the gate's key cannot be sent as it is
 ├── Unreachable    no whole answer came from the gate
@@ -16,25 +16,25 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from framegate.domain import Problem, Status, errors
-from framegate.domain.errors import GateError, InvalidRequest
+from framegate.domain.errors import FramegateError, InvalidRequest
 
 if TYPE_CHECKING:
     from framegate.client.models import JobView
 
 
-class AddressInvalid(GateError):
+class AddressInvalid(FramegateError):
     """That is no address of a gate."""
 
     code = "address_invalid"
 
 
-class KeyInvalid(GateError):
+class KeyInvalid(FramegateError):
     """That cannot be a gate's key."""
 
     code = "key_invalid"
 
 
-class Unreachable(GateError):
+class Unreachable(FramegateError):
     """The gate cannot be reached."""
 
     code = "unreachable"
@@ -42,21 +42,21 @@ class Unreachable(GateError):
     retryable = True
 
 
-class WaitTimeout(GateError):
+class WaitTimeout(FramegateError):
     """The job is not over yet. It goes on; wait for it again whenever you like."""
 
     code = "wait_timeout"
     retryable = True
 
 
-class BrokenVideo(GateError):
+class BrokenVideo(FramegateError):
     """The file that arrived is not the one that the gate keeps."""
 
     code = "broken_download"
     retryable = True
 
 
-class JobEnded(GateError):
+class JobEnded(FramegateError):
     """The job ended without a video."""
 
     code = "job_ended"
@@ -92,14 +92,16 @@ ENDS: Mapping[Status, type[JobEnded]] = {
 }
 
 
-def _tree(root: type[GateError]) -> Iterator[type[GateError]]:
+def _tree(root: type[FramegateError]) -> Iterator[type[FramegateError]]:
     yield root
     for branch in root.__subclasses__():
         yield from _tree(branch)
 
 
 _PLAIN = [
-    kind for kind in _tree(GateError) if kind.__module__ == errors.__name__ and not issubclass(kind, InvalidRequest)
+    kind
+    for kind in _tree(FramegateError)
+    if kind.__module__ == errors.__name__ and not issubclass(kind, InvalidRequest)
 ]
 BY_CODE = {kind.code: kind for kind in _PLAIN}
 BY_STATUS = {
@@ -134,7 +136,7 @@ def problems(items: object) -> tuple[Problem, ...]:
     )
 
 
-def fault(status: int, body: object) -> GateError:
+def error_from_response(status: int, body: object) -> FramegateError:
     """Turn an error answer into the exception of its code, else of its HTTP status."""
     error: Mapping[str, Any] = {}
     if isinstance(body, Mapping):
@@ -153,5 +155,5 @@ def fault(status: int, body: object) -> GateError:
         )
         refusal.code = code or refusal.code
         return refusal
-    kind = BY_CODE.get(code) or BY_STATUS.get(status, GateError)
+    kind = BY_CODE.get(code) or BY_STATUS.get(status, FramegateError)
     return kind(message, code=code)

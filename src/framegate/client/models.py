@@ -31,7 +31,7 @@ class Reply:
         """Return the answer, or raise what it says went wrong."""
         if self.status < 300:
             return self
-        raise errors.fault(self.status, self.json())
+        raise errors.error_from_response(self.status, self.json())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,7 @@ def check_result(raw: Mapping[str, Any]) -> CheckResult:
     )
 
 
-def event(job_id: str, seq: str, data: str) -> Event | None:
+def parse_event(job_id: str, seq: str, data: str) -> Event | None:
     """Read one server-sent event; None for one that tells no state."""
     try:
         raw = json.loads(data)

@@ -33,7 +33,7 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Pull:
+class Stream:
     """Send a request and pour the answer into a sink."""
 
     call: Call
@@ -48,13 +48,13 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class Yield:
     """Hand these to whoever iterates."""
 
     found: Sequence[Any]
 
 
-Step = Send | Pull | Pause | Items
+Step = Send | Stream | Pause | Yield
 T = TypeVar("T")
 Flow = Generator[Step, Any, T]
 
@@ -105,7 +105,7 @@ def pages(limit: int | None, status: Sequence[str], model: str | None, into: Cal
         if status:
             params["status"] = list(status)
         page = (yield from send(Call(method="GET", path="/videos", params=params))).json()
-        yield Items([into(raw) for raw in page["data"]])
+        yield Yield([into(raw) for raw in page["data"]])
         after = page.get("next")
         if not after:
             return
@@ -181,7 +181,7 @@ def follow(following: Following) -> Flow[None]:
             timeout_seconds=SILENCE_SECONDS_MAX if left is None else max(0.05, min(left, SILENCE_SECONDS_MAX)),
         )
         try:
-            reply: Reply = yield Pull(call, following)
+            reply: Reply = yield Stream(call, following)
             if reply.status not in (429, 503):
                 reply.checked()
         except Unreachable:
@@ -217,7 +217,7 @@ def save(job: models.JobView, path: str | PathLike[str], index: int, what: str =
     with Download(Path(path).expanduser(), sha256) as download:
         for tried in range(1, TRIES_MAX + 1):
             try:
-                reply: Reply = yield Pull(replace(call, headers=download.headers()), download)
+                reply: Reply = yield Stream(replace(call, headers=download.headers()), download)
             except Unreachable:
                 if tried == TRIES_MAX:
                     raise
@@ -230,7 +230,7 @@ def save(job: models.JobView, path: str | PathLike[str], index: int, what: str =
 
 
 def _body(request: VideoRequest) -> Flow[dict[str, Any]]:
-    placed: list[tuple[requests.Input, str]] = []
+    placed: list[tuple[requests.ResolvedReference, str]] = []
     for given in requests.inputs(request):
         if isinstance(given.source, Upload):
             asset = yield from _store(given.source)

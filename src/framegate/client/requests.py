@@ -25,7 +25,7 @@ NOT_JOBS = ("models", "check")  # what lies beside the jobs
 Source = str | PathLike[str] | bytes | IO[bytes]  # an address, a path, or what the file holds
 
 
-class Described(TypedDict, total=False):
+class ReferenceInput(TypedDict, total=False):
     """A reference with more to say than where it lies."""
 
     url: Source
@@ -40,7 +40,7 @@ class VideoRequest(TypedDict, total=False):
 
     model: str | None
     prompt: str | None
-    references: Sequence[Source | Described]
+    references: Sequence[Source | ReferenceInput]
     first_frame: Source | None
     last_frame: Source | None
     duration: int | None  # seconds
@@ -98,7 +98,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class ResolvedReference:
     """A reference as the caller gave it: an address that stands, or a file that must be uploaded first."""
 
     source: str | Upload
@@ -123,23 +123,23 @@ def video_path(job_id: str, tail: str = "") -> str:
     return f"/videos/{quote(job_id, safe='')}{tail}"
 
 
-def inputs(request: VideoRequest) -> list[Input]:
+def inputs(request: VideoRequest) -> list[ResolvedReference]:
     """Read the references of a request; a path that leads to no file is refused here, before anything is sent."""
     unknown = request.keys() - VideoRequest.__annotations__.keys()
     if unknown:
         raise TypeError(f"unexpected arguments: {', '.join(sorted(unknown))}")
-    found: list[Input] = []
+    found: list[ResolvedReference] = []
     for role in (Role.FIRST_FRAME, Role.LAST_FRAME):
         frame = request.get(role.value)
         if frame is not None:
             found.append(_input({"url": frame, "role": role.value}, f"/{role.value}"))
     for index, item in enumerate(request.get("references") or ()):
-        described = item if isinstance(item, Mapping) else Described(url=item)
+        described = item if isinstance(item, Mapping) else ReferenceInput(url=item)
         found.append(_input(described, f"/references/{index}"))
     return found
 
 
-def body(request: VideoRequest, references: Sequence[tuple[Input, str]]) -> dict[str, Any]:
+def body(request: VideoRequest, references: Sequence[tuple[ResolvedReference, str]]) -> dict[str, Any]:
     """Build the JSON body; every input comes with the address under which the gate knows it."""
     made: dict[str, Any] = {"model": request.get("model") or DEFAULT_MODEL}
     for name in PLAIN_FIELDS:
@@ -210,7 +210,7 @@ def uploads(source: Source, *, pointer: str = "") -> Upload:
     raise InvalidRequest([Problem(code="reference_not_found", pointer=pointer, message=message)])
 
 
-def _input(given: Described, pointer: str) -> Input:
+def _input(given: ReferenceInput, pointer: str) -> ResolvedReference:
     source = given.get("url")
     if source is None:
         raise TypeError(f"the reference at {pointer} has no `url`")
@@ -221,7 +221,7 @@ def _input(given: Described, pointer: str) -> Input:
         where = uploads(source, pointer=pointer)
         media_type = where.media_type
     guessed = media_type.split("/", 1)[0]
-    return Input(
+    return ResolvedReference(
         source=where,
         kind=given.get("kind") or (guessed if guessed in (Kind.VIDEO, Kind.AUDIO) else Kind.IMAGE),
         role=given.get("role") or Role.REFERENCE,

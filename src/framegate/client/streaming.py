@@ -121,11 +121,11 @@ class Following:
         """Read on; raises `WaitTimeout` at the deadline, heartbeats or not."""
         found: list[Event] = []
         for seq, data in self._lines.feed(chunk):
-            event = models.event(self.job_id, seq, data)
+            event = models.parse_event(self.job_id, seq, data)
             if event is None or event.seq <= self.seq:
                 continue
             self.seq = event.seq
-            self.over = event.state.final
+            self.over = event.state.is_final
             found.append(event)
             if self._on_event:
                 self._on_event(event)

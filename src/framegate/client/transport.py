@@ -12,10 +12,10 @@ import httpx2
 from framegate.client import requests
 from framegate.client.errors import AddressInvalid, KeyInvalid, Unreachable
 from framegate.client.models import Reply
-from framegate.client.operations import Flow, Items, Pause, Pull, Send, Step
+from framegate.client.operations import Flow, Pause, Send, Step, Stream, Yield
 from framegate.client.requests import Call, Upload
 from framegate.config.settings import KEY, client_defaults
-from framegate.domain.errors import GateError
+from framegate.domain.errors import FramegateError
 
 T = TypeVar("T")
 TIMEOUT_SECONDS = 120.0  # a check may fetch several references before it answers
@@ -64,7 +64,7 @@ class _Connection:
         return Unreachable(f"The connection to {origin} broke ({error or type(error).__name__}).")
 
 
-class _Walk(Generic[T]):
+class _FlowRunner(Generic[T]):
     """A flow on its way: the step to take next, and in the end what it returned."""
 
     result: T
@@ -78,7 +78,7 @@ class _Walk(Generic[T]):
         """Tell the flow what its step brought."""
         self._go(lambda: self.flow.send(value))
 
-    def fail(self, error: GateError) -> None:
+    def fail(self, error: FramegateError) -> None:
         """Tell the flow that its step failed."""
         self._go(lambda: self.flow.throw(error))
 
@@ -117,16 +117,16 @@ class Driver(_Connection):
 
     def run(self, flow: Flow[T]) -> T:
         """Take every step and return what the flow returns."""
-        walk = _Walk(flow)
+        walk = _FlowRunner(flow)
         for _ in self._walk(walk):
             pass
         return walk.result
 
     def iterate(self, flow: Flow[None]) -> Iterator[Any]:
         """Take every step and hand out what is found on the way."""
-        yield from self._walk(_Walk(flow))
+        yield from self._walk(_FlowRunner(flow))
 
-    def _walk(self, walk: _Walk[Any]) -> Iterator[Any]:  # noqa: C901 - one case for each step
+    def _walk(self, walk: _FlowRunner[Any]) -> Iterator[Any]:  # noqa: C901 - one case for each step
         with closing(walk.flow):
             while walk.step:
                 reply: Reply | None = None
@@ -134,12 +134,12 @@ class Driver(_Connection):
                     match walk.step:
                         case Pause(seconds):
                             time.sleep(seconds)
-                        case Items(found):
+                        case Yield(found):
                             yield from found
                         case Send(call):
                             content = call.upload.chunks() if call.upload else None
                             reply = _reply(self._http.request(**self._arguments(call), content=content))
-                        case Pull(call, sink):
+                        case Stream(call, sink):
                             with self._http.stream(**self._arguments(call)) as response:
                                 if not response.is_success:
                                     response.read()
@@ -150,7 +150,7 @@ class Driver(_Connection):
                                 reply = _reply(response, b"" if response.is_success else None)
                 except httpx2.TransportError as error:
                     walk.fail(self._unreachable(error))
-                except GateError as error:
+                except FramegateError as error:
                     walk.fail(error)
                 else:
                     walk.answer(reply)
@@ -183,7 +183,7 @@ class AsyncDriver(_Connection):
 
     async def run(self, flow: Flow[T]) -> T:
         """Take every step and return what the flow returns."""
-        walk = _Walk(flow)
+        walk = _FlowRunner(flow)
         async with aclosing(self._walk(walk)) as steps:
             async for _ in steps:
                 pass
@@ -191,11 +191,11 @@ class AsyncDriver(_Connection):
 
     async def iterate(self, flow: Flow[None]) -> AsyncIterator[Any]:
         """Take every step and hand out what is found on the way."""
-        async with aclosing(self._walk(_Walk(flow))) as found:
+        async with aclosing(self._walk(_FlowRunner(flow))) as found:
             async for item in found:
                 yield item
 
-    async def _walk(self, walk: _Walk[Any]) -> AsyncGenerator[Any]:  # noqa: C901, PLR0912 - the same, async
+    async def _walk(self, walk: _FlowRunner[Any]) -> AsyncGenerator[Any]:  # noqa: C901, PLR0912 - the same, async
         with closing(walk.flow):
             while walk.step:
                 reply: Reply | None = None
@@ -203,13 +203,13 @@ class AsyncDriver(_Connection):
                     match walk.step:
                         case Pause(seconds):
                             await asyncio.sleep(seconds)
-                        case Items(found):
+                        case Yield(found):
                             for item in found:
                                 yield item
                         case Send(call):
                             content = _async_chunks(call.upload) if call.upload else None
                             reply = _reply(await self._http.request(**self._arguments(call), content=content))
-                        case Pull(call, sink):
+                        case Stream(call, sink):
                             async with self._http.stream(**self._arguments(call)) as response:
                                 if not response.is_success:
                                     await response.aread()
@@ -221,7 +221,7 @@ class AsyncDriver(_Connection):
                                 reply = _reply(response, b"" if response.is_success else None)
                 except httpx2.TransportError as error:
                     walk.fail(self._unreachable(error))
-                except GateError as error:
+                except FramegateError as error:
                     walk.fail(error)
                 else:
                     walk.answer(reply)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from framegate.domain.errors import GateError
+from framegate.domain.errors import FramegateError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -23,7 +23,7 @@ PREFIX = "FRAMEGATE_"
 TABLES = frozenset({"accounts", "webhook_endpoints", "model_deadline_seconds"})  # written in framegate.toml alone
 
 
-class SettingsInvalid(GateError):
+class SettingsInvalid(FramegateError):
     """The settings cannot be used."""
 
     code = "settings_invalid"
@@ -153,21 +153,21 @@ class Settings(BaseModel):
         (), description="Host names by which the gate may be called besides its own address."
     )
     allowed_origins: tuple[str, ...] = Field((), description="Web origins whose pages may call the gate.")
-    service_hosts: bool = Field(
+    vendor_hostnames: bool = Field(
         default=True,
         description="With a key: called by a service's own host name (api.phaseo.app), speak that service's API there.",
     )
     sandbox: bool = Field(
         default=False, description="Every model answers by its own limits; our renderer makes the file."
     )
-    unanswered_seconds: Annotated[int, Field(ge=0)] = Field(
+    duplicate_create_window_seconds: Annotated[int, Field(ge=0)] = Field(
         600, description="How long a create whose answer never left belongs to the next identical one; 0 never."
     )
     render_workers: Annotated[int, Field(ge=1, le=64)] = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
         description="Renders at once, each in its own process.",
     )
-    budget_unpriced: bool = Field(
+    allow_unpriced_jobs: bool = Field(
         default=False,
         description="Let a key with a budget place jobs for which no price is known; they count as nothing.",
     )
@@ -181,7 +181,7 @@ class Settings(BaseModel):
         default_factory=dict[str, int],
         description="The same for single models, as a table of `[model_deadline_seconds]` in framegate.toml.",
     )
-    queue_jobs_max: Annotated[int, Field(ge=1)] = Field(
+    open_jobs_max: Annotated[int, Field(ge=1)] = Field(
         10_000, description="Unfinished jobs at once; more are answered 429."
     )
     body_bytes_max: Annotated[int, Field(ge=1024)] = Field(
@@ -211,14 +211,16 @@ class Settings(BaseModel):
     webhook_endpoints: tuple[WebhookEndpoint, ...] = Field(
         (), description="Receivers that clients name by id, as `[[webhook_endpoints]]` in framegate.toml."
     )
-    models_dir: Path | None = Field(
+    catalogue_dir: Path | None = Field(
         None, description="Folder of TOML files with rows of the catalogue of your own: models, or other prices."
     )
     quality_model_dir: Path | None = Field(
         default=None,
         description="Folder of a DINOv2 or CLIP model by which references are looked for too; nothing is downloaded.",
     )
-    link_seconds: Annotated[int, Field(ge=60)] = Field(24 * 3600, description="How long a signed link to a file works.")
+    signed_url_ttl_seconds: Annotated[int, Field(ge=60)] = Field(
+        24 * 3600, description="How long a signed link to a file works."
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -1,14 +1,26 @@
 """The nouns that every part of Framegate speaks: frozen values, no behaviour beyond what they are."""
 
-from framegate.domain.jobs import Event, Job, Output, State, Status, Tried
+from framegate.domain.jobs import Event, FallbackAttempt, Job, Output, State, Status
 from framegate.domain.keys import BudgetPeriod, Key, Scope
-from framegate.domain.orders import Blob, Done, Failed, Fault, Handle, Lost, Made, Order, Prepared, Running, Update
+from framegate.domain.orders import (
+    Blob,
+    Done,
+    Failed,
+    Fault,
+    Handle,
+    Lost,
+    Order,
+    PreparedReference,
+    ProviderFile,
+    Running,
+    Update,
+)
 from framegate.domain.requests import (
     Adjustment,
     Estimate,
-    Foresight,
-    Handling,
+    JobPolicy,
     Kind,
+    Preflight,
     Problem,
     Reference,
     Request,
@@ -30,19 +42,20 @@ __all__ = [
     "Estimate",
     "Event",
     "Failed",
+    "FallbackAttempt",
     "Fault",
-    "Foresight",
     "Handle",
-    "Handling",
     "Job",
+    "JobPolicy",
     "Key",
     "Kind",
     "Lost",
-    "Made",
     "Order",
     "Output",
-    "Prepared",
+    "Preflight",
+    "PreparedReference",
     "Problem",
+    "ProviderFile",
     "Reference",
     "Request",
     "Role",
@@ -52,7 +65,6 @@ __all__ = [
     "State",
     "Status",
     "Target",
-    "Tried",
     "Update",
     "Verdict",
 ]

@@ -1,6 +1,6 @@
 """What can go wrong, as a small tree.
 
-GateError                    code, HTTP meaning, retryable, unsure
+FramegateError                    code, HTTP meaning, retryable, unsure
 ├── InvalidRequest           400  one Problem for every broken rule
 │   └── ReferenceUnusable    400  a reference that cannot be fetched, decoded or kept; the code tells which
 ├── Unauthorized             401
@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from framegate.domain import Problem
 
 
-class GateError(Exception):
+class FramegateError(Exception):
     """Something went wrong in Framegate."""
 
     code = "internal_error"
@@ -46,7 +46,7 @@ class GateError(Exception):
         super().__init__(self.message)
 
 
-class InvalidRequest(GateError):
+class InvalidRequest(FramegateError):
     """The request breaks a rule."""
 
     code = "invalid_request"
@@ -82,35 +82,35 @@ class ReferenceUnusable(InvalidRequest):
         self.retryable = retryable
 
 
-class Unauthorized(GateError):
+class Unauthorized(FramegateError):
     """The key is missing or not known here. Send it as `Authorization: Bearer KEY`."""
 
     code = "unauthorized"
     status = 401
 
 
-class BudgetExceeded(GateError):
+class BudgetExceeded(FramegateError):
     """The key's budget does not reach for this job. Nothing was made."""
 
     code = "budget_exceeded"
     status = 402
 
 
-class Forbidden(GateError):
+class Forbidden(FramegateError):
     """This request may not be made from there."""
 
     code = "forbidden"
     status = 403
 
 
-class NotFound(GateError):
+class NotFound(FramegateError):
     """There is no such thing here."""
 
     code = "not_found"
     status = 404
 
 
-class Conflict(GateError):
+class Conflict(FramegateError):
     """That cannot be done in the present state."""
 
     code = "conflict"
@@ -129,28 +129,28 @@ class NotReady(Conflict):
     code = "not_ready"
 
 
-class Gone(GateError):
+class Gone(FramegateError):
     """The file was here, and is no longer kept."""
 
     code = "gone"
     status = 410
 
 
-class TooLarge(GateError):
+class TooLarge(FramegateError):
     """The body is larger than is taken here."""
 
     code = "too_large"
     status = 413
 
 
-class UnsupportedMediaType(GateError):
+class UnsupportedMediaType(FramegateError):
     """The body's content type is not taken here."""
 
     code = "unsupported_media_type"
     status = 415
 
 
-class Busy(GateError):
+class Busy(FramegateError):
     """Too many requests at once. Try again later."""
 
     code = "too_many_requests"
@@ -162,7 +162,7 @@ class Busy(GateError):
         super().__init__(message, code=code)
 
 
-class Unavailable(GateError):
+class Unavailable(FramegateError):
     """The gate cannot serve this now."""
 
     code = "unavailable"
@@ -177,7 +177,7 @@ class DataFolderBusy(Unavailable):
     retryable = False
 
 
-class NotDelivered(GateError):
+class NotDelivered(FramegateError):
     """The webhook could not be handed over."""
 
     code = "webhook_not_delivered"
@@ -185,14 +185,14 @@ class NotDelivered(GateError):
     retryable = True
 
 
-class Stale(GateError):
+class Stale(FramegateError):
     """The job has moved on in the meantime."""
 
     code = "stale"
     status = 409
 
 
-class ProviderError(GateError):
+class ProviderError(FramegateError):
     """The provider could not be used."""
 
     code = "provider_error"
@@ -209,7 +209,7 @@ class Refused(ProviderError):
         super().__init__(message, code=code)
 
 
-class Elsewhere(ProviderError):
+class MovedOrigin(ProviderError):
     """A finished file lies at another origin, at `url`: an account's key does not go there."""
 
     retryable = True
@@ -229,11 +229,11 @@ class NotSent(ProviderError):
         self, message: str = "", *, code: str = "", retry_after: float | None = None, unreached: bool = False
     ) -> None:
         self.retry_after = retry_after  # seconds; None where the provider does not say
-        self.unreached = unreached  # nobody was there to take it
+        self.connect_failed = unreached  # nobody was there to take it
         super().__init__(message, code=code)
 
 
-class Unsure(ProviderError):
+class OutcomeUnknown(ProviderError):
     """It is not known whether the provider took the order, so it is not sent again by itself."""
 
     code = "submit_unsure"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from framegate.domain.orders import Blob, Fault, Handle, Made, Prepared
+from framegate.domain.orders import Blob, Fault, Handle, PreparedReference, ProviderFile
 from framegate.domain.requests import Adjustment, Estimate, Problem, Request, Target
 
 
@@ -39,10 +39,10 @@ class State(StrEnum):
         """The public status of a job in this state."""
         if self is State.QUEUED:
             return Status.PENDING
-        return Status(self.value) if self.final else Status.IN_PROGRESS
+        return Status(self.value) if self.is_final else Status.IN_PROGRESS
 
     @property
-    def final(self) -> bool:
+    def is_final(self) -> bool:
         """Whether a job in this state never changes again."""
         return self in (State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED)
 
@@ -65,7 +65,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class FallbackAttempt:
     """A way on which a job's order came to nothing, so that another was taken."""
 
     model: str
@@ -103,20 +103,20 @@ class Job:
     account_key: str = ""  # the mark of its key, by which an account is known under another name
     handle: Handle | None = None
     attempts: int = 0  # orders begun
-    sent_at: float | None = None  # when the newest of them was
-    doubtful: bool = False  # it may have been taken, and is being looked for
-    unknown_since: float | None = None  # from when on its provider has said that it does not know it
-    tried: tuple[Tried, ...] = ()
-    downloads: int = 0  # times that fetching the outputs broke off
-    setbacks: int = 0  # orders that came to nothing, but for those that a stop of the gate broke off
+    submitted_at: float | None = None  # when the newest of them was
+    submit_unconfirmed: bool = False  # it may have been taken, and is being looked for
+    missing_since: float | None = None  # from when on its provider has said that it does not know it
+    fallback_log: tuple[FallbackAttempt, ...] = ()
+    failed_downloads: int = 0  # times that fetching the outputs broke off
+    failed_submits: int = 0  # orders that came to nothing, but for those that a stop of the gate broke off
     progress: float | None = None  # 0 to 1
     stage: str = "queued"
     cancel_requested: bool = False
     fault: Fault | None = None
     warnings: tuple[Problem, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
-    prepared: tuple[Prepared, ...] = ()
-    made: tuple[Made, ...] = ()
+    prepared: tuple[PreparedReference, ...] = ()
+    provider_files: tuple[ProviderFile, ...] = ()
     outputs: tuple[Output, ...] = ()
     report: Mapping[str, Any] | None = None
     estimate: Estimate | None = None

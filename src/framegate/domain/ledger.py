@@ -36,7 +36,7 @@ class Entry:
     created_at: float
     reserved_micro_usd: int | None
     settled_micro_usd: int | None = None
-    reported: bool = False  # whether the provider said what was settled; else it is the estimate
+    provider_reported: bool = False  # whether the provider said what was settled; else it is the estimate
     state: EntryState = EntryState.RESERVED
     ended_at: float | None = None
 
@@ -59,7 +59,7 @@ class Budget:
         """The part of a day's name that all days have which share its budget."""
         return day[: PERIOD_CHARS[self.period]]
 
-    def judge(self, entry: Entry, *, counted_micro_usd: int, unpriced: bool) -> BudgetExceeded | None:
+    def check(self, entry: Entry, *, counted_micro_usd: int, allow_unpriced: bool) -> BudgetExceeded | None:
         """Why the key may not reserve so much beside what counts already; None where it may.
 
         `unpriced` lets a job without a known price pass.
@@ -71,7 +71,7 @@ class Budget:
                 f"No price is known for such a video by {entry.model} at {entry.provider}, so the key's budget of "
                 f"{told} cannot be kept. Choose a model or a provider with a price, or use a key without a budget."
             )
-            return None if unpriced else BudgetExceeded(message, code="price_unknown_with_budget")
+            return None if allow_unpriced else BudgetExceeded(message, code="price_unknown_with_budget")
         left = self.micro_usd - counted_micro_usd
         if wanted <= left:
             return None
@@ -97,7 +97,7 @@ def entry_of(job: Job) -> Entry:
         created_at=job.created_at,
         reserved_micro_usd=job.estimate.micro_usd if job.estimate else None,
     )
-    return _ended(entry, job) if job.state.final else entry
+    return _ended(entry, job) if job.state.is_final else entry
 
 
 def entry_after(before: Job | None, after: Job) -> Entry | None:
@@ -107,7 +107,7 @@ def entry_after(before: Job | None, after: Job) -> Entry | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owing:
+class LedgerChange:
     """What a write does to the ledger.
 
     `instead_of` is the job whose reservation it takes the place of: the job's own when it goes another way, or that of
@@ -115,25 +115,29 @@ class Owing:
     """
 
     entry: Entry
-    instead_of: str | None = None
-    unpriced: bool = False
+    replaces_job_id: str | None = None
+    allow_unpriced: bool = False
 
 
-def owing(before: Job | None, after: Job, *, unpriced: bool, gives_up: str | None = None) -> Owing | None:
+def ledger_change(
+    before: Job | None, after: Job, *, allow_unpriced: bool, releases_job_id: str | None = None
+) -> LedgerChange | None:
     """What a move of a job, or its create (`before` None), does to the ledger; `gives_up` names an unsure job."""
     entry = entry_after(before, after)
     if entry is None:
         return None
     reserves_anew = before is not None and entry.state is EntryState.RESERVED
-    return Owing(entry=entry, instead_of=after.id if reserves_anew else gives_up, unpriced=unpriced)
+    return LedgerChange(
+        entry=entry, replaces_job_id=after.id if reserves_anew else releases_job_id, allow_unpriced=allow_unpriced
+    )
 
 
 def _ended(entry: Entry, job: Job) -> Entry:
     fault, cost = job.fault, job.cost_micro_usd
-    if job.state is State.COMPLETED or job.made:
+    if job.state is State.COMPLETED or job.provider_files:
         believed = cost is not None and 0 <= cost <= COST_MICRO_USD_MAX
         settled = cost if believed else entry.reserved_micro_usd
-        end = {"state": EntryState.SETTLED, "settled_micro_usd": settled, "reported": believed}
+        end = {"state": EntryState.SETTLED, "settled_micro_usd": settled, "provider_reported": believed}
     else:
         open_ = fault is not None and (fault.unsure or fault.may_charge)
         end = {"state": EntryState.HELD if open_ else EntryState.VOID}

@@ -17,7 +17,7 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class PreparedReference:
     """A reference made ready for a provider: looked at, fitted, kept."""
 
     reference: Reference
@@ -26,7 +26,7 @@ class Prepared:
     width: int | None = None
     height: int | None = None
     fitted: bool = False  # it is no longer what its address gives
-    link: str | None = None  # our own signed address of it, where the gate can be reached from outside
+    signed_url: str | None = None  # our own signed address of it, where the gate can be reached from outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,22 +40,22 @@ class Order:
     model_id: str = ""  # the provider's own
     prompt: str | None = None  # with names in the words that the provider's model reads
     target: Target
-    references: tuple[Prepared, ...] = ()
+    references: tuple[PreparedReference, ...] = ()
     webhook: str | None = None  # where the provider may call when it is over, if the gate can be reached
-    sound_choice: bool = False  # whether the provider lets the sound of this model be chosen
+    audio_is_optional: bool = False  # whether the provider lets the sound of this model be chosen
 
 
 Handle = Mapping[str, Any]  # a provider's own JSON by which it finds an order again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class ProviderFile:
     """A finished file: where the provider left it (a local path, or an address), then where we keep it."""
 
     path: str | None = None
     url: str | None = None
     media_type: str = "video/mp4"
-    own: bool = False  # the address asks for the account's key, and lies at its origin
+    behind_key: bool = False  # the address asks for the account's key, and lies at its origin
     blob: Blob | None = None  # once it is in our own store
 
 
@@ -87,7 +87,7 @@ class Done:
     of the video, in its own words.
     """
 
-    outputs: tuple[Made, ...]
+    outputs: tuple[ProviderFile, ...]
     cost_micro_usd: int | None = None
     notes: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])

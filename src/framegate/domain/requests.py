@@ -32,9 +32,11 @@ class Reference:
     kind: Kind = Kind.IMAGE
     role: Role = Role.REFERENCE
     name: str | None = None
-    type: str | None = None  # what of it guides: asset, style, character, location, or a word of the model's own
+    reference_type: str | None = (
+        None  # what of it guides: asset, style, character, location, or a word of the model's own
+    )
     pointer: str = ""  # JSON pointer to where the client wrote it, so that an error can name the place
-    view_of: str | None = None  # the name of the reference that this is another view of; the two count as one
+    same_subject_as: str | None = None  # the name of the reference that this is another view of; the two count as one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +49,13 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handling:
+class JobPolicy:
     """How the gate is to treat a job, beside what the job asks of a model."""
 
     start_seconds: float | None = None  # a job whose order has not begun by then is expired
     low_priority: bool = False  # stands behind all others that wait for a place at the same provider
-    try_again: bool = True  # whether an order that certainly came to nothing is made again
-    keep_seconds: int | None = None  # for how long the finished files are handed out; None: as long as they are kept
+    retry: bool = True  # whether an order that certainly came to nothing is made again
+    retain_seconds: int | None = None  # for how long the finished files are handed out; None: as long as they are kept
     private: bool = False  # the finished files take the key, whoever holds their address
 
 
@@ -83,8 +85,10 @@ class Request:
     session_id: str | None = None
     user: str | None = None
     trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    notes: Mapping[str, Any] = field(default_factory=dict[str, Any])  # kept by the dialect for its own answers alone
-    handling: Handling = field(default_factory=Handling)
+    dialect_state: Mapping[str, Any] = field(
+        default_factory=dict[str, Any]
+    )  # kept by the dialect for its own answers alone
+    policy: JobPolicy = field(default_factory=JobPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,12 +140,12 @@ class Target:
         return self.fps * self.duration
 
     @property
-    def whole_frames(self) -> int:
+    def file_frames(self) -> int:
         """The number of frames in the file."""
         return self.frames + round((self.source_seconds or 0.0) * self.fps)
 
     @property
-    def whole_seconds(self) -> float:
+    def file_seconds(self) -> float:
         """How long the file is."""
         return self.duration + (self.source_seconds or 0.0)
 
@@ -174,7 +178,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foresight:
+class Preflight:
     """What a local engine says beforehand of a request that fits its row of the catalogue; `shots` are JSON."""
 
     problems: tuple[Problem, ...] = ()

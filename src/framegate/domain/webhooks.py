@@ -39,5 +39,5 @@ class Delivery:
     due_at: float
     state: DeliveryState = DeliveryState.WAITING
     attempts: int = 0
-    attempts_before: int = 0  # those made before it was last asked for by hand: its schedule counts from there
+    attempts_at_replay: int = 0  # those made before it was last asked for by hand: its schedule counts from there
     log: tuple[Attempt, ...] = ()

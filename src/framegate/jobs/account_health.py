@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from framegate.domain.clock import Clock
-from framegate.domain.errors import GateError, NotSent, Refused
+from framegate.domain.errors import FramegateError, NotSent, Refused
 from framegate.providers.base import Provider
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class _Account:
     unseen: int = 0  # looks that failed, in a row
 
 
-class Standing:
+class AccountHealth:
     """Of every account, in this process. A circuit breaker, a pace, and an ear for "later"."""
 
     def __init__(self, clock: Clock) -> None:
@@ -48,7 +48,7 @@ class Standing:
     def _of(self, provider: Provider) -> _Account:
         return self._accounts.setdefault((provider.name, provider.account), _Account())
 
-    def wait(self, provider: Provider) -> float:
+    def retry_in(self, provider: Provider) -> float:
         """Seconds until the account may be sent an order."""
         account, now = self._of(provider), self._clock.now()
         pace = provider.requests_per_minute
@@ -57,30 +57,30 @@ class Standing:
         crowded = account.begun[0] + MINUTE - now if pace is not None and len(account.begun) >= pace else 0.0
         return max(0.0, account.paused_until - now, crowded)
 
-    def why(self, provider: Provider) -> str:
+    def reason(self, provider: Provider) -> str:
         """What an order waits for there, in few words."""
         account = self._of(provider)
         if account.paused_until > self._clock.now():
             return account.trouble or UNWILLING
         return f"{provider.requests_per_minute} orders a minute"
 
-    def paused(self, provider: Provider) -> bool:
+    def is_paused(self, provider: Provider) -> bool:
         """Whether the account takes no orders just now."""
-        return self.wait(provider) > 0
+        return self.retry_in(provider) > 0
 
-    def begins(self, provider: Provider) -> None:
+    def record_submit(self, provider: Provider) -> None:
         """An order goes out."""
         self._of(provider).begun.append(self._clock.now())
 
-    def worked(self, provider: Provider) -> None:
+    def record_success(self, provider: Provider) -> None:
         """The account took an order, or looked at one and refused it."""
         account = self._of(provider)
         account.failures, account.trouble = 0, ""
         if account.told:
-            _log.warning("The account %s takes orders again.", called(provider))
+            _log.warning("The account %s takes orders again.", account_label(provider))
             account.told = ""
 
-    def refused(self, provider: Provider, error: Refused) -> None:
+    def record_rejection(self, provider: Provider, error: Refused) -> None:
         """The account refused an order, or its adapter did: then nobody was asked."""
         if error.status is None:
             return
@@ -89,55 +89,57 @@ class Standing:
             what = "its key is refused" if error.status == KEY_REFUSED else "it is refused orders"
             self._tell(provider, what, error)
         else:
-            self.worked(provider)
+            self.record_success(provider)
 
-    def failed(self, provider: Provider, error: GateError | None = None, *, retry_after: float | None = None) -> None:
+    def record_failure(
+        self, provider: Provider, error: FramegateError | None = None, *, retry_after: float | None = None
+    ) -> None:
         """The account could not take an order; it may have said for how long."""
         account = self._of(provider)
         account.failures += 1
-        account.trouble = trouble_of(error)
+        account.trouble = trouble_summary(error)
         times = account.failures - FAILURES_MAX
         pause = min(PAUSE_SECONDS * 2 ** min(times, DOUBLINGS_MAX), PAUSE_SECONDS_MAX) if times >= 0 else 0.0
         account.paused_until = max(account.paused_until, self._clock.now() + max(pause, retry_after or 0.0))
         self._tell(provider, f"it {account.trouble}, so that jobs wait for it or go elsewhere", error)
 
-    def seen(self, provider: Provider) -> None:
+    def record_poll_ok(self, provider: Provider) -> None:
         """A look at an order was answered."""
         account = self._of(provider)
         if account.unseen >= LOOKS_MAX:
-            _log.warning("The account %s tells of its orders again.", called(provider))
+            _log.warning("The account %s tells of its orders again.", account_label(provider))
         account.unseen = 0
 
-    def unseen(self, provider: Provider, error: GateError) -> None:
+    def record_poll_failed(self, provider: Provider, error: FramegateError) -> None:
         """A look at an order failed."""
         account = self._of(provider)
         account.unseen += 1
         if account.unseen == LOOKS_MAX:
-            _log.warning("The account %s: its orders cannot be looked at. %s", called(provider), error.message)
+            _log.warning("The account %s: its orders cannot be looked at. %s", account_label(provider), error.message)
 
-    def _tell(self, provider: Provider, what: str, error: GateError | None) -> None:
+    def _tell(self, provider: Provider, what: str, error: FramegateError | None) -> None:
         account, now = self._of(provider), self._clock.now()
         if what == account.told or now - account.told_at.get(what, -QUIET_SECONDS) < QUIET_SECONDS:
             return
         account.told, account.told_at[what] = what, now
-        _log.warning("The account %s: %s. %s", called(provider), what, error.message if error else "")
+        _log.warning("The account %s: %s. %s", account_label(provider), what, error.message if error else "")
 
 
-def called(provider: Provider) -> str:
+def account_label(provider: Provider) -> str:
     """An account, as people are told of it."""
     return f"{provider.name}/{provider.account}" if provider.account else provider.name
 
 
-def trouble_of(error: GateError | None) -> str:
+def trouble_summary(error: FramegateError | None) -> str:
     """Why an order did not go out, in few words that follow an account's name."""
-    if isinstance(error, NotSent) and error.unreached:
+    if isinstance(error, NotSent) and error.connect_failed:
         return UNREACHED
     return UNWILLING if error is None or isinstance(error, NotSent) else "answers orders with errors"
 
 
-def whose(provider: Provider, error: GateError) -> str:
+def with_account(provider: Provider, error: FramegateError) -> str:
     """What went wrong with an order, and at which account where that is the account's fault."""
     status = error.status if isinstance(error, Refused) else None
-    if status in OF_THE_ACCOUNT or (isinstance(error, NotSent) and error.unreached):
-        return f"{error.message} The account is `{called(provider)}`."
+    if status in OF_THE_ACCOUNT or (isinstance(error, NotSent) and error.connect_failed):
+        return f"{error.message} The account is `{account_label(provider)}`."
     return error.message

@@ -7,7 +7,7 @@ from framegate.store import Store
 COUNT_SECONDS = 1.0  # how old a count of the unfinished jobs may be
 
 
-class Room:
+class QueueLimit:
     """The room for further jobs: looked up in the store now and then, counted here in between."""
 
     def __init__(self, store: Store, clock: Clock, *, jobs_max: int) -> None:

@@ -10,30 +10,30 @@ from framegate.config.settings import Settings
 from framegate.domain import Blob, Job, Problem, Request, Verdict
 from framegate.domain.clock import Clock
 from framegate.domain.errors import BudgetExceeded, InvalidRequest
-from framegate.domain.ledger import Owing, owing
-from framegate.jobs.check import Checker
-from framegate.jobs.extension import continued
-from framegate.jobs.lookup import find_own
-from framegate.jobs.references import Preparer, unfit
+from framegate.domain.ledger import LedgerChange, ledger_change
+from framegate.jobs.check import DryRun
+from framegate.jobs.extension import extend_request
+from framegate.jobs.lookup import get_owned_job
+from framegate.jobs.references import ReferencePreparer, unfit
 from framegate.jobs.routing import Route, Router
-from framegate.net.fetcher import Net
+from framegate.net.fetcher import Fetcher
 from framegate.storage.blobs import BlobStore
 from framegate.store import Store
 
 
-class Drafts:
+class JobBuilder:
     """What a request comes to. Places nothing, orders nothing, reserves nothing."""
 
     def __init__(
-        self, *, settings: Settings, store: Store, router: Router, blobs: BlobStore, net: Net, clock: Clock
+        self, *, settings: Settings, store: Store, router: Router, blobs: BlobStore, net: Fetcher, clock: Clock
     ) -> None:
         self._settings = settings
         self._store = store
         self._router = router
         self._blobs = blobs
         self._clock = clock
-        self._preparer = Preparer(settings, blobs, net, store.asset)
-        self._checker = Checker(router, self._preparer)
+        self._preparer = ReferencePreparer(settings, blobs, net, store.asset)
+        self._checker = DryRun(router, self._preparer)
 
     async def check(self, request: Request, *, owner: str) -> Verdict:
         """What the check says of a request, its references and its key's budget looked at too."""
@@ -44,12 +44,12 @@ class Drafts:
             known = error.problems
 
         async def affords(request: Request, route: Route, verdict: Verdict) -> BudgetExceeded | None:
-            owes = self.owes(self._job(request, route, verdict, owner=owner))
-            return await self._store.bills.refused(owes) if owes else None
+            owes = self.reservation_for(self._job(request, route, verdict, owner=owner))
+            return await self._store.ledger.would_exceed(owes) if owes else None
 
         return await self._checker.check(request, owner=owner, known=known, affords=affords)
 
-    async def draft(self, request: Request, *, owner: str, dialect: str, base_url: str) -> Job:
+    async def build(self, request: Request, *, owner: str, dialect: str, base_url: str) -> Job:
         """The job that a request would be. Raises `InvalidRequest`, `NotFound` and `ReferenceUnusable`."""
         request = await self._continued(request, owner)
         route, verdict = self._router.first(request)
@@ -59,9 +59,11 @@ class Drafts:
             route, verdict = self._router.first(request, lambda way: unfit(way.request, taken, way.fit.offer))
         return self._job(request, route, verdict, owner=owner, dialect=dialect, base_url=base_url)
 
-    def owes(self, job: Job, *, gives_up: str | None = None) -> Owing | None:
-        """What a new job reserves; `gives_up` is the job whose reservation it takes the place of."""
-        return owing(None, job, unpriced=self._settings.budget_unpriced, gives_up=gives_up)
+    def reservation_for(self, job: Job, *, releases_job_id: str | None = None) -> LedgerChange | None:
+        """What a new job reserves; `releases_job_id` is the job whose reservation it takes the place of."""
+        return ledger_change(
+            None, job, allow_unpriced=self._settings.allow_unpriced_jobs, releases_job_id=releases_job_id
+        )
 
     async def share(self, blob: Blob, *, owner: str) -> str:
         """Let an owner use a file that is kept already; the reference that names it."""
@@ -84,7 +86,7 @@ class Drafts:
             key_id=_key_of(owner),
             base_url=base_url,
             warnings=verdict.warnings,
-            **route.settled(),
+            **route.job_fields(),
         )
 
     async def _continued(self, request: Request, owner: str) -> Request:
@@ -92,9 +94,9 @@ class Drafts:
         model = self._router.catalogue.get(request.model)
         if request.previous_job_id is None or model is None or not model.limits.previous_job:
             return request
-        before = await find_own(self._store, request.previous_job_id, owner)
+        before = await get_owned_job(self._store, request.previous_job_id, owner)
         kept = bool(before.outputs) and self._blobs.has(before.outputs[0].blob.sha256)
-        going_on = continued(request, before, model=model.id, kept=kept)
+        going_on = extend_request(request, before, model=model.id, kept=kept)
         await self.share(before.outputs[0].blob, owner=owner)
         return going_on
 

@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 
 from framegate.domain import Problem, Request, Verdict
 from framegate.domain.errors import BudgetExceeded, ReferenceUnusable
-from framegate.jobs.references import Preparer
+from framegate.jobs.references import ReferencePreparer
 from framegate.jobs.routing import Route, Router
-from framegate.storage.ingest import Taken
+from framegate.storage.ingest import IngestedReference
 
 Affords = Callable[[Request, Route, Verdict], Awaitable[BudgetExceeded | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Checker:
+class DryRun:
     """Judges requests. Places nothing, orders nothing, reserves nothing."""
 
     router: Router
-    preparer: Preparer
+    preparer: ReferencePreparer
 
     async def check(self, request: Request, *, owner: str, known: Sequence[Problem], affords: Affords) -> Verdict:
         """The verdict on a request of which `known` problems stand already, every other one beside them.
@@ -34,8 +34,8 @@ class Checker:
             problems = (Problem(code=refused.code, pointer="", message=refused.message),)
         return verdict if not problems else replace(verdict, problems=problems, target=None, estimate=None)
 
-    async def _taken(self, request: Request, owner: str) -> tuple[list[Taken], list[Problem]]:
-        taken: list[Taken] = []
+    async def _taken(self, request: Request, owner: str) -> tuple[list[IngestedReference], list[Problem]]:
+        taken: list[IngestedReference] = []
         problems: list[Problem] = []
         for index, reference in enumerate(request.references):
             try:
@@ -44,17 +44,17 @@ class Checker:
                 problems.extend(error.problems)
         return taken, problems
 
-    async def _looked_at(self, request: Request, taken: Sequence[Taken]) -> tuple[Verdict, Route | None]:
+    async def _looked_at(self, request: Request, taken: Sequence[IngestedReference]) -> tuple[Verdict, Route | None]:
         """The verdict of the first way that takes the references as they are, if any does; else of the first at all."""
         own, first = self.router.check(request), None
-        for verdict, route in self.router.ways(request, own):
+        for verdict, route in self.router.candidates(request, own):
             try:
                 ready = await self.preparer.ready(route.request, taken, route.fit.offer, keep=False)
             except ReferenceUnusable as error:
                 seen = replace(verdict, problems=error.problems)
             else:
-                sight = route.provider.foresee(route.request, route.target, ready.prepared)
-                seen = replace(route.seen(verdict, sight, ready.problems), adjustments=ready.adjustments)
+                sight = route.provider.preflight(route.request, route.target, ready.prepared)
+                seen = replace(route.verdict(verdict, sight, ready.problems), adjustments=ready.adjustments)
             if seen.ok:
                 return seen, route
             first = first or seen

@@ -4,33 +4,33 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-LINE_MAX = 200  # who waits for one provider; it gets shorter faster than others come back
+WAITERS_MAX = 200  # who waits for one provider; it gets shorter faster than others come back
 
-Turn = tuple[str, "asyncio.Future[None]", bool]  # who waits, what wakes it, and whether with low priority
+Waiter = tuple[str, "asyncio.Future[None]", bool]  # who waits, what wakes it, and whether with low priority
 
 
 @dataclass(slots=True)
 class _Places:
     limit: int | None = None
     taken: set[str] = field(default_factory=set[str])
-    waiting: deque[Turn] = field(default_factory=deque[Turn])
+    waiting: deque[Waiter] = field(default_factory=deque[Waiter])
 
 
-class Slots:
+class ConcurrencyLimiter:
     """Who has a place at which provider."""
 
     def __init__(self) -> None:
         self._places: dict[str, _Places] = {}
         self._where: dict[str, str] = {}
 
-    def enter(self, job_id: str, provider: str, limit: int | None = None) -> None:
+    def restore(self, job_id: str, provider: str, limit: int | None = None) -> None:
         """Give a place at once: to a job whose order already stands. `limit`: how many there are, if that is known."""
         places = self._places.setdefault(provider, _Places())
         places.limit = places.limit if limit is None else limit
         places.taken.add(job_id)
         self._where[job_id] = provider
 
-    async def take(self, job_id: str, provider: str, limit: int | None, *, low: bool = False) -> None:
+    async def acquire(self, job_id: str, provider: str, limit: int | None, *, low: bool = False) -> None:
         """Wait for one of `limit` places; None means as many as come. `low`: behind all others that wait."""
         places = self._places.setdefault(provider, _Places())
         places.limit = limit
@@ -43,19 +43,19 @@ class Slots:
             except asyncio.CancelledError:
                 self._give_up(places, job_id, turn)
                 raise
-        self.enter(job_id, provider)
+        self.restore(job_id, provider)
 
-    def crowded(self, provider: str, limit: int | None) -> bool:
+    def is_saturated(self, provider: str, limit: int | None) -> bool:
         """Whether the line there is so long that another had better come back later."""
         places = self._places.get(provider)
-        return limit is not None and places is not None and len(places.waiting) >= max(LINE_MAX, limit)
+        return limit is not None and places is not None and len(places.waiting) >= max(WAITERS_MAX, limit)
 
-    def counted(self, job_id: str) -> bool:
+    def is_limited(self, job_id: str) -> bool:
         """Whether a job has one of so many places."""
         provider = self._where.get(job_id)
         return provider is not None and self._places[provider].limit is not None
 
-    def leave(self, job_id: str) -> None:
+    def release(self, job_id: str) -> None:
         """Give the place back, if there is one; the next in line has it, unless there are too many already.
 
         There may be after a restart: jobs whose orders stand come in whatever the limit says.
@@ -72,10 +72,10 @@ class Slots:
             job_id, turn, _ = places.waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-                self.enter(job_id, provider)  # kept for it until it wakes
+                self.restore(job_id, provider)  # kept for it until it wakes
 
     def _give_up(self, places: _Places, job_id: str, turn: "asyncio.Future[None]") -> None:
         if turn.done() and not turn.cancelled():
-            self.leave(job_id)  # its turn had come: on to the next
+            self.release(job_id)  # its turn had come: on to the next
         else:
             places.waiting = deque(entry for entry in places.waiting if entry[1] is not turn)

@@ -3,20 +3,20 @@
 import asyncio
 from typing import Self
 
-from framegate.api.middleware.client_disconnect import Exchange
+from framegate.api.middleware.client_disconnect import RequestContext
 from framegate.domain import Job
-from framegate.store.job_writes import Unanswered
+from framegate.store.job_writes import UnacknowledgedCreate
 
 Asked = tuple[str, str]  # owner and fingerprint
 
 
-class Asking:
+class InflightCreate:
     """One create on its way. A context manager: whoever leaves it without a job leaves none behind.
 
     Outside of an exchange, or with an idempotency key, nothing is remembered.
     """
 
-    def __init__(self, creates: "PendingCreates", owner: str, exchange: Exchange | None) -> None:
+    def __init__(self, creates: "CreateDeduplicator", owner: str, exchange: RequestContext | None) -> None:
         self._creates = creates
         self._owner = owner
         self.exchange = exchange
@@ -36,53 +36,57 @@ class Asking:
             self.job_id.set_result(None)
             self._creates.end(self)
 
-    async def abandoned(self) -> str | None:
+    async def orphaned_duplicate(self) -> str | None:
         """The job of an identical create under way whose client has gone; waits until that job is durable."""
-        earlier = self._creates.alike(self)
+        earlier = self._creates.duplicates(self)
         self._creates.begin(self)
         for other in earlier:
-            if other.exchange and await other.exchange.gone() and (job_id := await asyncio.shield(other.job_id)):
+            if (
+                other.exchange
+                and await other.exchange.is_disconnected()
+                and (job_id := await asyncio.shield(other.job_id))
+            ):
                 return job_id
         return None
 
-    def unanswered(self, draft: Job, *, since: float) -> Unanswered | None:
+    def unacknowledged(self, draft: Job, *, since: float) -> UnacknowledgedCreate | None:
         """How this create, of the job `draft`, stands in the store until its client has the answer."""
         self.draft = draft.id
         if self.asked is None:
             return None
-        attended = frozenset(other.draft for other in self._creates.alike(self) if other.draft)
-        return Unanswered(fingerprint=self.asked[1], since=since, attended=attended)
+        attended = frozenset(other.draft for other in self._creates.duplicates(self) if other.draft)
+        return UnacknowledgedCreate(fingerprint=self.asked[1], since=since, attended=attended)
 
-    def settle(self, job: Job) -> Job:
+    def resolve(self, job: Job) -> Job:
         """The job is durable; it may be an earlier one in the place of the draft."""
         self.draft = job.id
         self.job_id.set_result(job.id)
         if self.exchange:
             self.exchange.created.append(job.id)
-            self.exchange.at_end(lambda: self._creates.end(self))
+            self.exchange.on_close(lambda: self._creates.end(self))
         return job
 
 
-class PendingCreates:
+class CreateDeduplicator:
     """All that are under way, by what was asked."""
 
     def __init__(self) -> None:
-        self._all: dict[Asked, list[Asking]] = {}
+        self._all: dict[Asked, list[InflightCreate]] = {}
 
-    def asking(self, owner: str, exchange: Exchange | None) -> Asking:
+    def start(self, owner: str, exchange: RequestContext | None) -> InflightCreate:
         """A create begins."""
-        return Asking(self, owner, exchange)
+        return InflightCreate(self, owner, exchange)
 
-    def alike(self, asking: Asking) -> list[Asking]:
+    def duplicates(self, asking: InflightCreate) -> list[InflightCreate]:
         """Others that ask the same."""
         return [other for other in self._all.get(asking.asked or ("", ""), ()) if other is not asking]
 
-    def begin(self, asking: Asking) -> None:
+    def begin(self, asking: InflightCreate) -> None:
         """It is to be found by others."""
         if asking.asked:
             self._all.setdefault(asking.asked, []).append(asking)
 
-    def end(self, asking: Asking) -> None:
+    def end(self, asking: InflightCreate) -> None:
         """Its exchange is over."""
         asked = asking.asked
         if asked is None:

@@ -6,7 +6,7 @@ from framegate.domain import Job, Kind, Problem, Reference, Request, Role, State
 from framegate.domain.errors import InvalidRequest
 
 
-def continued(request: Request, before: Job, *, model: str, kept: bool) -> Request:
+def extend_request(request: Request, before: Job, *, model: str, kept: bool) -> Request:
     """The request with the first video of the job before as its source; `kept` says whether its file is still there.
 
     Of the same model, it takes over size and frame rate where the request names none, so that the two go together.
@@ -15,7 +15,7 @@ def continued(request: Request, before: Job, *, model: str, kept: bool) -> Reque
     if before.state is not State.COMPLETED:
         hint = (
             "Choose one that is completed."
-            if before.state.final
+            if before.state.is_final
             else "Wait until it is completed, then send this again."
         )
         raise _unfit("previous_job_not_completed", f"the job is {before.state.status.value}. {hint}")

@@ -14,22 +14,22 @@ def is_job_id(text: str) -> bool:
     return _JOB_ID.fullmatch(text) is not None
 
 
-def unknown(job_id: str) -> NotFound:
+def job_not_found(job_id: str) -> NotFound:
     """What is said of a job that is not here, or is another's."""
     return NotFound(f"There is no job {job_id[:64]!r} here.")
 
 
-async def find(store: Store, job_id: str) -> Job:
+async def get_job(store: Store, job_id: str) -> Job:
     """A job as it stands, whosever it is. Raises `NotFound`."""
     job = await store.get(job_id) if is_job_id(job_id) else None
     if job is None:
-        raise unknown(job_id)
+        raise job_not_found(job_id)
     return job
 
 
-async def find_own(store: Store, job_id: str, owner: str) -> Job:
+async def get_owned_job(store: Store, job_id: str, owner: str) -> Job:
     """A job of this owner as it stands. Raises `NotFound`."""
-    job = await find(store, job_id)
+    job = await get_job(store, job_id)
     if job.owner != owner:
-        raise unknown(job_id)
+        raise job_not_found(job_id)
     return job

@@ -8,9 +8,9 @@ from framegate.domain.errors import Conflict
 RETRY_OF = "retry_of"
 
 
-def again(job: Job) -> Request:
+def retry_request(job: Job) -> Request:
     """The request of the job that takes an unsure one's place, its metadata naming that. Raises `Conflict`."""
-    if not job.state.final:
+    if not job.state.is_final:
         raise Conflict(f"The job is {job.state.status.value}. Only one that ended can be retried.", code="job_not_over")
     if job.fault is None or not job.fault.unsure:
         raise Conflict(
@@ -24,6 +24,6 @@ def again(job: Job) -> Request:
     return replace(request, metadata={**request.metadata, RETRY_OF: job.id})
 
 
-def key_of(job: Job) -> str:
+def retry_key(job: Job) -> str:
     """The idempotency key under which a job is retried: once. No client can send it, for it is not ASCII."""
     return f"retry \N{RIGHTWARDS ARROW} {job.id}"

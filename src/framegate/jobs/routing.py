@@ -6,10 +6,10 @@ from typing import Any
 
 from framegate import catalogue as rules
 from framegate.catalogue import Catalogue, Fit, Offer
-from framegate.catalogue.rules.warnings import going
-from framegate.domain import Foresight, Job, Problem, Request, Target, Verdict
+from framegate.catalogue.rules.warnings import for_route
+from framegate.domain import Job, Preflight, Problem, Request, Target, Verdict
 from framegate.domain.errors import InvalidRequest
-from framegate.providers.base import Offers, Provider, foreseen
+from framegate.providers.base import Provider, ProviderRegistry, apply_preflight
 
 DEARER_THAN_ANY = 1 << 62  # an offer without a price comes behind those that have one
 
@@ -24,7 +24,7 @@ class Route:
     target: Target
     provider: Provider
 
-    def settled(self) -> dict[str, Any]:
+    def job_fields(self) -> dict[str, Any]:
         """What it makes of a job that takes it."""
         return {
             "model": self.model,
@@ -35,16 +35,16 @@ class Route:
             "estimate": self.fit.estimate,
         }
 
-    def seen(self, verdict: Verdict, sight: Foresight | None, problems: Sequence[Problem] = ()) -> Verdict:
+    def verdict(self, verdict: Verdict, sight: Preflight | None, problems: Sequence[Problem] = ()) -> Verdict:
         """The verdict on a request that goes this way: what would be made, at what cost, and what stands in the way."""
-        sight = replace(sight or Foresight(), problems=(*(sight.problems if sight else ()), *problems))
-        warnings = self.warned(verdict.warnings)
+        sight = replace(sight or Preflight(), problems=(*(sight.problems if sight else ()), *problems))
+        warnings = self.warnings(verdict.warnings)
         here = replace(verdict, target=self.target, estimate=self.fit.estimate, warnings=warnings)
-        return foreseen(here, sight)
+        return apply_preflight(here, sight)
 
-    def warned(self, warnings: Sequence[Problem]) -> tuple[Problem, ...]:
+    def warnings(self, warnings: Sequence[Problem]) -> tuple[Problem, ...]:
         """The warnings of another way, or of a verdict, as they are on this one."""
-        return going(warnings, self.request, self.model, self.fit)
+        return for_route(warnings, self.request, self.model, self.fit)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -52,10 +52,10 @@ class Route:
         return self.model, self.fit.offer.provider, self.provider.account
 
 
-Besides = Callable[[Route], Sequence[Problem]]
+ExtraProblems = Callable[[Route], Sequence[Problem]]
 
 
-def nothing(_: Route) -> tuple[Problem, ...]:
+def no_extra_problems(_: Route) -> tuple[Problem, ...]:
     """Nothing else stands in a way."""
     return ()
 
@@ -67,13 +67,13 @@ class Router:
     """
 
     def __init__(
-        self, catalogue: Catalogue, offers: Offers, *, paused: Callable[[Provider], bool] = lambda _: False
+        self, catalogue: Catalogue, offers: ProviderRegistry, *, paused: Callable[[Provider], bool] = lambda _: False
     ) -> None:
         self.catalogue = catalogue
         self._offers = offers
         self._paused = paused
 
-    def decide(self, request: Request, besides: Besides = nothing) -> tuple[Verdict, Route | None]:
+    def decide(self, request: Request, besides: ExtraProblems = no_extra_problems) -> tuple[Verdict, Route | None]:
         """The verdict on a request, and the way on which it would go: the first that nothing stands in.
 
         Where its own model does not take it as it stands, that is the way of a fall-back; where none does, the verdict
@@ -81,8 +81,8 @@ class Router:
         """
         own = self.check(request)
         first: Verdict | None = None
-        for verdict, route in self.ways(request, own):
-            seen = route.seen(verdict, route.provider.foresee(route.request, route.target), besides(route))
+        for verdict, route in self.candidates(request, own):
+            seen = route.verdict(verdict, route.provider.preflight(route.request, route.target), besides(route))
             if seen.ok:
                 return seen, route
             first = first or seen
@@ -92,23 +92,23 @@ class Router:
         """What the catalogue says of a request, by the offers that can be had here."""
         return rules.check(request, catalogue=self.catalogue, usable=self._usable)
 
-    def first(self, request: Request, besides: Besides = nothing) -> tuple[Route, Verdict]:
+    def first(self, request: Request, besides: ExtraProblems = no_extra_problems) -> tuple[Route, Verdict]:
         """The way on which a request goes. Raises `InvalidRequest` with what its own model says."""
         verdict, route = self.decide(request, besides)
         if route is None:
             raise InvalidRequest(verdict.problems, warnings=verdict.warnings, alternatives=verdict.alternatives)
         return route, verdict
 
-    def after(self, job: Job) -> Route | None:
+    def next_route(self, job: Job) -> Route | None:
         """The next way for a job whose present one said no; None where every one has."""
-        tried = {(one.model, one.offer, one.account) for one in job.tried}
-        for _, route in self.ways(job.request):
-            sight = route.provider.foresee(route.request, route.target)
+        tried = {(one.model, one.offer, one.account) for one in job.fallback_log}
+        for _, route in self.candidates(job.request):
+            sight = route.provider.preflight(route.request, route.target)
             if route.key not in tried and not (sight and sight.problems):
                 return route
         return None
 
-    def ways(self, request: Request, own: Verdict | None = None) -> Iterator[tuple[Verdict, Route]]:
+    def candidates(self, request: Request, own: Verdict | None = None) -> Iterator[tuple[Verdict, Route]]:
         """Every way that takes a request: those of its own model, then those of its fall-backs, in their order.
 
         `own` is what the catalogue says of its own model, where that is known already.
@@ -133,13 +133,13 @@ class Router:
             Route(request, model.id, fit, fit.target, provider)
             for fit in rules.fits(request, model, usable=self._usable)
             if fit.target is not None
-            for provider in self._offers.taking(fit.offer.provider, fit.offer.id)
+            for provider in self._offers.for_offer(fit.offer.provider, fit.offer.id)
         ]
         order = {name: place for place, name in enumerate(request.routing.order)}
         yield from sorted(ways, key=lambda way: self._rank(way, order))
 
     def _usable(self, offer: Offer) -> bool:
-        return bool(self._offers.taking(offer.provider, offer.id))
+        return bool(self._offers.for_offer(offer.provider, offer.id))
 
     def _rank(self, way: Route, order: dict[str, int]) -> tuple[int, bool, int]:
         cost = way.fit.estimate.micro_usd if way.fit.estimate else DEARER_THAN_ANY

@@ -9,18 +9,18 @@ from framegate.domain import Blob, Delivery, Event, Job, Output, Problem, Reques
 from framegate.domain.clock import Clock
 from framegate.domain.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, Stale
 from framegate.domain.ledger import Entry
-from framegate.jobs.admission import Room
-from framegate.jobs.builder import Drafts
-from framegate.jobs.deduplication import PendingCreates
-from framegate.jobs.lookup import find, find_own, is_job_id, unknown
-from framegate.jobs.retry import again, key_of
+from framegate.jobs.admission import QueueLimit
+from framegate.jobs.builder import JobBuilder
+from framegate.jobs.deduplication import CreateDeduplicator
+from framegate.jobs.lookup import get_job, get_owned_job, is_job_id, job_not_found
+from framegate.jobs.retry import retry_key, retry_request
 from framegate.jobs.routing import Router
-from framegate.jobs.webhooks.dialect import Hooks
+from framegate.jobs.webhooks.dialect import WebhookDialects
+from framegate.net.fetcher import Fetcher
 from framegate.storage import ingest
-from framegate.net.fetcher import Net
 from framegate.storage.blobs import BlobStore
 from framegate.store import Page, Store
-from framegate.store.job_writes import moved
+from framegate.store.job_writes import next_version
 from framegate.store.ledger import By, Spent
 
 JOBS_PER_PAGE_MAX = 100
@@ -31,7 +31,7 @@ CANCEL_TRIES_MAX = 20
 _STATES = {status: tuple(state for state in State if state.status is status) for status in Status}
 
 
-class Jobs:
+class JobService:
     """The gate's jobs, each seen by its owner alone: another's is unknown."""
 
     def __init__(
@@ -41,21 +41,21 @@ class Jobs:
         store: Store,
         router: Router,
         blobs: BlobStore,
-        net: Net,
+        net: Fetcher,
         clock: Clock,
         secret: bytes,
-        hooks: Hooks | None = None,
+        hooks: WebhookDialects | None = None,
     ) -> None:
         self.settings = settings
         self.blobs = blobs
         self.secret = secret
         self._store = store
         self._router = router
-        self._drafts = Drafts(settings=settings, store=store, router=router, blobs=blobs, net=net, clock=clock)
+        self._drafts = JobBuilder(settings=settings, store=store, router=router, blobs=blobs, net=net, clock=clock)
         self._clock = clock
-        self._hooks = hooks or Hooks()
-        self._room = Room(store, clock, jobs_max=settings.queue_jobs_max)
-        self._creates = PendingCreates()
+        self._hooks = hooks or WebhookDialects()
+        self._room = QueueLimit(store, clock, jobs_max=settings.open_jobs_max)
+        self._creates = CreateDeduplicator()
 
     @property
     def catalogue(self) -> Catalogue:
@@ -70,7 +70,7 @@ class Jobs:
 
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
         """Keep an uploaded file for its owner, once looked at; a reference names it `asset://SHA256`."""
-        blob = await ingest.take_upload(stream, media_type, blobs=self.blobs, settings=self.settings)
+        blob = await ingest.ingest_upload(stream, media_type, blobs=self.blobs, settings=self.settings)
         await self.share(blob, owner=owner)
         return blob
 
@@ -98,21 +98,23 @@ class Jobs:
         used, `IdempotencyConflict`, `BudgetExceeded`, and `Busy` when too many jobs are unfinished.
         """
         exchange = None if idempotency_key else current()
-        with self._creates.asking(owner, exchange) as asking:
-            if earlier := await asking.abandoned():
-                return asking.settle(await self.get(earlier, owner=owner))
+        with self._creates.start(owner, exchange) as asking:
+            if earlier := await asking.orphaned_duplicate():
+                return asking.resolve(await self.get(earlier, owner=owner))
             await self._room.check()
-            job = await self._drafts.draft(request, owner=owner, dialect=dialect, base_url=base_url)
+            job = await self._drafts.build(request, owner=owner, dialect=dialect, base_url=base_url)
             kept = await self._store.insert(
                 job,
                 idempotency_key=idempotency_key,
                 body_hash=body_hash,
                 deliveries=self._hooks.deliveries(None, job),
-                unanswered=asking.unanswered(job, since=self._clock.now() - self.settings.unanswered_seconds),
-                owing=self._drafts.owes(job),
+                unanswered=asking.unacknowledged(
+                    job, since=self._clock.now() - self.settings.duplicate_create_window_seconds
+                ),
+                owing=self._drafts.reservation_for(job),
             )
             self._room.take()
-            return asking.settle(kept)
+            return asking.resolve(kept)
 
     async def retry(self, job_id: str, *, owner: str, void_first: bool = False) -> Job:
         """Order again what may have been ordered already, as a job of its own: one, however often this is asked.
@@ -121,33 +123,33 @@ class Jobs:
         `Conflict` for a job whose order's fate is known, and what `create` does.
         """
         unsure = await self.get(job_id, owner=owner)
-        request = again(unsure)
+        request = retry_request(unsure)
         await self._room.check()
-        job = await self._drafts.draft(request, owner=owner, dialect=unsure.dialect, base_url=unsure.base_url)
+        job = await self._drafts.build(request, owner=owner, dialect=unsure.dialect, base_url=unsure.base_url)
         return await self._store.insert(
             job,
-            idempotency_key=key_of(unsure),
+            idempotency_key=retry_key(unsure),
             body_hash=unsure.id,
             deliveries=self._hooks.deliveries(None, job),
-            owing=self._drafts.owes(job, gives_up=unsure.id if void_first else None),
+            owing=self._drafts.reservation_for(job, releases_job_id=unsure.id if void_first else None),
         )
 
-    async def answered(self, job_ids: Sequence[str]) -> None:
+    async def acknowledged(self, job_ids: Sequence[str]) -> None:
         """The clients of these creates have their answers: the next one that asks the same gets a job of its own."""
-        await self._store.answered(job_ids)
+        await self._store.acknowledge(job_ids)
 
     async def get(self, job_id: str, *, owner: str) -> Job:
         """A job as it stands. Raises `NotFound`."""
-        return await find_own(self._store, job_id, owner)
+        return await get_owned_job(self._store, job_id, owner)
 
     async def wait(self, job_id: str, *, owner: str, seconds: float) -> Job:
         """A job once it has ended, or as it stands after so many seconds."""
         until = self._clock.now() + min(seconds, WAIT_SECONDS_MAX)
-        with self._store.hub.watch(job_id) as watch:
+        with self._store.notifier.watch(job_id) as watch:
             while True:
                 job = await self.get(job_id, owner=owner)
                 left = until - self._clock.now()
-                if job.state.final or left <= 0:
+                if job.state.is_final or left <= 0:
                     return job
                 await watch.change(within=min(left, LOOK_SECONDS))
 
@@ -190,44 +192,44 @@ class Jobs:
             job = await self.get(job_id, owner=owner)
             if job.state is State.CANCELLED:
                 return job
-            if job.state.final:
+            if job.state.is_final:
                 raise Conflict(f"The job is {job.state.value} already and cannot be cancelled.", code="job_over")
             if job.cancel_requested:
                 break
             now = self._clock.now()
             try:
-                await self._store.move(moved(job, now, cancel_requested=True), due_at=now)
+                await self._store.apply(next_version(job, now, cancel_requested=True), due_at=now)
             except Stale:
                 continue
             break
         else:
             raise Busy("The job moves on too fast to be cancelled just now. Try again.")
-        self._store.hub.interrupt(job_id)
+        self._store.notifier.interrupt(job_id)
         return await self.wait(job_id, owner=owner, seconds=CANCEL_SECONDS)
 
     async def delete(self, job_id: str, *, owner: str) -> None:
         """Forget a job that has ended, and its files unless another job has them. Raises `NotFound`, `Conflict`."""
         job = await self.get(job_id, owner=owner)
-        if not job.state.final:
+        if not job.state.is_final:
             raise Conflict(
                 f"The job is {job.state.status.value}. Cancel it first, then delete it.", code="job_not_over"
             )
         await self._store.delete(job_id)
         files = [blob for out in job.outputs for blob in (out.blob, out.poster, out.contact_sheet, *out.matches)]
         for blob in files:
-            if blob is not None and not await self._store.mentions(blob.sha256):
+            if blob is not None and not await self._store.is_referenced(blob.sha256):
                 await self.blobs.delete(blob.sha256)
 
     async def events(self, job_id: str, *, owner: str, after: int = 0) -> AsyncIterator[Event]:
         """A job's events behind `after`, then each as it comes; ends behind the final one. Raises `NotFound`."""
         await self.get(job_id, owner=owner)
-        with self._store.hub.watch(job_id) as watch:
+        with self._store.notifier.watch(job_id) as watch:
             while True:
                 for event in await self._store.events(job_id, after=after):
                     after = event.seq
                     yield event
                 job = await self._store.get(job_id)
-                if job is None or (job.state.final and job.version <= after):
+                if job is None or (job.state.is_final and job.version <= after):
                     return
                 if job.version <= after:
                     await watch.change(within=LOOK_SECONDS)
@@ -239,7 +241,7 @@ class Jobs:
 
     async def ahead(self, job_id: str | None = None) -> int:
         """How many jobs wait for their order before this one does; how many in all where none is named."""
-        return await self._store.count_ahead(job_id)
+        return await self._store.count_queued_before(job_id)
 
     # -- what came of it
 
@@ -253,10 +255,10 @@ class Jobs:
 
     async def linked(self, job_id: str) -> Job:
         """A job for whoever holds a link of ours to one of its files. Raises `NotFound`."""
-        return await find(self._store, job_id)
+        return await get_job(self._store, job_id)
 
     def _kept(self, job: Job, index: int) -> Output:
-        if not job.state.final:
+        if not job.state.is_final:
             raise NotReady(f"The video is not ready: the job is {job.state.status.value}.")
         if job.state is not State.COMPLETED:
             why = f" {job.fault.message}" if job.fault else ""
@@ -273,7 +275,7 @@ class Jobs:
     async def bill(self, job_id: str, *, owner: str) -> Entry:
         """How the money of a job stands. Raises `NotFound`, also for a job from before there was a ledger."""
         await self.get(job_id, owner=owner)
-        entry = await self._store.bills.entry(job_id)
+        entry = await self._store.ledger.entry(job_id)
         if entry is None:
             raise NotFound("The ledger has no entry of this job.")
         return entry
@@ -282,7 +284,7 @@ class Jobs:
         self, by: By, *, owner: str, since: str | None = None, until: str | None = None
     ) -> tuple[Spent, ...]:
         """What an owner's jobs came to; a job counts on the UTC day on which it was accepted, both days counted in."""
-        return await self._store.bills.spent(by, owner=owner, since=since, until=until)
+        return await self._store.ledger.spent(by, owner=owner, since=since, until=until)
 
     # -- its webhooks
 
@@ -295,11 +297,11 @@ class Jobs:
         """Have a webhook sent again, under the same event id. Raises `NotFound`."""
         await self.get(job_id, owner=owner)
         await self._store.outbox.replay(job_id, delivery_id, now=self._clock.now())
-        self._store.hub.outbox.set()
+        self._store.notifier.delivery_available.set()
         for delivery in await self._store.outbox.of_job(job_id):
             if delivery.id == delivery_id:
                 return delivery
-        raise unknown(job_id)  # deleted meanwhile
+        raise job_not_found(job_id)  # deleted meanwhile
 
     def webhook_secret(self, *, owner: str) -> str:
         """The secret by which an owner verifies webhooks, as `whsec_…`."""

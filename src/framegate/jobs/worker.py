@@ -8,14 +8,14 @@ from dataclasses import replace
 
 from framegate.domain import Fault, Job, State
 from framegate.domain.clock import Clock
-from framegate.domain.errors import BudgetExceeded, GateError, NotFound, Stale, Unavailable
-from framegate.domain.ledger import owing
-from framegate.jobs.concurrency import Slots
-from framegate.jobs.state_machine.machine import Moves
-from framegate.jobs.state_machine.transition import Step, order_key, writable
-from framegate.jobs.webhooks.dialect import Hooks
-from framegate.store import Held, Store
-from framegate.store.job_writes import OrderState, moved
+from framegate.domain.errors import BudgetExceeded, FramegateError, NotFound, Stale, Unavailable
+from framegate.domain.ledger import ledger_change
+from framegate.jobs.concurrency import ConcurrencyLimiter
+from framegate.jobs.state_machine.machine import JobStateMachine
+from framegate.jobs.state_machine.transition import Transition, order_key, writable
+from framegate.jobs.webhooks.dialect import WebhookDialects
+from framegate.store import ClaimedJob, Store
+from framegate.store.job_writes import OrderState, next_version
 
 _log = logging.getLogger(__name__)
 
@@ -33,19 +33,25 @@ ASLEEP_SECONDS = 60.0  # a longer while in which nothing was seen is one that th
 FETCH_SECONDS = 3600.0  # how much longer than its deadline a job may take to bring in the video that was made for it
 
 
-class Runner:
+class Worker:
     """One runner in one process. `sole`: nobody else works on this store, so whatever was held is free again."""
 
     def __init__(
-        self, store: Store, moves: Moves, *, clock: Clock, hooks: Hooks | None = None, sole: bool = True
+        self,
+        store: Store,
+        moves: JobStateMachine,
+        *,
+        clock: Clock,
+        hooks: WebhookDialects | None = None,
+        sole: bool = True,
     ) -> None:
         self.worker = f"worker-{secrets.token_hex(6)}"
         self._store = store
         self._moves = moves
         self._clock = clock
-        self._hooks = hooks or Hooks()
+        self._hooks = hooks or WebhookDialects()
         self._sole = sole
-        self._slots = Slots()
+        self._slots = ConcurrencyLimiter()
         self._drives: dict[str, asyncio.Task[None]] = {}
         self._ordering: set[str] = set()  # jobs whose order is on its way
         self._stopping = False
@@ -90,7 +96,7 @@ class Runner:
 
     async def _run(self) -> None:
         while True:
-            self._store.hub.any.clear()
+            self._store.notifier.work_available.clear()
             try:
                 wait = await self._take()
             except Unavailable as error:
@@ -110,10 +116,10 @@ class Runner:
         claimed = await self._store.claim(self.worker, now=now, until=now + LEASE_SECONDS, limit=room)
         for held in claimed:  # orders that stand have their places before any other job takes a turn
             if held.job.state in _ORDERED:
-                provider = self._moves.offers.of(held.job)
-                self._slots.enter(held.job.id, _place(held.job), provider and provider.concurrency)
+                provider = self._moves.providers.for_job(held.job)
+                self._slots.restore(held.job.id, _place(held.job), provider and provider.concurrency)
         for held in claimed:
-            self._store.hub.hold(held.job.id)
+            self._store.notifier.track(held.job.id)
             task = asyncio.create_task(self._drive(held), name=f"framegate-job-{held.job.id}")
             self._drives[held.job.id] = task
             task.add_done_callback(lambda over, job_id=held.job.id: self._dropped(job_id, over))
@@ -128,12 +134,12 @@ class Runner:
         self._drives.pop(job_id, None)
         self._deadlines.pop(job_id, None)
         self._ordering.discard(job_id)
-        self._slots.leave(job_id)
-        self._store.hub.rest(job_id)
-        self._store.hub.any.set()
+        self._slots.release(job_id)
+        self._store.notifier.untrack(job_id)
+        self._store.notifier.work_available.set()
 
     async def _idle(self, seconds: float) -> None:
-        waiting = asyncio.create_task(self._store.hub.any.wait())
+        waiting = asyncio.create_task(self._store.notifier.work_available.wait())
         sleeping = asyncio.create_task(self._clock.sleep(seconds))
         try:
             await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
@@ -148,7 +154,7 @@ class Runner:
             now = self._now()
             for job_id, deadline_at in self._deadlines.items():
                 if now >= deadline_at:
-                    self._store.hub.interrupt(job_id)
+                    self._store.notifier.interrupt(job_id)
             try:
                 await self._keep(now)
                 if not self._sole and self._drives:
@@ -173,11 +179,11 @@ class Runner:
     async def _heed_others(self, now: float) -> None:
         """Interrupt what another process was asked to cancel."""
         for job_id in await self._store.cancelled(self.worker, now=now):
-            self._store.hub.interrupt(job_id)
+            self._store.notifier.interrupt(job_id)
 
     # -- moving one job
 
-    async def _drive(self, held: Held) -> None:
+    async def _drive(self, held: ClaimedJob) -> None:
         job = held.job
         try:
             await self._move_on(held)
@@ -188,10 +194,10 @@ class Runner:
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours puts this one down, and is seen
             _log.exception("Job %s met a fault of ours, and is put down until its lease runs out.", job.id)
 
-    async def _move_on(self, held: Held) -> None:
+    async def _move_on(self, held: ClaimedJob) -> None:
         job, found = held.job, True
-        while not job.state.final:
-            if self._store.hub.interrupted(job.id):
+        while not job.state.is_final:
+            if self._store.notifier.pop_interrupt(job.id):
                 job = await self._fresh(job)
                 continue  # it may have ended
             late_at = self._late_at(job)
@@ -201,46 +207,46 @@ class Runner:
                 continue
             if step.order == "sending":
                 self._ordering.add(job.id)
-            kept = step.changes.get("state", job.state) in _ORDERED and self._slots.counted(job.id)
+            kept = step.changes.get("state", job.state) in _ORDERED and self._slots.is_limited(job.id)
             far = step.wait > HOLD_SECONDS and not kept
             if step.changes:
                 job, step = await self._write(job, step, held.fence, release=far)
                 found = False
             elif far:
-                await self._store.release(Held(job, held.fence), due_at=self._due(job, step.wait))
+                await self._store.release(ClaimedJob(job, held.fence), due_at=self._due(job, step.wait))
             self._let_go(job)
-            if (far and not job.state.final) or (self._stopping and job.id not in self._ordering):
+            if (far and not job.state.is_final) or (self._stopping and job.id not in self._ordering):
                 return
-            over = job.state.final or job.cancel_requested
+            over = job.state.is_final or job.cancel_requested
             if step.wait and not over:
                 await self._wait(job, step.wait)
 
     def _let_go(self, job: Job) -> None:
         """Give back what a job in this state does not need: its place, and the patience of a stop."""
-        if job.state is not State.SUBMITTING or job.doubtful:
+        if job.state is not State.SUBMITTING or job.submit_unconfirmed:
             self._ordering.discard(job.id)
         if job.state not in _ORDERED:
-            self._slots.leave(job.id)
+            self._slots.release(job.id)
 
-    async def _step(self, job: Job, *, found: bool) -> Step | None:
+    async def _step(self, job: Job, *, found: bool) -> Transition | None:
         """The job's next move; None if it was interrupted. An order on its way is never interrupted."""
         if job.state is State.SUBMITTING:
             return await self._guarded(job, found=found)
-        with self._store.hub.moving(job.id):
+        with self._store.notifier.cancellable(job.id):
             if provider := self._moves.orders_next(job):
                 place, limit = _place(job), provider.concurrency
-                if self._slots.crowded(place, limit):
-                    return Step(wait=LINE_SECONDS)
-                await self._slots.take(job.id, place, limit, low=job.request.handling.low_priority)
+                if self._slots.is_saturated(place, limit):
+                    return Transition(wait=LINE_SECONDS)
+                await self._slots.acquire(job.id, place, limit, low=job.request.policy.low_priority)
             return await self._guarded(job, found=found)  # as things are now: the wait for a place may have been long
         return None
 
     async def _wait(self, job: Job, seconds: float) -> None:
         """Wait, unless interrupted."""
-        with self._store.hub.moving(job.id):
+        with self._store.notifier.cancellable(job.id):
             await self._clock.sleep(max(0.0, self._due(job, seconds) - self._clock.now()))
 
-    async def _early_end(self, job: Job, *, found: bool) -> Step | None:
+    async def _early_end(self, job: Job, *, found: bool) -> Transition | None:
         if job.cancel_requested:
             cancelled = Fault(code="cancelled", message="The job was cancelled.")
             return await self._end(job, State.CANCELLED, cancelled, found=found)
@@ -248,7 +254,7 @@ class Runner:
         if now < late_at:
             return None
         if now < job.deadline_at:
-            seconds = f"{job.request.handling.start_seconds:g}"
+            seconds = f"{job.request.policy.start_seconds:g}"
             late = Fault(code="start_timeout", message=f"The job did not begin within {seconds} seconds, as was asked.")
         else:
             step = await self._last_look(job, found=found)
@@ -259,14 +265,14 @@ class Runner:
             late = Fault(code="expired", message=f"The job did not end within {seconds} seconds of its acceptance.")
         return await self._end(job, State.EXPIRED, late, found=found)
 
-    async def _last_look(self, job: Job, *, found: bool) -> Step | None:
+    async def _last_look(self, job: Job, *, found: bool) -> Transition | None:
         try:
             return await self._moves.last_look(job, found=found)
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours does not keep it from its end
             _log.exception("Job %s met a fault of ours at its last look.", job.id)
             return None
 
-    async def _end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Step:
+    async def _end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Transition:
         try:
             return await self._moves.end(job, state, fault, found=found)
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours does not keep it from its end
@@ -274,42 +280,42 @@ class Runner:
             said = f"{fault.message} Its order may not have been stopped: the provider may charge."
             return self._moves.fail(replace(fault, message=said, may_charge=True), state)
 
-    async def _guarded(self, job: Job, *, found: bool) -> Step:
+    async def _guarded(self, job: Job, *, found: bool) -> Transition:
         try:
             return await self._moves.step(job, found=found)
         except Unavailable:
             raise
-        except GateError as error:
+        except FramegateError as error:
             return await self._moves.broken(job, Fault(code=error.code, message=error.message))
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours ends this job, not the runner
             _log.exception("Job %s met a fault of ours while %s.", job.id, job.state.value)
             message = "Framegate failed on this job; its log says why."
             return await self._moves.broken(job, Fault(code="internal_error", message=message))
 
-    async def _write(self, job: Job, step: Step, fence: int, *, release: bool) -> tuple[Job, Step]:
+    async def _write(self, job: Job, step: Transition, fence: int, *, release: bool) -> tuple[Job, Transition]:
         """Make the move durable, and say which it was; on a job that was changed meanwhile, the same move again.
 
         Where the key's budget does not reach for the way that the move takes, the one after it is taken.
         """
         while True:
             now = self._clock.now()
-            after = moved(job, now, **{name: writable(value) for name, value in step.changes.items()})
+            after = next_version(job, now, **{name: writable(value) for name, value in step.changes.items()})
             order = OrderState(step.order, order_key(job), now) if step.order else None
             due_at = now if after.cancel_requested else self._due(after, step.wait)
-            final = after.state.final
+            final = after.state.is_final
             told = self._hooks.deliveries(job, after)
             try:
-                written = await self._store.move(
+                written = await self._store.apply(
                     after,
                     due_at=due_at,
                     fence=fence,
                     release=release or final,
                     order=order,
                     deliveries=told,
-                    owing=owing(job, after, unpriced=self._moves.settings.budget_unpriced),
+                    owing=ledger_change(job, after, allow_unpriced=self._moves.settings.allow_unpriced_jobs),
                 )
             except BudgetExceeded as error:
-                step = self._moves.past_budget(job, step, error)
+                step = self._moves.fall_back_over_budget(job, step, error)
             except Stale:
                 job = await self._ours(job, fence)
             else:
@@ -317,7 +323,7 @@ class Runner:
 
     async def _ours(self, job: Job, fence: int) -> Job:
         """The job as it now stands, if it is still in the same state and in our hands. Raises `Stale` if not."""
-        held = await self._store.held(job.id)
+        held = await self._store.get_with_fence(job.id)
         if held is None or held.fence != fence or held.job.state is not job.state:
             raise Stale
         return held.job
@@ -340,7 +346,7 @@ class Runner:
         """
         if job.state in (State.FETCHING, State.CHECKING):
             return max(job.deadline_at, self._awake_since) + FETCH_SECONDS
-        patience = job.request.handling.start_seconds
+        patience = job.request.policy.start_seconds
         if patience is None or job.state not in (State.QUEUED, State.PREPARING):
             return job.deadline_at
         return min(job.created_at + patience, job.deadline_at)

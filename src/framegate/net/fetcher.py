@@ -20,8 +20,8 @@ import httpx2
 from framegate.config.settings import Settings
 from framegate.domain.errors import NotDelivered, ReferenceUnusable
 from framegate.media.sniff import looks_like_html
-from framegate.net.resume import Mismatch, Partial
-from framegate.net.ssrf import address_refusal, literal_address
+from framegate.net.resume import Mismatch, ResumableFile
+from framegate.net.ssrf import blocked_address_reason, literal_address
 
 for _library in ("httpx2", "httpcore2"):  # they log whole addresses, signatures included
     logging.getLogger(_library).setLevel(logging.WARNING)
@@ -159,7 +159,7 @@ class Fetched:
     sha256: str
 
 
-class Net:
+class Fetcher:
     """One client for everything that leaves the gate; `async with` opens and closes it.
 
     No proxy or credential is taken from the environment, no cookie is kept, nothing is tried twice. Tests hand in
@@ -185,7 +185,7 @@ class Net:
         )
 
     def _address_refusal(self, address: str) -> str | None:
-        return address_refusal(address, private_allowed=self._settings.allow_private_addresses)
+        return blocked_address_reason(address, private_allowed=self._settings.allow_private_addresses)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -215,13 +215,13 @@ class Net:
         Raises `ReferenceUnusable`, and leaves no file then. With `resume` it leaves what can be gone on from, and the
         next fetch into the same place does so, if its server can and still has the same file.
         """
-        target, partial = _parse(url), Partial(into, kept=resume)
+        target, partial = _parse(url), ResumableFile(into, kept=resume)
         try:
             with anyio.fail_after(seconds_max), _translated(target):
                 return await self._follow(target, partial, bytes_max, accept)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(partial.leave)
+                await anyio.to_thread.run_sync(partial.discard_unless_resumable)
             if not isinstance(error, TimeoutError):
                 raise
             message = f"{shown(target)} took longer than {seconds_max:g} seconds."
@@ -244,9 +244,9 @@ class Net:
         except ReferenceUnusable as error:
             raise NotDelivered(error.message) from error
 
-    async def _follow(self, url: httpx2.URL, partial: Partial, bytes_max: int, accept: str) -> Fetched:
+    async def _follow(self, url: httpx2.URL, partial: ResumableFile, bytes_max: int, accept: str) -> Fetched:
         first = url
-        headers = {"accept": accept, **await anyio.to_thread.run_sync(partial.asks)}
+        headers = {"accept": accept, **await anyio.to_thread.run_sync(partial.request_headers)}
         for _ in range(self._settings.fetch_redirects_max + 1):
             async with self._client.stream("GET", url, headers=headers) as response:
                 location = response.headers.get("location")
@@ -329,7 +329,7 @@ def _check_not_html(response: httpx2.Response, head: bytes) -> None:
     raise ReferenceUnusable("reference_is_html", message)
 
 
-async def _keep(response: httpx2.Response, partial: Partial, bytes_max: int) -> Fetched:
+async def _keep(response: httpx2.Response, partial: ResumableFile, bytes_max: int) -> Fetched:
     url = response.url
     if not (partial.size and response.status_code in (206, 416)):
         _check_status(response)
@@ -347,7 +347,7 @@ async def _keep(response: httpx2.Response, partial: Partial, bytes_max: int) -> 
         raise ReferenceUnusable("reference_truncated", message, retryable=True) from error
     finally:
         partial.close()
-    if not partial.whole:
+    if not partial.is_complete:
         message = f"{shown(url)} ended after {partial.size:,} of {partial.total:,} bytes."
         raise ReferenceUnusable("reference_truncated", message, retryable=True)
     if not partial.size:
@@ -361,7 +361,7 @@ async def _keep(response: httpx2.Response, partial: Partial, bytes_max: int) -> 
     )
 
 
-async def _write(response: httpx2.Response, partial: Partial, bytes_max: int) -> None:
+async def _write(response: httpx2.Response, partial: ResumableFile, bytes_max: int) -> None:
     """Write a body behind what is here; one that is too large is not begun, or not gone on with."""
     _check_size(partial.total or 0, bytes_max, response.url)
     async for part in _parts(response):

@@ -32,7 +32,7 @@ def discard(path: Path) -> None:
     note_of(path).unlink(missing_ok=True)
 
 
-class Partial:
+class ResumableFile:
     """The file at `path` while it comes in.
 
     With `kept`, what has come stays when a try breaks off, and the next one, in this process or another, goes on from
@@ -48,7 +48,7 @@ class Partial:
         self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
 
-    def asks(self) -> dict[str, str]:
+    def request_headers(self) -> dict[str, str]:
         """The headers that ask for the rest; none where there is nothing to go on from."""
         note = self._note()
         validator, total = note.get("validator"), note.get("total")
@@ -92,11 +92,11 @@ class Partial:
         return self._digest.hexdigest()
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether as much is here as the server said there is, if it did."""
         return self.total is None or self.size == self.total
 
-    def leave(self) -> None:
+    def discard_unless_resumable(self) -> None:
         """End a try that broke off: what no later one could go on from is removed."""
         if not (self.kept and self._validator and self.path.is_file() and self.path.stat().st_size):
             discard(self.path)

@@ -27,7 +27,7 @@ def embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | Non
     return None
 
 
-def address_refusal(address: str, *, private_allowed: bool = False) -> str | None:
+def blocked_address_reason(address: str, *, private_allowed: bool = False) -> str | None:
     """What kind of address this is, if nobody's reference may come from there; None where it may.
 
     With `private_allowed`, private and loopback addresses pass; link-local, metadata, multicast, reserved and
@@ -65,6 +65,6 @@ def literal_address(host: str) -> str | None:
         meant = str(ipaddress.IPv4Address(socket.inet_aton(bare)))
     except (OSError, UnicodeError):
         meant = ""
-    if meant and (kind := address_refusal(meant)):
+    if meant and (kind := blocked_address_reason(meant)):
         raise ReferenceUnusable("reference_private_address", f"The host `{host}` is {kind}, oddly written.")
     raise ReferenceUnusable("reference_bad_url", f"The host `{host}` is no name; write an address as 203.0.113.7.")

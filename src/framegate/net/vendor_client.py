@@ -19,8 +19,8 @@ import anyio
 import anyio.to_thread
 import httpx2
 
-from framegate.domain.errors import Elsewhere, NotSent, ProviderError, Refused, Unsure
-from framegate.net.resume import Mismatch, Partial
+from framegate.domain.errors import MovedOrigin, NotSent, OutcomeUnknown, ProviderError, Refused
+from framegate.net.resume import Mismatch, ResumableFile
 
 ANSWER_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS_MAX = 10.0
@@ -31,21 +31,29 @@ SILENCE_SECONDS_MAX = 60.0  # between two parts of a file
 WAIT_SECONDS_MAX = 3600.0  # the longest Retry-After that is believed
 MESSAGE_CHARS_MAX = 500
 SECRET_CHARS_MIN = 8  # shorter words of a header ("Bearer", "Key") are no secret
-REASONS = ("error", "detail", "message", "msg", "reason", "error_message", "data")  # where services say what is wrong
+ERROR_MESSAGE_KEYS = (
+    "error",
+    "detail",
+    "message",
+    "msg",
+    "reason",
+    "error_message",
+    "data",
+)  # where services say what is wrong
 DEPTH_MAX = 5
 
 # The order was certainly not taken: these answers come before a request is looked at.
-NOT_TAKEN = frozenset({425, 429})
+NOT_SENT_STATUSES = frozenset({425, 429})
 # Nobody knows: a redirect after the fact, a time-out at the other end, an order that stands under the same key, a
 # client that seemed to have gone away.
-UNCLEAR = frozenset({302, 303, 408, 409, 499})
+AMBIGUOUS_STATUSES = frozenset({302, 303, 408, 409, 499})
 NOT_SERVED = 501  # of the errors from 500 on the one that is a plain no
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 REDIRECTS_MAX = 5  # of a finished file, at its own origin
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What a service answered."""
 
     status: int
@@ -88,7 +96,7 @@ def _seconds(text: str) -> float | None:
     return min(max(0.0, at.timestamp() - time.time()), WAIT_SECONDS_MAX)
 
 
-def plain_reason(answer: Answer) -> str:
+def plain_reason(answer: Response) -> str:
     """What a service says is wrong, wherever services commonly put it."""
     try:
         value: Any = json.loads(answer.body)
@@ -108,7 +116,7 @@ def _inner(value: Any) -> Any:  # noqa: ANN401 - a JSON value
         return items[0] if items else None
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        return next((fields[name] for name in REASONS if fields.get(name)), None)
+        return next((fields[name] for name in ERROR_MESSAGE_KEYS if fields.get(name)), None)
     return None
 
 
@@ -130,12 +138,12 @@ def _trust() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-def nothing_promised(_answer: Answer) -> bool:
+def rejected_before_work(_answer: Response) -> bool:
     """Most services do not say of an error whether anything was made."""
     return False
 
 
-class Upstream:
+class VendorClient:
     """One account's way to its service.
 
     `headers` carry the key. `not_made` tells of an error whether the service promises by it that it took nothing.
@@ -147,8 +155,8 @@ class Upstream:
         *,
         headers: Mapping[str, str],
         name: str = "the service",
-        reason: Callable[[Answer], str] = plain_reason,
-        not_made: Callable[[Answer], bool] = nothing_promised,
+        reason: Callable[[Response], str] = plain_reason,
+        not_made: Callable[[Response], bool] = rejected_before_work,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.name = name
@@ -177,7 +185,7 @@ class Upstream:
         await self._looks.aclose()
         await self._orders.aclose()
 
-    async def order(self, method: str, path: str, **request: Any) -> Answer:  # noqa: ANN401 - httpx2's own arguments
+    async def submit(self, method: str, path: str, **request: Any) -> Response:  # noqa: ANN401 - httpx2's own arguments
         """Send what may cost money, once. Returns a 2xx; raises `Refused`, `NotSent` or `Unsure`."""
         try:
             answer = await self._send(self._orders, method, path, ORDER_SECONDS_MAX, request)
@@ -185,17 +193,17 @@ class Upstream:
             raise NotSent(f"{self.name} could not be reached ({type(error).__name__}).", unreached=True) from error
         except (httpx2.HTTPError, TimeoutError) as error:
             told = f"{self.name} broke off after the order was sent ({type(error).__name__})."
-            raise Unsure(f"{told} It may have been taken.") from error
+            raise OutcomeUnknown(f"{told} It may have been taken.") from error
         if answer.ok:
             return answer
-        said = self.said(answer)
-        if answer.status in NOT_TAKEN or self._not_made(answer):
+        said = self.error_message(answer)
+        if answer.status in NOT_SENT_STATUSES or self._not_made(answer):
             raise NotSent(said, retry_after=answer.retry_after)
-        if answer.status in UNCLEAR or (answer.status >= 500 and answer.status != NOT_SERVED):
-            raise Unsure(f"{said} The order may have been taken.")
+        if answer.status in AMBIGUOUS_STATUSES or (answer.status >= 500 and answer.status != NOT_SERVED):
+            raise OutcomeUnknown(f"{said} The order may have been taken.")
         raise Refused(said, status=answer.status)
 
-    async def ask(
+    async def query(
         self,
         method: str,
         path: str,
@@ -203,7 +211,7 @@ class Upstream:
         any_status: bool = False,
         seconds_max: float = ASK_SECONDS_MAX,
         **request: Any,  # noqa: ANN401 - httpx2's own arguments
-    ) -> Answer:
+    ) -> Response:
         """Look, or ask for something that costs nothing; any answer below 500 is one, but for "too many requests".
 
         With `any_status` those are answers too, for services that tell a job's end by them. Raises `ProviderError`: a
@@ -213,11 +221,11 @@ class Upstream:
             answer = await self._send(self._looks, method, path, seconds_max, request)
         except (httpx2.HTTPError, TimeoutError) as error:
             raise ProviderError(f"{self.name} could not be asked ({type(error).__name__}).") from error
-        if (answer.status >= 500 and not any_status) or answer.status in NOT_TAKEN:
-            raise ProviderError(self.said(answer))
+        if (answer.status >= 500 and not any_status) or answer.status in NOT_SENT_STATUSES:
+            raise ProviderError(self.error_message(answer))
         return answer
 
-    def said(self, answer: Answer) -> str:
+    def error_message(self, answer: Response) -> str:
         """What the service says is wrong, as a sentence; where it repeats the key, the key is left out."""
         reason = self.without_key(self._reason(answer))
         return f"{self.name} answered {answer.status}: {reason.rstrip('.') or 'nothing'}."
@@ -232,22 +240,22 @@ class Upstream:
         """Fetch a file from this account's own origin into the file `into`.
 
         Where it fails, what can be gone on from is left there, and the next download into the same place does so.
-        Raises `Elsewhere` where the service sends on to another origin, `Refused` for a file that cannot be had, and
+        Raises `MovedOrigin` where the service sends on to another origin, `Refused` for a file that cannot be had, and
         `ProviderError` where another try may get it.
         """
-        partial = Partial(into, kept=True)
+        partial = ResumableFile(into, kept=True)
         try:
             with anyio.fail_after(DOWNLOAD_SECONDS_MAX):
-                headers = {"accept-encoding": "identity", **await anyio.to_thread.run_sync(partial.asks)}
+                headers = {"accept-encoding": "identity", **await anyio.to_thread.run_sync(partial.request_headers)}
                 await self._follow(url, headers, partial, bytes_max)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(partial.leave)
+                await anyio.to_thread.run_sync(partial.discard_unless_resumable)
             if isinstance(error, httpx2.HTTPError | TimeoutError):
                 raise ProviderError(f"{self.name} broke off the download ({type(error).__name__}).") from error
             raise
 
-    def owns(self, url: str) -> bool:
+    def same_origin(self, url: str) -> bool:
         """Whether an address lies at this account's own origin, so that its key may go there."""
         try:
             theirs, ours = httpx2.URL(url), httpx2.URL(self.base_url)
@@ -262,7 +270,7 @@ class Upstream:
         except httpx2.InvalidURL as error:
             raise ProviderError(f"{self.name} gave no address but {url[:80]!r}.") from error
 
-    async def _follow(self, url: str, headers: Mapping[str, str], partial: Partial, bytes_max: int) -> None:
+    async def _follow(self, url: str, headers: Mapping[str, str], partial: ResumableFile, bytes_max: int) -> None:
         """Keep what lies at `url`, or where at this origin that leads."""
         for _ in range(REDIRECTS_MAX + 1):
             async with self._opened(self._looks, "GET", url, SILENCE_SECONDS_MAX, headers=headers) as response:
@@ -273,7 +281,7 @@ class Upstream:
             url = moved
         raise Refused(f"{self.name} sends on more than {REDIRECTS_MAX} times for a finished file.")
 
-    async def _keep(self, response: httpx2.Response, partial: Partial, bytes_max: int) -> None:
+    async def _keep(self, response: httpx2.Response, partial: ResumableFile, bytes_max: int) -> None:
         self._check_file(response, going_on=partial.size > 0)
         try:
             await anyio.to_thread.run_sync(partial.open, response.status_code, response.headers)
@@ -287,13 +295,13 @@ class Upstream:
             ) from error
         finally:
             partial.close()  # at once: an await would not come to it where the download is cancelled
-        if not partial.whole:
+        if not partial.is_complete:
             raise ProviderError(f"{self.name} sent {partial.size:,} of {partial.total:,} bytes.")
         if not partial.size:
             raise ProviderError(f"{self.name} sent an empty file.")
 
     def _moved(self, response: httpx2.Response) -> str | None:
-        """Where at this origin a redirect leads; None for an answer that is none. Raises `Elsewhere`."""
+        """Where at this origin a redirect leads; None for an answer that is none. Raises `MovedOrigin`."""
         location = response.headers.get("location")
         if response.status_code not in REDIRECTS or not location:
             return None
@@ -301,8 +309,8 @@ class Upstream:
             url = str(response.url.join(location))
         except httpx2.InvalidURL as error:
             raise Refused(f"{self.name} sends on for a finished file to no address.") from error
-        if not self.owns(url):
-            raise Elsewhere(f"{self.name} sends on to another origin for a finished file.", url)
+        if not self.same_origin(url):
+            raise MovedOrigin(f"{self.name} sends on to another origin for a finished file.", url)
         return url
 
     def _check_file(self, response: httpx2.Response, *, going_on: bool) -> None:
@@ -322,7 +330,7 @@ class Upstream:
 
     async def _send(
         self, client: httpx2.AsyncClient, method: str, path: str, seconds: float, request: Mapping[str, Any]
-    ) -> Answer:
+    ) -> Response:
         with anyio.fail_after(seconds):
             async with self._opened(client, method, path, seconds, **request) as response:
                 body = bytearray()
@@ -331,7 +339,7 @@ class Upstream:
                     if len(body) > ANSWER_BYTES_MAX:
                         raise httpx2.ReadError("The answer is too large.")
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status_code, headers, bytes(body))
+                return Response(response.status_code, headers, bytes(body))
 
     @asynccontextmanager
     async def _opened(
@@ -342,7 +350,7 @@ class Upstream:
         seconds: float,
         **request: Any,  # noqa: ANN401 - httpx2's own arguments
     ) -> AsyncGenerator[httpx2.Response]:
-        if "://" in path and not self.owns(path):
+        if "://" in path and not self.same_origin(path):
             raise ProviderError(f"{self.name} pointed at another origin, and its key does not go there.")
         url = path if "://" in path else path.lstrip("/")
         timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS_MAX)

@@ -5,8 +5,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from framegate.domain import Foresight, Handle, Job, Made, Order, Prepared, Request, Target, Update, Verdict
-from framegate.domain.errors import Refused, Unsure
+from framegate.domain import (
+    Handle,
+    Job,
+    Order,
+    Preflight,
+    PreparedReference,
+    ProviderFile,
+    Request,
+    Target,
+    Update,
+    Verdict,
+)
+from framegate.domain.errors import OutcomeUnknown, Refused
 
 
 class Provider(ABC):
@@ -18,15 +29,15 @@ class Provider(ABC):
     name: str
     account: str = ""
     base_url: str = ""  # where its service is reached; empty for what runs in this process
-    key_mark: str = ""  # tells its key from other keys, and is not the key
-    linked: bool = False  # whether a link of ours is of use to it: the gate can be reached from outside
-    served: frozenset[str] | None = None  # the ids that it makes, where it tells; None: all that its offers name
-    repeatable: bool = False  # an order costs nothing, so a lost one is simply made again
+    key_fingerprint: str = ""  # tells its key from other keys, and is not the key
+    reaches_gateway: bool = False  # whether a link of ours is of use to it: the gate can be reached from outside
+    served_models: frozenset[str] | None = None  # the ids that it makes, where it tells; None: all that its offers name
+    resubmittable: bool = False  # an order costs nothing, so a lost one is simply made again
     concurrency: int | None = None  # orders at once; None: as many as come
     poll_seconds: float = 5.0  # how long the runner waits between two looks
     poll_seconds_max: float | None = None  # to where that grows with a job's age; None: it does not grow
-    calls_back: bool = False  # tells by a signed webhook that an order is over
-    lists_at: str | None = None  # where the service lists its models in OpenRouter's shape, if it does
+    sends_webhooks: bool = False  # tells by a signed webhook that an order is over
+    model_list_url: str | None = None  # where the service lists its models in OpenRouter's shape, if it does
     requests_per_minute: int | None = None  # orders begun; None: as many as come
 
     @abstractmethod
@@ -40,12 +51,12 @@ class Provider(ABC):
     async def poll(self, handle: Handle) -> Update:
         """Look once. An error raised here is a failed look, not a failed job."""
 
-    def foresee(
+    def preflight(
         self,
         request: Request,  # noqa: ARG002 - for those that can
         target: Target,  # noqa: ARG002
-        prepared: Sequence[Prepared] = (),  # noqa: ARG002
-    ) -> Foresight | None:
+        prepared: Sequence[PreparedReference] = (),  # noqa: ARG002
+    ) -> Preflight | None:
         """What is known of the video before it is ordered, and what stands in the way of the order.
 
         `prepared` are the request's references as they would be handed over, once they have been looked at.
@@ -61,9 +72,9 @@ class Provider(ABC):
 
         Raises `Unsure` where the provider has no way to tell, as most have not.
         """
-        raise Unsure
+        raise OutcomeUnknown
 
-    async def heard(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:  # noqa: ARG002
+    async def verify_webhook(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:  # noqa: ARG002
         """The order that a signed call is about, for those that call back; None where they did not sign it."""
         return None
 
@@ -78,7 +89,7 @@ class Provider(ABC):
         """
         raise Refused(f"{self.name} cannot be asked without an order.")
 
-    async def download(self, made: Made, into: Path, *, bytes_max: int) -> None:  # noqa: ARG002 - for those that must
+    async def download(self, made: ProviderFile, into: Path, *, bytes_max: int) -> None:  # noqa: ARG002 - for those that must
         """Fetch a file that lies at the account's own origin and asks for its key."""
         raise Refused(f"{self.name} keeps no files behind its key.")
 
@@ -86,7 +97,7 @@ class Provider(ABC):
         """Let go of what the provider holds (processes, connections)."""
 
 
-def foreseen(verdict: Verdict, sight: Foresight | None) -> Verdict:
+def apply_preflight(verdict: Verdict, sight: Preflight | None) -> Verdict:
     """The verdict with what a provider says besides; a problem of its own is as good as one of the catalogue's."""
     if sight is None:
         return verdict
@@ -101,7 +112,7 @@ def foreseen(verdict: Verdict, sight: Foresight | None) -> Verdict:
     )
 
 
-class Offers:
+class ProviderRegistry:
     """The providers that this gate can order from, one for each account; in a sandbox, one that stands in for all."""
 
     def __init__(self, providers: Iterable[Provider], *, sandbox: Provider | None = None) -> None:
@@ -118,7 +129,7 @@ class Offers:
         only = [provider for provider in self._providers.values() if provider.name == name]
         return self._providers.get((name, account)) or (only[0] if len(only) == 1 else None)
 
-    def of(self, job: Job) -> Provider | None:
+    def for_job(self, job: Job) -> Provider | None:
         """The account that a job was given to, whatever its entry is called by now and whichever key it has.
 
         It is known by its key, which several entries may share, else by its name, else as the only one left. Only at
@@ -129,17 +140,19 @@ class Offers:
         there = [
             provider
             for provider in self._providers.values()
-            if provider.name == job.provider and (provider.repeatable or job.account_url in ("", provider.base_url))
+            if provider.name == job.provider and (provider.resubmittable or job.account_url in ("", provider.base_url))
         ]
-        by_key = [provider for provider in there if job.account_key and provider.key_mark == job.account_key]
+        by_key = [provider for provider in there if job.account_key and provider.key_fingerprint == job.account_key]
         by_name = [provider for provider in there if provider.account == job.account]
         if by_key:
             return by_name[0] if by_name and by_name[0] in by_key else by_key[0]
         return next((found[0] for found in (by_name, there) if len(found) == 1), None)
 
-    def taking(self, name: str, model_id: str) -> tuple[Provider, ...]:
+    def for_offer(self, name: str, model_id: str) -> tuple[Provider, ...]:
         """Those that make what the provider of that name calls so, in the order of their declaration."""
         own = tuple(provider for provider in self._providers.values() if provider.name == name)
         if not own:
             return (self._sandbox,) if self._sandbox is not None else ()
-        return tuple(provider for provider in own if provider.served is None or model_id in provider.served)
+        return tuple(
+            provider for provider in own if provider.served_models is None or model_id in provider.served_models
+        )

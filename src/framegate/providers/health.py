@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from framegate.domain.errors import ProviderError
-from framegate.net.vendor_client import Answer, Upstream
+from framegate.net.vendor_client import Response, VendorClient
 
 SECONDS_MAX = 5.0
 NO_JOB = "00000000-0000-0000-0000-000000000000"  # an id that no service gives out
@@ -13,23 +13,23 @@ KEY_REFUSED, UNREACHABLE, STRANGE, BUSY = "key_refused", "unreachable", "strange
 
 
 async def look(
-    upstream: Upstream,
+    upstream: VendorClient,
     path: str,
     *,
-    known: Callable[[Answer], bool],
+    known: Callable[[Response], bool],
     **request: Any,  # noqa: ANN401 - httpx2's own arguments
-) -> Answer:
+) -> Response:
     """The answer to a look, where it is `known` as one of the service with that key.
 
     Raises `ProviderError` whose code tells what is wrong: the key, the address, what answers there, or the moment.
     """
     try:
-        answer = await upstream.ask("GET", path, any_status=True, seconds_max=SECONDS_MAX, **request)
+        answer = await upstream.query("GET", path, any_status=True, seconds_max=SECONDS_MAX, **request)
     except ProviderError as error:
         raise _unanswered(error) from error
     here = fields(answer)
     if answer.status == 401 or (answer.status == 403 and here):
-        why = upstream.said(answer) if here else f"{upstream.name} answered {answer.status}."
+        why = upstream.error_message(answer) if here else f"{upstream.name} answered {answer.status}."
         raise ProviderError(f"the key is refused. {why}", code=KEY_REFUSED)
     if known(answer):
         return answer
@@ -38,7 +38,7 @@ async def look(
     raise ProviderError(f"it answers, but not as {upstream.name} does ({_told(answer, path)})", code=STRANGE)
 
 
-def fields(answer: Answer) -> dict[str, Any]:
+def fields(answer: Response) -> dict[str, Any]:
     """The body's fields; none where it is no JSON object."""
     try:
         value = json.loads(answer.body)
@@ -47,12 +47,12 @@ def fields(answer: Answer) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def lists(answer: Answer) -> bool:
+def lists(answer: Response) -> bool:
     """Whether it is a list of things, as most services put one."""
     return answer.ok and isinstance(fields(answer).get("data"), list)
 
 
-def _told(answer: Answer, path: str) -> str:
+def _told(answer: Response, path: str) -> str:
     kind = answer.headers.get("content-type", "").partition(";")[0].strip()
     sent_on = " that sends on elsewhere" if answer.headers.get("location") else ""
     return f"{answer.status}{sent_on} with {kind[:80] or 'no content type'} for {path}; is the base URL right?"

@@ -14,23 +14,23 @@ from typing import Any, ClassVar, cast
 from framegate.domain import (
     Failed,
     Fault,
-    Foresight,
     Handle,
     Lost,
-    Made,
     Order,
-    Prepared,
+    Preflight,
+    PreparedReference,
     Problem,
+    ProviderFile,
     Reference,
     Request,
     Role,
     Running,
     Target,
 )
-from framegate.domain.errors import ProviderError, Unsure
-from framegate.net.vendor_client import Answer, Upstream, at
+from framegate.domain.errors import OutcomeUnknown, ProviderError
+from framegate.net.vendor_client import Response, VendorClient, at
 from framegate.providers.base import Provider
-from framegate.providers.references import Way, out_of_reach, way_of
+from framegate.providers.references import ReferenceTransport, out_of_reach, transport_of
 
 MICRO = 1_000_000
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # what may stand in a path as it is
@@ -47,46 +47,48 @@ OWNER = frozenset(
 _log = logging.getLogger(__name__)
 
 
-class Service(Provider):
+class HttpProvider(Provider):
     """One account at one service; `words` are its words for a job that is not over, with ours."""
 
     poll_seconds = 10.0
     poll_seconds_max = 30.0
-    young_seconds = 120.0  # for so long a new job may not be known yet to all of the service
-    words: ClassVar[Mapping[str, str]] = {}
-    ways: ClassVar[tuple[Way, ...]] = ("upload",)  # how it takes references, the best way first
+    propagation_seconds = 120.0  # for so long a new job may not be known yet to all of the service
+    status_map: ClassVar[Mapping[str, str]] = {}
+    reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = (
+        "upload",
+    )  # how it takes references, the best way first
 
-    def __init__(self, upstream: Upstream, *, account: str, api_key: str = "") -> None:
+    def __init__(self, upstream: VendorClient, *, account: str, api_key: str = "") -> None:
         self.upstream = upstream
         self.account = account
         self.base_url = upstream.base_url
-        self.key_mark = hashlib.sha256(api_key.encode()).hexdigest()[:MARK_CHARS] if api_key else ""
+        self.key_fingerprint = hashlib.sha256(api_key.encode()).hexdigest()[:MARK_CHARS] if api_key else ""
         self._strange: set[str] = set()
 
     def foresee(
         self,
         request: Request,
         target: Target,  # noqa: ARG002 - what is made has nothing to do with it
-        prepared: Sequence[Prepared] = (),
-    ) -> Foresight | None:
+        prepared: Sequence[PreparedReference] = (),
+    ) -> Preflight | None:
         """The references that the service cannot be handed."""
         problems = tuple(self._out_of_reach(request, prepared))
-        return Foresight(problems=problems) if problems else None
+        return Preflight(problems=problems) if problems else None
 
-    def _out_of_reach(self, request: Request, prepared: Sequence[Prepared]) -> Iterator[Problem]:
+    def _out_of_reach(self, request: Request, prepared: Sequence[PreparedReference]) -> Iterator[Problem]:
         for index, reference in enumerate(request.references):
             one = prepared[index] if prepared else None
             fitted, size = (one.fitted, one.blob.size_bytes) if one else (False, 0)
-            ways = self.ways_for(reference)
-            if way_of(reference, ways, linked=self.linked, fitted=fitted, size_bytes=size) is None:
+            ways = self.transports_for(reference)
+            if transport_of(reference, ways, linked=self.reaches_gateway, fitted=fitted, size_bytes=size) is None:
                 place = reference.pointer or f"/references/{index}"
                 yield out_of_reach(reference, place, self.upstream.name, ways, fitted=fitted, size_bytes=size)
 
-    def ways_for(self, reference: Reference) -> Sequence[Way]:  # noqa: ARG002 - most take all of them alike
+    def transports_for(self, reference: Reference) -> Sequence[ReferenceTransport]:  # noqa: ARG002 - most take all of them alike
         """How it takes this reference, the best way first."""
-        return self.ways
+        return self.reference_transports
 
-    async def download(self, made: Made, into: Path, *, bytes_max: int) -> None:
+    async def download(self, made: ProviderFile, into: Path, *, bytes_max: int) -> None:
         """Fetch a file that lies at the account's own origin."""
         if made.url is None:
             raise ProviderError(f"{self.name} left no address of the file.")
@@ -96,22 +98,22 @@ class Service(Provider):
         """End its connections."""
         await self.upstream.close()
 
-    def made(self, url: str) -> Made:
+    def made(self, url: str) -> ProviderFile:
         """A file at an address out of an answer."""
         url = self.upstream.absolute(url)
-        return Made(url=url, own=self.upstream.owns(url))
+        return ProviderFile(url=url, behind_key=self.upstream.same_origin(url))
 
     def running(self, word: str, progress: object = None) -> Running:
         """A job that is not over, in our words; `progress` is in percent. A word that nobody knows is told once."""
-        if word not in self.words and word not in self._strange:
+        if word not in self.status_map and word not in self._strange:
             self._strange.add(word)
             _log.warning("%s says %r of a job; it is taken for running.", self.name, word)
         known = isinstance(progress, int | float) and not isinstance(progress, bool) and 0 <= progress <= 100
         return Running(
-            progress=float(cast("float", progress)) / 100 if known else None, stage=self.words.get(word, "running")
+            progress=float(cast("float", progress)) / 100 if known else None, stage=self.status_map.get(word, "running")
         )
 
-    def told(self, answer: object) -> dict[str, Any]:
+    def public_metadata(self, answer: object) -> dict[str, Any]:
         """What the service tells of a finished video, to be kept beside what we measured.
 
         Without the key and whose account it is, without addresses, which die and may bear a signature, and without what
@@ -124,7 +126,7 @@ class Service(Provider):
 
     def unknown(self, handle: Handle) -> Lost:
         """A job that the service does not know; of one that was just made it may only not know yet."""
-        if time.time() - handle.get("at", 0.0) < self.young_seconds:
+        if time.time() - handle.get("at", 0.0) < self.propagation_seconds:
             raise ProviderError(f"{self.name} does not know the job yet.")
         return Lost()
 
@@ -134,7 +136,7 @@ def handle_of(job_id: str, **more: object) -> Handle:
     return {"id": job_id, "at": time.time(), **present(more)}
 
 
-def accepted(answer: Answer, *path: str) -> str:
+def job_id_from(answer: Response, *path: str) -> str:
     """The id that stands at `path` in the answer to an order.
 
     Raises `Unsure` where none can be read: the order stands, and nobody knows under which name.
@@ -142,13 +144,13 @@ def accepted(answer: Answer, *path: str) -> str:
     try:
         value = at(answer.object(), *path)
     except ProviderError as error:
-        raise Unsure(f"The order was taken, but its answer cannot be read. {error.message}") from error
+        raise OutcomeUnknown(f"The order was taken, but its answer cannot be read. {error.message}") from error
     if not isinstance(value, str) or not ID.fullmatch(value):
-        raise Unsure(f"The order was taken, but its answer has no usable `{'.'.join(path)}`.")
+        raise OutcomeUnknown(f"The order was taken, but its answer has no usable `{'.'.join(path)}`.")
     return value
 
 
-def failed(message: object, *, code: str = "provider_failed", retryable: bool = False) -> Failed:
+def failure(message: object, *, code: str = "provider_failed", retryable: bool = False) -> Failed:
     """The end of a job without a video, with what the provider says of it."""
     said = str(message or "").strip()[:MESSAGE_CHARS_MAX]
     return Failed(fault=Fault(code=code, message=said or "The provider does not say why.", retryable=retryable))
@@ -187,15 +189,17 @@ def prompt(order: Order) -> str:
     return order.prompt if order.prompt is not None else order.request.prompt or ""
 
 
-def listed(answer: Answer) -> list[Any]:
+def listed(answer: Response) -> list[Any]:
     """The jobs of a listing. Raises `Unsure` where there is none to read."""
     jobs = at(answer.object(), "data") if answer.ok else None
     if not isinstance(jobs, list):
-        raise Unsure(f"Whether the order was taken cannot be told: the listing of jobs was answered {answer.status}.")
+        raise OutcomeUnknown(
+            f"Whether the order was taken cannot be told: the listing of jobs was answered {answer.status}."
+        )
     return cast("list[Any]", jobs)
 
 
-def silences(who: str, **chosen: object) -> list[str]:
+def dropped_option_notes(who: str, **chosen: object) -> list[str]:
     """Sentences about what the client chose and the service lets nobody choose."""
     return [
         f"{who} has no choice of `{name}`: it was not passed on." for name, value in chosen.items() if value is not None

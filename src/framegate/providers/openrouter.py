@@ -6,15 +6,15 @@ Facts: openrouter.ai/docs (API reference, Videos) and the PyPI package `openrout
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
-from framegate.domain import Done, Handle, Kind, Order, Prepared, Role, Update
-from framegate.domain.errors import ProviderError, Refused, Unsure
-from framegate.net.vendor_client import Answer, Upstream, at
+from framegate.domain import Done, Handle, Kind, Order, PreparedReference, Role, Update
+from framegate.domain.errors import OutcomeUnknown, ProviderError, Refused
+from framegate.net.vendor_client import Response, VendorClient, at
 from framegate.providers.health import NO_JOB, fields, lists, look
-from framegate.providers.http import Service, accepted, failed, handle_of, has, micro_usd, present, prompt
-from framegate.providers.references import Way, address
+from framegate.providers.http import HttpProvider, failure, handle_of, has, job_id_from, micro_usd, present, prompt
+from framegate.providers.references import ReferenceTransport, address
 
 BASE_URL = "https://openrouter.ai/api/v1"
-WAYS: tuple[Way, ...] = ("url", "link", "data")
+WAYS: tuple[ReferenceTransport, ...] = ("url", "link", "data")
 FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
 # The shape has no field for a negative prompt: who serves the model is told of it in his own words.
 GOOGLE = "google/"
@@ -22,14 +22,14 @@ NEGATIVE_GOOGLE = "google-vertex"
 NEGATIVE_OTHERS = ("alibaba", "atlas-cloud")
 
 
-class OpenRouter(Service):
+class OpenRouter(HttpProvider):
     """One account at a server of OpenRouter's shape.
 
     The service has no way to stop a job or to list jobs. Another Framegate knows an order again by its key.
     """
 
     name = "openrouter"
-    ways: ClassVar[tuple[Way, ...]] = WAYS
+    ways: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
     words: ClassVar[Mapping[str, str]] = {
         "pending": "queued",
         "queued": "queued",
@@ -47,24 +47,24 @@ class OpenRouter(Service):
         title: str = "OpenRouter",
     ) -> None:
         headers = {"authorization": f"Bearer {api_key}", "x-openrouter-title": "Framegate"}
-        upstream = Upstream(base_url, headers=headers, name=title, not_made=_nobody_asked)
+        upstream = VendorClient(base_url, headers=headers, name=title, not_made=_nobody_asked)
         super().__init__(upstream, account=account, api_key=api_key)
         self.name = name
-        self.lists_at = f"{upstream.base_url}/videos/models"
+        self.model_list_url = f"{upstream.base_url}/videos/models"
 
     async def submit(self, order: Order) -> Handle:
         """Place the order."""
         sent = await body(order)
-        answer = await self.upstream.order("POST", "videos", json=sent, headers={"idempotency-key": order.key})
-        return handle_of(accepted(answer, "id"), notes=_notes(order))
+        answer = await self.upstream.submit("POST", "videos", json=sent, headers={"idempotency-key": order.key})
+        return handle_of(job_id_from(answer, "id"), notes=_notes(order))
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the job."""
-        answer = await self.upstream.ask("GET", f"videos/{handle['id']}")
+        answer = await self.upstream.query("GET", f"videos/{handle['id']}")
         if answer.status == 404:
             return self.unknown(handle)
         if not answer.ok:
-            raise ProviderError(self.upstream.said(answer))
+            raise ProviderError(self.upstream.error_message(answer))
         job = answer.object()
         match job.get("status"):
             case "completed":
@@ -72,18 +72,18 @@ class OpenRouter(Service):
                     outputs=tuple(self.made(_here(url, handle["id"])) for url in _files(job, handle)),
                     cost_micro_usd=micro_usd(at(job, "usage", "cost")),
                     notes=tuple(handle.get("notes", ())),
-                    metadata=self.told(job),
+                    metadata=self.public_metadata(job),
                 )
             case "failed" | "cancelled" | "expired" as word:
-                return failed(job.get("error"), code=f"provider_{word}")
+                return failure(job.get("error"), code=f"provider_{word}")
             case word:
                 return self.running(str(word), job.get("progress"))
 
     async def models(self) -> object:
         """What the service lists of its models."""
-        answer = await self.upstream.ask("GET", "videos/models")
+        answer = await self.upstream.query("GET", "videos/models")
         if not answer.ok:
-            raise ProviderError(self.upstream.said(answer))
+            raise ProviderError(self.upstream.error_message(answer))
         return at(answer.json(), "data")
 
     async def probe(self) -> str:
@@ -94,13 +94,13 @@ class OpenRouter(Service):
 
     async def reconcile(self, order: Order) -> Handle | None:
         """Ask another Framegate again by the order's key, which it answers with the job that stands."""
-        answer = await self.upstream.ask("GET", "openapi.json")
+        answer = await self.upstream.query("GET", "openapi.json")
         try:
             if not answer.ok or at(answer.json(), "info", "title") != "Framegate":
-                raise Unsure
+                raise OutcomeUnknown
             return await self.submit(order)
         except ProviderError as error:  # whatever it is, it is no certain no
-            raise Unsure(error.message) from error
+            raise OutcomeUnknown(error.message) from error
 
 
 async def body(order: Order) -> dict[str, Any]:
@@ -120,25 +120,25 @@ async def body(order: Order) -> dict[str, Any]:
             **({"size": request.size} if request.size else shape),
             "frame_images": [await _frame(one) for one in order.references if one.reference.role in FRAMES],
             "input_references": [await _reference(one) for one in order.references if one.reference.role not in FRAMES],
-            "generate_audio": target.audio if order.sound_choice else request.generate_audio,
+            "generate_audio": target.audio if order.audio_is_optional else request.generate_audio,
             "seed": target.seed,
             "provider": present({"options": _with_negative(options, order)}),
         }
     )
 
 
-async def _frame(prepared: Prepared) -> dict[str, Any]:
+async def _frame(prepared: PreparedReference) -> dict[str, Any]:
     return {**await _picture(prepared), "frame_type": prepared.reference.role.value}
 
 
-async def _reference(prepared: Prepared) -> dict[str, Any]:
+async def _reference(prepared: PreparedReference) -> dict[str, Any]:
     if prepared.reference.kind is Kind.IMAGE:
         return await _picture(prepared)
     kind = f"{prepared.reference.kind}_url"
     return {"type": kind, kind: {"url": await address(prepared, WAYS, "the service")}}
 
 
-async def _picture(prepared: Prepared) -> dict[str, Any]:
+async def _picture(prepared: PreparedReference) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": await address(prepared, WAYS, "the service")}}
 
 
@@ -180,12 +180,12 @@ def _here(url: str, job_id: str) -> str:
     return f"{content}{mark}{query}" if path.endswith(f"/{content}") else url
 
 
-def _no_job(answer: Answer) -> bool:
+def _no_job(answer: Response) -> bool:
     """Whether it says in the service's shape that there is no such job."""
     return answer.status in (400, 404, 410) and "error" in fields(answer)
 
 
-def _nobody_asked(answer: Answer) -> bool:
+def _nobody_asked(answer: Response) -> bool:
     """Whether it is OpenRouter's own 503: no provider meets the request's requirements, so none was asked.
 
     A 503 of anything that stands between has no such body.

@@ -4,15 +4,24 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from framegate.domain import Done, Handle, Order, Prepared, Role, Update
+from framegate.domain import Done, Handle, Order, PreparedReference, Role, Update
 from framegate.domain.errors import ProviderError, Refused
-from framegate.net.vendor_client import Answer, Upstream, at, plain_reason
+from framegate.net.vendor_client import Response, VendorClient, at, plain_reason
 from framegate.providers.health import NO_JOB, fields, look
-from framegate.providers.http import Service, accepted, failed, handle_of, micro_usd, present, prompt, silences
-from framegate.providers.references import Way, address
+from framegate.providers.http import (
+    HttpProvider,
+    dropped_option_notes,
+    failure,
+    handle_of,
+    job_id_from,
+    micro_usd,
+    present,
+    prompt,
+)
+from framegate.providers.references import ReferenceTransport, address
 
 BASE_URL = "https://api.pictory.ai/pictoryapis"
-WAYS: tuple[Way, ...] = ("url", "link")  # it fetches them itself
+WAYS: tuple[ReferenceTransport, ...] = ("url", "link")  # it fetches them itself
 # One kind of input at a time, each in a field of its own.
 INPUTS = {
     Role.FIRST_FRAME: "firstFrameImageUrl",
@@ -22,7 +31,7 @@ INPUTS = {
 JOB_UNKNOWN = "JOB_NOT_FOUND"
 
 
-class Pictory(Service):
+class Pictory(HttpProvider):
     """One account at Pictory. It can neither stop nor list jobs, and bills in credits that have no fixed price.
 
     `usd_per_credit` is what one costs on the account's plan, where its operator says so.
@@ -31,28 +40,28 @@ class Pictory(Service):
     name = "pictory"
     usd_per_credit: Decimal | None = None
     poll_seconds = 15.0  # it asks for 10 to 30
-    ways: ClassVar[tuple[Way, ...]] = WAYS
+    ways: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
     words: ClassVar[Mapping[str, str]] = {"in-progress": "running", "queued": "queued"}
 
     def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
-        upstream = Upstream(base_url, headers={"authorization": api_key}, name="Pictory", reason=_reason)
+        upstream = VendorClient(base_url, headers={"authorization": api_key}, name="Pictory", reason=_reason)
         super().__init__(upstream, account=account, api_key=api_key)
 
     async def submit(self, order: Order) -> Handle:
         """Place the order."""
         sent = await body(order)
         headers = {"idempotency-key": order.key}
-        answer = await self.upstream.order("POST", "v1/aistudio/videos", json=sent, headers=headers)
-        unsaid = silences("Pictory", generate_audio=order.request.generate_audio)
-        return handle_of(accepted(answer, "data", "jobId"), notes=unsaid)
+        answer = await self.upstream.submit("POST", "v1/aistudio/videos", json=sent, headers=headers)
+        unsaid = dropped_option_notes("Pictory", generate_audio=order.request.generate_audio)
+        return handle_of(job_id_from(answer, "data", "jobId"), notes=unsaid)
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the job."""
-        answer = await self.upstream.ask("GET", f"v1/jobs/{handle['id']}")
+        answer = await self.upstream.query("GET", f"v1/jobs/{handle['id']}")
         if answer.status == 404 or (not answer.ok and JOB_UNKNOWN in _reason(answer)):
             return self.unknown(handle)
         if not answer.ok:
-            raise ProviderError(self.upstream.said(answer))
+            raise ProviderError(self.upstream.error_message(answer))
         told = answer.object()
         job = told.get("data")
         match _status(told):
@@ -61,7 +70,7 @@ class Pictory(Service):
             case "failed" if JOB_UNKNOWN in _reason(answer):
                 return self.unknown(handle)
             case "failed":
-                return failed(at(job, "error_message") or at(told, "error", "error_message") or at(job, "error_code"))
+                return failure(at(job, "error_message") or at(told, "error", "error_message") or at(job, "error_code"))
             case word:
                 return self.running(str(word))
 
@@ -80,7 +89,12 @@ class Pictory(Service):
             else []
         )
         notes = (*handle.get("notes", ()), *used)
-        return Done(outputs=(self.made(url),), cost_micro_usd=self._cost(credit), notes=notes, metadata=self.told(job))
+        return Done(
+            outputs=(self.made(url),),
+            cost_micro_usd=self._cost(credit),
+            notes=notes,
+            metadata=self.public_metadata(job),
+        )
 
     def _cost(self, credit: object) -> int | None:
         if self.usd_per_credit is None or isinstance(credit, bool) or not isinstance(credit, int | float):
@@ -90,7 +104,7 @@ class Pictory(Service):
 
 async def body(order: Order) -> dict[str, Any]:
     """The order in Pictory's words. Raises `Refused` for inputs that it takes only one at a time."""
-    given: dict[Role, list[Prepared]] = {}
+    given: dict[Role, list[PreparedReference]] = {}
     for prepared in order.references:
         given.setdefault(prepared.reference.role, []).append(prepared)
     if strange := [role for role in given if role not in INPUTS]:
@@ -119,12 +133,12 @@ def _status(told: dict[str, Any]) -> object:
     return "failed" if word is None and told.get("success") is False and error else word
 
 
-def _no_job(answer: Answer) -> bool:
+def _no_job(answer: Response) -> bool:
     """Whether it says in Pictory's shape that there is no such job; the status that goes with it is not told."""
     return bool(fields(answer)) and JOB_UNKNOWN in _reason(answer)
 
 
-def _reason(answer: Answer) -> str:
+def _reason(answer: Response) -> str:
     """Its errors name the fields."""
     try:
         said = answer.json()

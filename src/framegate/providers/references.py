@@ -7,24 +7,24 @@ from typing import Literal
 
 import anyio
 
-from framegate.domain import Prepared, Problem, Reference
+from framegate.domain import PreparedReference, Problem, Reference
 from framegate.domain.errors import Refused
 
 DATA_URL_BYTES_MAX = 20 * 2**20
 
-Way = Literal["url", "link", "data", "upload"]
+ReferenceTransport = Literal["url", "link", "data", "upload"]
 ADVICE = "Give it by an https address"
 LINK_ADVICE = ", or have this gate's `public_url` set, so that it can be fetched from here"
 
 
-def way_of(
-    reference: Reference, ways: Sequence[Way], *, linked: bool, fitted: bool = False, size_bytes: int = 0
-) -> Way | None:
+def transport_of(
+    reference: Reference, ways: Sequence[ReferenceTransport], *, linked: bool, fitted: bool = False, size_bytes: int = 0
+) -> ReferenceTransport | None:
     """The first of `ways` by which a reference can be handed over; None where no way is left.
 
     Its own address only while it is what that gives. `linked`: the gate can be reached from outside.
     """
-    possible: dict[Way, bool] = {
+    possible: dict[ReferenceTransport, bool] = {
         "url": reference.url.startswith("https://") and not fitted,
         "link": linked,
         "data": size_bytes <= DATA_URL_BYTES_MAX,
@@ -34,7 +34,13 @@ def way_of(
 
 
 def out_of_reach(
-    reference: Reference, place: str, who: str, ways: Sequence[Way], *, fitted: bool = False, size_bytes: int = 0
+    reference: Reference,
+    place: str,
+    who: str,
+    ways: Sequence[ReferenceTransport],
+    *,
+    fitted: bool = False,
+    size_bytes: int = 0,
 ) -> Problem:
     """The problem of a reference that `who` cannot be handed: why, and what would do."""
     if "data" in ways:
@@ -47,18 +53,18 @@ def out_of_reach(
     return Problem(code="reference_out_of_reach", pointer=place, message=f"references: {why}. {advice}.")
 
 
-async def address(prepared: Prepared, ways: Sequence[Way], who: str = "this provider") -> str:
+async def address(prepared: PreparedReference, ways: Sequence[ReferenceTransport], who: str = "this provider") -> str:
     """The reference in the first of `ways` that can be: its own address, our signed link, or a data URL.
 
     Raises `Refused` where no way is left.
     """
     reference, size = prepared.reference, prepared.blob.size_bytes
-    linked = prepared.link is not None
-    match way_of(reference, ways, linked=linked, fitted=prepared.fitted, size_bytes=size):
+    linked = prepared.signed_url is not None
+    match transport_of(reference, ways, linked=linked, fitted=prepared.fitted, size_bytes=size):
         case "url":
             return reference.url
-        case "link" if prepared.link is not None:
-            return prepared.link
+        case "link" if prepared.signed_url is not None:
+            return prepared.signed_url
         case "data":
             return await data_url(prepared)
         case _:
@@ -67,7 +73,7 @@ async def address(prepared: Prepared, ways: Sequence[Way], who: str = "this prov
             raise Refused(problem.message)
 
 
-async def data_url(prepared: Prepared) -> str:
+async def data_url(prepared: PreparedReference) -> str:
     """The file as a data URL."""
     data = await anyio.Path(Path(prepared.path)).read_bytes()
     return f"data:{prepared.blob.media_type};base64,{base64.b64encode(data).decode()}"

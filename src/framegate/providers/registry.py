@@ -9,7 +9,7 @@ from framegate.providers import openrouter, pictory
 from framegate.providers.base import Provider
 from framegate.providers.fal import adapter as fal
 from framegate.providers.gpu import sglang, vllm_omni
-from framegate.providers.http import Service
+from framegate.providers.http import HttpProvider
 from framegate.providers.phaseo import adapter as phaseo
 
 MODELGATES_URL = "https://modelgates.ai/api/v1"
@@ -25,8 +25,8 @@ def _adapter(make: Make, base_url: str, account: Account) -> Provider:
     return provider
 
 
-def _fetches(service: type[Service]) -> bool:
-    return not {"data", "upload"} & set(service.ways)
+def _fetches(service: type[HttpProvider]) -> bool:
+    return not {"data", "upload"} & set(service.reference_transports)
 
 
 ROWS: Mapping[str, tuple[Make, str]] = {

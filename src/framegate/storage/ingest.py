@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 
 from framegate.config.settings import Settings
-from framegate.domain import Adjustment, Blob, Kind, Prepared, Reference
+from framegate.domain import Adjustment, Blob, Kind, PreparedReference, Reference
 from framegate.domain.errors import ReferenceUnusable, TooLarge, UnsupportedMediaType
 from framegate.media import images, videos
 from framegate.media.images import FitLimits, Picture
@@ -45,7 +45,7 @@ HasAsset = Callable[[str], Awaitable[Blob | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class IngestedReference:
     """A reference that is kept and known to decode; a video or a sound has a length and no picture."""
 
     blob: Blob
@@ -53,9 +53,9 @@ class Taken:
     seconds: float | None = None
 
 
-async def take(
+async def ingest(
     reference: Reference, *, index: int, net: Fetcher, blobs: BlobStore, settings: Settings, has_asset: HasAsset
-) -> Taken:
+) -> IngestedReference:
     """Fetch, read or find what a reference points at, look at it, and keep it under its true media type.
 
     `has_asset` answers whether this client may use the asset with that hash. Raises `ReferenceUnusable`, which names
@@ -75,10 +75,10 @@ async def take(
                 await net.fetch(reference.url, path, bytes_max=bytes_max, seconds_max=seconds)
             seen = await anyio.to_thread.run_sync(_judge, path, reference.kind, settings)
             blob = await blobs.add_file(path, seen.media_type, move=True)
-            return Taken(blob=blob, picture=seen.picture, seconds=seen.seconds)
+            return IngestedReference(blob=blob, picture=seen.picture, seconds=seen.seconds)
 
 
-async def take_upload(
+async def ingest_upload(
     stream: AsyncIterator[bytes], media_type: str | None = None, *, blobs: BlobStore, settings: Settings
 ) -> Blob:
     """Keep an uploaded picture, video or sound under its true media type.
@@ -100,8 +100,14 @@ async def take_upload(
 
 
 async def prepare(
-    taken: Taken, reference: Reference, index: int, blobs: BlobStore, limits: FitLimits, *, keep: bool = True
-) -> tuple[Prepared, list[Adjustment]]:
+    taken: IngestedReference,
+    reference: Reference,
+    index: int,
+    blobs: BlobStore,
+    limits: FitLimits,
+    *,
+    keep: bool = True,
+) -> tuple[PreparedReference, list[Adjustment]]:
     """Make the copy of a reference that a model takes, keep it, and say what was changed.
 
     A picture comes out upright and within the limits; a video or a sound as it is. With `keep` False a changed copy is
@@ -109,7 +115,7 @@ async def prepare(
     """
     path = blobs.path(taken.blob.sha256)
     if taken.picture is None:
-        return Prepared(reference=reference, blob=taken.blob, path=str(path)), []
+        return PreparedReference(reference=reference, blob=taken.blob, path=str(path)), []
     picture = taken.picture
     with pointing(reference.pointer or f"/references/{index}"):
         fitted = await anyio.to_thread.run_sync(lambda: images.fit(path, picture, limits, index=index))
@@ -119,7 +125,7 @@ async def prepare(
         blob = await blobs.add_bytes(fitted.data, fitted.media_type)
     else:
         blob = Blob(sha256="", size_bytes=len(fitted.data), media_type=fitted.media_type)
-    prepared = Prepared(
+    prepared = PreparedReference(
         reference=reference,
         blob=blob,
         path=str(blobs.path(blob.sha256)) if blob.sha256 else "",
@@ -161,14 +167,16 @@ def _bad_data_url(why: str) -> ReferenceUnusable:
     return ReferenceUnusable("reference_bad_data_url", f"The data URL cannot be read. {why}")
 
 
-async def _take_asset(reference: Reference, blobs: BlobStore, settings: Settings, has_asset: HasAsset) -> Taken:
+async def _take_asset(
+    reference: Reference, blobs: BlobStore, settings: Settings, has_asset: HasAsset
+) -> IngestedReference:
     named = ASSET.fullmatch(reference.url)
     blob = await has_asset(named[1]) if named else None
     if blob is None or not await anyio.to_thread.run_sync(blobs.has, blob.sha256):
         message = "There is no such asset. Upload the file again and use the address asset://SHA256 that is answered."
         raise ReferenceUnusable("reference_unknown_asset", message)
     seen = await anyio.to_thread.run_sync(_judge, blobs.path(blob.sha256), reference.kind, settings)
-    return Taken(blob=blob, picture=seen.picture, seconds=seen.seconds)
+    return IngestedReference(blob=blob, picture=seen.picture, seconds=seen.seconds)
 
 
 def _kind_of(path: Path) -> Kind:

@@ -1,6 +1,6 @@
 """All the SQL, for SQLite and PostgreSQL: one schema, one set of statements, one writer that commits in groups."""
 
 from framegate.store.folder_lock import FolderLock
-from framegate.store.store import Held, Page, Store
+from framegate.store.store import ClaimedJob, Page, Store
 
-__all__ = ["FolderLock", "Held", "Page", "Store"]
+__all__ = ["ClaimedJob", "FolderLock", "Page", "Store"]

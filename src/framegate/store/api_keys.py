@@ -8,8 +8,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from framegate.domain import BudgetPeriod, Key, Scope
-from framegate.domain.errors import GateError, NotFound
-from framegate.store.group_commit import Writer
+from framegate.domain.errors import FramegateError, NotFound
+from framegate.store.group_commit import GroupCommitWriter
 from framegate.store.reader import Reader
 from framegate.store.tables import keys
 
@@ -36,10 +36,10 @@ class ChangeKey:
     last_used_at: float | None = None
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["ChangeKey"], /) -> list[GateError | None]:
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["ChangeKey"], /) -> list[FramegateError | None]:
         return [await write._change(connection) for write in writes]  # noqa: SLF001 - its own
 
-    async def _change(self, connection: AsyncConnection) -> GateError | None:
+    async def _change(self, connection: AsyncConnection) -> FramegateError | None:
         values = {"revoked_at": self.revoked_at, "last_used_at": self.last_used_at}
         given = {name: value for name, value in values.items() if value is not None}
         done = await connection.execute(update(keys).where(keys.c.id == self.key_id).values(given))
@@ -55,8 +55,8 @@ class SetBudget:
     period: BudgetPeriod | None
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["SetBudget"], /) -> list[GateError | None]:
-        answers: list[GateError | None] = []
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["SetBudget"], /) -> list[FramegateError | None]:
+        answers: list[FramegateError | None] = []
         for write in writes:
             values = {"budget_micro_usd": write.micro_usd, "budget_period": write.period and write.period.value}
             done = await connection.execute(update(keys).where(keys.c.id == write.key_id).values(values))
@@ -68,16 +68,16 @@ def _no_key(key_id: str) -> NotFound:
     return NotFound(f"There is no key {key_id[:64]!r}.")
 
 
-class Keyring:
+class ApiKeyStore:
     """The keys of a store. Rows are never deleted: a key that was revoked stays known as that."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
+    def __init__(self, writer: GroupCommitWriter, reader: Reader) -> None:
         self._writer = writer
         self._reader = reader
 
     async def add(self, key: Key) -> None:
         """Keep a new key."""
-        await self._writer.do(AddKey(key))
+        await self._writer.apply(AddKey(key))
 
     async def get(self, key_id: str) -> Key | None:
         row = await self._reader.first(select(keys).where(keys.c.id == key_id))
@@ -98,19 +98,19 @@ class Keyring:
             raise _no_key(key_id)
         if key.revoked_at is not None:
             return key
-        await self._writer.do(ChangeKey(key_id, revoked_at=now))
+        await self._writer.apply(ChangeKey(key_id, revoked_at=now))
         return replace(key, revoked_at=now)
 
     async def set_budget(self, key_id: str, micro_usd: int | None, period: BudgetPeriod | None) -> Key:
         """Say what a key may spend from now on; None for no limit. Raises `NotFound`."""
-        await self._writer.do(SetBudget(key_id, micro_usd, period))
+        await self._writer.apply(SetBudget(key_id, micro_usd, period))
         key = await self.get(key_id)
         assert key is not None  # noqa: S101 - keys are never deleted
         return key
 
     async def used(self, key_id: str, *, now: float) -> None:
         """Note that a key was used."""
-        await self._writer.do(ChangeKey(key_id, last_used_at=now))
+        await self._writer.apply(ChangeKey(key_id, last_used_at=now))
 
 
 def _load(row: Any) -> Key:  # noqa: ANN401 - a row

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from framegate.store.tables import metadata
 
-SCHEMA = "0004"  # the newest migration
+SCHEMA = "0005"  # the newest migration
 FROZEN_SECONDS = 30  # for so long a process that is frozen in the middle of a write may keep others from their rows
 SCHEMA_LOCK = 0x6672616D65  # any number that no other program on the database uses
 FAILURES = (SQLAlchemyError, OSError)  # of a database that cannot be asked; the second where there is no connection

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from framegate.domain.errors import GateError, Unavailable
+from framegate.domain.errors import FramegateError, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ class Write(Protocol):
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence[Any], /) -> Sequence[Any]:
-        """Do the writes; return for each its result, or the `GateError` that it alone ends with."""
+        """Do the writes; return for each its result, or the `FramegateError` that it alone ends with."""
         ...
 
 
@@ -28,7 +28,7 @@ class _Asked:
     answer: "asyncio.Future[Any]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
-class Writer:
+class GroupCommitWriter:
     """The one writer of a store: takes writes from many tasks and commits them in groups of at most `group_max`."""
 
     def __init__(self, engine: AsyncEngine, *, group_max: int) -> None:
@@ -48,7 +48,7 @@ class Writer:
             self._wake.set()
             await task
 
-    async def do(self, write: Write) -> Any:  # noqa: ANN401 - each write has its own result
+    async def apply(self, write: Write) -> Any:  # noqa: ANN401 - each write has its own result
         """Have it written; return once it is durable. Raises the write's own error, or `Unavailable`."""
         if self._task is None:
             raise Unavailable("The store is closed.")
@@ -83,7 +83,7 @@ class Writer:
         for asked, answer in zip(group, answers, strict=True):
             if asked.answer.done():
                 continue
-            if isinstance(answer, GateError):
+            if isinstance(answer, FramegateError):
                 asked.answer.set_exception(answer)
             else:
                 asked.answer.set_result(answer)

@@ -8,16 +8,16 @@ from sqlalchemy import BindParameter, and_, bindparam, case, delete, insert, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from framegate.domain import Blob, Delivery, Job
-from framegate.domain.errors import GateError, IdempotencyConflict, NotFound, Stale
-from framegate.domain.ledger import Owing
+from framegate.domain.errors import FramegateError, IdempotencyConflict, NotFound, Stale
+from framegate.domain.ledger import LedgerChange
 from framegate.store import ledger, serialization
-from framegate.store.ledger import Purses
-from framegate.store.outbox import put_in
+from framegate.store.ledger import BudgetReservations
+from framegate.store.outbox import insert_delivery
 from framegate.store.tables import assets, events, jobs, orders
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ClaimedJob:
     """A job that a worker holds; `fence` tells its claim from every earlier one."""
 
     job: Job
@@ -25,7 +25,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unanswered:
+class UnacknowledgedCreate:
     """What was asked, until its client has the answer.
 
     An identical create since `since` (Unix seconds) whose answer never left is this one, but for those in `attended`:
@@ -50,23 +50,23 @@ class Insert:
     idempotency_key: str | None
     body_hash: str
     deliveries: tuple[Delivery, ...] = ()
-    unanswered: Unanswered | None = None
-    owing: Owing | None = None
+    unanswered: UnacknowledgedCreate | None = None
+    owing: LedgerChange | None = None
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Insert"], /) -> list[Job | GateError]:
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Insert"], /) -> list[Job | FramegateError]:
         keys = [(write.job.owner, write.idempotency_key) for write in writes if write.idempotency_key]
         known: dict[tuple[str, str | None], tuple[Job, str]] = {}
         if keys:
-            query = select(jobs.c.owner, jobs.c.idempotency_key, jobs.c.body_hash, jobs.c.request, jobs.c.document)
+            query = select(jobs.c.owner, jobs.c.idempotency_key, jobs.c.body_hash, jobs.c.request, jobs.c.state_json)
             rows = await connection.execute(query.where(tuple_(jobs.c.owner, jobs.c.idempotency_key).in_(keys)))
             known = {
-                (row.owner, row.idempotency_key): (serialization.load_job(row.request, row.document), row.body_hash)
+                (row.owner, row.idempotency_key): (serialization.load_job(row.request, row.state_json), row.body_hash)
                 for row in rows
             }
         orphans = await _orphans(connection, writes)
-        purses = await Purses.of(connection, [write.owing for write in writes if write.owing])
-        answers: list[Job | GateError] = []
+        purses = await BudgetReservations.of(connection, [write.owing for write in writes if write.owing])
+        answers: list[Job | FramegateError] = []
         fresh: list[Insert] = []
         for write in writes:
             key = (write.job.owner, write.idempotency_key)
@@ -74,7 +74,7 @@ class Insert:
             orphan = write.unanswered.among(orphans, write.job.owner) if write.unanswered else None
             if orphan is not None:
                 answers.append(orphan)
-            elif earlier is None and write.owing and (refused := purses.take(write.owing)):
+            elif earlier is None and write.owing and (refused := purses.reserve(write.owing)):
                 answers.append(refused)
             elif earlier is None:
                 fresh.append(write)
@@ -85,10 +85,10 @@ class Insert:
         if fresh:
             await connection.execute(insert(jobs), [write._row() for write in fresh])  # noqa: SLF001 - its own
             await connection.execute(insert(events), [serialization.event_columns(write.job) for write in fresh])
-            await put_in(connection, [delivery for write in fresh for delivery in write.deliveries])
-            await ledger.put_in(connection, [write.owing for write in fresh if write.owing])
+            await insert_delivery(connection, [delivery for write in fresh for delivery in write.deliveries])
+            await ledger.insert_entry(connection, [write.owing for write in fresh if write.owing])
         kept = [write.owing for write, answer in zip(writes, answers, strict=True) if isinstance(answer, Job)]
-        await ledger.give_up(connection, [one for one in kept if one and one.instead_of])
+        await ledger.release_reservation(connection, [one for one in kept if one and one.replaces_job_id])
         return answers
 
     def _row(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Insert:
             "lease_until": None,
             "idempotency_key": self.idempotency_key,
             "body_hash": self.body_hash,
-            "unanswered": self.unanswered.fingerprint if self.unanswered else None,
+            "unacked_fingerprint": self.unanswered.fingerprint if self.unanswered else None,
             "request": serialization.dump_request(self.job.request),
             **serialization.job_columns(self.job, due_at=self.job.created_at),
         }
@@ -112,23 +112,25 @@ async def _orphans(connection: AsyncConnection, writes: Sequence[Insert]) -> dic
     asked = {write.unanswered.fingerprint for write in writes if write.unanswered}
     if not asked:
         return {}
-    query = select(jobs.c.unanswered, jobs.c.request, jobs.c.document).where(jobs.c.unanswered.in_(asked))
+    query = select(jobs.c.unacked_fingerprint, jobs.c.request, jobs.c.state_json).where(
+        jobs.c.unacked_fingerprint.in_(asked)
+    )
     found: dict[str, list[Job]] = {}
     for row in await connection.execute(query.order_by(jobs.c.id)):
-        found.setdefault(row.unanswered, []).append(serialization.load_job(row.request, row.document))
+        found.setdefault(row.unacked_fingerprint, []).append(serialization.load_job(row.request, row.state_json))
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AcknowledgeCreates:
     """The clients of these jobs have their answer."""
 
     job_ids: tuple[str, ...]
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Answered"], /) -> list[None]:
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["AcknowledgeCreates"], /) -> list[None]:
         ids = [job_id for write in writes for job_id in write.job_ids]
-        await connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(unanswered=None))
+        await connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(unacked_fingerprint=None))
         return [None] * len(writes)
 
 
@@ -145,14 +147,14 @@ _UPDATE = (
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
     .values(
-        {name: bindparam(name) for name in ("state", "active", "version", "due_at", "cancel_requested", "document")}
+        {name: bindparam(name) for name in ("state", "is_open", "version", "due_at", "cancel_requested", "state_json")}
     )
 )
 _UPDATE_AND_RELEASE = _UPDATE.values(worker=None, lease_until=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ApplyTransition:
     """Replace a job, if it has not moved on since and, with a fence, if the claim still stands.
 
     Where the move reserves more, the key's budget must reach for it. `job` is the job after the move; its version is
@@ -165,24 +167,26 @@ class Move:
     release: bool = False
     order: OrderState | None = None
     deliveries: tuple[Delivery, ...] = ()
-    owing: Owing | None = None
+    owing: LedgerChange | None = None
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Move"], /) -> list[Job | GateError]:
+    async def apply(
+        cls, connection: AsyncConnection, writes: Sequence["ApplyTransition"], /
+    ) -> list[Job | FramegateError]:
         ids = [write.job.id for write in writes]
         query = select(jobs.c.id, jobs.c.version, jobs.c.fence).where(jobs.c.id.in_(ids)).with_for_update()
         stands = {row.id: (row.version, row.fence) for row in await connection.execute(query)}
-        purses = await Purses.of(
-            connection, [write.owing for write in writes if write.owing and write.owing.instead_of]
+        purses = await BudgetReservations.of(
+            connection, [write.owing for write in writes if write.owing and write.owing.replaces_job_id]
         )
-        answers: list[Job | GateError] = []
-        good: list[Move] = []
+        answers: list[Job | FramegateError] = []
+        good: list[ApplyTransition] = []
         for write in writes:
             version, fence = stands.get(write.job.id, (0, 0))
             if version != write.job.version - 1 or write.fence not in (None, fence):
                 answers.append(Stale() if version else NotFound("There is no such job."))
                 continue
-            if write.owing and write.owing.instead_of and (refused := purses.take(write.owing)):
+            if write.owing and write.owing.replaces_job_id and (refused := purses.reserve(write.owing)):
                 answers.append(refused)
                 continue
             stands[write.job.id] = (write.job.version, fence)
@@ -199,12 +203,12 @@ class Move:
         if good:
             await connection.execute(insert(events), [serialization.event_columns(write.job) for write in good])
         await _write_orders(connection, [write for write in good if write.order])
-        await put_in(connection, [delivery for write in good for delivery in write.deliveries])
+        await insert_delivery(connection, [delivery for write in good for delivery in write.deliveries])
         await ledger.change(connection, [write.owing for write in good if write.owing])
         return answers
 
 
-async def _write_orders(connection: AsyncConnection, moves: Sequence[Move]) -> None:
+async def _write_orders(connection: AsyncConnection, moves: Sequence[ApplyTransition]) -> None:
     sending = [move for move in moves if move.order and move.order.state == "sending"]
     ended = [move for move in moves if move.order and move.order.state != "sending"]
     if sending:
@@ -247,13 +251,13 @@ class Claim:
     limit: int
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Claim"], /) -> list[list[Held]]:
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Claim"], /) -> list[list[ClaimedJob]]:
         return [await claim._take(connection) for claim in writes]  # noqa: SLF001 - its own
 
-    async def _take(self, connection: AsyncConnection) -> list[Held]:
+    async def _take(self, connection: AsyncConnection) -> list[ClaimedJob]:
         query = (
-            select(jobs.c.id, jobs.c.fence, jobs.c.request, jobs.c.document)
-            .where(jobs.c.active, jobs.c.due_at <= self.now)
+            select(jobs.c.id, jobs.c.fence, jobs.c.request, jobs.c.state_json)
+            .where(jobs.c.is_open, jobs.c.due_at <= self.now)
             .where(or_(jobs.c.lease_until.is_(None), jobs.c.lease_until < self.now))
             .order_by(jobs.c.cancel_requested.desc(), jobs.c.due_at)
             .limit(self.limit)
@@ -267,7 +271,7 @@ class Claim:
                 .values(worker=self.worker, fence=jobs.c.fence + 1, lease_until=self.until)
             )
             await connection.execute(statement)
-        return [Held(serialization.load_job(row.request, row.document), row.fence + 1) for row in rows]
+        return [ClaimedJob(serialization.load_job(row.request, row.state_json), row.fence + 1) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,16 +300,16 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Hasten:
+class MakeDue:
     """Make a job due that nobody holds."""
 
     job_id: str
     now: float
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Hasten"], /) -> list[None]:
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["MakeDue"], /) -> list[None]:
         for write in writes:
-            waits = and_(jobs.c.id == write.job_id, jobs.c.active, jobs.c.worker.is_(None), jobs.c.due_at > write.now)
+            waits = and_(jobs.c.id == write.job_id, jobs.c.is_open, jobs.c.worker.is_(None), jobs.c.due_at > write.now)
             await connection.execute(update(jobs).where(waits).values(due_at=write.now))
         return [None] * len(writes)
 
@@ -321,7 +325,7 @@ class Extend:
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Extend"], /) -> list[None]:
         for write in writes:
-            statement = update(jobs).where(jobs.c.active, jobs.c.worker.is_not(None))
+            statement = update(jobs).where(jobs.c.is_open, jobs.c.worker.is_not(None))
             if write.worker is not None:
                 statement = statement.where(jobs.c.worker == write.worker)
             if write.job_ids is not None:
@@ -365,6 +369,6 @@ class KeepAsset:
         return [None] * len(writes)
 
 
-def moved(job: Job, at: float, **changes: Any) -> Job:  # noqa: ANN401 - a job's own fields
+def next_version(job: Job, at: float, **changes: Any) -> Job:  # noqa: ANN401 - a job's own fields
     """The job after a move: changed, one version on."""
     return replace(job, **changes, version=job.version + 1, updated_at=at)

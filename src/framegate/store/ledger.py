@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Select, bindparam, case, func, insert, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from framegate.domain import BudgetPeriod
-from framegate.domain.errors import BudgetExceeded, Conflict, GateError, NotFound
-from framegate.domain.ledger import Budget, Entry, EntryState, Owing
-from framegate.store.group_commit import Writer
+from framegate.domain.errors import BudgetExceeded, Conflict, FramegateError, NotFound
+from framegate.domain.ledger import Budget, Entry, EntryState, LedgerChange
+from framegate.store.group_commit import GroupCommitWriter
 from framegate.store.reader import Reader
 from framegate.store.tables import keys, ledger
 
@@ -19,7 +19,7 @@ FIRST, LAST = "0000-01-01", "9999-12-31"
 COLUMNS = {"key": ledger.c.key_id, "model": ledger.c.model, "provider": ledger.c.provider, "day": ledger.c.day}
 
 
-class Purses:
+class BudgetReservations:
     """What is left of the budgets that some entries are held against; nobody else reserves there meanwhile."""
 
     def __init__(
@@ -30,7 +30,7 @@ class Purses:
         self._given_up = given_up
 
     @classmethod
-    async def of(cls, connection: AsyncConnection, owing: Sequence[Owing]) -> "Purses":
+    async def of(cls, connection: AsyncConnection, owing: Sequence[LedgerChange]) -> "BudgetReservations":
         """Lock the keys until the transaction ends, then see what counts."""
         ids = sorted({one.entry.key_id for one in owing if one.entry.key_id})
         if not ids:
@@ -45,14 +45,14 @@ class Purses:
             if (key_id := one.entry.key_id or "") in budgets
         }
         counted = {span: await _counted(connection, *span) for span in sorted(spans)}
-        held = [one.instead_of for one in owing if one.instead_of] if budgets else []
+        held = [one.replaces_job_id for one in owing if one.replaces_job_id] if budgets else []
         found = (await entries_of(connection, held)).items()
         open_ = (EntryState.RESERVED, EntryState.HELD)  # what was settled since stays, and goes on counting
         return cls(budgets, counted, {job_id: entry for job_id, entry in found if entry.state in open_})
 
-    def take(self, owing: Owing) -> BudgetExceeded | None:
+    def reserve(self, owing: LedgerChange) -> BudgetExceeded | None:
         """Reserve, or say why not."""
-        entry, before = owing.entry, self._given_up.get(owing.instead_of or "")
+        entry, before = owing.entry, self._given_up.get(owing.replaces_job_id or "")
         key_id = entry.key_id or ""
         if key_id not in self._budgets:
             return None
@@ -63,10 +63,10 @@ class Purses:
             counted -= before.counted_micro_usd
             if entry.reserved_micro_usd is not None and entry.counted_micro_usd <= before.counted_micro_usd:
                 budget = replace(budget, micro_usd=max(budget.micro_usd, counted + before.counted_micro_usd))
-        refused = budget.judge(entry, counted_micro_usd=counted, unpriced=owing.unpriced)
+        refused = budget.check(entry, counted_micro_usd=counted, allow_unpriced=owing.allow_unpriced)
         if refused is None:
             self._counted[span] = counted + entry.counted_micro_usd
-            self._given_up.pop(owing.instead_of or "", None)
+            self._given_up.pop(owing.replaces_job_id or "", None)
         return refused
 
 
@@ -88,22 +88,31 @@ _COUNTED: ColumnElement[int] = case(
 )
 
 
-async def put_in(connection: AsyncConnection, owing: Sequence[Owing]) -> None:
+async def insert_entry(connection: AsyncConnection, owing: Sequence[LedgerChange]) -> None:
     """Make the entries of new jobs."""
     if owing:
         await connection.execute(insert(ledger), [_row(one.entry) for one in owing])
 
 
-async def give_up(connection: AsyncConnection, owing: Sequence[Owing]) -> None:
+async def release_reservation(connection: AsyncConnection, owing: Sequence[LedgerChange]) -> None:
     """Make void the held entries of unsure jobs whose place these take."""
     same = (ledger.c.job_id == bindparam("b_job"), ledger.c.owner == bindparam("b_owner"))
     statement = update(ledger).where(*same, ledger.c.state == EntryState.HELD.value)
-    rows = [{"b_job": one.instead_of, "b_owner": one.entry.owner} for one in owing]
+    rows = [{"b_job": one.replaces_job_id, "b_owner": one.entry.owner} for one in owing]
     if rows:
         await connection.execute(statement.values(state=EntryState.VOID.value), rows)
 
 
-_CHANGING = ("model", "provider", "account", "reserved_micro_usd", "settled_micro_usd", "reported", "state", "ended_at")
+_CHANGING = (
+    "model",
+    "provider",
+    "account",
+    "reserved_micro_usd",
+    "settled_micro_usd",
+    "provider_reported",
+    "state",
+    "ended_at",
+)
 _CHANGE = (
     update(ledger)
     .where(ledger.c.job_id == bindparam("b_job"), ledger.c.state == EntryState.RESERVED.value)
@@ -111,7 +120,7 @@ _CHANGE = (
 )
 
 
-async def change(connection: AsyncConnection, owing: Sequence[Owing]) -> None:
+async def change(connection: AsyncConnection, owing: Sequence[LedgerChange]) -> None:
     """Bring entries up to their jobs. One that is settled, void or held stays so: it no longer matches."""
     rows = [_row(one.entry) for one in owing]
     if rows:
@@ -150,10 +159,10 @@ class Resolve:
     micro_usd: int
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Resolve"], /) -> list[GateError | None]:
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Resolve"], /) -> list[FramegateError | None]:
         return [await write._resolve(connection) for write in writes]  # noqa: SLF001 - its own
 
-    async def _resolve(self, connection: AsyncConnection) -> GateError | None:
+    async def _resolve(self, connection: AsyncConnection) -> FramegateError | None:
         found = {"state": EntryState.SETTLED.value, "settled_micro_usd": self.micro_usd}
         values = found if self.micro_usd else {"state": EntryState.VOID.value}
         held = (ledger.c.job_id == self.job_id, ledger.c.state == EntryState.HELD.value)
@@ -166,18 +175,18 @@ class Resolve:
         return Conflict(f"The job's money is {entry.state}, not held: there is nothing to find out.", code="not_held")
 
 
-class Bills:
+class LedgerQueries:
     """What the ledger tells, and what people tell it."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
+    def __init__(self, writer: GroupCommitWriter, reader: Reader) -> None:
         self._writer = writer
         self._reader = reader
 
     async def resolve(self, job_id: str, micro_usd: int) -> None:
         """Say what a held job cost; 0 for nothing. Raises `NotFound`, and `Conflict` where nothing is held."""
-        await self._writer.do(Resolve(job_id, micro_usd))
+        await self._writer.apply(Resolve(job_id, micro_usd))
 
-    async def refused(self, owing: Owing) -> BudgetExceeded | None:
+    async def would_exceed(self, owing: LedgerChange) -> BudgetExceeded | None:
         """Why a key's budget does not reach for a job, as things stand. Nothing is reserved."""
         entry = owing.entry
         columns = (keys.c.budget_micro_usd, keys.c.budget_period)
@@ -186,7 +195,7 @@ class Bills:
             return None
         budget = Budget(micro_usd=row["budget_micro_usd"], period=BudgetPeriod(row["budget_period"]))
         counted = await self._reader.first(_counting(entry.key_id or "", budget.span(entry.day)))
-        return budget.judge(entry, counted_micro_usd=int(counted["counted"]), unpriced=owing.unpriced)
+        return budget.check(entry, counted_micro_usd=int(counted["counted"]), allow_unpriced=owing.allow_unpriced)
 
     async def entry(self, job_id: str) -> Entry | None:
         """The entry of a job."""
@@ -224,7 +233,7 @@ _PRICED = func.coalesce(ledger.c.settled_micro_usd, ledger.c.reserved_micro_usd)
 _SUMS = (
     func.count().label("jobs"),
     _sum(ledger.c.settled_micro_usd, _in(EntryState.SETTLED)).label("settled_micro_usd"),
-    _sum(ledger.c.settled_micro_usd, _in(EntryState.SETTLED), ledger.c.reported.is_(False)).label(
+    _sum(ledger.c.settled_micro_usd, _in(EntryState.SETTLED), ledger.c.provider_reported.is_(False)).label(
         "unreported_micro_usd"
     ),
     _sum(ledger.c.reserved_micro_usd, _in(EntryState.RESERVED)).label("reserved_micro_usd"),

@@ -6,19 +6,19 @@ from typing import Self
 import anyio
 
 
-class Hub:
+class JobNotifier:
     """Wakes those who follow a job, and interrupts the one who moves it."""
 
     def __init__(self) -> None:
-        self.any = asyncio.Event()
-        self.outbox = asyncio.Event()  # a webhook is to be sent
+        self.work_available = asyncio.Event()
+        self.delivery_available = asyncio.Event()  # a webhook is to be sent
         self._followers: dict[str, set[asyncio.Event]] = {}
         self._moving: dict[str, anyio.CancelScope] = {}
         self._interrupted: set[str] = set()
 
     def changed(self, job_id: str) -> None:
         """Tell everybody that a job has changed."""
-        self.any.set()
+        self.work_available.set()
         for event in self._followers.get(job_id, ()):
             event.set()
 
@@ -26,7 +26,7 @@ class Hub:
         """Follow one job: what changes after this call is not missed."""
         return Watch(self._followers, job_id)
 
-    def hold(self, job_id: str) -> None:
+    def track(self, job_id: str) -> None:
         """The runner has this job now: from here on an interruption of it is not missed."""
         self._moving.setdefault(job_id, anyio.CancelScope())
 
@@ -37,20 +37,20 @@ class Hub:
             self._interrupted.add(job_id)
             scope.cancel()
 
-    def interrupted(self, job_id: str) -> bool:
+    def pop_interrupt(self, job_id: str) -> bool:
         """Whether a job was interrupted since this was asked last, be it that nothing was waited for just then."""
         was = job_id in self._interrupted
         self._interrupted.discard(job_id)
         return was
 
-    def moving(self, job_id: str) -> anyio.CancelScope:
+    def cancellable(self, job_id: str) -> anyio.CancelScope:
         """A scope for a wait that `interrupt` may break off, or has broken off before it began."""
         scope = self._moving[job_id] = anyio.CancelScope()
         if job_id in self._interrupted:
             scope.cancel()
         return scope
 
-    def rest(self, job_id: str) -> None:
+    def untrack(self, job_id: str) -> None:
         """Nobody moves the job any more."""
         self._moving.pop(job_id, None)
         self._interrupted.discard(job_id)

@@ -9,8 +9,8 @@ from sqlalchemy import Select, and_, exists, func, insert, or_, select, tuple_, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from framegate.domain import Attempt, Delivery, DeliveryState
-from framegate.domain.errors import GateError, NotFound, Stale
-from framegate.store.group_commit import Writer
+from framegate.domain.errors import FramegateError, NotFound, Stale
+from framegate.store.group_commit import GroupCommitWriter
 from framegate.store.reader import Reader
 from framegate.store.tables import deliveries, delivery_attempts
 
@@ -19,7 +19,7 @@ _COLUMNS = tuple(deliveries.c[name] for name in Delivery.__dataclass_fields__ if
 
 
 @dataclass(frozen=True, slots=True)
-class HeldDelivery:
+class ClaimedDelivery:
     """A delivery that a worker holds; `fence` tells its claim from every earlier one."""
 
     delivery: Delivery
@@ -27,7 +27,7 @@ class HeldDelivery:
     host: str
 
 
-async def put_in(connection: AsyncConnection, made: Sequence[Delivery]) -> None:
+async def insert_delivery(connection: AsyncConnection, made: Sequence[Delivery]) -> None:
     """Write deliveries within the transaction that writes the moves which made them."""
     if made:
         await connection.execute(insert(deliveries), [_row(delivery) for delivery in made])
@@ -87,10 +87,10 @@ class ClaimDeliveries:
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, writes: Sequence["ClaimDeliveries"], /
-    ) -> list[list[HeldDelivery]]:
+    ) -> list[list[ClaimedDelivery]]:
         return [await claim._take(connection) for claim in writes]  # noqa: SLF001 - its own
 
-    async def _take(self, connection: AsyncConnection) -> list[HeldDelivery]:
+    async def _take(self, connection: AsyncConnection) -> list[ClaimedDelivery]:
         query = _due(select(*_COLUMNS, deliveries.c.fence, deliveries.c.host), self.now, self.busy_hosts)
         query = query.order_by(deliveries.c.due_at).limit(self.limit).with_for_update(skip_locked=True, of=deliveries)
         rows = (await connection.execute(query)).mappings().all()
@@ -101,7 +101,7 @@ class ClaimDeliveries:
                 .values(worker=self.worker, fence=deliveries.c.fence + 1, lease_until=self.until)
             )
             await connection.execute(statement)
-        return [HeldDelivery(_load(row), row["fence"] + 1, row["host"]) for row in rows]
+        return [ClaimedDelivery(_load(row), row["fence"] + 1, row["host"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,12 @@ class RecordAttempt:
     due_at: float
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["RecordAttempt"], /) -> list[GateError | None]:
+    async def apply(
+        cls, connection: AsyncConnection, writes: Sequence["RecordAttempt"], /
+    ) -> list[FramegateError | None]:
         return [await write._record(connection) for write in writes]  # noqa: SLF001 - its own
 
-    async def _record(self, connection: AsyncConnection) -> GateError | None:
+    async def _record(self, connection: AsyncConnection) -> FramegateError | None:
         statement = (
             update(deliveries)
             .where(deliveries.c.id == self.delivery_id, deliveries.c.fence == self.fence)
@@ -146,12 +148,12 @@ class Replay:
     now: float
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Replay"], /) -> list[GateError | None]:
-        answers: list[GateError | None] = []
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["Replay"], /) -> list[FramegateError | None]:
+        answers: list[FramegateError | None] = []
         for write in writes:
             meant = and_(deliveries.c.id == write.delivery_id, deliveries.c.job_id == write.job_id)
             over = deliveries.c.state != DeliveryState.WAITING.value
-            values: dict[str, Any] = {"state": DeliveryState.WAITING.value, "attempts_before": deliveries.c.attempts}
+            values: dict[str, Any] = {"state": DeliveryState.WAITING.value, "attempts_at_replay": deliveries.c.attempts}
             await connection.execute(update(deliveries).where(meant, over).values(values))
             found = await connection.execute(update(deliveries).where(meant).values(due_at=write.now))
             answers.append(None if found.rowcount else NotFound(f"The job has no webhook {write.delivery_id[:64]!r}."))
@@ -159,13 +161,13 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
-class LetGo:
+class ReleaseDeliveries:
     """Let go of the deliveries that a worker holds; of all, with no worker named."""
 
     worker: str | None
 
     @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["LetGo"], /) -> list[None]:
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["ReleaseDeliveries"], /) -> list[None]:
         for write in writes:
             statement = update(deliveries).where(deliveries.c.worker.is_not(None))
             if write.worker is not None:
@@ -177,29 +179,29 @@ class LetGo:
 class Outbox:
     """The webhooks of a store. Every change is committed before its call returns."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
+    def __init__(self, writer: GroupCommitWriter, reader: Reader) -> None:
         self._writer = writer
         self._reader = reader
 
     async def claim(
         self, worker: str, *, now: float, until: float, limit: int, busy_hosts: Sequence[str] = ()
-    ) -> list[HeldDelivery]:
+    ) -> list[ClaimedDelivery]:
         """Take up to `limit` due deliveries, none to a busy host; nobody else gets them before `until`."""
         if await self._reader.first(_due(select(deliveries.c.id), now, busy_hosts).limit(1)) is None:
             return []
-        return await self._writer.do(ClaimDeliveries(worker, now, until, limit, tuple(busy_hosts)))
+        return await self._writer.apply(ClaimDeliveries(worker, now, until, limit, tuple(busy_hosts)))
 
-    async def record(self, held: HeldDelivery, attempt: Attempt, *, state: DeliveryState, due_at: float) -> None:
+    async def record(self, held: ClaimedDelivery, attempt: Attempt, *, state: DeliveryState, due_at: float) -> None:
         """Write down a try. Raises `Stale` where another has taken the delivery over."""
-        await self._writer.do(RecordAttempt(held.delivery.id, held.fence, attempt, state, due_at))
+        await self._writer.apply(RecordAttempt(held.delivery.id, held.fence, attempt, state, due_at))
 
     async def replay(self, job_id: str, delivery_id: str, *, now: float) -> None:
         """Have a delivery made again. Raises `NotFound`."""
-        await self._writer.do(Replay(job_id, delivery_id, now))
+        await self._writer.apply(Replay(job_id, delivery_id, now))
 
     async def release_all(self, worker: str | None = None) -> None:
         """Let go of all that a worker holds; of all that anybody holds, for the sole owner of a store."""
-        await self._writer.do(LetGo(worker))
+        await self._writer.apply(ReleaseDeliveries(worker))
 
     async def of_job(self, job_id: str) -> tuple[Delivery, ...]:
         """A job's deliveries in order, each with its tries."""

@@ -34,11 +34,11 @@ def job_columns(job: Job, *, due_at: float) -> dict[str, Any]:
     """The columns that change with every move."""
     return {
         "state": job.state.value,
-        "active": not job.state.final,
+        "is_open": not job.state.is_final,
         "version": job.version,
         "due_at": due_at,
         "cancel_requested": job.cancel_requested,
-        "document": dump_document(job),
+        "state_json": dump_document(job),
     }
 
 

@@ -32,7 +32,7 @@ jobs = Table(
     Column("owner", String(64), nullable=False),
     Column("model", String(200), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("active", Boolean, nullable=False),  # not yet at an end
+    Column("is_open", Boolean, nullable=False),  # not yet at an end
     Column("version", Integer, nullable=False),
     Column("due_at", Double, nullable=False),  # when the runner should look at it next
     Column("cancel_requested", Boolean, nullable=False),
@@ -41,14 +41,14 @@ jobs = Table(
     Column("lease_until", Double),
     Column("idempotency_key", String(255)),
     Column("body_hash", String(64), nullable=False),
-    Column("unanswered", String(64)),  # what was asked, until its client has the answer
+    Column("unacked_fingerprint", String(64)),  # what was asked, until its client has the answer
     Column("request", Text, nullable=False),  # written once
-    Column("document", Text, nullable=False),  # rewritten with every move
+    Column("state_json", Text, nullable=False),  # rewritten with every move
     UniqueConstraint("owner", "idempotency_key"),
 )
-Index("ix_jobs_due", jobs.c.active, jobs.c.due_at)
+Index("ix_jobs_due", jobs.c.is_open, jobs.c.due_at)
 Index("ix_jobs_owner_id", jobs.c.owner, jobs.c.id)
-Index("ix_jobs_unanswered", jobs.c.unanswered)
+Index("ix_jobs_unacked_fingerprint", jobs.c.unacked_fingerprint)
 
 events = Table(
     "events",
@@ -90,7 +90,7 @@ deliveries = Table(
     Column("body", Text, nullable=False),
     Column("state", String(16), nullable=False),  # waiting delivered failed
     Column("attempts", Integer, nullable=False),
-    Column("attempts_before", Integer, nullable=False),
+    Column("attempts_at_replay", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("due_at", Double, nullable=False),
     Column("worker", String(64)),
@@ -142,7 +142,7 @@ ledger = Table(
     Column("created_at", Double, nullable=False),
     Column("reserved_micro_usd", BigInteger),
     Column("settled_micro_usd", BigInteger),
-    Column("reported", Boolean, nullable=False),  # whether the provider said what was settled
+    Column("provider_reported", Boolean, nullable=False),  # whether the provider said what was settled
     Column("state", String(16), nullable=False),  # reserved settled void held
     Column("ended_at", Double),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.app.embedded import local_gate
+from framegate.app.embedded import embedded_gateway
 from framegate.config.settings import load
 from support.fake_gateway import Ran
 
@@ -99,7 +99,7 @@ def test_the_webhook_secret_is_the_owners_and_stays_the_same(run: Run):
 
 
 def test_a_jobs_webhooks_are_shown_with_every_try_and_replayed_by_hand(run: Run, photos: tuple[Path, ...]):
-    with local_gate(load()) as gate:
+    with embedded_gateway(load()) as gate:
         job = gate.videos.create(
             prompt="pan left", references=[photos[0]], duration=10, callback_url="https://127.0.0.1:1/hook"
         ).cancel()

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from framegate.app.embedded import local_gate
+from framegate.app.embedded import embedded_gateway
 from framegate.config.settings import load
 from framegate.domain import Estimate, Fault, Job, Request, State, Target
-from framegate.domain.ledger import owing
+from framegate.domain.ledger import ledger_change
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
 from support.fake_gateway import Ran
@@ -38,7 +38,7 @@ def placed(*jobs: Job) -> None:
     async def put() -> None:
         async with Store(sqlite_url(settings.data_dir)) as store:
             for job in jobs:
-                await store.insert(job, owing=owing(None, job, unpriced=False))
+                await store.insert(job, owing=ledger_change(None, job, allow_unpriced=False))
 
     asyncio.run(put())
 
@@ -145,7 +145,7 @@ def test_spending_of_no_day_or_group_is_wrong_usage(run: Run, arguments: tuple[s
 
 def test_against_a_gate_spending_is_the_callers_own(run: Run):
     placed(ended(1, state=State.COMPLETED), unsure(number=2, owner="acme"))
-    with local_gate(load()) as gate:
+    with embedded_gateway(load()) as gate:
         told = gate.spend(by="provider", since="2026-11-01", until="2026-11-30")
 
     assert [(one["name"], one["jobs"]) for one in told["data"]] == [("animatic", 1)]
@@ -211,7 +211,7 @@ def test_a_retry_makes_the_video_as_a_job_that_names_the_old_one(run: Run, folde
             job = await store.get(made["id"])
             assert job is not None
             lost = unsure(request=job.request)
-            await store.insert(lost, owing=owing(None, lost, unpriced=False))
+            await store.insert(lost, owing=ledger_change(None, lost, allow_unpriced=False))
 
     asyncio.run(lose())
     ran = run("retry", UNSURE, "--yes", "--void-first", "-o", "again.mp4")

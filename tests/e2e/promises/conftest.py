@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from support.studio_client import Client, client_of, keys_of, ordering
-from support.studio import Studio, studio
 from PIL import Image
 
 from support.gpu_servers import Engine, VllmOmni, serving
+from support.studio import Studio, studio
+from support.studio_client import Client, client_of, keys_of, ordering
 
 ACCOUNTS = """
 models_dir = "{models}"

@@ -6,11 +6,11 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from support.studio_client import Client, image
-from support.studio import DONE, PENDING, Studio, clip
 from PIL import Image
 
 from support.gpu_servers import Engine
+from support.studio import DONE, PENDING, Studio, clip
+from support.studio_client import Client, image
 
 PUBLIC = {"pending", "in_progress", "completed", "failed", "cancelled", "expired"}
 GPU = {"model": "wan/vace-1.3b", "resolution": None}

@@ -1,8 +1,9 @@
 """Needs 1, 3, 10, 11, 12 and 18: what is paid for, how often, and what is said of it."""
 
 import pytest
-from support.studio_client import Client, image
+
 from support.studio import FAILED, PENDING, Studio
+from support.studio_client import Client, image
 
 UNSURE = {"answered-500": 500, "cut-off": "cut", "answered-in-no-json": "What?"}
 

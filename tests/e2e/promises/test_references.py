@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.studio_client import Client, image
-from support.studio import FAILED, FAL_FAILED, Order, Studio, pictures
 from PIL import Image
+
+from support.studio import FAILED, FAL_FAILED, Order, Studio, pictures
+from support.studio_client import Client, image
 
 TWO = {"name": "hero"}, {"name": "place"}
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from support.studio_client import Client, client_of, ordering
-from support.studio import DONE, PENDING, Studio
 from standardwebhooks import Webhook
 
+from support.studio import DONE, PENDING, Studio
+from support.studio_client import Client, client_of, ordering
 from support.webhook_receiver import Receiver, receiving
 
 OLD = """

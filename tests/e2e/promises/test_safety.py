@@ -3,10 +3,10 @@
 import socket
 
 import pytest
-from support.studio_client import Client, image
-from support.studio import FAILED, Studio
 
 from framegate.config.settings import SettingsInvalid, load
+from support.studio import FAILED, Studio
+from support.studio_client import Client, image
 
 ELSEWHERE = [
     "http://127.0.0.1:{port}/secret.png",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate import AsyncGate, Gate
+from framegate import AsyncFramegate, Framegate
 from framegate.domain import Status
 from framegate.domain.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from support.served_gateway import ServedGate
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def test_a_video_from_local_files_and_everything_about_it(
     served_gate: ServedGate, photos: tuple[Path, ...], tmp_path: Path
 ):
-    with Gate(served_gate.url, served_gate.key) as gate:
+    with Framegate(served_gate.url, served_gate.key) as gate:
         request = {
             "prompt": "a slow push-in on @hero, then the rest",
             "references": [{"url": photos[0], "name": "hero"}, str(photos[1]), photos[2].read_bytes()],
@@ -50,7 +50,7 @@ def test_a_video_from_local_files_and_everything_about_it(
 
 def test_the_async_sdk_cancels_a_job(served_gate: ServedGate, photos: tuple[Path, ...]):
     async def make_and_cancel() -> Status:
-        async with AsyncGate(served_gate.url, served_gate.key) as gate:
+        async with AsyncFramegate(served_gate.url, served_gate.key) as gate:
             job = await gate.videos.create(prompt="x", references=[photos[0]], duration=30)
             return (await job.cancel()).status
 
@@ -58,12 +58,12 @@ def test_the_async_sdk_cancels_a_job(served_gate: ServedGate, photos: tuple[Path
 
 
 def test_a_refusal_has_the_nearest_legal_value(served_gate: ServedGate):
-    with Gate(served_gate.url, served_gate.key) as gate, pytest.raises(InvalidRequest) as refusal:
+    with Framegate(served_gate.url, served_gate.key) as gate, pytest.raises(InvalidRequest) as refusal:
         gate.videos.create(prompt="x", duration=99)
 
     assert [(problem.pointer, problem.nearest) for problem in refusal.value.problems] == [("/duration", 60)]
 
 
 def test_without_the_key_nothing_is_told(served_gate: ServedGate):
-    with Gate(served_gate.url, "wrong") as gate, pytest.raises(Unauthorized):
+    with Framegate(served_gate.url, "wrong") as gate, pytest.raises(Unauthorized):
         list(gate.videos.list())

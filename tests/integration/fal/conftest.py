@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from framegate.app.parts import build
+from framegate.app.parts import build_app
 from framegate.config.settings import Settings
 from support.fal_client import uploaded
 
@@ -19,7 +19,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """An open sandbox that may fetch from this machine."""
     folder = tmp_path_factory.mktemp("data")
     settings = Settings(data_dir=folder, render_workers=1, sandbox=True, allow_private_addresses=True)
-    with TestClient(build(settings), base_url=f"{BASE}/fal") as client:
+    with TestClient(build_app(settings), base_url=f"{BASE}/fal") as client:
         yield client
 
 
@@ -30,7 +30,7 @@ def open_gate(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
 
         def start(**settings: object) -> TestClient:
             given = {"data_dir": tmp_path / "data", "render_workers": 1, "sandbox": True, **settings}
-            app = build(Settings.model_validate(given))
+            app = build_app(Settings.model_validate(given))
             return stack.enter_context(TestClient(app, base_url=f"{BASE}/fal", raise_server_exceptions=False))
 
         yield start

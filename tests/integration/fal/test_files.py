@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from framegate.api.middleware.client_disconnect import Exchange
+from framegate.api.middleware.client_disconnect import RequestContext
 from support.fal_client import ENDPOINT, HERE, over, submitted, uploaded, wanted
 
 LIFECYCLE = "x-fal-object-lifecycle"
@@ -221,7 +221,7 @@ def test_two_calls_of_the_proxy_are_the_same_only_where_their_target_is():
 
     def asked(target: bytes) -> str:
         headers = [(b"x-fal-target-url", target)]
-        return Exchange({"method": "POST", "path": "/fal/proxy", "headers": headers}, nothing).fingerprint
+        return RequestContext({"method": "POST", "path": "/fal/proxy", "headers": headers}, nothing).fingerprint
 
     assert asked(b"https://queue.fal.run/a/b") == asked(b"https://queue.fal.run/a/b")
     assert asked(b"https://queue.fal.run/a/b") != asked(b"https://queue.fal.run/a/c")

@@ -143,7 +143,7 @@ def test_an_element_is_one_reference_in_several_views():
     endpoint = endpoints()["fal-ai/kling-video/o1/reference-to-video"]
     request = parse(endpoint, body)
 
-    assert [(one.name, one.view_of) for one in request.references] == [
+    assert [(one.name, one.same_subject_as) for one in request.references] == [
         (None, None),
         ("Element1", None),
         ("Element1-2", "Element1"),

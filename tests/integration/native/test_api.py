@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.domain import Job
 from framegate.domain.errors import NotFound
-from framegate.jobs.service import Jobs
+from framegate.jobs.service import JobService
 
 REQUIRED = {
     "id",
@@ -122,16 +122,16 @@ def test_events_of_a_job_that_is_deleted_meanwhile_just_end(
     gate: TestClient, photo: str, monkeypatch: pytest.MonkeyPatch
 ):
     job = finished(gate, photo)
-    real, calls = Jobs.get, 0
+    real, calls = JobService.get, 0
 
-    async def deleted_after_two_looks(self: Jobs, job_id: str, *, owner: str) -> Job:
+    async def deleted_after_two_looks(self: JobService, job_id: str, *, owner: str) -> Job:
         nonlocal calls
         calls += 1
         if calls > 2:
             raise NotFound
         return await real(self, job_id, owner=owner)
 
-    monkeypatch.setattr(Jobs, "get", deleted_after_two_looks)
+    monkeypatch.setattr(JobService, "get", deleted_after_two_looks)
     events = events_of(gate.get(job["events_url"]).text)
 
     assert events
@@ -253,8 +253,8 @@ def test_the_links_of_a_finished_job_work_without_the_key_until_they_expire(
     gate = open_gate(api_key="sk-right")
     gate.headers["authorization"] = "Bearer sk-right"
     job = finished(gate, upload(gate, photos[0]))
-    jobs: Jobs = gate.app.state.gate.jobs
-    expired = Links(secret=jobs.secret, seconds=60, clock=lambda: 1e9).query(job["id"], "content/0")
+    jobs: JobService = gate.app.state.gate.jobs
+    expired = UrlSigner(secret=jobs.secret, seconds=60, clock=lambda: 1e9).query(job["id"], "content/0")
     link = job["unsigned_urls"][0]
     bare = link.partition("?")[0]
     with_key = gate.get(bare).status_code, gate.get(f"{bare}?index=0&{expired}").status_code
@@ -307,7 +307,7 @@ def test_the_unforeseen_is_a_500_that_tells_nothing(
         raise RuntimeError("the secret is 42")
 
     gate = open_gate()
-    monkeypatch.setattr(Jobs, "get", broken)
+    monkeypatch.setattr(JobService, "get", broken)
     with pytest.raises(RuntimeError):
         gate.get("/videos/x")
     quiet = TestClient(gate.app, base_url=str(gate.base_url), raise_server_exceptions=False)

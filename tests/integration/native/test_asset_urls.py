@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from framegate.api.http.signed_urls import Links, asset_link
+from framegate.api.http.signed_urls import UrlSigner, asset_link
 from framegate.domain import Blob
 
 
@@ -18,7 +18,7 @@ def linked(served_gate, photos):
 def test_an_unsigned_or_forged_link_to_a_reference_opens_nothing(linked):
     gate, asset = linked
     sha256 = asset["url"].removeprefix("asset://")
-    forged = Links(secret=b"another gate's secret", seconds=600)
+    forged = UrlSigner(secret=b"another gate's secret", seconds=600)
     blob = Blob(sha256=sha256, size_bytes=1, media_type="image/png")
     with gate.client() as client:
         plain = client.get(f"/assets/{sha256}?type=image/png")
@@ -29,7 +29,7 @@ def test_an_unsigned_or_forged_link_to_a_reference_opens_nothing(linked):
 
 
 def test_a_link_opens_that_file_as_that_type_and_no_other():
-    links = Links(secret=b"s", seconds=600)
+    links = UrlSigner(secret=b"s", seconds=600)
     blob = Blob(sha256="a" * 64, size_bytes=1, media_type="image/png")
     query = dict(httpx2.URL(asset_link(links, "https://gate.example", blob)).params)
     signed = {"expires": query["expires"], "signature": query["signature"]}

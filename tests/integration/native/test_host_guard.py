@@ -6,14 +6,14 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from framegate.api.middleware.host_guard import Guard
+from framegate.api.middleware.host_guard import HostGuard
 from framegate.config.settings import Settings
 
 
 def status(settings: Settings, host: str, origin: str | None = None, *, scheme: str = "http") -> int:
     app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("in"), methods=["GET", "POST"])])
     headers = {"host": host} | ({"origin": origin} if origin is not None else {})
-    with TestClient(Guard(app, settings), base_url=f"{scheme}://gate") as client:
+    with TestClient(HostGuard(app, settings), base_url=f"{scheme}://gate") as client:
         answer = client.post("/", headers=headers)
     if answer.status_code != 200:
         assert answer.json()["error"]["code"] == answer.status_code

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from framegate.api.auth import CACHE_SECONDS, new_key
 from framegate.api.dialects import native
-from framegate.app.parts import build
+from framegate.app.parts import build_app
 from framegate.config.settings import Settings, SettingsInvalid
 from framegate.domain import Scope
 
@@ -200,11 +200,11 @@ def test_a_webhook_is_replayed_over_the_api_and_its_tries_can_be_seen(callers: C
 
 def test_a_gate_for_other_machines_does_not_start_until_there_is_a_key(tmp_path: Path):
     closed = Settings(data_dir=tmp_path, render_workers=1, host="0.0.0.0")
-    with pytest.raises(SettingsInvalid, match="framegate keys create"), TestClient(build(closed)):
+    with pytest.raises(SettingsInvalid, match="framegate keys create"), TestClient(build_app(closed)):
         pass
-    with TestClient(build(closed.model_copy(update={"host": "127.0.0.1"})), base_url=API) as gate:
+    with TestClient(build_app(closed.model_copy(update={"host": "127.0.0.1"})), base_url=API) as gate:
         assert gate.get("/videos").status_code == 200
         Callers(gate).key("acme")
 
-    with TestClient(build(closed), base_url=API) as gate:
+    with TestClient(build_app(closed), base_url=API) as gate:
         assert gate.get("/videos").status_code == 401

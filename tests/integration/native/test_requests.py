@@ -87,7 +87,7 @@ def test_references_keep_their_kind_role_name_and_place():
         Reference(url=URL, pointer="/input_references/0/image_url/url"),
         Reference(url=URL, kind=Kind.VIDEO, role=Role.SOURCE, pointer="/input_references/1/video_url/url"),
         Reference(url=URL, kind=Kind.AUDIO, name="song", pointer="/input_references/2/audio_url/url"),
-        Reference(url=URL, type="style", pointer="/input_references/3/image_url/url"),
+        Reference(url=URL, reference_type="style", pointer="/input_references/3/image_url/url"),
     )
 
 

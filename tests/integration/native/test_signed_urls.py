@@ -2,13 +2,13 @@
 
 from urllib.parse import parse_qs
 
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 
 NOW = 1_800_000_000.5
 
 
-def links(at: float = NOW, *, secret: bytes = b"s" * 32, seconds: int = 86_400) -> Links:
-    return Links(secret=secret, seconds=seconds, clock=lambda: at)
+def links(at: float = NOW, *, secret: bytes = b"s" * 32, seconds: int = 86_400) -> UrlSigner:
+    return UrlSigner(secret=secret, seconds=seconds, clock=lambda: at)
 
 
 def parts(query: str) -> dict[str, str]:

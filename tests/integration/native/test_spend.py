@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from framegate.api.auth import CACHE_SECONDS, new_key
 from framegate.domain import BudgetPeriod, Estimate, Fault, Job, Request, Scope, State, Target
-from framegate.domain.ledger import owing
+from framegate.domain.ledger import ledger_change
 
 FAST = "google/veo-3.1-fast"
 BODY = {"model": FAST, "prompt": "a cat", "duration": 4, "resolution": "720p", "generate_audio": False}
@@ -55,7 +55,7 @@ class Sandbox:
         )
 
         async def put() -> Job:
-            return await self.store.insert(job, owing=owing(None, job, unpriced=False))
+            return await self.store.insert(job, owing=ledger_change(None, job, allow_unpriced=False))
 
         return self.gate.portal.call(put)
 

@@ -9,7 +9,7 @@ from framegate.api.dialects.phaseo.models import show as show_model
 from framegate.api.dialects.phaseo.parse import to_request
 from framegate.api.dialects.phaseo.requests import TAGS, VideoRequest
 from framegate.api.dialects.phaseo.responses import show
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.http.validation import validated
 from framegate.catalogue import builtin
 from framegate.config.settings import Settings, WebhookEndpoint
@@ -80,7 +80,7 @@ def test_the_words_of_the_python_package_are_taken():
 
     assert [one.url for one in request.references] == [A, "data:image/png;base64,AAAA", "asset://ab12", B, C]
     assert [one.role for one in request.references][3:] == [Role.MASK, Role.SOURCE]
-    assert (request.references[0].type, request.duration) == ("style", 4)
+    assert (request.references[0].reference_type, request.duration) == ("style", 4)
     assert broken(input_references=[{"type": "image"}]) == [("reference_address", "/input_references/0")]
 
 
@@ -212,7 +212,7 @@ def job(state: State, *, estimate: int | None = 1_600_000, cost: int | None = No
         updated_at=0,
         deadline_at=60,
         state=state,
-        finished_at=9 if state.final else None,
+        finished_at=9 if state.is_final else None,
         fault=Fault(code="c", message="It broke.", unsure=unsure) if state is State.FAILED else None,
         estimate=Estimate(micro_usd=estimate, basis="4 s x $0.40/s") if estimate is not None else None,
         cost_micro_usd=cost,
@@ -237,7 +237,7 @@ def job(state: State, *, estimate: int | None = 1_600_000, cost: int | None = No
 def test_billing_says_what_the_ledger_knows_and_no_more(
     told: Job, state: str, settled: str | None, charged: bool | None
 ):
-    shown = show(told, base="https://gate.example/phaseo/v1", links=Links(secret=b"s", seconds=60))
+    shown = show(told, base="https://gate.example/phaseo/v1", links=UrlSigner(secret=b"s", seconds=60))
     money = shown["billing"]
 
     assert (money["state"], money["settled_user_cost"], money["charged"]) == (state, settled, charged)
@@ -246,7 +246,7 @@ def test_billing_says_what_the_ledger_knows_and_no_more(
 
 
 def test_a_job_is_shown_in_phaseos_words():
-    links = Links(secret=b"s", seconds=60, clock=lambda: 0)
+    links = UrlSigner(secret=b"s", seconds=60, clock=lambda: 0)
     for state, status, lifecycle in (
         (State.QUEUED, "queued", "pending"),
         (State.CHECKING, "processing", "running"),

@@ -9,12 +9,12 @@ from starlette.websockets import WebSocketDisconnect
 
 from framegate.api.dialects.phaseo.signed import claims_of, download_url
 from framegate.api.dialects.phaseo.webhooks import SCHEDULE_SECONDS, TIMEOUT_SECONDS, hook
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.config.settings import Settings, SettingsInvalid, WebhookEndpoint
 from framegate.domain import Job, Request, State, Target
-from framegate.jobs.webhooks.dialect import Happening
+from framegate.jobs.webhooks.dialect import WebhookEvent
 
-LINKS = Links(secret=b"secret", seconds=60, clock=lambda: 1000)
+LINKS = UrlSigner(secret=b"secret", seconds=60, clock=lambda: 1000)
 EVERY = ("created", "status_changed", "progress", "completed", "failed", "cancelled", "expired")
 VIDEO = "/phaseo/v1/videos"
 SOCKET = "ws://127.0.0.1:8787/phaseo/v1/async"
@@ -25,7 +25,7 @@ def job(state: State, *, progress: float | None = None, events: tuple[str, ...] 
         id="01a1fb7a-7dc2-7779-bb67-06c292bf39a1",
         owner="default",
         dialect="phaseo",
-        request=Request(model="m", callback_url="https://hooks.example", callback_events=events, notes=notes),
+        request=Request(model="m", callback_url="https://hooks.example", callback_events=events, dialect_state=notes),
         model="m",
         target=Target(width=1280, height=720, fps=24, duration=4, audio=False, seed=None),
         created_at=0,
@@ -70,11 +70,11 @@ def test_it_is_tried_four_times_after_one_five_and_fifteen_minutes():
 def test_each_try_says_which_it_is():
     made = hook(LINKS, Settings())
     after = job(State.RUNNING)
-    body = made.body(Happening(id="e1", type="video.status_changed", before=job(State.QUEUED), after=after))
+    body = made.body(WebhookEvent(id="e1", type="video.status_changed", before=job(State.QUEUED), after=after))
 
     assert body["status_change"] == {"previous_status": "queued", "status": "processing"}
     assert (body["type"], body["created_at"], body["data"]["kind"]) == ("video.status_changed", 5, "video")
-    assert made.stamped(body, 2, 4)["delivery"] == {"key": "e1", "attempt": 2, "max_attempts": 4}
+    assert made.per_attempt_body(body, 2, 4)["delivery"] == {"key": "e1", "attempt": 2, "max_attempts": 4}
 
 
 def test_a_call_is_signed_with_the_jobs_own_secret_then_its_endpoints():

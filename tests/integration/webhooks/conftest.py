@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 
 from framegate.api.dialects import native
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.config.settings import Settings
 from framegate.domain import DeliveryState, Job, Request, State, Target
-from framegate.jobs.webhooks.dialect import Hook, Hooks
-from framegate.jobs.webhooks.dispatcher import Deliverer
-from framegate.net.fetcher import Net
+from framegate.jobs.webhooks.dialect import WebhookDialect, WebhookDialects
+from framegate.jobs.webhooks.dispatcher import WebhookDispatcher
+from framegate.net.fetcher import Fetcher
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
-from framegate.store.job_writes import moved
+from framegate.store.job_writes import next_version
 
 SPEED = 100
 MASTER = b"m" * 32
@@ -43,12 +43,12 @@ def every_move(before: Job | None, after: Job) -> list[str]:
     return [f"job.{after.state.value}"]
 
 
-CHATTY = Hook(
+CHATTY = WebhookDialect(
     dialect="chatty",
     events=every_move,
     body=lambda happening: {"event": happening.id, "type": happening.type},
     headers=lambda sending: {},
-    stamped=lambda body, attempt, attempts_max: {**body, "attempt": f"{attempt}/{attempts_max}"},
+    per_attempt_body=lambda body, attempt, attempts_max: {**body, "attempt": f"{attempt}/{attempts_max}"},
     schedule_seconds=(5.0, 10.0),
     timeout_seconds=50.0,
 )
@@ -60,16 +60,16 @@ class World:
     def __init__(self, folder) -> None:
         self.folder = folder
         self.clock = FastClock()
-        self.hooks = Hooks([native.hook(Links(secret=b"l" * 32, seconds=3600)), CHATTY], master=MASTER)
+        self.hooks = WebhookDialects([native.hook(UrlSigner(secret=b"l" * 32, seconds=3600)), CHATTY], master=MASTER)
         self.private_allowed = True
         self.store: Store
 
     @asynccontextmanager
     async def open(self, *, deliver: bool = True) -> AsyncIterator["World"]:
         settings = Settings(data_dir=self.folder, allow_private_addresses=self.private_allowed)
-        async with Store(sqlite_url(self.folder)) as store, Net(settings) as net:
+        async with Store(sqlite_url(self.folder)) as store, Fetcher(settings) as net:
             self.store = store
-            deliverer = Deliverer(store, net, self.hooks, clock=self.clock)
+            deliverer = WebhookDispatcher(store, net, self.hooks, clock=self.clock)
             if deliver:
                 await deliverer.start()
             try:
@@ -93,8 +93,8 @@ class World:
         return await self.store.insert(job, deliveries=self.hooks.deliveries(None, job))
 
     async def move(self, job: Job, state: State, **changes) -> Job:
-        after = moved(job, self.clock.now(), state=state, stage=state.value, **changes)
-        return await self.store.move(after, due_at=0, deliveries=self.hooks.deliveries(job, after))
+        after = next_version(job, self.clock.now(), state=state, stage=state.value, **changes)
+        return await self.store.apply(after, due_at=0, deliveries=self.hooks.deliveries(job, after))
 
     async def settled(self, job: Job, *, count: int):
         """The job's deliveries, once there are so many and none of them is waiting."""
@@ -115,7 +115,7 @@ class World:
                 await asyncio.sleep(0.01)
 
     def hook_with(self, **changes) -> None:
-        self.hooks = Hooks([replace(CHATTY, **changes)], master=MASTER)
+        self.hooks = WebhookDialects([replace(CHATTY, **changes)], master=MASTER)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import sys
 
 from framegate.app.embedded import run
 from framegate.config.settings import Settings
-from framegate.net.fetcher import Net
+from framegate.net.fetcher import Fetcher
 from framegate.store.outbox import Outbox
 
 
@@ -19,7 +19,7 @@ async def die(*_args, **_named):
 
 def before_it_is_sent():
     """The job has ended, and nothing of its webhook has left."""
-    Net.post = die
+    Fetcher.post = die
 
 
 def before_it_is_noted():

@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from framegate.domain import DeliveryState, Fault, State
 from framegate.domain.errors import NotFound, Stale, Unavailable
-from framegate.jobs.webhooks.dialect import Hooks, owner_secret, standard_headers
-from framegate.store.job_writes import moved
+from framegate.jobs.webhooks.dialect import WebhookDialects, owner_secret, standard_headers
+from framegate.store.job_writes import next_version
 from support.webhook_receiver import receiving
 
 from .conftest import MASTER
@@ -160,7 +160,7 @@ async def test_a_fault_of_ours_is_a_try_that_failed_and_is_seen(world, caplog):
 async def test_one_of_a_dialect_that_is_gone_is_given_up_with_a_word(world):
     async with world.open(deliver=False):
         job = await world.create("https://127.0.0.1:1/")
-    world.hooks = Hooks(master=MASTER)
+    world.hooks = WebhookDialects(master=MASTER)
     async with world.open():
         (delivery,) = await world.settled(job, count=1)
 
@@ -274,7 +274,7 @@ async def test_a_move_that_is_refused_leaves_no_webhook_behind(world):
 async def test_a_webhook_that_cannot_be_written_takes_its_move_back(world):
     async with world.open(deliver=False):
         job = await world.create("https://h/")
-        after = moved(job, 2.0, state=State.CANCELLED)
+        after = next_version(job, 2.0, state=State.CANCELLED)
         (told,) = world.hooks.deliveries(job, after)
         twice = (told, replace(told, id="0190a000-0000-7000-8000-00000000ffff"))
         with pytest.raises(Unavailable, match=IntegrityError.__name__):

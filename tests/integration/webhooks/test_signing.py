@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from framegate.domain import Delivery
 from framegate.jobs.webhooks.dialect import (
-    Sending,
+    DeliveryAttempt,
     fal_headers,
     jwks,
     openrouter_headers,
@@ -77,7 +77,9 @@ def test_phaseos_signature_is_over_timestamp_dot_body_and_tells_the_attempt():
         created_at=AT,
         due_at=AT,
     )
-    headers = phaseo_headers(Sending(delivery=delivery, raw=RAW, at=AT, attempt=2, attempts_max=4, secret=SECRET))
+    headers = phaseo_headers(
+        DeliveryAttempt(delivery=delivery, raw=RAW, at=AT, attempt=2, attempts_max=4, secret=SECRET)
+    )
 
     expected = hmac.new(SECRET.encode(), str(AT).encode() + b"." + RAW, hashlib.sha256).hexdigest()
     assert headers["x-phaseo-timestamp"] == str(AT)

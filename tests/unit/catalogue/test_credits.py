@@ -9,7 +9,7 @@ from framegate.api.dialects.pictory.requests import STUDIO
 from framegate.catalogue.credits import PER_SECOND, priced
 from framegate.config.settings import load
 from framegate.domain import Request
-from framegate.domain.errors import GateError
+from framegate.domain.errors import FramegateError
 from framegate.providers.pictory import Pictory
 
 RATE = Decimal("0.05")
@@ -65,7 +65,7 @@ def test_the_rate_is_read_from_the_environment_and_must_be_an_amount():
     assert load({"FRAMEGATE_PICTORY_USD_PER_CREDIT": "0.05"}).pictory_usd_per_credit == RATE
     assert load({}).pictory_usd_per_credit is None
     for wrong in ("0", "-1", "free", "NaN"):
-        with pytest.raises(GateError, match="pictory_usd_per_credit"):
+        with pytest.raises(FramegateError, match="pictory_usd_per_credit"):
             load({"FRAMEGATE_PICTORY_USD_PER_CREDIT": wrong})
 
 

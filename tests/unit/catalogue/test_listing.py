@@ -142,7 +142,7 @@ def cost(book: Catalogue, **asked: Any) -> int | None:
 def test_what_a_gate_of_this_kind_lists_is_understood_and_costs_the_same(model: Model):
     offer = there(at_newcomer(model.id, record(model)["pricing_skus"]), model.id)
     priced = next(one for one in model.offers if one.prices)
-    assert offer.unread == ()
+    assert offer.unparsed_prices == ()
     picture = Reference(url="https://pictures.test/a.jpg")
     clip = Reference(url="https://pictures.test/a.mp4", kind=Kind.VIDEO)
     for references, sound, name in product(
@@ -212,7 +212,7 @@ def test_every_known_model_of_a_service_that_has_no_rows_is_offered_as_it_lists_
     assert model is not None
     offer = model.offer("newcomer")
     assert offer is not None
-    assert (offer.id, offer.limits.durations, offer.narrowed) == ("alibaba/happyhorse-1.0", (3, 4, 5), True)
+    assert (offer.id, offer.limits.durations, offer.has_own_limits) == ("alibaba/happyhorse-1.0", (3, 4, 5), True)
     assert offer.prices
     assert book.get("nobody/knows") is None
 

@@ -15,7 +15,7 @@ def ending(model_id: str, *providers: str, instead: tuple[str, ...] = ()) -> Cat
     def told(model: Model) -> Model:
         if model.id != model_id:
             return model
-        ended = Ended(instead=instead, left_list=True)
+        ended = Ended(successors=instead, delisted=True)
         offers = [replace(one, ended=ended) if one.provider in providers else one for one in model.offers]
         return replace(model, offers=tuple(offers))
 
@@ -52,7 +52,7 @@ def test_a_model_whose_only_service_has_ended_it_is_refused_and_listed_no_more()
         "model: bytedance/seedance-1-lite has ended at fal. Ask for bytedance/seedance-2.0-mini instead."
     )
     assert "bytedance/seedance-1-lite" not in [model.id for model in builtin()]
-    assert "bytedance/seedance-1-lite" not in builtin().like("bytedance/seedance-1-lit")
+    assert "bytedance/seedance-1-lite" not in builtin().suggest("bytedance/seedance-1-lit")
     assert builtin().get("bytedance/seedance-1-lite") is not None  # jobs of before are still told of by it
 
 
@@ -68,7 +68,7 @@ def test_where_one_service_ended_a_model_it_comes_from_another():
 
 def test_a_model_that_its_only_service_has_paused_is_refused_as_such_with_others_named():
     def told(model: Model) -> Model:
-        paused = Ended(paused=True, instead=("vidu/vidu-q3-mix",))
+        paused = Ended(paused=True, successors=("vidu/vidu-q3-mix",))
         offers = tuple(replace(one, ended=paused) for one in model.offers)
         return replace(model, offers=offers) if model.id == "vidu/vidu-q2-pro" else model
 
@@ -110,7 +110,7 @@ def test_an_end_tells_its_source_and_a_successor():
 def test_every_named_successor_is_made():
     ends = [gone.ended for gone in builtin().ended]
     ends += [offer.ended for model in builtin().models for offer in model.offers if offer.ended]
-    names = {name for ended in ends for name in ended.instead}
+    names = {name for ended in ends for name in ended.successors}
 
     assert names
     assert names <= {model.id for model in builtin()}

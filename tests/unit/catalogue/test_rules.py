@@ -343,7 +343,7 @@ def test_a_video_that_goes_on_from_a_source_is_as_long_as_both():
     assert target is not None
     assert (target.duration, target.frames, target.source_seconds) == (6, 144, 0.0)
     measured = replace(target, source_seconds=2.5)
-    assert (measured.whole_frames, measured.whole_seconds) == (204, 8.5)
+    assert (measured.file_frames, measured.file_seconds) == (204, 8.5)
 
 
 def test_a_source_that_is_to_be_changed_is_not_gone_on_from():
@@ -351,7 +351,7 @@ def test_a_source_that_is_to_be_changed_is_not_gone_on_from():
 
     assert target is not None
     assert target.source_seconds is None
-    assert target.whole_frames == target.frames
+    assert target.file_frames == target.frames
 
 
 def test_the_defaults_settle_the_target():

@@ -11,7 +11,7 @@ DOG = Reference(url="https://h/b.png", name="dog")
 OPENS = Reference(url="https://h/c.png", name="opens", role=Role.FIRST_FRAME)
 FIRST = Reference(url="https://h/1.png", name="Image1")
 SECOND = Reference(url="https://h/2.png", name="Image2")
-SIDE = Reference(url="https://h/s.png", name="hero-side", view_of="hero")
+SIDE = Reference(url="https://h/s.png", name="hero-side", same_subject_as="hero")
 CLIP = Reference(url="https://h/d.mp4", name="clip", kind=Kind.VIDEO)
 
 

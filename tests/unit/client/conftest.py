@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from framegate import Gate
+from framegate import Framegate
 from support.fake_gateway import Plan, standing_in
 
 
@@ -26,8 +26,8 @@ def address(plan: Plan) -> Iterator[str]:
 
 
 @pytest.fixture
-def gate(address: str) -> Iterator[Gate]:
-    with Gate(address) as gate:
+def gate(address: str) -> Iterator[Framegate]:
+    with Framegate(address) as gate:
         yield gate
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framegate import AsyncGate, Gate
+from framegate import AsyncFramegate, Framegate
 from framegate.client import BrokenVideo, JobCancelled, JobExpired, JobFailed, Unreachable, WaitTimeout
 from framegate.client.streaming import Following, Lines
 from framegate.domain import Event, Status
@@ -19,7 +19,7 @@ from framegate.domain.errors import Busy, Conflict, Gone, IdempotencyConflict, I
 from support.fake_gateway import VIDEO, Handler, Plan
 
 
-def test_a_job_is_created_followed_and_saved(gate: Gate, tmp_path: Path):
+def test_a_job_is_created_followed_and_saved(gate: Framegate, tmp_path: Path):
     events: list[Event] = []
 
     job = gate.videos.create(prompt="x").wait(on_event=events.append)
@@ -33,7 +33,7 @@ def test_a_job_is_created_followed_and_saved(gate: Gate, tmp_path: Path):
 
 def test_the_async_gate_does_the_same(address: str, tmp_path: Path):
     async def make() -> tuple[list[str], bytes, int]:
-        async with AsyncGate(address) as gate:
+        async with AsyncFramegate(address) as gate:
             job = await gate.videos.create(prompt="x", references=[b"\x89PNG bytes"])
             seen = [event.state.value async for event in gate.videos.events(job.id)]
             await job.wait()
@@ -44,28 +44,28 @@ def test_the_async_gate_does_the_same(address: str, tmp_path: Path):
     assert asyncio.run(make()) == (["queued", "preparing", "running", "checking", "completed"], VIDEO, 1)
 
 
-def test_events_go_on_where_the_connection_broke(gate: Gate, plan: Plan, quick: list[float]):
+def test_events_go_on_where_the_connection_broke(gate: Framegate, plan: Plan, quick: list[float]):
     plan.events_per_connection = 2
 
     assert [event.seq for event in gate.videos.events("job-0")] == [1, 2, 3, 4, 5]
     assert [one.headers.get("last-event-id") for one in plan.asked("GET", ".*/events")] == [None, "2", "4"]
 
 
-def test_events_begin_after_the_one_that_is_known(gate: Gate):
+def test_events_begin_after_the_one_that_is_known(gate: Framegate):
     assert [event.seq for event in gate.videos.events("job-0", after=3)] == [4, 5]
 
 
 @pytest.mark.parametrize(
     ("state", "error"), [("failed", JobFailed), ("cancelled", JobCancelled), ("expired", JobExpired)]
 )
-def test_each_end_without_a_video_has_its_exception(gate: Gate, plan: Plan, state: str, error: type[Exception]):
+def test_each_end_without_a_video_has_its_exception(gate: Framegate, plan: Plan, state: str, error: type[Exception]):
     plan.states, plan.error = ["queued", state], "The provider said no."
 
     with pytest.raises(error, match=re.escape("The provider said no.")):
         gate.videos.get("job-0").wait()
 
 
-def test_waiting_ends_in_time_though_the_job_goes_on(gate: Gate, plan: Plan):
+def test_waiting_ends_in_time_though_the_job_goes_on(gate: Framegate, plan: Plan):
     plan.states = ["queued", "running"]
 
     with pytest.raises(WaitTimeout, match="job-0"):
@@ -79,7 +79,7 @@ def test_signs_of_life_do_not_put_the_deadline_off():
         following.write(b": still here\n\n")
 
 
-def test_a_gate_that_never_goes_on_telling_is_given_up(gate: Gate, plan: Plan, quick: list[float]):
+def test_a_gate_that_never_goes_on_telling_is_given_up(gate: Framegate, plan: Plan, quick: list[float]):
     plan.states = ["queued", "running"]
 
     with pytest.raises(Unreachable, match="job-0"):
@@ -87,7 +87,7 @@ def test_a_gate_that_never_goes_on_telling_is_given_up(gate: Gate, plan: Plan, q
     assert len(quick) < 20
 
 
-def test_a_create_that_was_cut_off_is_sent_again_and_makes_one_job(gate: Gate, plan: Plan, quick: list[float]):
+def test_a_create_that_was_cut_off_is_sent_again_and_makes_one_job(gate: Framegate, plan: Plan, quick: list[float]):
     def take_it_and_hang_up(handler: Handler) -> None:
         plan.keys[plan.seen[-1].headers["idempotency-key"]] = "job-0"
         handler.hang_up()
@@ -100,11 +100,11 @@ def test_a_create_that_was_cut_off_is_sent_again_and_makes_one_job(gate: Gate, p
     assert (job.id, len(plan.keys)) == ("job-0", 1)
 
 
-def test_two_creates_are_two_jobs(gate: Gate):
+def test_two_creates_are_two_jobs(gate: Framegate):
     assert gate.videos.create(prompt="x").id != gate.videos.create(prompt="x").id
 
 
-def test_a_busy_gate_is_asked_again_after_the_time_it_names(gate: Gate, plan: Plan, quick: list[float]):
+def test_a_busy_gate_is_asked_again_after_the_time_it_names(gate: Framegate, plan: Plan, quick: list[float]):
     busy = (
         "POST /videos",
         lambda handler: handler.refuse(429, "too_many_requests", "Later.", headers={"retry_after": "7"}),
@@ -116,7 +116,7 @@ def test_a_busy_gate_is_asked_again_after_the_time_it_names(gate: Gate, plan: Pl
     assert quick == [7.0]
 
 
-def test_a_gate_that_stays_busy_is_an_error(gate: Gate, plan: Plan, quick: list[float]):
+def test_a_gate_that_stays_busy_is_an_error(gate: Framegate, plan: Plan, quick: list[float]):
     plan.faults += [("GET /videos/x", lambda handler: handler.refuse(429, "too_many_requests", "Later."))] * 9
 
     with pytest.raises(Busy, match=re.escape("Later.")):
@@ -125,11 +125,11 @@ def test_a_gate_that_stays_busy_is_an_error(gate: Gate, plan: Plan, quick: list[
 
 
 def test_nothing_there_is_unreachable(quick: list[float]):
-    with Gate("http://127.0.0.1:9") as gate, pytest.raises(Unreachable, match=re.escape("http://127.0.0.1:9")):
+    with Framegate("http://127.0.0.1:9") as gate, pytest.raises(Unreachable, match=re.escape("http://127.0.0.1:9")):
         gate.models.list()
 
 
-def test_an_answer_that_is_no_json_says_so(gate: Gate, plan: Plan):
+def test_an_answer_that_is_no_json_says_so(gate: Framegate, plan: Plan):
     def some_page(handler: Handler) -> None:
         handler.send_response(404)
         handler.send_header("content-type", "text/html")
@@ -161,7 +161,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("status", "code", "kind"), ERRORS)
-def test_each_refusal_has_its_exception(gate: Gate, plan: Plan, status: int, code: str, kind: type[Exception]):
+def test_each_refusal_has_its_exception(gate: Framegate, plan: Plan, status: int, code: str, kind: type[Exception]):
     plan.faults.append(("GET /videos/x", lambda handler: handler.refuse(status, code, "Because.")))
 
     with pytest.raises(kind, match=re.escape("Because.")) as refusal:
@@ -169,7 +169,7 @@ def test_each_refusal_has_its_exception(gate: Gate, plan: Plan, status: int, cod
     assert type(refusal.value) is kind
 
 
-def test_a_refused_request_carries_every_problem(gate: Gate, plan: Plan):
+def test_a_refused_request_carries_every_problem(gate: Framegate, plan: Plan):
     problem = {"code": "duration", "pointer": "/duration", "message": "No.", "allowed": [4, 6], "nearest": 4}
     said = {"problems": [problem], "alternatives": ["a/b"]}
     plan.faults.append(("POST /videos", lambda handler: handler.refuse(400, "invalid_request", "No.", **said)))
@@ -179,26 +179,26 @@ def test_a_refused_request_carries_every_problem(gate: Gate, plan: Plan):
     assert (refusal.value.problems[0].nearest, refusal.value.alternatives) == (4, ("a/b",))
 
 
-def test_a_list_goes_through_all_pages(gate: Gate, plan: Plan):
+def test_a_list_goes_through_all_pages(gate: Framegate, plan: Plan):
     plan.jobs = 5
 
     assert [job.id for job in gate.videos.list()] == [f"job-{number}" for number in range(5)]
     assert [job.id for job in gate.videos.list(limit=3)] == ["job-0", "job-1", "job-2"]
 
 
-def test_a_check_tells_the_price(gate: Gate):
+def test_a_check_tells_the_price(gate: Framegate):
     verdict = gate.videos.check(prompt="x")
 
     assert (verdict.ok, verdict.cost_usd) == (True, 0.4)
 
 
-def test_cancel_delete_and_report(gate: Gate):
+def test_cancel_delete_and_report(gate: Framegate):
     assert gate.videos.cancel("job-0").status is Status.CANCELLED
     gate.videos.delete("job-0")
     assert gate.videos.report("job-0") == {"verdict": "pass"}
 
 
-def test_a_download_goes_on_where_it_broke(gate: Gate, plan: Plan, quick: list[float], tmp_path: Path):
+def test_a_download_goes_on_where_it_broke(gate: Framegate, plan: Plan, quick: list[float], tmp_path: Path):
     plan.faults.append((".*/content", lambda handler: handler.content(plan.seen[-1], stop_after=700_000)))
 
     path = gate.videos.get("job-0").save(tmp_path / "out.mp4")
@@ -207,7 +207,7 @@ def test_a_download_goes_on_where_it_broke(gate: Gate, plan: Plan, quick: list[f
     assert re.fullmatch(r"bytes=\d+-", plan.asked("GET", ".*/content")[1].headers["range"])
 
 
-def test_a_file_that_is_not_what_the_gate_keeps_never_appears(gate: Gate, plan: Plan, tmp_path: Path):
+def test_a_file_that_is_not_what_the_gate_keeps_never_appears(gate: Framegate, plan: Plan, tmp_path: Path):
     plan.video = VIDEO[:-1] + b"!"
     out = tmp_path / "out.mp4"
     out.write_bytes(b"older")
@@ -217,7 +217,9 @@ def test_a_file_that_is_not_what_the_gate_keeps_never_appears(gate: Gate, plan: 
     assert [(one, one.read_bytes()) for one in tmp_path.iterdir()] == [(out, b"older")]
 
 
-def test_a_download_that_never_ends_well_leaves_nothing(gate: Gate, plan: Plan, quick: list[float], tmp_path: Path):
+def test_a_download_that_never_ends_well_leaves_nothing(
+    gate: Framegate, plan: Plan, quick: list[float], tmp_path: Path
+):
     plan.faults += [(".*/content", lambda handler: handler.content(plan.seen[-1], stop_after=1000))] * 9
 
     with pytest.raises(Unreachable):
@@ -225,7 +227,7 @@ def test_a_download_that_never_ends_well_leaves_nothing(gate: Gate, plan: Plan, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_that_is_gone_leaves_nothing(gate: Gate, plan: Plan, tmp_path: Path):
+def test_a_video_that_is_gone_leaves_nothing(gate: Framegate, plan: Plan, tmp_path: Path):
     plan.faults.append((".*/content", lambda handler: handler.refuse(410, "gone", "No longer kept.")))
 
     with pytest.raises(Gone):

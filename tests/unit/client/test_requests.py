@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate import AsyncGate, Gate
+from framegate import AsyncFramegate, Framegate
 from framegate.client import KeyInvalid
 from framegate.client import client as gates
 from framegate.client.requests import base_url
@@ -17,7 +17,7 @@ from support.fake_gateway import Plan
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 
 
-def test_the_whole_body_of_a_create_is_in_the_native_dialect(gate: Gate, plan: Plan, tmp_path: Path):
+def test_the_whole_body_of_a_create_is_in_the_native_dialect(gate: Framegate, plan: Plan, tmp_path: Path):
     photo = tmp_path / "front.jpg"
     photo.write_bytes(b"\xff\xd8\xff photo")
     clip = {"url": "https://example.com/clip.mp4?x=1", "role": "source"}
@@ -55,7 +55,7 @@ def test_the_whole_body_of_a_create_is_in_the_native_dialect(gate: Gate, plan: P
     }
 
 
-def test_a_local_file_is_sent_as_what_it_is(gate: Gate, plan: Plan, tmp_path: Path):
+def test_a_local_file_is_sent_as_what_it_is(gate: Framegate, plan: Plan, tmp_path: Path):
     photo = tmp_path / "a.png"
     photo.write_bytes(PNG * 100_000)
 
@@ -68,7 +68,7 @@ def test_a_local_file_is_sent_as_what_it_is(gate: Gate, plan: Plan, tmp_path: Pa
 
 
 @pytest.mark.parametrize("missing", ["nope.jpg", Path("nope.jpg"), Path(), "x" * 5000, "\0"])
-def test_a_path_without_a_file_is_refused_before_anything_is_sent(gate: Gate, plan: Plan, missing: str | Path):
+def test_a_path_without_a_file_is_refused_before_anything_is_sent(gate: Framegate, plan: Plan, missing: str | Path):
     with pytest.raises(InvalidRequest) as refusal:
         gate.videos.create(prompt="x", references=["https://example.com/a.png", missing])
 
@@ -76,14 +76,14 @@ def test_a_path_without_a_file_is_refused_before_anything_is_sent(gate: Gate, pl
     assert plan.seen == []
 
 
-def test_a_misspelt_argument_is_an_error(gate: Gate):
+def test_a_misspelt_argument_is_an_error(gate: Framegate):
     with pytest.raises(TypeError, match="text"):
         gate.videos.create(text="x")  # pyright: ignore[reportCallIssue]
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_number_that_json_has_not_is_refused_with_its_field_before_anything_is_sent(
-    gate: Gate, plan: Plan, number: float
+    gate: Framegate, plan: Plan, number: float
 ):
     with pytest.raises(InvalidRequest, match="`max_cost_usd` must be a number"):
         gate.videos.check(prompt="x", max_cost_usd=number)
@@ -95,7 +95,7 @@ def test_a_number_that_json_has_not_is_refused_with_its_field_before_anything_is
 
 
 @pytest.mark.parametrize("text", ["", "models", "check", "..", "../../keys", "a/b", "a?b", "a b", "a" * 65])
-def test_a_text_that_can_be_no_jobs_id_leads_nowhere(gate: Gate, plan: Plan, text: str):
+def test_a_text_that_can_be_no_jobs_id_leads_nowhere(gate: Framegate, plan: Plan, text: str):
     with pytest.raises(NotFound, match="There is no job"):
         gate.videos.get(text)
     with pytest.raises(NotFound, match="There is no job"):
@@ -107,13 +107,13 @@ def test_a_text_that_can_be_no_jobs_id_leads_nowhere(gate: Gate, plan: Plan, tex
 @pytest.mark.parametrize("key", ["fg_a\nb", "fg_a b", "fg_ä"])
 def test_a_key_that_no_header_can_hold_is_refused_and_not_repeated(address: str, key: str):
     with pytest.raises(KeyInvalid) as refused:
-        Gate(address, key)
+        Framegate(address, key)
 
     assert "fg_" not in str(refused.value)
 
 
 def test_the_key_goes_to_the_gate(address: str, plan: Plan):
-    with Gate(address, "secret") as gate:
+    with Framegate(address, "secret") as gate:
         gate.models.list()
 
     assert plan.seen[0].headers["authorization"] == "Bearer secret"
@@ -122,7 +122,7 @@ def test_the_key_goes_to_the_gate(address: str, plan: Plan):
 def test_address_and_key_come_from_the_environment(address: str, plan: Plan, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FRAMEGATE_URL", address)
     monkeypatch.setenv("FRAMEGATE_API_KEY", "from-env")
-    with Gate() as gate:
+    with Framegate() as gate:
         gate.models.list()
 
     assert plan.seen[0].headers["authorization"] == "Bearer from-env"
@@ -151,5 +151,5 @@ def test_sync_and_async_have_equal_signatures(name: str):
 
 
 def test_gate_and_async_gate_are_made_alike():
-    plain = [parameter.name for parameter in inspect.signature(Gate).parameters.values()]
-    assert plain == [parameter.name for parameter in inspect.signature(AsyncGate).parameters.values()]
+    plain = [parameter.name for parameter in inspect.signature(Framegate).parameters.values()]
+    assert plain == [parameter.name for parameter in inspect.signature(AsyncFramegate).parameters.values()]

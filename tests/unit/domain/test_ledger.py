@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from framegate.domain import BudgetPeriod, Estimate, Fault, Job, Made, Request, State, Target
+from framegate.domain import BudgetPeriod, Estimate, Fault, Job, ProviderFile, Request, State, Target
 from framegate.domain.errors import BudgetExceeded
-from framegate.domain.ledger import Budget, EntryState, day_of, dollars, entry_after, entry_of, owing
+from framegate.domain.ledger import Budget, EntryState, day_of, dollars, entry_after, entry_of, ledger_change
 
 AT = 1_795_219_200.0  # 2026-11-21, 00:00 UTC
 UNSURE = Fault(code="submit_unsure", message="m", unsure=True)
 CHARGED = Fault(code="cancelled", message="m", may_charge=True)
 PLAIN = Fault(code="c", message="m")
-FILE = (Made(url="https://h/v.mp4"),)
+FILE = (ProviderFile(url="https://h/v.mp4"),)
 
 
 def job(state: State = State.QUEUED, **fields: Any) -> Job:
@@ -31,7 +31,7 @@ def job(state: State = State.QUEUED, **fields: Any) -> Job:
         "updated_at": AT,
         "deadline_at": AT + 60,
         "estimate": Estimate(micro_usd=800_000, basis="4 s"),
-        "finished_at": AT + 30 if state.final else None,
+        "finished_at": AT + 30 if state.is_final else None,
     }
     return Job(**{**common, **fields}, state=state)
 
@@ -39,15 +39,15 @@ def job(state: State = State.QUEUED, **fields: Any) -> Job:
 @pytest.mark.parametrize(
     ("after", "state", "settled", "reported"),
     [
-        (job(State.COMPLETED, made=FILE, cost_micro_usd=750_000), EntryState.SETTLED, 750_000, True),
-        (job(State.COMPLETED, made=FILE, cost_micro_usd=0), EntryState.SETTLED, 0, True),
-        (job(State.COMPLETED, made=FILE), EntryState.SETTLED, 800_000, False),
-        (job(State.COMPLETED, made=FILE, estimate=None), EntryState.SETTLED, None, False),
-        (job(State.COMPLETED, made=FILE, cost_micro_usd=10**16), EntryState.SETTLED, 800_000, False),
-        (job(State.COMPLETED, made=FILE, cost_micro_usd=-1), EntryState.SETTLED, 800_000, False),
+        (job(State.COMPLETED, provider_files=FILE, cost_micro_usd=750_000), EntryState.SETTLED, 750_000, True),
+        (job(State.COMPLETED, provider_files=FILE, cost_micro_usd=0), EntryState.SETTLED, 0, True),
+        (job(State.COMPLETED, provider_files=FILE), EntryState.SETTLED, 800_000, False),
+        (job(State.COMPLETED, provider_files=FILE, estimate=None), EntryState.SETTLED, None, False),
+        (job(State.COMPLETED, provider_files=FILE, cost_micro_usd=10**16), EntryState.SETTLED, 800_000, False),
+        (job(State.COMPLETED, provider_files=FILE, cost_micro_usd=-1), EntryState.SETTLED, 800_000, False),
         (job(State.FAILED, fault=PLAIN), EntryState.VOID, None, False),
-        (job(State.FAILED, fault=PLAIN, made=FILE, cost_micro_usd=5), EntryState.SETTLED, 5, True),
-        (job(State.CANCELLED, fault=PLAIN, made=FILE), EntryState.SETTLED, 800_000, False),
+        (job(State.FAILED, fault=PLAIN, provider_files=FILE, cost_micro_usd=5), EntryState.SETTLED, 5, True),
+        (job(State.CANCELLED, fault=PLAIN, provider_files=FILE), EntryState.SETTLED, 800_000, False),
         (job(State.CANCELLED, fault=PLAIN), EntryState.VOID, None, False),
         (job(State.CANCELLED, fault=CHARGED), EntryState.HELD, None, False),
         (job(State.EXPIRED, fault=PLAIN), EntryState.VOID, None, False),
@@ -61,7 +61,7 @@ def test_the_end_of_a_job_decides_what_becomes_of_its_reservation(
     entry = entry_after(job(State.RUNNING), after)
 
     assert entry is not None
-    assert (entry.state, entry.settled_micro_usd, entry.reported) == (state, settled, reported)
+    assert (entry.state, entry.settled_micro_usd, entry.provider_reported) == (state, settled, reported)
     assert entry.ended_at == AT + 30
     counted = {EntryState.VOID: 0, EntryState.HELD: 800_000, EntryState.SETTLED: settled or 0}[state]
     assert entry.counted_micro_usd == counted
@@ -79,18 +79,22 @@ def test_a_create_reserves_the_estimate_on_the_utc_day_of_its_acceptance():
 
 @pytest.mark.parametrize("state", [State.PREPARING, State.SUBMITTING, State.RUNNING, State.FETCHING, State.CHECKING])
 def test_a_move_on_the_way_changes_nothing(state: State):
-    assert entry_after(job(), job(state, progress=0.5, made=FILE)) is None
+    assert entry_after(job(), job(state, progress=0.5, provider_files=FILE)) is None
 
 
 def test_another_way_reserves_its_own_estimate_in_the_place_of_the_first():
     other = job(State.PREPARING, provider="openrouter", estimate=Estimate(micro_usd=900_000, basis="b"))
-    owed = owing(job(State.SUBMITTING), other, unpriced=False)
+    owed = ledger_change(job(State.SUBMITTING), other, allow_unpriced=False)
 
     assert owed is not None
-    assert (owed.instead_of, owed.entry.provider, owed.entry.reserved_micro_usd) == (other.id, "openrouter", 900_000)
-    ended = owing(other, replace(other, state=State.FAILED, fault=PLAIN), unpriced=False)
+    assert (owed.replaces_job_id, owed.entry.provider, owed.entry.reserved_micro_usd) == (
+        other.id,
+        "openrouter",
+        900_000,
+    )
+    ended = ledger_change(other, replace(other, state=State.FAILED, fault=PLAIN), allow_unpriced=False)
     assert ended is not None
-    assert ended.instead_of is None
+    assert ended.replaces_job_id is None
 
 
 @pytest.mark.parametrize(
@@ -104,8 +108,8 @@ def test_another_way_reserves_its_own_estimate_in_the_place_of_the_first():
 )
 def test_a_budget_lets_pass_what_is_left_and_says_the_numbers_otherwise(wanted: int, counted: int, said: str | None):
     entry = entry_of(job(estimate=Estimate(micro_usd=wanted, basis="b")))
-    refused = Budget(micro_usd=1_000_000, period=BudgetPeriod.MONTH).judge(
-        entry, counted_micro_usd=counted, unpriced=False
+    refused = Budget(micro_usd=1_000_000, period=BudgetPeriod.MONTH).check(
+        entry, counted_micro_usd=counted, allow_unpriced=False
     )
 
     assert (refused is None) == (said is None)
@@ -118,11 +122,11 @@ def test_a_budget_lets_pass_what_is_left_and_says_the_numbers_otherwise(wanted: 
 def test_a_job_without_a_price_passes_a_budget_only_where_the_settings_let_it():
     budget = Budget(micro_usd=1_000_000, period=BudgetPeriod.TOTAL)
     entry = entry_of(job(estimate=None))
-    refused = budget.judge(entry, counted_micro_usd=0, unpriced=False)
+    refused = budget.check(entry, counted_micro_usd=0, allow_unpriced=False)
 
     assert refused is not None
     assert refused.code == "price_unknown_with_budget"
-    assert budget.judge(entry, counted_micro_usd=5_000_000, unpriced=True) is None
+    assert budget.check(entry, counted_micro_usd=5_000_000, allow_unpriced=True) is None
 
 
 @pytest.mark.parametrize(("period", "span"), [("total", ""), ("month", "2026-11"), ("day", "2026-11-21")])

@@ -13,17 +13,17 @@ import pytest
 
 from framegate import catalogue
 from framegate.config.settings import Settings
-from framegate.domain import Done, Made, Request, Running
-from framegate.domain.errors import Unsure
-from framegate.jobs.account_health import Standing
-from framegate.jobs.references import Preparer
+from framegate.domain import Done, ProviderFile, Request, Running
+from framegate.domain.errors import OutcomeUnknown
+from framegate.jobs.account_health import AccountHealth
+from framegate.jobs.references import ReferencePreparer
 from framegate.jobs.routing import Router
-from framegate.jobs.service import Jobs
-from framegate.jobs.state_machine.finalize import Finishing
-from framegate.jobs.state_machine.machine import Moves
-from framegate.jobs.worker import Runner
-from framegate.net.fetcher import Net
-from framegate.providers.base import Offers, Provider
+from framegate.jobs.service import JobService
+from framegate.jobs.state_machine.finalize import Finalizer
+from framegate.jobs.state_machine.machine import JobStateMachine
+from framegate.jobs.worker import Worker
+from framegate.net.fetcher import Fetcher
+from framegate.providers.base import Provider, ProviderRegistry
 from framegate.storage.blobs import BlobStore
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
@@ -68,7 +68,7 @@ class Scripted(Provider):
     def __init__(self, film: Path, *, submits=(), looks=(), repeatable=False, concurrency=None, account="") -> None:
         self.film = film
         self.submits, self.looks = list(submits), list(looks)
-        self.repeatable, self.concurrency, self.account = repeatable, concurrency, account
+        self.resubmittable, self.concurrency, self.account = repeatable, concurrency, account
         self.orders: list[str] = []
         self.finds: list = []  # what looking for a doubtful order finds; empty: there is no way
         self.cancelled: list[dict] = []
@@ -97,7 +97,7 @@ class Scripted(Provider):
 
     async def reconcile(self, order):
         if not self.finds:
-            raise Unsure
+            raise OutcomeUnknown
         answer = self.finds.pop(0) if len(self.finds) > 1 else self.finds[0]
         if isinstance(answer, Exception):
             raise answer
@@ -111,7 +111,7 @@ class Scripted(Provider):
     def done(self, handle):
         copy = self.film.with_name(f"{handle['id']}.mp4")
         shutil.copy(self.film, copy)
-        return Done(outputs=(Made(path=str(copy)),), cost_micro_usd=120_000)
+        return Done(outputs=(ProviderFile(path=str(copy)),), cost_micro_usd=120_000)
 
 
 @pytest.fixture(scope="session")
@@ -138,29 +138,29 @@ class World:
         self.provider = providers[0]
         self.providers = list(providers)
         self.clock = FastClock()
-        self.jobs: Jobs
+        self.jobs: JobService
         self.store: Store
-        self.runner: Runner
+        self.runner: Worker
 
     @asynccontextmanager
     async def open(self, *, run: bool = True) -> AsyncIterator["World"]:
         book = catalogue.builtin()
-        offers = Offers(self.providers)
-        async with Store(sqlite_url(self.settings.data_dir)) as store, Net(self.settings) as net:
+        offers = ProviderRegistry(self.providers)
+        async with Store(sqlite_url(self.settings.data_dir)) as store, Fetcher(self.settings) as net:
             blobs = BlobStore(self.settings.data_dir / "blobs")
-            standing = Standing(self.clock)
-            router = Router(book, offers, paused=standing.paused)
+            standing = AccountHealth(self.clock)
+            router = Router(book, offers, paused=standing.is_paused)
             common = {"settings": self.settings, "router": router, "clock": self.clock}
             self.store = store
-            self.jobs = Jobs(store=store, secret=b"s" * 32, blobs=blobs, net=net, **common)
-            moves = Moves(
-                offers=offers,
-                standing=standing,
-                preparer=Preparer(self.settings, blobs, net, store.asset),
-                finishing=Finishing(self.settings, blobs, net, self.clock),
+            self.jobs = JobService(store=store, secret=b"s" * 32, blobs=blobs, net=net, **common)
+            moves = JobStateMachine(
+                providers=offers,
+                account_health=standing,
+                preparer=ReferencePreparer(self.settings, blobs, net, store.asset),
+                finalizer=Finalizer(self.settings, blobs, net, self.clock),
                 **common,
             )
-            self.runner = Runner(store, moves, clock=self.clock)
+            self.runner = Worker(store, moves, clock=self.clock)
             if run:
                 await self.runner.start()
             try:
@@ -174,7 +174,7 @@ class World:
 
     async def end(self, job):
         async with asyncio.timeout(20):
-            while not (job := await self.jobs.get(job.id, owner="default")).state.final:
+            while not (job := await self.jobs.get(job.id, owner="default")).state.is_final:
                 await self.jobs.wait(job.id, owner="default", seconds=60)
         return job
 
@@ -193,7 +193,7 @@ def world(tmp_path, film):
     """Make a gate whose provider follows a script."""
 
     def make(**script) -> World:
-        settings = {name: script.pop(name) for name in ("job_deadline_seconds", "queue_jobs_max") if name in script}
+        settings = {name: script.pop(name) for name in ("job_deadline_seconds", "open_jobs_max") if name in script}
         work = tmp_path / "film"
         work.mkdir(exist_ok=True)
         copy = Path(shutil.copy(film, work / "film.mp4"))

@@ -6,7 +6,7 @@ import pytest
 
 from framegate.domain import Running, State
 from framegate.domain.errors import NotSent, ProviderError, Refused
-from framegate.jobs.account_health import LOOKS_MAX, QUIET_SECONDS, Standing
+from framegate.jobs.account_health import LOOKS_MAX, QUIET_SECONDS, AccountHealth
 from framegate.jobs.state_machine.transition import STAGE_CHARS_MAX, waiting
 
 pytestmark = pytest.mark.anyio
@@ -105,14 +105,14 @@ def test_a_trouble_that_comes_and_goes_is_told_once_in_a_while(world, caplog):
             return self.at
 
     provider, clock = world(account="studio").provider, Clock()
-    standing = Standing(clock)
+    standing = AccountHealth(clock)
     for _ in range(50):
-        standing.failed(provider, away())
-        standing.worked(provider)
+        standing.record_failure(provider, away())
+        standing.record_success(provider)
     assert len(told(caplog)) == 2
 
     clock.at += QUIET_SECONDS
-    standing.failed(provider, away())
+    standing.record_failure(provider, away())
     assert len(told(caplog)) == 3
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from framegate.domain import Blob, Running, State
-from framegate.jobs.background.blob_gc import OLD_SECONDS, Sweeper
+from framegate.jobs.background.blob_gc import OLD_SECONDS, BlobGarbageCollector
 from framegate.storage.blobs import BlobStore
 from framegate.store import store as stores
 
@@ -34,7 +34,7 @@ async def test_what_no_job_and_no_owner_mentions_is_removed_once_it_is_old(world
         await gate.until(running, State.RUNNING)
         stray, upload = await kept(blobs, "only checked"), await kept(blobs, "uploaded")
         await gate.store.keep_asset("default", upload, now=1.0)
-        sweeper = Sweeper(gate.store, blobs, clock=gate.clock)
+        sweeper = BlobGarbageCollector(gate.store, blobs, clock=gate.clock)
 
         assert await sweeper.sweep() == 0  # all of it is young
         aged(blobs)
@@ -61,5 +61,5 @@ async def test_a_file_that_comes_again_while_it_is_swept_stays(world, monkeypatc
             return frozenset()
 
         monkeypatch.setattr(gate.store, "mentioned", mentioned)
-        assert await Sweeper(gate.store, blobs, clock=gate.clock).sweep() == 0
+        assert await BlobGarbageCollector(gate.store, blobs, clock=gate.clock).sweep() == 0
         assert blobs.has(again.sha256)

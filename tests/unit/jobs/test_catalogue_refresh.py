@@ -9,9 +9,9 @@ import pytest
 from framegate import catalogue
 from framegate.domain import Request
 from framegate.domain.errors import ProviderError
-from framegate.jobs.background.catalogue_refresh import REFRESH_SECONDS, Refresher
+from framegate.jobs.background.catalogue_refresh import REFRESH_SECONDS, CatalogueRefresher
 from framegate.jobs.routing import Router
-from framegate.providers.base import Offers
+from framegate.providers.base import ProviderRegistry
 from support.paths import OPENROUTER_MODELS
 
 from .conftest import FastClock, Scripted
@@ -28,7 +28,7 @@ class Listing(Scripted):
 
     def __init__(self, *lists, account="a", url="https://one.test/v1/videos/models") -> None:
         super().__init__(Path("film.mp4"), account=account)
-        self.lists, self.lists_at = list(lists), url
+        self.lists, self.model_list_url = list(lists), url
         self.asked = asyncio.Event()
 
     async def models(self):
@@ -44,9 +44,9 @@ def listed(*, without=(), **fields):
 
 
 def refreshing(tmp_path, *accounts):
-    offers = Offers(accounts)
+    offers = ProviderRegistry(accounts)
     router = Router(catalogue.builtin(), offers)
-    return router, Refresher(router, offers, tmp_path / "catalogue", clock=FastClock())
+    return router, CatalogueRefresher(router, offers, tmp_path / "catalogue", clock=FastClock())
 
 
 def codes(router, **asked):

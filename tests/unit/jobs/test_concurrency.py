@@ -6,7 +6,7 @@ import pytest
 
 from framegate.domain import Running, State
 from framegate.domain.errors import NotSent
-from framegate.jobs.account_health import FAILURES_MAX, PAUSE_SECONDS_MAX, Standing
+from framegate.jobs.account_health import FAILURES_MAX, PAUSE_SECONDS_MAX, AccountHealth
 
 pytestmark = pytest.mark.anyio
 
@@ -76,8 +76,8 @@ async def test_a_long_line_for_one_provider_is_kept_in_the_store_and_leaves_room
 
 def test_an_account_that_fails_however_often_is_left_alone_for_a_bounded_time(world):
     gate = world()
-    standing = Standing(gate.clock)
+    standing = AccountHealth(gate.clock)
     for _ in range(FAILURES_MAX + 2000):
-        standing.failed(gate.provider)
+        standing.record_failure(gate.provider)
 
-    assert PAUSE_SECONDS_MAX - 60 < standing.wait(gate.provider) <= PAUSE_SECONDS_MAX
+    assert PAUSE_SECONDS_MAX - 60 < standing.retry_in(gate.provider) <= PAUSE_SECONDS_MAX

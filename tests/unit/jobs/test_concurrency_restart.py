@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from framegate.jobs.concurrency import Slots
+from framegate.jobs.concurrency import ConcurrencyLimiter
 
 pytestmark = pytest.mark.anyio
 LIMIT = 2
@@ -16,32 +16,32 @@ def anyio_backend():
 
 
 async def test_nobody_is_called_while_more_orders_stand_than_the_provider_may_have():
-    slots = Slots()
+    slots = ConcurrencyLimiter()
     for number in range(LIMIT + 2):
-        slots.enter(f"found {number}", "fal")
-    waiting = [asyncio.create_task(slots.take(f"new {number}", "fal", LIMIT)) for number in range(2)]
+        slots.restore(f"found {number}", "fal")
+    waiting = [asyncio.create_task(slots.acquire(f"new {number}", "fal", LIMIT)) for number in range(2)]
     await asyncio.sleep(0)
 
-    slots.leave("found 0")
-    slots.leave("found 1")
+    slots.release("found 0")
+    slots.release("found 1")
     await asyncio.sleep(0)
     assert [task.done() for task in waiting] == [False, False]
 
-    slots.leave("found 2")
+    slots.release("found 2")
     await asyncio.sleep(0)
     assert [task.done() for task in waiting] == [True, False]
 
-    slots.leave("new 0")
+    slots.release("new 0")
     await asyncio.gather(*waiting)
 
 
 async def test_the_place_of_one_who_gave_up_goes_to_the_next_in_line():
-    slots = Slots()
-    await slots.take("first", "fal", 1)
-    given_up, patient = (asyncio.create_task(slots.take(name, "fal", 1)) for name in ("given up", "patient"))
+    slots = ConcurrencyLimiter()
+    await slots.acquire("first", "fal", 1)
+    given_up, patient = (asyncio.create_task(slots.acquire(name, "fal", 1)) for name in ("given up", "patient"))
     await asyncio.sleep(0)
 
-    slots.leave("first")  # its turn has come, and it is broken off before it wakes
+    slots.release("first")  # its turn has come, and it is broken off before it wakes
     given_up.cancel()
 
     async with asyncio.timeout(5):

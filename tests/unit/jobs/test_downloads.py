@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from framegate.domain import Done, Made, State
-from framegate.domain.errors import Elsewhere
-from framegate.jobs.state_machine.finalize import DOWNLOADS_MAX, HOPELESS_MAX
+from framegate.domain import Done, ProviderFile, State
+from framegate.domain.errors import MovedOrigin
+from framegate.jobs.state_machine.finalize import DOWNLOADS_MAX, PERMANENT_ATTEMPTS_MAX
 from framegate.storage.blobs import BlobStore
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,7 @@ async def serving(film: bytes, *cuts: int):
 
 
 def giving(world, films):
-    gate = world(looks=[Done(outputs=(Made(url=films.url),))])
+    gate = world(looks=[Done(outputs=(ProviderFile(url=films.url),))])
     gate.settings = gate.settings.model_copy(update={"allow_private_addresses": True})
     return gate
 
@@ -117,7 +117,7 @@ async def test_a_plain_no_is_asked_again_for_a_while_only(world, film, monkeypat
             job = await gate.end(await gate.create())
 
     assert (job.state, job.fault.code) == (State.FAILED, "output_not_fetched")
-    assert films.asked == HOPELESS_MAX
+    assert films.asked == PERMANENT_ATTEMPTS_MAX
     assert films.url.partition("?")[0] in job.fault.message
 
 
@@ -186,10 +186,10 @@ async def test_a_video_that_its_service_has_put_elsewhere_is_fetched_there_witho
     body = film.read_bytes()
     async with serving(body, len(body) // 2) as films:
         gate = giving(world, films)
-        gate.provider.looks = [Done(outputs=(Made(url="https://service.test/film", own=True),))]
+        gate.provider.looks = [Done(outputs=(ProviderFile(url="https://service.test/film", behind_key=True),))]
 
         async def download(made, into, *, bytes_max):
-            raise Elsewhere("The service sends on.", films.url)
+            raise MovedOrigin("The service sends on.", films.url)
 
         gate.provider.download = download
         async with gate.open():

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from framegate.domain import Handling, Running, State
+from framegate.domain import JobPolicy, Running, State
 from framegate.domain.errors import NotSent
-from framegate.jobs.concurrency import Slots
+from framegate.jobs.concurrency import ConcurrencyLimiter
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +16,7 @@ async def test_a_job_that_has_not_begun_in_time_expires_and_nothing_is_ordered(w
     async with gate.open():
         first = await gate.create()
         await gate.until(first, State.RUNNING)
-        job = await gate.end(await gate.create(handling=Handling(start_seconds=30)))
+        job = await gate.end(await gate.create(policy=JobPolicy(start_seconds=30)))
         orders = await gate.orders(job)
 
     assert (job.state, job.fault.code) == (State.EXPIRED, "start_timeout")
@@ -28,7 +28,7 @@ async def test_a_job_that_began_in_time_may_take_its_time(world):
     gate = world(looks=[Running(progress=0.5), Running(progress=0.6), Running(progress=0.7), "done"])
     gate.provider.poll_seconds = 20.0
     async with gate.open():
-        job = await gate.end(await gate.create(handling=Handling(start_seconds=30)))
+        job = await gate.end(await gate.create(policy=JobPolicy(start_seconds=30)))
 
     assert job.state is State.COMPLETED
     assert job.finished_at - job.created_at > 60
@@ -37,26 +37,26 @@ async def test_a_job_that_began_in_time_may_take_its_time(world):
 async def test_an_order_that_was_not_sent_is_not_sent_again_where_the_client_says_so(world):
     gate = world(submits=[NotSent("busy"), None])
     async with gate.open():
-        job = await gate.end(await gate.create(handling=Handling(try_again=False)))
+        job = await gate.end(await gate.create(policy=JobPolicy(retry=False)))
 
     assert (job.state, job.fault.message) == (State.FAILED, "busy")
     assert len(gate.provider.orders) == 1
 
 
 async def test_low_priority_stands_behind_all_others_that_wait():
-    slots, told = Slots(), []
-    await slots.take("first", "fal", 1)
+    slots, told = ConcurrencyLimiter(), []
+    await slots.acquire("first", "fal", 1)
 
     async def wait(name: str, *, low: bool) -> None:
-        await slots.take(name, "fal", 1, low=low)
+        await slots.acquire(name, "fal", 1, low=low)
         told.append(name)
-        slots.leave(name)
+        slots.release(name)
 
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         for name, low in (("low 1", True), ("normal 1", False), ("low 2", True), ("normal 2", False)):
             group.create_task(wait(name, low=low))
         await asyncio.sleep(0)
-        slots.leave("first")
+        slots.release("first")
 
     assert told == ["normal 1", "normal 2", "low 1", "low 2"]
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from framegate.domain import Failed, Fault, Running, State
-from framegate.domain.errors import ProviderError, Unsure
+from framegate.domain.errors import OutcomeUnknown, ProviderError
 
 from .conftest import SPEED
 
@@ -69,7 +69,7 @@ async def test_an_order_that_failed_while_the_gate_was_away_ends_with_the_provid
 
 
 async def test_a_doubtful_order_that_its_provider_can_find_is_found_though_its_job_is_late(world):
-    gate = world(submits=[Unsure("Timed out.")])
+    gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = [ProviderError("away")]
     async with gate.open():
         job = await gate.create()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from framegate.api.auth import OPERATOR, Caller, call_as, new_key
 from framegate.domain import Failed, Fault, Lost, Request, Running, Scope, State
-from framegate.domain.errors import BudgetExceeded, Conflict, NotFound, NotSent, ProviderError, Refused, Unsure
+from framegate.domain.errors import BudgetExceeded, Conflict, NotFound, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.domain.ledger import EntryState, entry_of
 
 from .conftest import Scripted, World
@@ -79,7 +79,7 @@ async def test_the_estimate_is_reserved_and_what_the_provider_says_is_settled(pr
         FAST_COST,
         None,
     )
-    assert (settled.state, settled.settled_micro_usd, settled.reported) == (EntryState.SETTLED, COST, True)
+    assert (settled.state, settled.settled_micro_usd, settled.provider_reported) == (EntryState.SETTLED, COST, True)
     assert (settled.key_id, settled.model, settled.provider) == (job.key_id, FAST, "openrouter")
     assert job.key_id is not None
 
@@ -88,7 +88,7 @@ async def test_the_estimate_is_reserved_and_what_the_provider_says_is_settled(pr
     ("script", "state"),
     [
         ({"submits": [Refused("No.")]}, EntryState.VOID),
-        ({"submits": [Unsure()]}, EntryState.HELD),
+        ({"submits": [OutcomeUnknown()]}, EntryState.HELD),
         ({"submits": [ProviderError("500 after sending")]}, EntryState.HELD),
         ({"looks": [Failed(fault=Fault(code="content_filtered", message="It was filtered."))]}, EntryState.VOID),
         ({"looks": [Lost()]}, EntryState.HELD),
@@ -174,7 +174,7 @@ async def test_the_reservation_changes_with_the_way(priced: Open):
 
 
 async def test_an_unsure_job_is_retried_once_as_a_job_of_its_own_that_names_it(priced: Open):
-    async with priced(2 * FAST_COST, submits=[Unsure()]) as gate:
+    async with priced(2 * FAST_COST, submits=[OutcomeUnknown()]) as gate:
         unsure = await gate.end(await place(gate, metadata={"shot": "7"}))
         again, same = await asyncio.gather(*(gate.jobs.retry(unsure.id, owner="default") for _ in range(2)))
         ended = await gate.end(again)
@@ -189,7 +189,7 @@ async def test_an_unsure_job_is_retried_once_as_a_job_of_its_own_that_names_it(p
 
 
 async def test_a_retry_gives_up_what_is_held_only_where_it_is_told_to(priced: Open):
-    async with priced(FAST_COST, submits=[Unsure()]) as gate:
+    async with priced(FAST_COST, submits=[OutcomeUnknown()]) as gate:
         unsure = await gate.end(await place(gate))
         with pytest.raises(BudgetExceeded):
             await gate.jobs.retry(unsure.id, owner="default")
@@ -200,7 +200,7 @@ async def test_a_retry_gives_up_what_is_held_only_where_it_is_told_to(priced: Op
 
 
 async def test_what_is_held_may_still_be_given_up_after_the_retry(priced: Open):
-    async with priced(submits=[Unsure()]) as gate:
+    async with priced(submits=[OutcomeUnknown()]) as gate:
         unsure = await gate.end(await place(gate))
         first = await gate.jobs.retry(unsure.id, owner="default")
         again = await gate.jobs.retry(unsure.id, owner="default", void_first=True)
@@ -243,12 +243,12 @@ async def _live(folder: Path, film: Path, script: dict[str, Any], stops: list[in
                 async for event in gate.jobs.events(job.id, owner="default"):
                     seen += 1
                     worst = max(worst, sum([(await bill(gate, one)).counted_micro_usd for one in jobs]))
-                    if number == 0 and cancel_at is not None and event.seq >= cancel_at and not event.state.final:
+                    if number == 0 and cancel_at is not None and event.seq >= cancel_at and not event.state.is_final:
                         cancel_at = None
                         try:
                             await gate.jobs.cancel(job.id, owner="default")
                         except Conflict:
-                            assert (await gate.jobs.get(job.id, owner="default")).state.final
+                            assert (await gate.jobs.get(job.id, owner="default")).state.is_final
                     if seen == stop:
                         break
             jobs = [await gate.jobs.get(job.id, owner="default") for job in jobs]
@@ -258,7 +258,7 @@ async def _live(folder: Path, film: Path, script: dict[str, Any], stops: list[in
 
 @pytest.mark.slow
 @given(
-    submits=st.lists(st.sampled_from([None, Refused("No."), NotSent(), Unsure()]), max_size=6),
+    submits=st.lists(st.sampled_from([None, Refused("No."), NotSent(), OutcomeUnknown()]), max_size=6),
     looks=st.lists(st.sampled_from(LOOKS), max_size=5).map(lambda looks: [*looks, "done"]),
     stops=st.lists(st.integers(1, 6), max_size=2),
     cancel_at=st.none() | st.integers(1, 7),

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from framegate.domain import Done, Lost
-from framegate.jobs.executor.render_pool import Pool, Worker
+from framegate.jobs.executor.render_pool import RenderPool, RenderWorker
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +17,7 @@ def anyio_backend():
 
 @pytest.fixture
 async def pool():
-    pool = Pool(1)
+    pool = RenderPool(1)
     yield pool
     await pool.close()
 
@@ -34,20 +34,20 @@ def spec(tmp_path):
 @pytest.fixture
 def spawn(monkeypatch):
     """Hold every new child back until it is let go."""
-    real, begun, let_go = Worker.spawn, asyncio.Queue(), asyncio.Event()
+    real, begun, let_go = RenderWorker.spawn, asyncio.Queue(), asyncio.Event()
 
-    async def held() -> Worker:
+    async def held() -> RenderWorker:
         begun.put_nowait(None)
         await let_go.wait()
         return await real()
 
-    monkeypatch.setattr(Worker, "spawn", held)
+    monkeypatch.setattr(RenderWorker, "spawn", held)
     return begun, let_go
 
 
-async def done(pool: Pool, name: str):
+async def done(pool: RenderPool, name: str):
     async with asyncio.timeout(30):
-        while not isinstance(update := pool.look(name), Done | Lost):
+        while not isinstance(update := pool.poll(name), Done | Lost):
             await asyncio.gather(*pool._busy.values())
     return update
 
@@ -105,10 +105,10 @@ async def test_an_idle_process_that_has_died_is_replaced_before_it_costs_a_try(p
 
 
 async def test_a_process_that_cannot_be_started_counts_as_a_lost_render(pool, spec, monkeypatch):
-    async def none() -> Worker:
+    async def none() -> RenderWorker:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(Worker, "spawn", none)
+    monkeypatch.setattr(RenderWorker, "spawn", none)
     await pool.start("a", spec("a"))
 
     assert isinstance(pool.look("a"), Lost)

@@ -1,7 +1,7 @@
 import pytest
 
 from framegate.domain import Lost, Running, State
-from framegate.domain.errors import NotSent, ProviderError, Refused, Unsure
+from framegate.domain.errors import NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.jobs.account_health import FAILURES_MAX
 from framegate.jobs.state_machine.machine import ARRIVED_SECONDS, ATTEMPTS_MAX, QUICK_TRIES
 from framegate.jobs.state_machine.transition import BACK_OFF_SECONDS
@@ -109,7 +109,7 @@ async def test_an_account_that_asks_for_a_wait_gets_it_where_no_other_can(world)
 
 
 async def test_an_order_whose_fate_is_unknown_is_not_taken_elsewhere_either(world):
-    gate = world(**both(submits=[Unsure("Timed out.")]))
+    gate = world(**both(submits=[OutcomeUnknown("Timed out.")]))
     async with gate.open():
         job = await gate.end(await gate.create())
 
@@ -174,7 +174,7 @@ async def test_an_account_is_sent_no_more_orders_in_a_minute_than_it_is_set_to(w
 
 @pytest.mark.parametrize("finds", [[True], [ProviderError("away"), ProviderError("away"), True], [False, False, True]])
 async def test_a_doubtful_order_that_the_provider_can_find_goes_on_and_is_not_repeated(world, finds):
-    gate = world(submits=[Unsure("Timed out.")])
+    gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = finds
     async with gate.open():
         job = await gate.end(await gate.create())
@@ -184,7 +184,7 @@ async def test_a_doubtful_order_that_the_provider_can_find_goes_on_and_is_not_re
 
 
 async def test_a_doubtful_order_that_is_certainly_not_there_is_sent_again_once_it_must_have_arrived(world):
-    gate = world(submits=[Unsure("Timed out.")])
+    gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = [False]
     async with gate.open():
         began = gate.clock.now()
@@ -196,7 +196,7 @@ async def test_a_doubtful_order_that_is_certainly_not_there_is_sent_again_once_i
 
 
 async def test_a_doubtful_order_is_looked_for_after_a_restart_too_and_never_sent_meanwhile(world):
-    gate = world(submits=[Unsure("Timed out.")])
+    gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = [ProviderError("away")]
     async with gate.open():
         job = await gate.create()
@@ -211,7 +211,7 @@ async def test_a_doubtful_order_is_looked_for_after_a_restart_too_and_never_sent
 
 
 async def test_a_job_cancelled_while_its_order_is_looked_for_says_that_it_may_be_charged(world):
-    gate = world(submits=[Unsure("Timed out.")])
+    gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = [ProviderError("away")]
     async with gate.open():
         job = await gate.create()

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from framegate.domain import Failed, Fault, Lost, Running, State
-from framegate.domain.errors import Conflict, NotSent, ProviderError, Refused, Unsure
+from framegate.domain.errors import Conflict, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.jobs.state_machine.machine import ATTEMPTS_MAX
 
 from .conftest import Scripted, World
 
 FAULT = Fault(code="refused_content", message="No.")
-SUBMITS = st.sampled_from([None, None, NotSent(), Refused(), Unsure(), ProviderError("500 after sending")])
+SUBMITS = st.sampled_from([None, None, NotSent(), Refused(), OutcomeUnknown(), ProviderError("500 after sending")])
 LOOKS = st.sampled_from(
     [Running(), Running(progress=0.4), NotSent(), ProviderError("garbage"), Lost(), Failed(fault=FAULT), "done"]
 )
@@ -49,7 +49,7 @@ async def _live(folder: Path, film: Path, script: dict, stops: list[int], cancel
                     try:
                         await gate.jobs.cancel(job.id, owner="default")
                     except Conflict:
-                        assert (await gate.jobs.get(job.id, owner="default")).state.final
+                        assert (await gate.jobs.get(job.id, owner="default")).state.is_final
                 if seen == stop:
                     break
             job = await gate.jobs.get(job.id, owner="default")
@@ -72,10 +72,10 @@ def test_every_job_ends_once_and_no_paid_order_is_ever_repeated(film, repeatable
     with tempfile.TemporaryDirectory() as folder:
         gate, job, events, orders = asyncio.run(_live(Path(folder), film, script, stops, cancel_at))
 
-    assert job.state.final
+    assert job.state.is_final
     assert [event.seq for event in events] == list(range(1, job.version + 1))
     for before, after in itertools.pairwise(events):
-        assert not before.state.final
+        assert not before.state.is_final
         assert after.state in NEXT[before.state] | ENDS or after.state is before.state
     assert len(orders) <= ATTEMPTS_MAX + len(stops)  # what a stop broke off is made again, however often
     assert job.state is not State.COMPLETED or (job.outputs and job.report["playable"])

@@ -5,22 +5,22 @@ import av
 import numpy as np
 import pytest
 
-from framegate.domain import Done, Failed, Fault, Kind, Lost, Made, Reference, Role, Running, State, Status
+from framegate.domain import Done, Failed, Fault, Kind, Lost, ProviderFile, Reference, Role, Running, State, Status
 from framegate.domain.errors import (
     Conflict,
     InvalidRequest,
     NotFound,
     NotReady,
     NotSent,
+    OutcomeUnknown,
     ProviderError,
     Refused,
     Unavailable,
-    Unsure,
 )
 from framegate.jobs.state_machine.machine import ATTEMPTS_MAX
 from framegate.jobs.worker import IDLE_SECONDS
 from framegate.media.videos import boxes
-from framegate.store.job_writes import OrderState, moved
+from framegate.store.job_writes import OrderState, next_version
 
 pytestmark = pytest.mark.anyio
 
@@ -74,7 +74,7 @@ async def test_an_order_that_never_arrives_ends_the_job_after_a_stated_number_of
 
 
 @pytest.mark.parametrize("repeatable", [False, True])
-@pytest.mark.parametrize("error", [Unsure("Timed out after sending."), ProviderError("500 after sending.")])
+@pytest.mark.parametrize("error", [OutcomeUnknown("Timed out after sending."), ProviderError("500 after sending.")])
 async def test_an_order_whose_fate_is_unknown_is_never_sent_again_by_itself(world, repeatable, error):
     async with world(submits=[error], repeatable=repeatable).open() as gate:
         job = await gate.end(await gate.create())
@@ -87,7 +87,7 @@ async def test_an_order_whose_fate_is_unknown_is_never_sent_again_by_itself(worl
 async def _killed_while_submitting(gate):
     """The intent is written; the process died before anything else was."""
     job = await gate.create()
-    sending = moved(job, job.created_at, state=State.SUBMITTING, attempts=1)
+    sending = next_version(job, job.created_at, state=State.SUBMITTING, attempts=1)
     return await gate.store.move(sending, due_at=job.created_at, fence=0, order=OrderState("sending", "key", 1.0))
 
 
@@ -119,7 +119,7 @@ async def test_a_job_cancelled_with_its_order_half_sent_says_whether_that_may_ha
     gate = world(repeatable=repeatable)
     async with gate.open(run=False):
         job = await _killed_while_submitting(gate)
-        await gate.store.move(moved(job, job.created_at, cancel_requested=True), due_at=job.created_at)
+        await gate.store.move(next_version(job, job.created_at, cancel_requested=True), due_at=job.created_at)
     async with gate.open():
         job = await gate.end(job)
 
@@ -222,7 +222,7 @@ async def test_a_cancellation_that_comes_just_as_a_look_is_answered_is_not_misse
             looks.append(job.id)
             now = gate.clock.now()
             running = await gate.jobs.get(job.id, owner="default")
-            await gate.store.move(moved(running, now, cancel_requested=True), due_at=now)
+            await gate.store.move(next_version(running, now, cancel_requested=True), due_at=now)
             gate.store.hub.interrupt(job.id)  # nothing is awaited after this, so the look comes to its end
         return Running()
 
@@ -259,7 +259,7 @@ async def test_a_job_cancelled_while_its_order_is_on_its_way_is_stopped_at_the_p
 async def test_a_job_cancelled_while_its_order_is_refused_for_a_while_does_not_wait_for_that_while(world):
     async def later(order):
         job = await gate.store.get(order.job_id)
-        await gate.store.move(moved(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
+        await gate.store.move(next_version(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
         raise NotSent("Not now.", retry_after=900.0)
 
     gate = world(submits=[later])
@@ -280,7 +280,7 @@ async def test_a_job_that_another_process_was_asked_to_cancel_is_cancelled_by_th
         await gate.until(waiting, State.PREPARING if concurrency else State.RUNNING)
         for created in (waiting, ordered):
             job = await gate.store.get(created.id)
-            await gate.store.move(moved(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
+            await gate.store.move(next_version(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
             assert (await gate.end(job)).state is State.CANCELLED
 
     assert len(gate.provider.cancelled) == (1 if concurrency else 2)
@@ -334,7 +334,7 @@ async def test_a_job_with_long_to_wait_waits_in_the_store_and_is_taken_up_again(
 async def test_a_file_that_cannot_be_played_fails_the_job_and_its_report_is_kept(world, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a video at all" * 100)
-    async with world(looks=[Done(outputs=(Made(path=str(broken)),))]).open() as gate:
+    async with world(looks=[Done(outputs=(ProviderFile(path=str(broken)),))]).open() as gate:
         job = await gate.end(await gate.create())
 
     assert (job.state, job.fault.code) == (State.FAILED, "output_unplayable")
@@ -595,7 +595,7 @@ async def test_the_first_fall_back_that_takes_the_request_as_it_stands_makes_the
 
 
 async def test_too_many_unfinished_jobs_are_refused_before_anything_is_made(world):
-    async with world(looks=[Running()], queue_jobs_max=3).open() as gate:
+    async with world(looks=[Running()], open_jobs_max=3).open() as gate:
         for _ in range(3):
             await gate.create()
         with pytest.raises(Exception, match="unfinished") as refusal:
@@ -606,7 +606,7 @@ async def test_too_many_unfinished_jobs_are_refused_before_anything_is_made(worl
 
 
 async def test_a_clock_that_is_put_back_does_not_keep_the_room_of_jobs_that_have_ended(world):
-    async with world(queue_jobs_max=2).open() as gate:
+    async with world(open_jobs_max=2).open() as gate:
         for job in [await gate.create() for _ in range(2)]:
             await gate.end(job)
         gate.clock._began += 36  # an hour
@@ -682,7 +682,7 @@ async def test_no_more_orders_stand_than_the_provider_takes_after_a_restart_eith
 
 
 async def test_what_was_made_otherwise_than_asked_is_told_with_the_job_once(world):
-    gone = Done(outputs=(Made(path="/no/such/file.mp4"),), notes=("The cat was left out.",))
+    gone = Done(outputs=(ProviderFile(path="/no/such/file.mp4"),), notes=("The cat was left out.",))
     gate = world(repeatable=True)
     gate.provider.looks = [gone, replace(gate.provider.done({"id": "again"}), notes=gone.notes)]
     async with gate.open():
@@ -704,7 +704,7 @@ async def test_a_file_whose_index_comes_last_is_kept_with_its_index_first(world,
         container.mux(stream.encode())
     assert not boxes(late).moov_first
 
-    async with world(looks=[Done(outputs=(Made(path=str(late)),))]).open() as gate:
+    async with world(looks=[Done(outputs=(ProviderFile(path=str(late)),))]).open() as gate:
         job = await gate.end(await gate.create())
         kept = gate.jobs.blobs.path(job.outputs[0].blob.sha256)
 

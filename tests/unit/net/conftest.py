@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from framegate.config.settings import Settings
-from framegate.net.fetcher import Net
-from framegate.net.ssrf import address_refusal
+from framegate.net.fetcher import Fetcher
+from framegate.net.ssrf import blocked_address_reason
 from support.web_server import Web, listening
 
 
@@ -28,18 +28,18 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def guarded(settings: Settings, anyio_backend: str) -> AsyncIterator[Net]:
+async def guarded(settings: Settings, anyio_backend: str) -> AsyncIterator[Fetcher]:
     """As it is shipped."""
-    async with Net(settings) as net:
+    async with Fetcher(settings) as net:
         yield net
 
 
 @pytest.fixture
-async def net(settings: Settings, anyio_backend: str) -> AsyncIterator[Net]:
+async def net(settings: Settings, anyio_backend: str) -> AsyncIterator[Fetcher]:
     """The guard as shipped but for this very machine, where the test's server listens."""
 
     def refusal(address: str) -> str | None:
-        return None if address == "127.0.0.1" else address_refusal(address)
+        return None if address == "127.0.0.1" else blocked_address_reason(address)
 
-    async with Net(settings, refusal=refusal) as opened:
+    async with Fetcher(settings, refusal=refusal) as opened:
         yield opened

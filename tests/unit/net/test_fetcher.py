@@ -11,8 +11,8 @@ import pytest
 
 from framegate.config.settings import Settings
 from framegate.domain.errors import ReferenceUnusable
-from framegate.net.fetcher import Fetched, Net, Resolver
-from framegate.net.ssrf import address_refusal
+from framegate.net.fetcher import Fetched, Fetcher, Resolver
+from framegate.net.ssrf import blocked_address_reason
 from support.web_server import Web, answer
 
 pytestmark = pytest.mark.anyio
@@ -21,18 +21,18 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 1000
 HTML = b"<!DOCTYPE html><html><head><title>A cat</title></head><body>Meow</body></html>"
 
 
-async def fetch(net: Net, url: str, tmp_path: Path, *, bytes_max: int = 10**6, seconds_max: float = 10) -> Fetched:
+async def fetch(net: Fetcher, url: str, tmp_path: Path, *, bytes_max: int = 10**6, seconds_max: float = 10) -> Fetched:
     return await net.fetch(url, tmp_path / "file", bytes_max=bytes_max, seconds_max=seconds_max)
 
 
-async def refusal(net: Net, url: str, tmp_path: Path, **limits: float) -> ReferenceUnusable:
+async def refusal(net: Fetcher, url: str, tmp_path: Path, **limits: float) -> ReferenceUnusable:
     with pytest.raises(ReferenceUnusable) as caught:
         await fetch(net, url, tmp_path, **limits)  # pyright: ignore[reportArgumentType] - two limits of two types
     assert not (tmp_path / "file").exists()
     return caught.value
 
 
-async def test_a_file_arrives_whole_with_its_hash(net: Net, web: Web, tmp_path: Path):
+async def test_a_file_arrives_whole_with_its_hash(net: Fetcher, web: Web, tmp_path: Path):
     body = bytes(range(256)) * 4000
     url = web.says("/a.png?token=1", answer(body, content_type="image/PNG; charset=x"))
     fetched = await fetch(net, url, tmp_path, bytes_max=len(body))
@@ -47,7 +47,7 @@ async def test_a_file_arrives_whole_with_its_hash(net: Net, web: Web, tmp_path: 
 
 
 async def test_nothing_of_ours_is_told_to_the_server(
-    net: Net, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    net: Fetcher, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1/")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -88,28 +88,28 @@ async def test_nothing_of_ours_is_told_to_the_server(
     ],
 )
 async def test_each_way_of_not_being_a_file_has_its_own_error(
-    net: Net, web: Web, tmp_path: Path, reply: bytes, code: str, retryable: bool
+    net: Fetcher, web: Web, tmp_path: Path, reply: bytes, code: str, retryable: bool
 ):
     error = await refusal(net, web.says("/a.png", reply), tmp_path)
     assert (error.code, error.retryable) == (code, retryable)
 
 
-async def test_a_redirect_to_a_login_page_is_a_login_wall(net: Net, web: Web, tmp_path: Path):
+async def test_a_redirect_to_a_login_page_is_a_login_wall(net: Fetcher, web: Web, tmp_path: Path):
     web.says("/accounts/login?next=a.png", answer(HTML))
     url = web.says("/a.png", answer(b"", "302 Found", location="/accounts/login?next=a.png"))
     assert (await refusal(net, url, tmp_path)).code == "reference_login_wall"
 
 
-async def test_a_page_served_as_html_that_is_a_picture_all_the_same_is_kept(net: Net, web: Web, tmp_path: Path):
+async def test_a_page_served_as_html_that_is_a_picture_all_the_same_is_kept(net: Fetcher, web: Web, tmp_path: Path):
     assert (await fetch(net, web.says("/a", answer(PNG, content_type="text/html")), tmp_path)).size_bytes == len(PNG)
 
 
-async def test_a_drawing_is_not_mistaken_for_a_page(net: Net, web: Web, tmp_path: Path):
+async def test_a_drawing_is_not_mistaken_for_a_page(net: Fetcher, web: Web, tmp_path: Path):
     drawing = b"<!-- drawn by hand --><svg xmlns='http://www.w3.org/2000/svg'/>"
     assert (await fetch(net, web.says("/a.svg", answer(drawing)), tmp_path)).size_bytes == len(drawing)
 
 
-async def test_a_closed_port_is_unreachable(net: Net, web: Web, tmp_path: Path):
+async def test_a_closed_port_is_unreachable(net: Fetcher, web: Web, tmp_path: Path):
     free = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = free.sockets[0].getsockname()[1]
     free.close()
@@ -118,7 +118,7 @@ async def test_a_closed_port_is_unreachable(net: Net, web: Web, tmp_path: Path):
     assert (error.code, error.retryable) == ("reference_unreachable", True)
 
 
-async def test_five_redirects_are_followed_and_a_sixth_is_not(net: Net, web: Web, tmp_path: Path):
+async def test_five_redirects_are_followed_and_a_sixth_is_not(net: Fetcher, web: Web, tmp_path: Path):
     web.says("/0", answer(PNG))
     for left in range(1, 7):
         web.says(f"/{left}", answer(b"", "302 Found", location=f"{left - 1}"))
@@ -128,7 +128,7 @@ async def test_five_redirects_are_followed_and_a_sixth_is_not(net: Net, web: Web
     assert (await refusal(net, web.url("/6"), tmp_path)).code == "reference_too_many_redirects"
 
 
-async def test_an_endless_redirect_ends(net: Net, web: Web, tmp_path: Path):
+async def test_an_endless_redirect_ends(net: Fetcher, web: Web, tmp_path: Path):
     url = web.says("/a", answer(b"", "301 Moved Permanently", location="/a"))
     assert (await refusal(net, url, tmp_path)).code == "reference_too_many_redirects"
     assert len(web.requests) == 6
@@ -147,7 +147,7 @@ async def test_an_endless_redirect_ends(net: Net, web: Web, tmp_path: Path):
         ("http://me:secret@93.184.215.14/", "reference_bad_url"),
     ],
 )
-async def test_a_redirect_passes_the_guard_again(net: Net, web: Web, tmp_path: Path, location: str, code: str):
+async def test_a_redirect_passes_the_guard_again(net: Fetcher, web: Web, tmp_path: Path, location: str, code: str):
     url = web.says("/a.png", answer(b"", "302 Found", location=location))
     assert (await refusal(net, url, tmp_path)).code == code
 
@@ -165,7 +165,9 @@ def rebinding(answers: list[list[str]]) -> tuple[list[str], Resolver]:
 async def test_the_address_that_was_checked_is_the_one_that_is_used(settings: Settings, web: Web, tmp_path: Path):
     asked, resolve = rebinding([["127.0.0.1"], ["169.254.169.254"]])
     web.says("/a.png", answer(PNG))
-    async with Net(settings, resolve=resolve, refusal=lambda ip: address_refusal(ip, private_allowed=True)) as net:
+    async with Fetcher(
+        settings, resolve=resolve, refusal=lambda ip: blocked_address_reason(ip, private_allowed=True)
+    ) as net:
         await fetch(net, web.url("/a.png", host="pictures.example"), tmp_path)
     assert asked == ["pictures.example"]
     assert f"host: pictures.example:{web.port}" in web.requests[0].lower()
@@ -175,7 +177,9 @@ async def test_a_name_that_turns_private_between_two_hops_is_refused(settings: S
     asked, resolve = rebinding([["127.0.0.1"], ["169.254.169.254"]])
     web.says("/a.png", answer(b"", "302 Found", location="/b.png"))
     web.says("/b.png", answer(PNG))
-    async with Net(settings, resolve=resolve, refusal=lambda ip: address_refusal(ip, private_allowed=True)) as net:
+    async with Fetcher(
+        settings, resolve=resolve, refusal=lambda ip: blocked_address_reason(ip, private_allowed=True)
+    ) as net:
         error = await refusal(net, web.url("/a.png", host="pictures.example"), tmp_path)
     assert error.code == "reference_private_address"
     assert (len(asked), len(web.requests)) == (2, 1)
@@ -184,11 +188,11 @@ async def test_a_name_that_turns_private_between_two_hops_is_refused(settings: S
 async def test_a_dead_address_of_a_name_gives_way_to_the_next(settings: Settings, web: Web, tmp_path: Path):
     _, resolve = rebinding([["::1", "127.0.0.1"]])  # the server listens on the second alone
     web.says("/a.png", answer(PNG))
-    async with Net(settings, resolve=resolve, refusal=lambda _: None) as net:
+    async with Fetcher(settings, resolve=resolve, refusal=lambda _: None) as net:
         assert (await fetch(net, web.url("/a.png", host="pictures.example"), tmp_path)).size_bytes == len(PNG)
 
 
-async def test_a_slow_trickle_ends_at_the_deadline(net: Net, web: Web, tmp_path: Path):
+async def test_a_slow_trickle_ends_at_the_deadline(net: Fetcher, web: Web, tmp_path: Path):
     async def drip() -> AsyncIterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
         for _ in range(100_000):
@@ -199,7 +203,7 @@ async def test_a_slow_trickle_ends_at_the_deadline(net: Net, web: Web, tmp_path:
     assert (error.code, error.retryable) == ("reference_too_slow", True)
 
 
-async def test_a_server_that_never_answers_ends_at_the_deadline(net: Net, web: Web, tmp_path: Path):
+async def test_a_server_that_never_answers_ends_at_the_deadline(net: Fetcher, web: Web, tmp_path: Path):
     async def silence() -> AsyncIterator[bytes]:
         await asyncio.Event().wait()
         yield b""
@@ -207,7 +211,7 @@ async def test_a_server_that_never_answers_ends_at_the_deadline(net: Net, web: W
     assert (await refusal(net, web.does("/a.png", silence), tmp_path, seconds_max=0.2)).code == "reference_too_slow"
 
 
-async def test_the_deadline_counts_for_all_redirects_together(net: Net, web: Web, tmp_path: Path):
+async def test_the_deadline_counts_for_all_redirects_together(net: Fetcher, web: Web, tmp_path: Path):
     async def slowly() -> AsyncIterator[bytes]:
         await asyncio.sleep(0.15)
         yield answer(b"", "302 Found", location="/a.png")
@@ -215,14 +219,14 @@ async def test_the_deadline_counts_for_all_redirects_together(net: Net, web: Web
     assert (await refusal(net, web.does("/a.png", slowly), tmp_path, seconds_max=0.4)).code == "reference_too_slow"
 
 
-async def test_an_announced_gigabyte_is_refused_before_its_body(net: Net, web: Web, tmp_path: Path):
+async def test_an_announced_gigabyte_is_refused_before_its_body(net: Fetcher, web: Web, tmp_path: Path):
     url = web.says("/a.png", b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n", PNG)
     assert (await refusal(net, url, tmp_path)).code == "reference_too_large"
 
 
 @pytest.mark.parametrize("limit", [10**6, 48 * 2**20])
 async def test_an_unannounced_gigabyte_is_cut_at_the_limit_with_memory_flat(
-    net: Net, web: Web, tmp_path: Path, limit: int
+    net: Fetcher, web: Web, tmp_path: Path, limit: int
 ):
     sent = 0
 
@@ -246,7 +250,7 @@ async def test_an_unannounced_gigabyte_is_cut_at_the_limit_with_memory_flat(
     assert peak < 8 * 2**20
 
 
-async def test_a_caller_that_gives_up_leaves_no_file(net: Net, web: Web, tmp_path: Path):
+async def test_a_caller_that_gives_up_leaves_no_file(net: Fetcher, web: Web, tmp_path: Path):
     begun = asyncio.Event()
 
     async def half() -> AsyncIterator[bytes]:
@@ -263,7 +267,7 @@ async def test_a_caller_that_gives_up_leaves_no_file(net: Net, web: Web, tmp_pat
 
 
 async def test_neither_messages_nor_logs_repeat_a_signed_address(
-    net: Net, web: Web, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    net: Fetcher, web: Web, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.DEBUG)
     url = web.says("/a.png?signature=verysecret", answer(b"", "403 Forbidden"))

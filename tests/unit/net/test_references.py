@@ -7,9 +7,9 @@ import pytest
 from framegate.config.settings import Settings
 from framegate.domain import Blob, Reference
 from framegate.domain.errors import ReferenceUnusable
-from framegate.net.fetcher import Net
+from framegate.net.fetcher import Fetcher
 from framegate.storage.blobs import BlobStore
-from framegate.storage.ingest import take
+from framegate.storage.ingest import ingest
 from support.paths import PHOTOS
 from support.web_server import Web, answer
 
@@ -21,10 +21,10 @@ async def no_asset(sha256: str) -> Blob | None:
     return None
 
 
-async def test_a_served_photo_becomes_a_kept_reference(net: Net, web: Web, settings: Settings, tmp_path: Path):
+async def test_a_served_photo_becomes_a_kept_reference(net: Fetcher, web: Web, settings: Settings, tmp_path: Path):
     blobs = BlobStore(tmp_path / "blobs")
     url = web.says("/cat", answer(CAT.read_bytes(), content_type="application/octet-stream"))
-    found = await take(Reference(url=url), index=0, net=net, blobs=blobs, settings=settings, has_asset=no_asset)
+    found = await ingest(Reference(url=url), index=0, net=net, blobs=blobs, settings=settings, has_asset=no_asset)
     assert found.blob.media_type == "image/png"
     assert blobs.path(found.blob.sha256).read_bytes() == CAT.read_bytes()
 
@@ -39,11 +39,11 @@ async def test_a_served_photo_becomes_a_kept_reference(net: Net, web: Web, setti
     ],
 )
 async def test_a_served_file_of_no_use_is_refused_and_not_kept(
-    net: Net, web: Web, settings: Settings, tmp_path: Path, reply: bytes, code: str
+    net: Fetcher, web: Web, settings: Settings, tmp_path: Path, reply: bytes, code: str
 ):
     blobs = BlobStore(tmp_path / "blobs")
     reference = Reference(url=web.says("/cat.png", reply), pointer="/input_references/0/image_url/url")
     with pytest.raises(ReferenceUnusable) as caught:
-        await take(reference, index=0, net=net, blobs=blobs, settings=settings, has_asset=no_asset)
+        await ingest(reference, index=0, net=net, blobs=blobs, settings=settings, has_asset=no_asset)
     assert (caught.value.code, caught.value.problems[0].pointer) == (code, reference.pointer)
     assert not any(path.is_file() for path in blobs.root.rglob("*"))

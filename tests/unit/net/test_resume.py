@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from framegate.config.settings import Settings
-from framegate.domain.errors import GateError, ReferenceUnusable
-from framegate.net.fetcher import Net
+from framegate.domain.errors import FramegateError, ReferenceUnusable
+from framegate.net.fetcher import Fetcher
 from framegate.net.resume import note_of
-from framegate.net.vendor_client import Upstream
+from framegate.net.vendor_client import VendorClient
 from support.web_server import Web, answer, listening
 
 BODY = bytes(range(256)) * 3000
@@ -54,12 +54,12 @@ class Files:
 
 
 async def as_reference(url: str, into: Path) -> None:
-    async with Net(Settings(data_dir=into.parent / "data"), refusal=lambda _: None) as net:
+    async with Fetcher(Settings(data_dir=into.parent / "data"), refusal=lambda _: None) as net:
         await net.fetch(url, into, bytes_max=10**7, seconds_max=20, resume=True)
 
 
 async def as_own(url: str, into: Path) -> None:
-    way = Upstream(url.rpartition("/")[0], headers={})
+    way = VendorClient(url.rpartition("/")[0], headers={})
     try:
         await way.download(url, into, bytes_max=10**7)
     finally:
@@ -74,7 +74,7 @@ async def tries(get: Get, url: str, into: Path, *, most: int = 20) -> int:
     for count in range(1, most + 1):
         try:
             await get(url, into)
-        except GateError:
+        except FramegateError:
             continue
         return count
     raise AssertionError("It never came.")
@@ -102,7 +102,7 @@ def test_wherever_it_breaks_off_the_file_is_whole_and_of_one_version(
                         files.body, files.version = OTHER, 2
                     try:
                         await WAYS[way](files.url, into)
-                    except GateError:
+                    except FramegateError:
                         continue
                     break
                 assert into.read_bytes() == files.body
@@ -153,11 +153,11 @@ async def test_a_file_that_was_all_here_costs_one_byte(web: Web, tmp_path: Path,
 )
 async def test_a_part_that_does_not_fit_is_not_added(web: Web, tmp_path: Path, way: str, headers: dict[str, str]):
     files, into = Files(web, [300_000]), tmp_path / "film"
-    with pytest.raises(GateError):
+    with pytest.raises(FramegateError):
         await WAYS[way](files.url, into)
     assert into.stat().st_size == 300_000
     web.says("/film.mp4", answer(BODY[300_000:], "206 Partial Content", **headers))
-    with pytest.raises(GateError):
+    with pytest.raises(FramegateError):
         await WAYS[way](files.url, into)
     assert not into.exists()
     web.does("/film.mp4", files.write)
@@ -169,10 +169,10 @@ async def test_a_part_that_does_not_fit_is_not_added(web: Web, tmp_path: Path, w
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_range_that_cannot_be_met_begins_anew(web: Web, tmp_path: Path, way: str):
     files, into = Files(web, [300_000]), tmp_path / "film"
-    with pytest.raises(GateError):
+    with pytest.raises(FramegateError):
         await WAYS[way](files.url, into)
     web.says("/film.mp4", answer(b"", "416 Range Not Satisfiable", content_range="bytes */7"))
-    with pytest.raises(GateError):
+    with pytest.raises(FramegateError):
         await WAYS[way](files.url, into)
     assert not into.exists()
 
@@ -189,7 +189,7 @@ async def test_a_note_that_was_not_written_whole_is_as_none(web: Web, tmp_path: 
 
 
 @pytest.mark.anyio
-async def test_a_part_that_nobody_asked_for_is_refused(net: Net, web: Web, tmp_path: Path):
+async def test_a_part_that_nobody_asked_for_is_refused(net: Fetcher, web: Web, tmp_path: Path):
     url = web.says("/a", answer(BODY[5:], "206 Partial Content", content_range="bytes 5-9/10"))
     with pytest.raises(ReferenceUnusable, match="206"):
         await net.fetch(url, tmp_path / "a", bytes_max=10**7, seconds_max=10, resume=True)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from framegate.config.settings import Settings
 from framegate.domain.errors import ReferenceUnusable
-from framegate.net.fetcher import Net
-from framegate.net.ssrf import METADATA, PRIVATE, address_refusal
+from framegate.net.fetcher import Fetcher
+from framegate.net.ssrf import METADATA, PRIVATE, blocked_address_reason
 
 pytestmark = pytest.mark.anyio
 
@@ -63,22 +63,22 @@ PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "172.32.0.1", "100.128.0.1", "2
 
 @pytest.mark.parametrize("address", REFUSED)
 def test_an_address_that_is_not_public_is_refused(address: str):
-    assert address_refusal(address)
+    assert blocked_address_reason(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_is_allowed(address: str):
-    assert address_refusal(address) is None
+    assert blocked_address_reason(address) is None
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "192.168.0.9", "100.64.0.9", "::1", "fd12::1"])
 def test_the_setting_allows_private_and_loopback_addresses(address: str):
-    assert address_refusal(address, private_allowed=True) is None
+    assert blocked_address_reason(address, private_allowed=True) is None
 
 
 @pytest.mark.parametrize("address", [*sorted(METADATA), "169.254.1.1", "::ffff:10.0.0.1", "224.0.0.1", "0.0.0.0"])
 def test_no_setting_allows_metadata_link_local_or_disguised_addresses(address: str):
-    assert address_refusal(address, private_allowed=True)
+    assert blocked_address_reason(address, private_allowed=True)
 
 
 @given(st.ip_addresses(v=4))
@@ -86,12 +86,12 @@ def test_an_ipv6_form_of_any_ipv4_address_is_refused(inner: ipaddress.IPv4Addres
     number = int(inner)
     for base, shift in (("::ffff:0:0", 0), ("64:ff9b::", 0), ("64:ff9b:1::", 0), ("2002::", 80), ("::", 0)):
         form = ipaddress.IPv6Address(int(ipaddress.IPv6Address(base)) | number << shift)
-        assert address_refusal(str(form)), form
+        assert blocked_address_reason(str(form)), form
 
 
 @given(st.sampled_from(PRIVATE).flatmap(lambda network: st.ip_addresses(network=str(network))))
 def test_every_address_of_a_private_network_is_refused(address: ipaddress.IPv4Address | ipaddress.IPv6Address):
-    assert address_refusal(str(address))
+    assert blocked_address_reason(str(address))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_every_address_of_a_private_network_is_refused(address: ipaddress.IPv4Ad
         "http://\u2460\u2461\u2466.\u24ea.\u24ea.\u2460/",
     ],
 )
-async def test_no_spelling_of_a_private_host_is_fetched(guarded: Net, tmp_path: Path, url: str):
+async def test_no_spelling_of_a_private_host_is_fetched(guarded: Fetcher, tmp_path: Path, url: str):
     with pytest.raises(ReferenceUnusable) as caught:
         await guarded.fetch(url, tmp_path / "file", bytes_max=1000, seconds_max=5)
     assert caught.value.code in ("reference_private_address", "reference_bad_url")
@@ -157,7 +157,7 @@ async def test_no_spelling_of_a_private_host_is_fetched(guarded: Net, tmp_path: 
         "http://example.com/\r\nhost: other",
     ],
 )
-async def test_what_is_no_web_address_is_refused_as_such(guarded: Net, tmp_path: Path, url: str):
+async def test_what_is_no_web_address_is_refused_as_such(guarded: Fetcher, tmp_path: Path, url: str):
     with pytest.raises(ReferenceUnusable) as caught:
         await guarded.fetch(url, tmp_path / "file", bytes_max=1000, seconds_max=5)
     assert caught.value.code == "reference_bad_url"
@@ -174,7 +174,7 @@ async def test_a_name_with_any_private_address_is_refused_without_connecting(
         raise AssertionError("a connection was tried")
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    async with Net(settings, resolve=resolve) as net:
+    async with Fetcher(settings, resolve=resolve) as net:
         with pytest.raises(ReferenceUnusable) as caught:
             await net.fetch("http://pictures.example/a.png", tmp_path / "file", bytes_max=1000, seconds_max=5)
     assert caught.value.code == "reference_private_address"
@@ -185,7 +185,7 @@ async def test_a_name_that_does_not_exist_is_unreachable_and_may_be_tried_again(
     async def resolve(host: str, port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
-    async with Net(settings, resolve=resolve) as net:
+    async with Fetcher(settings, resolve=resolve) as net:
         with pytest.raises(ReferenceUnusable) as caught:
             await net.fetch("http://pictures.example/a.png", tmp_path / "file", bytes_max=1000, seconds_max=5)
     assert (caught.value.code, caught.value.retryable) == ("reference_unreachable", True)

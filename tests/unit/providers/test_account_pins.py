@@ -6,16 +6,16 @@ import pytest
 
 from framegate.config.settings import Account
 from framegate.domain import Job, Request, Target
-from framegate.providers.base import Offers
+from framegate.providers.base import ProviderRegistry
 from framegate.providers.registry import ADAPTERS
 
 TARGET = Target(width=1280, height=720, fps=24, duration=8, audio=False, seed=None)
 
 
-def at_fal(*rows: tuple[str, str, str]) -> Offers:
+def at_fal(*rows: tuple[str, str, str]) -> ProviderRegistry:
     """Accounts at fal, each by name, key and base URL."""
     accounts = [Account(provider="fal", name=name, api_key=key, base_url=url) for name, key, url in rows]
-    return Offers(ADAPTERS["fal"](account) for account in accounts)
+    return ProviderRegistry(ADAPTERS["fal"](account) for account in accounts)
 
 
 def ordered_with(name: str, key: str, url: str) -> Job:
@@ -34,7 +34,7 @@ def ordered_with(name: str, key: str, url: str) -> Job:
         provider="fal",
         account=name,
         account_url=account.base_url,
-        account_key=account.key_mark,
+        account_key=account.key_fingerprint,
     )
 
 
@@ -54,18 +54,18 @@ def ordered_with(name: str, key: str, url: str) -> Job:
 def test_a_job_finds_the_account_that_took_its_order_after_a_rename_or_a_new_key(
     there: list[tuple[str, str, str]], found: str | None
 ):
-    account = at_fal(*there).of(ordered_with("old", "k1", "https://a.test"))
+    account = at_fal(*there).for_job(ordered_with("old", "k1", "https://a.test"))
     assert (account and account.account) == found
 
 
 def test_what_is_free_goes_on_at_the_servers_new_address():
     account = Account(provider="vllm_omni", name="gpu", base_url="http://10.0.0.6:8091")
-    offers = Offers([ADAPTERS["vllm_omni"](account)])
+    offers = ProviderRegistry([ADAPTERS["vllm_omni"](account)])
     job = ordered_with("gpu", "k", "http://10.0.0.5:8091")
-    assert offers.of(replace(job, provider="vllm_omni")) is not None
+    assert offers.for_job(replace(job, provider="vllm_omni")) is not None
 
 
 def test_the_mark_of_a_key_tells_it_from_others_and_is_not_the_key():
     one, other = at_fal(("a", "secret-of-one", "https://a.test"), ("b", "secret-of-another", "https://a.test"))
-    assert one.key_mark != other.key_mark
-    assert "secret" not in one.key_mark + other.key_mark
+    assert one.key_fingerprint != other.key_fingerprint
+    assert "secret" not in one.key_fingerprint + other.key_fingerprint

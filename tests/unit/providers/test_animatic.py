@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from framegate.domain import Blob, Kind, Order, Prepared, Reference, Request, Role, Target
+from framegate.domain import Blob, Kind, Order, PreparedReference, Reference, Request, Role, Target
 from framegate.providers.animatic.adapter import spec
 
 
@@ -16,7 +16,9 @@ def ordered(*references: Reference, **target: Any) -> dict[str, Any]:
         model="framegate/animatic",
         target=Target(**settled | target),
         references=tuple(
-            Prepared(reference=one, blob=Blob(sha256="0", size_bytes=1, media_type="x"), path=f"/files/{one.url}")
+            PreparedReference(
+                reference=one, blob=Blob(sha256="0", size_bytes=1, media_type="x"), path=f"/files/{one.url}"
+            )
             for one in references
         ),
     )
@@ -39,7 +41,9 @@ def test_every_reference_goes_where_its_role_says():
 
 
 def test_the_first_picture_of_type_style_lends_its_colours_and_is_no_shot():
-    asked = ordered(Reference(url="a"), Reference(url="s", type="style"), Reference(url="t", type="style"))
+    asked = ordered(
+        Reference(url="a"), Reference(url="s", reference_type="style"), Reference(url="t", reference_type="style")
+    )
 
     assert asked["style"] == "/files/s"
     assert asked["references"] == ["/files/a", "/files/t"]

@@ -6,7 +6,7 @@ import pytest
 
 from framegate.catalogue import Model, builtin, check
 from framegate.catalogue.prompts.tokens import rewritten
-from framegate.domain import Blob, Order, Prepared, Reference, Request, Target
+from framegate.domain import Blob, Order, PreparedReference, Reference, Request, Target
 from framegate.providers.fal.adapter import endpoint_of
 from framegate.providers.fal.input import written
 
@@ -53,7 +53,7 @@ def ordered(request: Request, target: Target) -> Order:
         model_id=offer.id,
         prompt=rewritten(request, offer.limits.prompt_tokens),
         target=target,
-        references=tuple(Prepared(reference=one, blob=blob, path="") for one in request.references),
+        references=tuple(PreparedReference(reference=one, blob=blob, path="") for one in request.references),
     )
 
 

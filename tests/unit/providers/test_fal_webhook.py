@@ -12,9 +12,9 @@ import pytest
 
 from framegate.domain.errors import ProviderError
 from framegate.jobs.webhooks.dialect import fal_headers, jwks
-from framegate.net.vendor_client import Upstream
+from framegate.net.vendor_client import VendorClient
 from framegate.providers.fal import webhook
-from framegate.providers.fal.webhook import Ear
+from framegate.providers.fal.webhook import FalWebhookVerifier
 from support.faulty_vendor import Act, Faulty, answer, faulty
 from support.served_gateway import ServedGate, served
 
@@ -31,11 +31,11 @@ def signed(raw: bytes = RAW, at: int = NOW, seed: bytes = SEED, **instead: str |
 
 
 async def heard(service: Faulty, headers: dict[str, str], raw: bytes = RAW, *, times: int = 1) -> str | None:
-    rest = Upstream(service.url, headers={"authorization": "Key k"})
-    ear, found = Ear(rest), None
+    rest = VendorClient(service.url, headers={"authorization": "Key k"})
+    ear, found = FalWebhookVerifier(rest), None
     try:
         for _ in range(times):
-            found = await ear.heard(headers, raw, now=NOW)
+            found = await ear.verify(headers, raw, now=NOW)
     finally:
         await rest.close()
     return found

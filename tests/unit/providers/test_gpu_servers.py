@@ -15,7 +15,7 @@ from framegate.catalogue.dimensions import every_size, pixels
 from framegate.domain import Done, Failed, Lost, Order, Running, Update
 from framegate.domain.errors import NotSent, ProviderError, Refused
 from framegate.media import letterbox
-from framegate.providers.gpu.base import Engine as Adapter
+from framegate.providers.gpu.base import GpuServer as Adapter
 from framegate.providers.gpu.families import FAMILIES, H3, family_of
 from framegate.providers.gpu.sglang import SGLang
 from framegate.providers.gpu.vllm_omni import FIELD_BYTES_MAX as SENT_BYTES_MAX
@@ -339,7 +339,7 @@ def test_every_size_and_role_that_the_catalogue_names_is_one_that_the_model_has(
     family = family_of(offer.id)
     assert family is not None
     for size, _, _ in every_size(offer.limits):
-        assert not any(side % family.sides for side in pixels(size) or ()), size
+        assert not any(side % family.side_multiple for side in pixels(size) or ()), size
     assert set(offer.limits.references) <= family.roles
     for counts in offer.limits.references.values():
         assert family is H3 or counts[next(iter(counts))].min == family.pictures_min

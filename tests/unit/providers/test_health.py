@@ -89,7 +89,7 @@ async def test_a_server_of_ones_own_tells_what_it_serves(name: str, sandbox: Ser
         found, adapter = await probed(name, engine.url, None)
 
     assert found == "it serves mine"
-    assert adapter.served == {"mine", "/models/Wan2.2-I2V-A14B-Diffusers"}
+    assert adapter.served_models == {"mine", "/models/Wan2.2-I2V-A14B-Diffusers"}
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))

@@ -16,9 +16,9 @@ from framegate.config.settings import Account
 from framegate.domain import Request
 from framegate.domain.clock import SystemClock
 from framegate.domain.errors import ProviderError
-from framegate.jobs.background.catalogue_refresh import Refresher
+from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
 from framegate.jobs.routing import Router
-from framegate.providers.base import Offers
+from framegate.providers.base import ProviderRegistry
 from framegate.providers.phaseo.model_list import record, records
 from framegate.providers.registry import ADAPTERS
 from support.replaying import Tape, replaying
@@ -160,9 +160,9 @@ async def after(folder: Path, *answers: dict[str, Any]) -> Router:
     """The router once the list was read as often as there are answers."""
     with replaying(Tape(list(answers))) as here:
         account = ADAPTERS["phaseo"](Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
-        offers = Offers([account])
+        offers = ProviderRegistry([account])
         router = Router(builtin(), offers)
-        refresher = Refresher(router, offers, folder, clock=SystemClock())
+        refresher = CatalogueRefresher(router, offers, folder, clock=SystemClock())
         for _ in answers:
             await refresher.refresh()
         await account.close()

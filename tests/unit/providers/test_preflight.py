@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from framegate.domain import Estimate, Foresight, Kind, Problem, Reference, Request, Role, Target, Verdict
+from framegate.domain import Estimate, Kind, Preflight, Problem, Reference, Request, Role, Target, Verdict
 from framegate.providers.animatic import preflight
 from framegate.providers.animatic.adapter import Animatic, Sandbox
-from framegate.providers.base import foreseen
+from framegate.providers.base import apply_preflight
 
 TARGET: dict[str, Any] = {"width": 640, "height": 360, "fps": 24, "duration": 4, "audio": False, "seed": None}
 
 
-def seen(prompt: str | None, *references: Reference, **target: Any) -> Foresight:
+def seen(prompt: str | None, *references: Reference, **target: Any) -> Preflight:
     request = Request(model="framegate/animatic", prompt=prompt, references=references)
     return preflight.of(request, Target(**TARGET | target))
 
@@ -53,7 +53,7 @@ def test_only_pictures_that_are_shown_are_counted():
         "",
         Reference(url="first", role=Role.FIRST_FRAME),
         Reference(url="a"),
-        Reference(url="style", type="style"),
+        Reference(url="style", reference_type="style"),
         Reference(url="v", kind=Kind.VIDEO, role=Role.SOURCE),
         source_seconds=0.0,
     )
@@ -72,11 +72,11 @@ def test_a_verdict_takes_the_engines_problems_as_its_own():
     verdict = Verdict(model="m", target=Target(**TARGET), estimate=Estimate(micro_usd=0, basis="free"))
     warning, problem = (Problem(code=code, pointer="", message="m") for code in ("w", "p"))
 
-    warned = foreseen(verdict, Foresight(warnings=(warning,), shots=({"start": 0.0},)))
-    broken = foreseen(verdict, Foresight(problems=(problem,)))
+    warned = apply_preflight(verdict, Preflight(warnings=(warning,), shots=({"start": 0.0},)))
+    broken = apply_preflight(verdict, Preflight(problems=(problem,)))
 
     assert warned.ok
     assert (warned.warnings, warned.shots, warned.target) == ((warning,), ({"start": 0.0},), verdict.target)
     assert not broken.ok
     assert broken.target is broken.estimate is None
-    assert foreseen(verdict, None) is verdict
+    assert apply_preflight(verdict, None) is verdict

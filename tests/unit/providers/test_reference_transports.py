@@ -8,9 +8,9 @@ import pytest
 
 from framegate import catalogue
 from framegate.config.settings import Account
-from framegate.domain import Blob, Prepared, Reference, Request, Role, Target
+from framegate.domain import Blob, PreparedReference, Reference, Request, Role, Target
 from framegate.jobs.routing import Router
-from framegate.providers.base import Offers
+from framegate.providers.base import ProviderRegistry
 from framegate.providers.registry import ADAPTERS
 
 VEO = "google/veo-3.1"
@@ -21,7 +21,7 @@ TARGET = Target(width=1280, height=720, fps=24, duration=8, audio=True, seed=Non
 
 def account(name: str, *, linked: bool = False) -> Any:
     made = ADAPTERS[name](Account(provider=name, api_key="k", base_url="https://service.test"))
-    made.linked = linked
+    made.reaches_gateway = linked
     return made
 
 
@@ -36,7 +36,7 @@ def problems(
 ) -> list[str]:
     request = Request(model=VEO, references=(Reference(url=url, role=role),))
     blob = Blob(sha256="0" * 64, size_bytes=size, media_type="image/png")
-    prepared = Prepared(reference=request.references[0], blob=blob, path="", fitted=fitted)
+    prepared = PreparedReference(reference=request.references[0], blob=blob, path="", fitted=fitted)
     sight = account(name, linked=linked).foresee(request, TARGET, (prepared,))
     return [one.message for one in sight.problems] if sight else []
 
@@ -70,7 +70,7 @@ def test_a_guide_at_sglang_goes_whole_into_the_order_and_a_frame_does_not():
 
 
 def router(*names: str) -> Router:
-    return Router(catalogue.builtin(), Offers(account(name) for name in names))
+    return Router(catalogue.builtin(), ProviderRegistry(account(name) for name in names))
 
 
 @pytest.fixture

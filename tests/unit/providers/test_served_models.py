@@ -10,12 +10,12 @@ import pytest
 from framegate import catalogue
 from framegate.domain import Reference, Request, Role
 from framegate.domain.errors import Refused
-from framegate.jobs.background.catalogue_refresh import Refresher
-from framegate.jobs.background.server_discovery import ASK_SECONDS, Servers, standing_for
+from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
+from framegate.jobs.background.server_discovery import ASK_SECONDS, ServerDiscovery, match_served_models
 from framegate.jobs.routing import Router
-from framegate.providers.base import Offers
+from framegate.providers.base import ProviderRegistry
 from framegate.providers.gpu import sglang, vllm_omni
-from framegate.providers.gpu.base import Engine as Adapter
+from framegate.providers.gpu.base import GpuServer as Adapter
 from support.gpu_servers import Engine, SGLang, VllmOmni, serving
 from support.ordering import order
 
@@ -47,11 +47,11 @@ def stack() -> Iterator[ExitStack]:
 
 
 @asynccontextmanager
-async def routing(*accounts: Adapter) -> AsyncIterator[tuple[Router, Servers]]:
-    offers = Offers(accounts)
+async def routing(*accounts: Adapter) -> AsyncIterator[tuple[Router, ServerDiscovery]]:
+    offers = ProviderRegistry(accounts)
     router = Router(catalogue.builtin(), offers)
     try:
-        yield router, Servers(offers, router.catalogue, clock=Stepped())
+        yield router, ServerDiscovery(offers, router.catalogue, clock=Stepped())
     finally:
         for account in accounts:
             await account.close()
@@ -68,7 +68,7 @@ def given(router: Router, model: str) -> list[str]:
     if not verdict.ok:
         assert [problem.code for problem in verdict.problems] == ["model_unavailable"]
         return []
-    return [route.provider.account for _, route in router.ways(wanted(model))]
+    return [route.provider.account for _, route in router.candidates(wanted(model))]
 
 
 async def test_two_servers_with_two_models_each_get_their_own_orders(stack: ExitStack):
@@ -107,16 +107,16 @@ async def test_a_server_that_cannot_be_asked_keeps_what_it_said_and_another_mode
 async def test_servers_are_asked_at_the_start_and_then_every_minute(stack: ExitStack, tmp_path: Path):
     engine = stack.enter_context(serving(VllmOmni, Engine(I2V)))
     adapter, clock = vllm_omni.VllmOmni("one", "", engine.url), Stepped()
-    offers = Offers([adapter])
+    offers = ProviderRegistry([adapter])
     router = Router(catalogue.builtin(), offers)
     table = router.catalogue
-    refresher = Refresher(router, offers, tmp_path, clock=clock)
+    refresher = CatalogueRefresher(router, offers, tmp_path, clock=clock)
     await refresher.start()
     assert given(router, "wan/2.2-ti2v-5b") == []
     engine.model = engine.root = TI2V
     clock.go.set()
     async with asyncio.timeout(10):
-        while adapter.called != TI2V:
+        while adapter.served_name != TI2V:
             await asyncio.sleep(0)
     assert given(router, "wan/2.2-ti2v-5b") == ["one"]
     assert set(clock.waits) == {ASK_SECONDS}
@@ -157,4 +157,4 @@ async def test_a_server_that_was_given_another_model_since_it_was_asked_makes_no
     ],
 )
 async def test_a_model_is_known_by_its_id_or_by_the_folder_of_its_weights(names: list[str], found: set[str]):
-    assert standing_for(names, [I2V, TI2V]) == {*names, *found}
+    assert match_served_models(names, [I2V, TI2V]) == {*names, *found}

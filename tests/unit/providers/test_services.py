@@ -14,7 +14,7 @@ import uuid_utils
 
 from framegate.config.settings import Account
 from framegate.domain import Done, Failed, Lost, Running, Update
-from framegate.domain.errors import Refused, Unsure
+from framegate.domain.errors import OutcomeUnknown, Refused
 from framegate.providers.base import Provider
 from framegate.providers.registry import ADAPTERS
 from support.ordering import order
@@ -78,7 +78,7 @@ async def test_an_order_becomes_a_video(name: str, adapter: Callable[..., Provid
     waits, end = await ended(provider, await provider.submit(wanted(name, tmp_path)))
     assert isinstance(end, Done), end
     assert {wait.stage for wait in waits} - {None, "running"} <= {"queued"}
-    assert [made.own for made in end.outputs] == [True]
+    assert [made.behind_key for made in end.outputs] == [True]
     await provider.download(end.outputs[0], tmp_path / "out.mp4", bytes_max=10**8)
     width, _, frames = measured(tmp_path / "out.mp4")
     assert (width, frames) == ((1280, 120) if name == "pictory" else (854, 24))
@@ -129,7 +129,7 @@ async def test_phaseo_tells_that_an_order_was_never_taken(adapter: Callable[...,
     assert await provider.reconcile(wanted("phaseo", tmp_path, job_id=later)) is None
     taken = wanted("phaseo", tmp_path)
     await provider.submit(taken)
-    with pytest.raises(Unsure):
+    with pytest.raises(OutcomeUnknown):
         await provider.reconcile(taken)
 
 

@@ -11,16 +11,16 @@ from framegate.config.settings import Account
 from framegate.domain import Lost, Running
 from framegate.domain.errors import ProviderError, Refused
 from framegate.providers.base import Provider
-from framegate.providers.http import Service, handle_of, micro_usd
+from framegate.providers.http import HttpProvider, handle_of, micro_usd
 from framegate.providers.openrouter import OpenRouter
-from framegate.providers.references import Way, address
+from framegate.providers.references import ReferenceTransport, address
 from framegate.providers.registry import ADAPTERS, ROWS
 from support.ordering import order
 
 NO_COST = (None, "free", "", -1, True, "NaN", "Infinity", float("nan"), {})
 
 
-def given(folder: Path, *ways: Way, **reference: Any) -> str:
+def given(folder: Path, *ways: ReferenceTransport, **reference: Any) -> str:
     return anyio.run(address, order(folder, prompt="a", references=[reference]).references[0], ways)
 
 
@@ -59,20 +59,20 @@ def test_an_account_says_where_who_and_how_much(name: str):
     provider = made(name, name="studio", concurrency=3, requests_per_minute=7, base_url="https://there.test/x")
     assert (provider.name, provider.account) == (name, "studio")
     assert (provider.concurrency, provider.requests_per_minute) == (3, 7)
-    assert isinstance(provider, Service)
+    assert isinstance(provider, HttpProvider)
     assert provider.upstream.base_url.startswith("https://there.test/x")
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_an_account_without_an_address_is_at_the_service_itself(name: str):
     provider = made(name)
-    assert isinstance(provider, Service)
+    assert isinstance(provider, HttpProvider)
     assert provider.upstream.base_url == ROWS[name][1]
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_only_a_server_of_ones_own_is_asked_again_for_a_lost_order(name: str):
-    assert made(name).repeatable is (name in ("vllm_omni", "sglang"))
+    assert made(name).resubmittable is (name in ("vllm_omni", "sglang"))
 
 
 def test_a_job_that_was_just_made_may_not_be_known_yet():
@@ -108,6 +108,10 @@ def test_of_what_a_service_tells_neither_key_account_nor_address_is_kept():
         "seed": 7,
         "nothing": None,
     }
-    assert provider.told(answer) == {"id": "gen-1", "usage": {"cost": 0.5, "note": "billed to [key]"}, "seed": 7}
-    assert provider.told({"id": "x", "log": "y" * 10_000}) == {}
-    assert provider.told(["no object"]) == {}
+    assert provider.public_metadata(answer) == {
+        "id": "gen-1",
+        "usage": {"cost": 0.5, "note": "billed to [key]"},
+        "seed": 7,
+    }
+    assert provider.public_metadata({"id": "x", "log": "y" * 10_000}) == {}
+    assert provider.public_metadata(["no object"]) == {}

@@ -10,17 +10,17 @@ import anyio
 import pytest
 
 from framegate.config.settings import Account
-from framegate.domain.errors import Elsewhere, GateError, NotSent, ProviderError, Refused, Unsure
+from framegate.domain.errors import FramegateError, MovedOrigin, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.net import vendor_client
-from framegate.net.resume import Partial
-from framegate.net.vendor_client import Upstream
+from framegate.net.resume import ResumableFile
+from framegate.net.vendor_client import VendorClient
 from framegate.providers.registry import ADAPTERS
 from support.faulty_vendor import Act, answer, cut, faulty, raw, silence, trickle
 from support.ordering import order
 
 KEY = "key-of-the-account"
 ELSEWHERE = "http://elsewhere.test/videos"
-FAULTS: dict[str, tuple[Act, type[GateError]]] = {
+FAULTS: dict[str, tuple[Act, type[FramegateError]]] = {
     "a plain no": (answer(400, {"error": "no"}), Refused),
     "a wrong key": (answer(401, {"error": f"unknown key {KEY}"}), Refused),
     "no money": (answer(402), Refused),
@@ -29,25 +29,28 @@ FAULTS: dict[str, tuple[Act, type[GateError]]] = {
     "a service that is not offered": (answer(501), Refused),
     "too many requests": (answer(429, retry_after="7"), NotSent),
     "too early": (answer(425), NotSent),
-    "a redirect after the fact": (answer(303, location=ELSEWHERE), Unsure),
-    "a time-out at the other end": (answer(408), Unsure),
-    "an order under the same key": (answer(409), Unsure),
-    "a client that seemed gone": (answer(499), Unsure),
-    "an error after accepting": (answer(500), Unsure),
-    "a gateway that lost its server": (answer(502, "<html>Bad gateway</html>"), Unsure),
-    "a server that is away": (answer(503, retry_after="5"), Unsure),
-    "a gateway that waited too long": (answer(504), Unsure),
-    "a cut after accepting": (cut, Unsure),
-    "silence": (silence, Unsure),
-    "an answer that never ends": (trickle, Unsure),
-    "half a body": (raw(b"HTTP/1.1 202 x\r\ncontent-length: 100\r\n\r\n{"), Unsure),
-    "half a head": (raw(b"HTTP/1.1 202"), Unsure),
-    "no HTTP": (raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), Unsure),
-    "a body that is no JSON": (answer(202, "<html>accepted</html>"), Unsure),
-    "a body that is no object": (answer(202, ["accepted"]), Unsure),
-    "a body without an id": (answer(200, {"status": "pending"}), Unsure),
-    "an id that is a path": (answer(202, {"id": "../../keys", "request_id": "../x", "data": {"jobId": "a/b"}}), Unsure),
-    "an empty body": (answer(204), Unsure),
+    "a redirect after the fact": (answer(303, location=ELSEWHERE), OutcomeUnknown),
+    "a time-out at the other end": (answer(408), OutcomeUnknown),
+    "an order under the same key": (answer(409), OutcomeUnknown),
+    "a client that seemed gone": (answer(499), OutcomeUnknown),
+    "an error after accepting": (answer(500), OutcomeUnknown),
+    "a gateway that lost its server": (answer(502, "<html>Bad gateway</html>"), OutcomeUnknown),
+    "a server that is away": (answer(503, retry_after="5"), OutcomeUnknown),
+    "a gateway that waited too long": (answer(504), OutcomeUnknown),
+    "a cut after accepting": (cut, OutcomeUnknown),
+    "silence": (silence, OutcomeUnknown),
+    "an answer that never ends": (trickle, OutcomeUnknown),
+    "half a body": (raw(b"HTTP/1.1 202 x\r\ncontent-length: 100\r\n\r\n{"), OutcomeUnknown),
+    "half a head": (raw(b"HTTP/1.1 202"), OutcomeUnknown),
+    "no HTTP": (raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), OutcomeUnknown),
+    "a body that is no JSON": (answer(202, "<html>accepted</html>"), OutcomeUnknown),
+    "a body that is no object": (answer(202, ["accepted"]), OutcomeUnknown),
+    "a body without an id": (answer(200, {"status": "pending"}), OutcomeUnknown),
+    "an id that is a path": (
+        answer(202, {"id": "../../keys", "request_id": "../x", "data": {"jobId": "a/b"}}),
+        OutcomeUnknown,
+    ),
+    "an empty body": (answer(204), OutcomeUnknown),
 }
 MODELS = {
     "fal": "fal-ai/veo3.1/reference-to-video",
@@ -68,7 +71,7 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     spec = getattr(request.node, "callspec", None)
     if spec and spec.params.get("fault") in ("silence", "an answer that never ends"):
         monkeypatch.setattr(vendor_client, "ORDER_SECONDS_MAX", 1.0)
-        monkeypatch.setattr(Upstream.ask, "__kwdefaults__", {"any_status": False, "seconds_max": 1.0})
+        monkeypatch.setattr(VendorClient.query, "__kwdefaults__", {"any_status": False, "seconds_max": 1.0})
 
 
 @pytest.mark.anyio
@@ -79,10 +82,10 @@ async def test_an_order_has_one_of_four_ends(fault: str, name: str, tmp_path: Pa
     async with faulty(act) as service:
         adapter = ADAPTERS[name](Account(provider=name, api_key=KEY, base_url=service.url))
         wanted = order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=given(name))
-        with pytest.raises(GateError) as told:
+        with pytest.raises(FramegateError) as told:
             await adapter.submit(wanted)
         await adapter.close()
-    free = end is Unsure and adapter.repeatable  # what costs nothing is made again, whatever became of it
+    free = end is OutcomeUnknown and adapter.resubmittable  # what costs nothing is made again, whatever became of it
     assert type(told.value) is (NotSent if free else end), told.value.message
     assert len(service.heads) == 1, "an order is sent once"
     assert KEY not in told.value.message
@@ -103,9 +106,9 @@ async def test_an_order_that_reaches_nobody_was_not_sent(name: str, tmp_path: Pa
 @pytest.mark.parametrize("sent", [{"x": float("nan")}, {"x": "\ud800"}, {"x": {1, 2}}])
 async def test_an_order_that_cannot_be_written_is_refused_and_nothing_is_sent(sent: dict[str, Any]):
     async with faulty(answer(202, {"id": "j"})) as service:
-        account = Upstream(service.url, headers={})
+        account = VendorClient(service.url, headers={})
         with pytest.raises(Refused):
-            await account.order("POST", "videos", json=sent)
+            await account.submit("POST", "videos", json=sent)
         await account.close()
     assert service.heads == []
 
@@ -149,9 +152,9 @@ async def test_a_look_that_fails_is_not_a_job_that_failed(fault: str, name: str)
 @pytest.mark.anyio
 async def test_no_key_goes_to_another_origin():
     async with faulty(answer(200, {})) as other, faulty(answer(302, location="/")) as own:
-        way = Upstream(own.url, headers={"authorization": f"Bearer {KEY}"})
+        way = VendorClient(own.url, headers={"authorization": f"Bearer {KEY}"})
         with pytest.raises(ProviderError, match="another origin"):
-            await way.ask("GET", f"{other.url}/videos/1")
+            await way.query("GET", f"{other.url}/videos/1")
         with pytest.raises(ProviderError, match="another origin"):
             await way.download(f"{other.url}/file", Path("/nowhere"), bytes_max=10)
         await way.close()
@@ -162,13 +165,13 @@ async def test_no_key_goes_to_another_origin():
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_to_another_origin_is_not_followed(status: int, tmp_path: Path):
     async with faulty(answer(200, {})) as other, faulty(answer(status, location=other.url)) as own:
-        way = Upstream(own.url, headers={"authorization": f"Bearer {KEY}"})
-        assert (await way.ask("GET", "videos/1")).status == status
-        with pytest.raises(Elsewhere) as told:
+        way = VendorClient(own.url, headers={"authorization": f"Bearer {KEY}"})
+        assert (await way.query("GET", "videos/1")).status == status
+        with pytest.raises(MovedOrigin) as told:
             await way.download(f"{own.url}/file", tmp_path / "file", bytes_max=10)
         assert told.value.url.rstrip("/") == other.url
-        with pytest.raises((Refused, Unsure)):
-            await way.order("POST", "videos", json={})
+        with pytest.raises((Refused, OutcomeUnknown)):
+            await way.submit("POST", "videos", json={})
         await way.close()
     assert not other.heads
 
@@ -189,7 +192,7 @@ async def test_a_redirect_to_another_origin_is_not_followed(status: int, tmp_pat
     ],
 )
 def test_only_its_own_origin_is_its_own(url: str, own: bool):
-    assert Upstream("https://api.test/v1", headers={}).owns(url) is own
+    assert VendorClient("https://api.test/v1", headers={}).same_origin(url) is own
 
 
 @pytest.mark.anyio
@@ -198,9 +201,9 @@ def test_only_its_own_origin_is_its_own(url: str, own: bool):
 )
 async def test_the_wait_that_a_service_asks_for_is_told(header: str, seconds: float | None):
     async with faulty(answer(429, retry_after=header)) as service:
-        way = Upstream(service.url, headers={})
+        way = VendorClient(service.url, headers={})
         with pytest.raises(NotSent) as told:
-            await way.order("POST", "videos", json={})
+            await way.submit("POST", "videos", json={})
         await way.close()
     assert told.value.retry_after == seconds
 
@@ -214,9 +217,9 @@ async def test_every_order_has_a_connection_of_its_own():
         await asyncio.Event().wait()  # the connection is offered for more
 
     async with faulty(staying) as service:
-        way = Upstream(service.url, headers={})
+        way = VendorClient(service.url, headers={})
         for _ in range(3):
-            await way.order("POST", "videos", json={})
+            await way.submit("POST", "videos", json={})
         assert len(service.open) == 3
         await way.close()
 
@@ -225,11 +228,11 @@ async def test_every_order_has_a_connection_of_its_own():
 async def test_an_answer_may_only_be_so_large(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(vendor_client, "ANSWER_BYTES_MAX", 10)
     async with faulty(answer(202, {"id": "much-too-long"})) as service:
-        way = Upstream(service.url, headers={})
-        with pytest.raises(Unsure):
-            await way.order("POST", "videos", json={})
+        way = VendorClient(service.url, headers={})
+        with pytest.raises(OutcomeUnknown):
+            await way.submit("POST", "videos", json={})
         with pytest.raises(ProviderError):
-            await way.ask("GET", "videos")
+            await way.query("GET", "videos")
         await way.close()
 
 
@@ -253,7 +256,7 @@ async def test_a_download_that_fails_leaves_no_file(fault: str, tmp_path: Path):
     act, error = DOWNLOADS[fault]
     file = tmp_path / "file"
     async with faulty(act) as service:
-        way = Upstream(service.url, headers={})
+        way = VendorClient(service.url, headers={})
         with pytest.raises(error) as told:
             await way.download(f"{service.url}/file", file, bytes_max=10)
         await way.close()
@@ -264,7 +267,7 @@ async def test_a_download_that_fails_leaves_no_file(fault: str, tmp_path: Path):
 @pytest.mark.anyio
 async def test_a_download_brings_the_whole_file(tmp_path: Path):
     async with faulty(answer(200, "0123456789")) as service:
-        way = Upstream(service.url, headers={"authorization": "Bearer x"})
+        way = VendorClient(service.url, headers={"authorization": "Bearer x"})
         await way.download(f"{service.url}/file", tmp_path / "file", bytes_max=10)
         await way.close()
     assert (tmp_path / "file").read_text() == "0123456789"
@@ -275,10 +278,10 @@ async def test_a_download_brings_the_whole_file(tmp_path: Path):
 async def test_a_download_that_is_stopped_keeps_all_that_has_come_and_lets_go_of_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    file, came, real = tmp_path / "file", asyncio.Event(), Partial.write
+    file, came, real = tmp_path / "file", asyncio.Event(), ResumableFile.write
     loop = asyncio.get_running_loop()
 
-    def write(self: Partial, part: bytes) -> None:
+    def write(self: ResumableFile, part: bytes) -> None:
         real(self, part)
         loop.call_soon_threadsafe(came.set)
 
@@ -286,9 +289,9 @@ async def test_a_download_that_is_stopped_keeps_all_that_has_come_and_lets_go_of
         await raw(b'HTTP/1.1 200 x\r\netag: "a"\r\ncontent-length: 9\r\n\r\nhalf')(writer)
         await silence(writer)
 
-    monkeypatch.setattr(Partial, "write", write)
+    monkeypatch.setattr(ResumableFile, "write", write)
     async with faulty(half) as service:
-        way = Upstream(service.url, headers={})
+        way = VendorClient(service.url, headers={})
         async with anyio.create_task_group() as group:
             group.start_soon(partial(way.download, f"{service.url}/file", file, bytes_max=10))
             await came.wait()
@@ -307,7 +310,7 @@ async def test_a_download_follows_redirects_at_its_own_origin_and_not_for_ever(t
         await answer(307, location="/file")(writer)
 
     async with faulty(act) as service, faulty(round_and_round) as other:
-        way, way_round = (Upstream(one.url, headers={"authorization": f"Bearer {KEY}"}) for one in (service, other))
+        way, way_round = (VendorClient(one.url, headers={"authorization": f"Bearer {KEY}"}) for one in (service, other))
         await way.download(f"{service.url}/", tmp_path / "file", bytes_max=10)
         assert [KEY in head for head in service.heads] == [True, True]
         with pytest.raises(Refused, match="more than 5 times"):

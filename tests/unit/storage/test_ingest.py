@@ -16,7 +16,7 @@ from framegate.domain import Blob, Kind, Reference
 from framegate.domain.errors import ReferenceUnusable, TooLarge, UnsupportedMediaType
 from framegate.media.images import FitLimits
 from framegate.storage.blobs import BlobStore
-from framegate.storage.ingest import Taken, prepare, read_data_url, take, take_upload
+from framegate.storage.ingest import IngestedReference, ingest, ingest_upload, prepare, read_data_url
 from support.tiny_video import make
 
 pytestmark = pytest.mark.anyio
@@ -46,8 +46,10 @@ async def no_asset(sha256: str) -> Blob | None:
     return None
 
 
-async def taken(reference: Reference, blobs: BlobStore, settings: Settings, source: Path = Path("none")) -> Taken:
-    return await take(reference, index=3, net=Disk(source), blobs=blobs, settings=settings, has_asset=no_asset)
+async def taken(
+    reference: Reference, blobs: BlobStore, settings: Settings, source: Path = Path("none")
+) -> IngestedReference:
+    return await ingest(reference, index=3, net=Disk(source), blobs=blobs, settings=settings, has_asset=no_asset)
 
 
 def empty(blobs: BlobStore) -> bool:
@@ -57,7 +59,7 @@ def empty(blobs: BlobStore) -> bool:
 async def test_a_fetched_picture_is_kept_under_its_true_type(blobs: BlobStore, settings: Settings, photo_dir: Path):
     disk = Disk(photo_dir / "cat.png")
     reference = Reference(url="https://pictures.example/cat.jpg")
-    found = await take(reference, index=0, net=disk, blobs=blobs, settings=settings, has_asset=no_asset)
+    found = await ingest(reference, index=0, net=disk, blobs=blobs, settings=settings, has_asset=no_asset)
     assert found.blob.media_type == "image/png"
     assert found.picture
     assert (found.picture.width, found.picture.height) == (451, 300)
@@ -139,7 +141,7 @@ async def test_an_asset_is_found_only_by_those_who_have_it(blobs: BlobStore, set
 
     reference = Reference(url=f"asset://{blob.sha256}")
     disk = Disk(Path("none"))
-    found = await take(reference, index=0, net=disk, blobs=blobs, settings=settings, has_asset=mine)
+    found = await ingest(reference, index=0, net=disk, blobs=blobs, settings=settings, has_asset=mine)
     assert found.blob == blob
     assert found.picture
     strangers = [reference, Reference(url="asset://" + "0" * 64), Reference(url="asset://../../etc/passwd")]
@@ -149,7 +151,7 @@ async def test_an_asset_is_found_only_by_those_who_have_it(blobs: BlobStore, set
         assert caught.value.code == "reference_unknown_asset"
     await blobs.delete(blob.sha256)
     with pytest.raises(ReferenceUnusable, match="Upload the file again"):
-        await take(reference, index=0, net=disk, blobs=blobs, settings=settings, has_asset=mine)
+        await ingest(reference, index=0, net=disk, blobs=blobs, settings=settings, has_asset=mine)
 
 
 async def test_videos_and_sounds_are_kept_and_probed(blobs: BlobStore, settings: Settings, tmp_path: Path):
@@ -190,12 +192,12 @@ async def test_an_upload_is_kept_under_its_true_type(
 ):
     cat = (photo_dir / "cat.png").read_bytes()
     for claimed in (None, "image/png", "image/jpeg", "application/octet-stream"):
-        blob = await take_upload(stream(cat), claimed, blobs=blobs, settings=settings)
+        blob = await ingest_upload(stream(cat), claimed, blobs=blobs, settings=settings)
         assert blob.media_type == "image/png"
     clip = make(tmp_path / "clip").read_bytes()
-    assert (await take_upload(stream(clip), blobs=blobs, settings=settings)).media_type == "video/mp4"
+    assert (await ingest_upload(stream(clip), blobs=blobs, settings=settings)).media_type == "video/mp4"
     song = make(tmp_path / "song", frames=0, sound=True).read_bytes()
-    assert (await take_upload(stream(song), blobs=blobs, settings=settings)).media_type == "audio/mp4"
+    assert (await ingest_upload(stream(song), blobs=blobs, settings=settings)).media_type == "audio/mp4"
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ async def test_an_upload_that_is_of_no_use_is_refused_and_not_kept(
 ):
     tight = Settings(data_dir=tmp_path, reference_bytes_max=1024, video_bytes_max=4096)
     with pytest.raises(error) as caught:
-        await take_upload(stream(data), media_type, blobs=blobs, settings=tight)
+        await ingest_upload(stream(data), media_type, blobs=blobs, settings=tight)
     assert getattr(caught.value, "code", "") == code
     assert empty(blobs)
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from framegate.api.auth import new_key
-from framegate.domain import BudgetPeriod, Estimate, Fault, Job, Made, State
-from framegate.domain.errors import BudgetExceeded, Conflict, GateError, IdempotencyConflict, NotFound, Stale
-from framegate.domain.ledger import EntryState, entry_of, owing
+from framegate.domain import BudgetPeriod, Estimate, Fault, Job, ProviderFile, State
+from framegate.domain.errors import BudgetExceeded, Conflict, FramegateError, IdempotencyConflict, NotFound, Stale
+from framegate.domain.ledger import EntryState, entry_of, ledger_change
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
-from framegate.store.job_writes import moved
+from framegate.store.job_writes import next_version
 
 from .conftest import make_job
 
@@ -25,7 +25,7 @@ BUDGET = 1000
 DAY = 86_400.0
 UNSURE = Fault(code="submit_unsure", message="m", unsure=True)
 ENDS: dict[str, dict[str, Any]] = {
-    "settle": {"state": State.COMPLETED, "made": (Made(url="https://h/v"),)},
+    "settle": {"state": State.COMPLETED, "provider_files": (ProviderFile(url="https://h/v"),)},
     "void": {"state": State.FAILED, "fault": Fault(code="c", message="m")},
     "hold": {"state": State.FAILED, "fault": UNSURE},
 }
@@ -45,14 +45,16 @@ async def budgeted(store: Store, micro_usd: int = BUDGET, period: BudgetPeriod =
 
 
 async def create(store: Store, job: Job, *, unpriced: bool = False, gives_up: str | None = None, **how: Any) -> Job:
-    return await store.insert(job, owing=owing(None, job, unpriced=unpriced, gives_up=gives_up), **how)
+    return await store.insert(
+        job, owing=ledger_change(None, job, allow_unpriced=unpriced, releases_job_id=gives_up), **how
+    )
 
 
 async def move(store: Store, before: Job, **changes: Any) -> Job:
-    after = moved(before, 1001, **changes)
-    if after.state.final:
+    after = next_version(before, 1001, **changes)
+    if after.state.is_final:
         after = replace(after, finished_at=1001)
-    return await store.move(after, due_at=1001, owing=owing(before, after, unpriced=False))
+    return await store.apply(after, due_at=1001, owing=ledger_change(before, after, allow_unpriced=False))
 
 
 async def all_of(writes: list[Awaitable[Job]]) -> list[Job]:
@@ -73,7 +75,7 @@ async def test_of_many_creates_at_once_in_two_processes_as_many_pass_as_the_budg
         kept = await all_of([create((store, other)[number % 2], job) for number, job in enumerate(jobs)])
 
         assert len(kept) == BUDGET // 90
-        [spent] = await other.bills.spent("key")
+        [spent] = await other.ledger.spent("key")
     assert (spent.name, spent.jobs, spent.reserved_micro_usd) == (key_id, 11, 990)
     assert await store.count_active() == 11
 
@@ -302,7 +304,7 @@ class Bank:
 
     async def step(self, what: str, amount: Any) -> None:
         jobs = await self.jobs()
-        running = next((job for job in jobs if not job.state.final), None)
+        running = next((job for job in jobs if not job.state.is_final), None)
         unsure = next((job for job in jobs if job.fault and job.fault.unsure), None)
         if what == "create":
             await all_of([create(self.store, self.draft(one)) for one in amount])
@@ -323,7 +325,7 @@ class Bank:
 
     async def end(self, job: Job, ends: list[dict[str, Any]]) -> None:
         [after] = await all_of([move(self.store, job, **end) for end in ends])
-        with pytest.raises(GateError):
+        with pytest.raises(FramegateError):
             await move(self.store, job, **ends[0])
         if after.state is State.COMPLETED:
             assert job.id not in self.settled
@@ -331,7 +333,7 @@ class Bank:
 
     async def check(self) -> None:
         jobs = await self.jobs()
-        entries = {job.id: await self.store.bills.entry(job.id) for job in jobs}
+        entries = {job.id: await self.store.ledger.entry(job.id) for job in jobs}
         for job in jobs:
             entry = entries[job.id]
             assert entry is not None
@@ -342,7 +344,7 @@ class Bank:
         assert sum(entry.counted_micro_usd for entry in real) <= BUDGET + overcharged
         told = {entry.job_id: entry.settled_micro_usd for entry in real if entry.state is EntryState.SETTLED}
         assert told == self.settled
-        rows = await self.store.bills.spent("key")
+        rows = await self.store.ledger.spent("key")
         assert sum(row.jobs for row in rows) == len(jobs)
         assert sum(row.settled_micro_usd for row in rows) == sum(self.settled.values())
 

@@ -6,7 +6,7 @@ import pytest
 
 from framegate.domain import Attempt, Delivery, DeliveryState, Key, Scope, State
 from framegate.domain.errors import NotFound, Stale
-from framegate.store.job_writes import moved
+from framegate.store.job_writes import next_version
 
 from .conftest import make_job
 
@@ -35,7 +35,7 @@ def claimed(held) -> list[str]:
 async def test_deliveries_of_one_job_and_address_are_claimed_one_after_the_other(store):
     job = make_job()
     await store.insert(job, deliveries=(make_delivery(1, job), make_delivery(2, job, due_at=1)))
-    after = moved(job, 2, state=State.CANCELLED)
+    after = next_version(job, 2, state=State.CANCELLED)
     await store.move(after, due_at=0, deliveries=(make_delivery(3, after, due_at=0),))
     order = []
     for _ in range(3):

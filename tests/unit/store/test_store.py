@@ -10,7 +10,7 @@ from framegate.domain import Blob, Fault, Problem, Reference, Role, State
 from framegate.domain.errors import IdempotencyConflict, NotFound, Stale
 from framegate.store import Store
 from framegate.store.engine import SCHEMA, make_engines, migrate
-from framegate.store.job_writes import OrderState, moved
+from framegate.store.job_writes import OrderState, next_version
 from framegate.store.tables import metadata
 
 from .conftest import make_job
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 async def test_a_job_comes_back_as_it_was_put_in(store):
     request = make_job().request
     references = (Reference(url="https://h/a.png", role=Role.FIRST_FRAME, name="hero", pointer="/frame_images/0"),)
-    job = moved(
+    job = next_version(
         make_job(),
         1001.5,
         request=type(request)(model="m", prompt='quote " and \u2028 and 猫', references=references, max_cost_usd=1.5),
@@ -57,8 +57,8 @@ async def test_twenty_creates_at_once_with_one_key_make_one_job(store):
 
 async def test_of_two_moves_from_one_version_only_the_first_is_made(store):
     job = await store.insert(make_job())
-    first = moved(job, 1001, state=State.PREPARING)
-    second = moved(job, 1002, state=State.CANCELLED)
+    first = next_version(job, 1001, state=State.PREPARING)
+    second = next_version(job, 1002, state=State.CANCELLED)
 
     results = await asyncio.gather(
         store.move(first, due_at=1001), store.move(second, due_at=1002), return_exceptions=True
@@ -71,7 +71,7 @@ async def test_of_two_moves_from_one_version_only_the_first_is_made(store):
 
 async def test_a_move_of_a_job_that_is_gone_says_so(store):
     with pytest.raises(NotFound):
-        await store.move(moved(make_job(), 1001), due_at=1001)
+        await store.move(next_version(make_job(), 1001), due_at=1001)
 
 
 async def test_a_late_worker_whose_claim_was_taken_over_cannot_move_the_job(store):
@@ -80,8 +80,8 @@ async def test_a_late_worker_whose_claim_was_taken_over_cannot_move_the_job(stor
     [new] = await store.claim("b", now=1011, until=1020, limit=5)
 
     with pytest.raises(Stale):
-        await store.move(moved(old.job, 1012, state=State.PREPARING), due_at=1012, fence=old.fence)
-    kept = await store.move(moved(new.job, 1012, state=State.PREPARING), due_at=1012, fence=new.fence)
+        await store.move(next_version(old.job, 1012, state=State.PREPARING), due_at=1012, fence=old.fence)
+    kept = await store.move(next_version(new.job, 1012, state=State.PREPARING), due_at=1012, fence=new.fence)
 
     assert new.fence > old.fence
     assert kept.state is State.PREPARING
@@ -104,7 +104,7 @@ async def test_a_job_is_claimed_by_one_worker_until_its_lease_runs_out_or_it_is_
 async def test_a_job_that_was_cancelled_while_it_is_let_go_is_due_at_once(store):
     await store.insert(make_job())
     [held] = await store.claim("a", now=1000, until=1010, limit=1)
-    await store.move(moved(held.job, 1001, cancel_requested=True), due_at=1001)
+    await store.move(next_version(held.job, 1001, cancel_requested=True), due_at=1001)
 
     await store.release(held, due_at=2000)
 
@@ -122,8 +122,8 @@ async def test_the_sole_owner_of_a_store_takes_over_what_a_dead_process_held(sto
 
 async def test_jobs_that_are_not_due_or_have_ended_are_not_claimed(store):
     waiting, ended = await store.insert(make_job(1)), await store.insert(make_job(2))
-    await store.move(moved(waiting, 1001, state=State.PREPARING), due_at=1500)
-    await store.move(moved(ended, 1001, state=State.FAILED), due_at=1001)
+    await store.move(next_version(waiting, 1001, state=State.PREPARING), due_at=1500)
+    await store.move(next_version(ended, 1001, state=State.FAILED), due_at=1001)
 
     assert await store.claim("a", now=1400, until=1500, limit=10) == []
     assert await store.next_due() == 1500
@@ -149,11 +149,11 @@ async def test_pages_go_through_all_of_an_owners_jobs_once_newest_first(store):
 async def test_an_orders_intent_stands_with_the_move_and_its_end_beside_it(store):
     await store.insert(make_job())
     [held] = await store.claim("a", now=1000, until=1010, limit=1)
-    sending = moved(held.job, 1001, state=State.SUBMITTING, attempts=1, provider="p")
+    sending = next_version(held.job, 1001, state=State.SUBMITTING, attempts=1, provider="p")
 
     await store.move(sending, due_at=1001, fence=held.fence, order=OrderState("sending", "key", 1001))
     assert [order["state"] for order in await store.orders(held.job.id)] == ["sending"]
-    running = moved(sending, 1002, state=State.RUNNING, handle={"id": "x"})
+    running = next_version(sending, 1002, state=State.RUNNING, handle={"id": "x"})
     await store.move(running, due_at=1002, fence=held.fence, order=OrderState("accepted", "key", 1002))
 
     [order] = await store.orders(held.job.id)
@@ -189,8 +189,8 @@ async def test_an_asset_is_its_owners_alone_and_a_secret_stays_the_same(url):
 
         assert await store.asset("default", "a" * 64) == blob
         assert await store.asset("another", "a" * 64) is None
-        assert await store.mentions("a" * 64)
-        assert not await store.mentions("b" * 64)
+        assert await store.is_referenced("a" * 64)
+        assert not await store.is_referenced("b" * 64)
 
     async with Store(url) as store:
         assert await store.secret("links") == secret

@@ -12,14 +12,14 @@ from pydantic_core import from_json
 
 from framegate.api.http.validation import INTEGER_MAX
 from framegate.domain import Problem
-from framegate.domain.errors import GateError, InvalidRequest, TooLarge, UnsupportedMediaType
+from framegate.domain.errors import FramegateError, InvalidRequest, TooLarge, UnsupportedMediaType
 
 DEPTH_MAX = 32
 TEXT_CHARS_MAX = 10_000
 IDLE_SECONDS_MAX = 60.0  # between two pieces of a body
 
 
-class TooSlow(GateError):
+class TooSlow(FramegateError):
     """The body stopped arriving. Send it again."""
 
     code = "body_too_slow"

@@ -13,23 +13,23 @@ from starlette.routing import Match, Route
 
 from framegate.api.http.validation import rule_of
 from framegate.domain import Problem
-from framegate.domain.errors import Busy, GateError, InvalidRequest, NotFound
+from framegate.domain.errors import Busy, FramegateError, InvalidRequest, NotFound
 
-Show = Callable[[GateError, Mapping[str, str]], Response]
+Show = Callable[[FramegateError, Mapping[str, str]], Response]
 
 
-class MethodNotAllowed(GateError):
+class MethodNotAllowed(FramegateError):
     """That is not done by this method here."""
 
     code = "method_not_allowed"
     status = 405
 
 
-class Unforeseen(GateError):
+class Unforeseen(FramegateError):
     """Something went wrong in Framegate. Its log has the details."""
 
 
-class OtherFailure(GateError):
+class OtherFailure(FramegateError):
     """The request cannot be served."""
 
     code = "http_error"
@@ -39,7 +39,7 @@ def install(app: Starlette, show: Show) -> None:
     """Make every error of this application leave as `show` puts it; it is handed the headers that go with it."""
 
     def on_gate_error(_: Request, error: Exception) -> Response:
-        failure = cast("GateError", error)
+        failure = cast("FramegateError", error)
         return show(failure, _headers(failure))
 
     def on_bad_parameter(_: Request, error: Exception) -> Response:
@@ -73,14 +73,14 @@ def install(app: Starlette, show: Show) -> None:
         """The server logs the traceback; the client is told nothing of it."""
         return show(Unforeseen(), {})
 
-    app.add_exception_handler(GateError, on_gate_error)
+    app.add_exception_handler(FramegateError, on_gate_error)
     app.add_exception_handler(RequestValidationError, on_bad_parameter)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(ClientDisconnect, on_gone_client)
     app.add_exception_handler(Exception, on_the_unforeseen)
 
 
-def _headers(error: GateError) -> dict[str, str]:
+def _headers(error: FramegateError) -> dict[str, str]:
     if isinstance(error, Busy):
         return {"Retry-After": str(math.ceil(error.retry_after))}
     return {"Retry-After": "5"} if error.status == 503 else {}

@@ -11,7 +11,7 @@ from framegate.domain import Blob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
+class UrlSigner:
     """Signs links to files and checks them, with HMAC-SHA256 over job, file and expiry."""
 
     secret: bytes
@@ -43,7 +43,7 @@ class Links:
         return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
 
 
-def asset_link(links: Links, base_url: str, blob: Blob) -> str:
+def asset_link(links: UrlSigner, base_url: str, blob: Blob) -> str:
     """Where whoever holds the link may fetch a reference: for the services that make videos from it."""
     query = urlencode({"type": blob.media_type})
     return f"{base_url}/api/v1/assets/{blob.sha256}?{query}&{links.query(blob.sha256, asset_of(blob.media_type))}"

@@ -12,15 +12,15 @@ from contextvars import ContextVar
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_current: ContextVar["Exchange | None"] = ContextVar("exchange", default=None)
+_current: ContextVar["RequestContext | None"] = ContextVar("exchange", default=None)
 
 
-def current() -> "Exchange | None":
+def current() -> "RequestContext | None":
     """The exchange on whose behalf the running task works; None outside of any."""
     return _current.get()
 
 
-class Exchange:
+class RequestContext:
     """A request that may create jobs, and its client."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
@@ -32,11 +32,11 @@ class Exchange:
                 self._hash.update(b"\n" + value + b"\n")
         self._read = False
         self._gone = False
-        self.served = False  # the answer was begun while the client was there
+        self.response_started = False  # the answer was begun while the client was there
         self.created: list[str] = []
         self._ends: list[Callable[[], None]] = []
 
-    def at_end(self, do: Callable[[], None]) -> None:
+    def on_close(self, do: Callable[[], None]) -> None:
         """Have something done once the exchange is over."""
         self._ends.append(do)
 
@@ -60,9 +60,9 @@ class Exchange:
             self._gone = True
         return message
 
-    async def gone(self) -> bool:
+    async def is_disconnected(self) -> bool:
         """Whether the client has closed its connection."""
-        if self.served:
+        if self.response_started:
             return False  # behind an answer a server says of every client that it is gone
         if self._read and not self._gone:
             with anyio.CancelScope() as scope:
@@ -71,7 +71,7 @@ class Exchange:
         return self._gone
 
 
-class Exchanges:
+class ClientDisconnect:
     """ASGI middleware: tells of every job that was created in an exchange whether its client got the answer."""
 
     def __init__(self, app: ASGIApp, answered: Callable[[Sequence[str]], Awaitable[None]]) -> None:
@@ -83,17 +83,17 @@ class Exchanges:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(scope, receive)
+        exchange = RequestContext(scope, receive)
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start" and exchange.created:
-                exchange.served = not await exchange.gone()
+                exchange.response_started = not await exchange.is_disconnected()
             await send(message)
 
         token = _current.set(exchange)
         try:
             await self.app(scope, exchange.receive, watched)
-            if exchange.served:
+            if exchange.response_started:
                 await self._answered(exchange.created)
         finally:
             _current.reset(token)

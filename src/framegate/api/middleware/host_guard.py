@@ -8,14 +8,14 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from framegate.api.middleware.vendor_hosts import way_of
+from framegate.api.middleware.vendor_hosts import route_of
 from framegate.config.settings import Settings
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+?)\.?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 NAMES = frozenset({"localhost"})
 
 
-class Guard:
+class HostGuard:
     """Refuses a Host that is not the gate's own (421) and an Origin that was not allowed (403).
 
     A page from elsewhere reaches a server on this machine in two ways: it sends a request across origins, which always
@@ -49,7 +49,7 @@ class Guard:
         if parsed is None:
             return _refused(400, "The Host header is missing or malformed.", "bad_host")
         name = parsed[1].lower()
-        if not (self.any_host or self._keyed(scope) or self._own(name) or way_of(scope, self.settings)):
+        if not (self.any_host or self._keyed(scope) or self._own(name) or route_of(scope, self.settings)):
             text = f"This gate does not answer to the name `{name}`. Add it to `allowed_hosts` if it should."
             return _refused(421, text, "unknown_host")
         origin = headers.get("origin")

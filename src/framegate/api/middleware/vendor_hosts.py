@@ -11,7 +11,7 @@ from framegate.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class VendorRoute:
     """Where a service's paths lie at its own host, where they lie here, and where its dialect is mounted."""
 
     outer: str
@@ -19,10 +19,10 @@ class Way:
     mount: str
 
 
-NATIVE = Way("/api/v1", "/api/v1", "/api/v1")
-PHASEO = Way("/v1", "/phaseo/v1", "/phaseo/v1")
-PICTORY = Way("/pictoryapis", "/pictory", "/pictory")
-HOSTS: Mapping[str, Way] = MappingProxyType(
+NATIVE = VendorRoute("/api/v1", "/api/v1", "/api/v1")
+PHASEO = VendorRoute("/v1", "/phaseo/v1", "/phaseo/v1")
+PICTORY = VendorRoute("/pictoryapis", "/pictory", "/pictory")
+HOSTS: Mapping[str, VendorRoute] = MappingProxyType(
     {
         "openrouter.ai": NATIVE,
         "modelgates.ai": NATIVE,
@@ -30,28 +30,28 @@ HOSTS: Mapping[str, Way] = MappingProxyType(
         "eu.api.phaseo.app": PHASEO,
         "us.api.phaseo.app": PHASEO,
         "api.pictory.ai": PICTORY,
-        "queue.fal.run": Way("", "/fal/queue", "/fal"),
-        "fal.run": Way("", "/fal/run", "/fal"),
-        "rest.fal.ai": Way("", "/fal/rest", "/fal"),
-        "rest.alpha.fal.ai": Way("", "/fal/rest", "/fal"),
-        "v3.fal.media": Way("", "/fal/cdn", "/fal"),
+        "queue.fal.run": VendorRoute("", "/fal/queue", "/fal"),
+        "fal.run": VendorRoute("", "/fal/run", "/fal"),
+        "rest.fal.ai": VendorRoute("", "/fal/rest", "/fal"),
+        "rest.alpha.fal.ai": VendorRoute("", "/fal/rest", "/fal"),
+        "v3.fal.media": VendorRoute("", "/fal/cdn", "/fal"),
     }
 )
 
 
-def way_of(scope: Scope, settings: Settings) -> Way | None:
+def route_of(scope: Scope, settings: Settings) -> VendorRoute | None:
     """The way of the host that was called; None for any other, where it is switched off, and on an open gate.
 
     A page whose name was re-bound to this machine gets nothing from an open gate by calling itself one of these.
     """
     gate = scope.get("state", {}).get("gate")
-    if not settings.service_hosts or gate is None or not gate.keys.needs_key:
+    if not settings.vendor_hostnames or gate is None or not gate.keys.needs_key:
         return None
     host = Headers(scope=scope).get("host", "").lower()
     return HOSTS.get(host.partition(":")[0].rstrip("."))
 
 
-class ServiceHosts:
+class VendorHosts:
     """Puts a service's own paths in front of its dialect; paths of ours, as in the links that we give, stay."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -60,7 +60,7 @@ class ServiceHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, with the path as the gate knows it."""
-        way = way_of(scope, self.settings) if scope["type"] in ("http", "websocket") else None
+        way = route_of(scope, self.settings) if scope["type"] in ("http", "websocket") else None
         path: str = scope.get("path", "")
         if way is not None and not _below(path, way.mount) and _below(path, way.outer):
             inner = way.inner.encode()

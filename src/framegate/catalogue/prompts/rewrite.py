@@ -6,7 +6,7 @@ from collections.abc import Mapping
 _CALL = re.compile(r"(?<![\w@])@([^\W\d][\w-]*)")
 
 
-def called(prompt: str, words: Mapping[str, str]) -> str:
+def replace_mentions(prompt: str, words: Mapping[str, str]) -> str:
     """The prompt with every `@name` in the words for that name; one before a hyphen is called too (`@hero-like`).
 
     All at once: words that look like another name are not read again.

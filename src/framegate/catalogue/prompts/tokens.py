@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from framegate.catalogue.prompts.rewrite import called
+from framegate.catalogue.prompts.rewrite import replace_mentions
 from framegate.domain import Kind, Request, Role
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -30,7 +30,7 @@ def rewritten(request: Request, tokens: Mapping[Kind, str]) -> str | None:
         else:
             place = ORDINALS[number - 1] if number <= len(ORDINALS) else f"{number}th"
             words[reference.name] = f"the {place} {WORDS[reference.kind]}"
-    return None if request.prompt is None else called(request.prompt, words)
+    return None if request.prompt is None else replace_mentions(request.prompt, words)
 
 
 def _before(request: Request, tokens: Mapping[Kind, str]) -> dict[Kind, int]:

@@ -10,18 +10,18 @@ DIGITS_MAX = 12  # of a client's number, as a message repeats it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class CheckContext:
     """A request, the limits and defaults that it is held against, and by what name they are called."""
 
     request: Request
     limits: Limits
     defaults: Defaults
-    who: str
+    subject: str
 
     def count(self, *places: tuple[Role, Kind]) -> int:
         """How many references stand at these roles and kinds; further views of one are not counted."""
         return sum(
-            reference.view_of is None and (reference.role, reference.kind) in places
+            reference.same_subject_as is None and (reference.role, reference.kind) in places
             for reference in self.request.references
         )
 

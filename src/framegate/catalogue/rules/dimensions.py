@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from math import log
 
 from framegate.catalogue.dimensions import canonical, every_size, named_by, pixels, ratio_of, short_side_px, size_of
-from framegate.catalogue.rules.context import Case, listed, shown, shown_number
+from framegate.catalogue.rules.context import CheckContext, listed, shown, shown_number
 from framegate.domain import Problem, Role, Target
 
 NOMINAL_FPS = 24  # where a model's own rate is not known
 
 
-def judge(case: Case) -> Iterator[Problem]:
+def judge(case: CheckContext) -> Iterator[Problem]:
     """The problems of a request's length, size and frame rate."""
     yield from _duration(case)
     yield from _resolution(case)
@@ -19,7 +19,7 @@ def judge(case: Case) -> Iterator[Problem]:
     yield from _fps(case)
 
 
-def settle(case: Case) -> Target:
+def settle(case: CheckContext) -> Target:
     """The video that a legal request asks for."""
     resolution, ratio = chosen(case)
     width, height = pixels(case.request.size or "") or _made(case, resolution, ratio)
@@ -38,7 +38,7 @@ def settle(case: Case) -> Target:
     )
 
 
-def chosen(case: Case) -> tuple[str, str]:
+def chosen(case: CheckContext) -> tuple[str, str]:
     """Resolution and aspect ratio that the request comes to, each by its own field, else by `size`, else by default."""
     request = case.request
     by_size = named_by(case.limits, request.size) if request.size is not None else None
@@ -49,49 +49,51 @@ def chosen(case: Case) -> tuple[str, str]:
     )
 
 
-def durations(case: Case) -> tuple[int, ...] | None:
+def durations(case: CheckContext) -> tuple[int, ...] | None:
     """The seconds that this request may ask for: those of the model, less what its rules take away."""
     allowed = case.limits.durations
     resolution = chosen(case)[0]
-    for rule in case.limits.rules:
+    for rule in case.limits.duration_rules:
         with_role = rule.role is not None and case.has(rule.role)
         if with_role or resolution in rule.resolutions:
             allowed = tuple(seconds for seconds in rule.durations if allowed is None or seconds in allowed)
     return allowed
 
 
-def _duration(case: Case) -> Iterator[Problem]:
+def _duration(case: CheckContext) -> Iterator[Problem]:
     asked, allowed = case.request.duration, durations(case)
     if asked is None or (asked >= 1 if allowed is None else asked in allowed):
         return
     if allowed is None:
         yield _problem("duration", f"must be at least 1 s, not {shown_number(asked)} s.", None, 1)
     elif not allowed:
-        yield _problem("duration", f"{case.who} decides the length itself. Leave it out.", [], None)
+        yield _problem("duration", f"{case.subject} decides the length itself. Leave it out.", [], None)
     else:
         nearest = min(allowed, key=lambda seconds: (abs(seconds - asked), seconds))
-        text = f"{case.who} makes {listed(allowed, unit=' s')}{_because(case, allowed)}, not {shown_number(asked)} s."
+        text = (
+            f"{case.subject} makes {listed(allowed, unit=' s')}{_because(case, allowed)}, not {shown_number(asked)} s."
+        )
         yield _problem("duration", f"{text} The nearest is {nearest} s.", list(allowed), nearest)
 
 
-def _because(case: Case, allowed: Sequence[int]) -> str:
+def _because(case: CheckContext, allowed: Sequence[int]) -> str:
     if tuple(allowed) == case.limits.durations:
         return ""
     resolution = chosen(case)[0]
-    reasons = [f"at {resolution}" for rule in case.limits.rules if resolution in rule.resolutions]
-    reasons += [f"with a {rule.role}" for rule in case.limits.rules if rule.role and case.has(rule.role)]
+    reasons = [f"at {resolution}" for rule in case.limits.duration_rules if resolution in rule.resolutions]
+    reasons += [f"with a {rule.role}" for rule in case.limits.duration_rules if rule.role and case.has(rule.role)]
     return f" {' and '.join(dict.fromkeys(reasons))}"
 
 
-def _resolution(case: Case) -> Iterator[Problem]:
+def _resolution(case: CheckContext) -> Iterator[Problem]:
     asked, allowed = case.request.resolution, case.limits.resolutions
     if asked is None or allowed is None or canonical(asked) in allowed:
         return
     if not allowed:
-        yield _problem("resolution", f"{case.who} takes no choice of resolution. Leave it out.", [], None)
+        yield _problem("resolution", f"{case.subject} takes no choice of resolution. Leave it out.", [], None)
         return
     nearest = nearest_resolution(canonical(asked), allowed) or case.defaults.resolution
-    text = f"{case.who} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
+    text = f"{case.subject} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
     yield _problem("resolution", text, list(allowed), nearest)
 
 
@@ -103,7 +105,7 @@ def nearest_resolution(asked: str, allowed: Sequence[str]) -> str | None:
     return min(allowed, key=lambda name: (abs((short_side_px(name) or 0) - short), short_side_px(name) or 0))
 
 
-def _aspect_ratio(case: Case) -> Iterator[Problem]:
+def _aspect_ratio(case: CheckContext) -> Iterator[Problem]:
     asked, allowed = case.request.aspect_ratio, case.limits.aspect_ratios
     if asked is None or (ratio_of(asked) is not None if allowed is None else asked in allowed):
         return
@@ -111,10 +113,10 @@ def _aspect_ratio(case: Case) -> Iterator[Problem]:
         nearest = case.defaults.aspect_ratio
         yield _problem("aspect_ratio", f'must be written like "16:9", not {shown(asked)}.', None, nearest)
     elif not allowed:
-        yield _problem("aspect_ratio", f"{case.who} takes no choice of aspect ratio. Leave it out.", [], None)
+        yield _problem("aspect_ratio", f"{case.subject} takes no choice of aspect ratio. Leave it out.", [], None)
     else:
         nearest = nearest_ratio(asked, allowed) or case.defaults.aspect_ratio
-        text = f"{case.who} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
+        text = f"{case.subject} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
         yield _problem("aspect_ratio", text, list(allowed), nearest)
 
 
@@ -126,7 +128,7 @@ def nearest_ratio(asked: str, allowed: Sequence[str]) -> str | None:
     return min(allowed, key=lambda name: abs(log(ratio_of(name) or 1) - log(wanted)))
 
 
-def _size(case: Case) -> Iterator[Problem]:
+def _size(case: CheckContext) -> Iterator[Problem]:
     asked, allowed = case.request.size, case.limits.resolutions
     if asked is None or (allowed is None and pixels(asked)):
         return
@@ -152,16 +154,18 @@ def _size(case: Case) -> Iterator[Problem]:
         )
 
 
-def _unsupported_size(case: Case, asked: str) -> Problem:
+def _unsupported_size(case: CheckContext, asked: str) -> Problem:
     sizes = [size for size, _, _ in every_size(case.limits)]
     if not sizes:
-        text = f"{case.who} takes no choice of size. Leave it out, and use resolution or aspect_ratio if it has them."
+        text = (
+            f"{case.subject} takes no choice of size. Leave it out, and use resolution or aspect_ratio if it has them."
+        )
         return _problem("size", text, [], None)
     nearest = _nearest_size(case, asked, sizes)
-    return _problem("size", f"{case.who} does not make {shown(asked)}. The nearest is {nearest}.", sizes, nearest)
+    return _problem("size", f"{case.subject} does not make {shown(asked)}. The nearest is {nearest}.", sizes, nearest)
 
 
-def _nearest_size(case: Case, asked: str, sizes: Sequence[str]) -> str:
+def _nearest_size(case: CheckContext, asked: str, sizes: Sequence[str]) -> str:
     resolution, ratio = chosen(case)
     width, height = _made(case, resolution, ratio)
     # What else the client says of the size counts for more than the number that cannot be had.
@@ -177,20 +181,20 @@ def _nearest_size(case: Case, asked: str, sizes: Sequence[str]) -> str:
     return min(sizes, key=distance)
 
 
-def _made(case: Case, resolution: str, ratio: str) -> tuple[int, int]:
+def _made(case: CheckContext, resolution: str, ratio: str) -> tuple[int, int]:
     usual = size_of(case.limits, case.defaults.resolution, case.defaults.aspect_ratio)
     return size_of(case.limits, resolution, ratio) or usual or (1280, 720)
 
 
-def _fps(case: Case) -> Iterator[Problem]:
+def _fps(case: CheckContext) -> Iterator[Problem]:
     asked, allowed = case.request.fps, case.limits.fps
     if asked is None or asked in allowed:
         return
     if not allowed:
-        yield _problem("fps", f"{case.who} takes no choice of frame rate. Leave it out.", [], None)
+        yield _problem("fps", f"{case.subject} takes no choice of frame rate. Leave it out.", [], None)
         return
     nearest = min(allowed, key=lambda rate: (abs(rate - asked), rate))
-    text = f"{case.who} makes {listed(allowed)} frames a second, not {asked}. The nearest is {nearest}."
+    text = f"{case.subject} makes {listed(allowed)} frames a second, not {asked}. The nearest is {nearest}."
     yield _problem("fps", text, list(allowed), nearest)
 
 

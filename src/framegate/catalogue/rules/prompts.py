@@ -9,13 +9,13 @@ from difflib import get_close_matches
 from itertools import islice
 
 from framegate.catalogue.prompts.mentions import NAME, Call, numbered, read, token
-from framegate.catalogue.rules.context import Case, counted, listed, pointer_to, shown
+from framegate.catalogue.rules.context import CheckContext, counted, listed, pointer_to, shown
 from framegate.domain import Kind, Problem, Role
 
 ASTRAY_MAX = 16  # names and numbers that are told of one prompt; nobody reads on after that
 
 
-def judge(case: Case) -> Iterator[Problem]:
+def judge(case: CheckContext) -> Iterator[Problem]:
     """The problems of a request's prompts and of the names that its references bear."""
     yield from _length(case)
     yield from _negative(case)
@@ -23,12 +23,12 @@ def judge(case: Case) -> Iterator[Problem]:
     yield from islice(_astray(case, case.request.prompt or ""), ASTRAY_MAX)
 
 
-def _length(case: Case) -> Iterator[Problem]:
+def _length(case: CheckContext) -> Iterator[Problem]:
     prompt, limits = case.request.prompt or "", case.limits.prompt
     if not prompt.strip():
         seen = any(reference.kind is not Kind.AUDIO for reference in case.request.references)
         if limits.required or not seen:
-            text = f"{case.who} needs one" if limits.required else "without an image or a video a prompt is needed"
+            text = f"{case.subject} needs one" if limits.required else "without an image or a video a prompt is needed"
             yield _problem("prompt_required", f"{text}. Say in words what the video shows.")
         return
     bounds = (
@@ -37,28 +37,28 @@ def _length(case: Case) -> Iterator[Problem]:
     )
     for unit, length, least, most in bounds:
         if most is not None and length > most:
-            text = f"{case.who} takes at most {most} {unit}, and this one has {length}. Cut {length - most}."
+            text = f"{case.subject} takes at most {most} {unit}, and this one has {length}. Cut {length - most}."
             yield _problem("prompt_too_long", text, allowed={"max": most, "unit": unit})
         elif least is not None and length < least:
-            text = f"{case.who} needs at least {least} {unit}, and this one has {length}. Say more."
+            text = f"{case.subject} needs at least {least} {unit}, and this one has {length}. Say more."
             yield _problem("prompt_too_short", text, allowed={"min": least, "unit": unit})
 
 
-def _negative(case: Case) -> Iterator[Problem]:
+def _negative(case: CheckContext) -> Iterator[Problem]:
     negative, limits = case.request.negative_prompt, case.limits
     if negative is None:
         return
     most = limits.negative_prompt_max_chars
     if limits.negative_prompt is False:
-        text = f"{case.who} takes none. Leave it out, and say in the prompt what should be there instead."
+        text = f"{case.subject} takes none. Leave it out, and say in the prompt what should be there instead."
         yield _problem("negative_prompt_unsupported", text, name="negative_prompt")
     elif most is not None and len(negative) > most:
-        text = f"{case.who} takes at most {most} characters, and this one has {len(negative)}."
+        text = f"{case.subject} takes at most {most} characters, and this one has {len(negative)}."
         allowed = {"max": most, "unit": "characters"}
         yield _problem("negative_prompt_too_long", text, name="negative_prompt", allowed=allowed)
 
 
-def _names(case: Case) -> Iterator[Problem]:
+def _names(case: CheckContext) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, reference in enumerate(case.request.references):
         name = reference.name
@@ -74,7 +74,7 @@ def _names(case: Case) -> Iterator[Problem]:
         seen.add(name)
 
 
-def _astray(case: Case, prompt: str) -> Iterator[Problem]:
+def _astray(case: CheckContext, prompt: str) -> Iterator[Problem]:
     """What the prompt calls that is not there."""
     mentions = read(prompt)
     names = [reference.name for reference in case.request.references if reference.name]
@@ -103,7 +103,7 @@ def _borne(mention: str, names: list[str]) -> bool:
     return any("-".join(parts[:length]) in names for length in range(len(parts), 0, -1))
 
 
-def _tokens(case: Case, prompt: str) -> Iterator[Call]:
+def _tokens(case: CheckContext, prompt: str) -> Iterator[Call]:
     templates = case.limits.prompt_tokens
     for kind, template in templates.items():
         # One token for two kinds counts on from the one to the other.
@@ -113,7 +113,7 @@ def _tokens(case: Case, prompt: str) -> Iterator[Call]:
             yield from (Call(match[0], int(match[1]) + 1 - first, counted_kind) for match in pattern.finditer(prompt))
 
 
-def _standing(case: Case, kind: Kind | None) -> int:
+def _standing(case: CheckContext, kind: Kind | None) -> int:
     """How many references of a kind a prompt may call."""
     references = (reference for reference in case.request.references if reference.role is not Role.MASK)
     return sum(kind in (None, reference.kind) for reference in references)

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from framegate.catalogue.model import Total
-from framegate.catalogue.rules.context import Case, counted, listed, pointer_to
+from framegate.catalogue.rules.context import CheckContext, counted, listed, pointer_to
 from framegate.domain import Kind, Problem, Role
 
 FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
 HERE = "/input_references"  # where references are missing there is no one reference to point at
 
 
-def judge(case: Case) -> Iterator[Problem]:
+def judge(case: CheckContext) -> Iterator[Problem]:
     """The problems of a request's references, names apart."""
     yield from _kinds(case)
     yield from _counts(case)
@@ -19,7 +19,7 @@ def judge(case: Case) -> Iterator[Problem]:
     yield from _together(case)
 
 
-def _kinds(case: Case) -> Iterator[Problem]:
+def _kinds(case: CheckContext) -> Iterator[Problem]:
     taken = case.limits.references
     for index, reference in enumerate(case.request.references):
         kinds = taken.get(reference.role)
@@ -30,20 +30,18 @@ def _kinds(case: Case) -> Iterator[Problem]:
             yield Problem(
                 code="role_unsupported",
                 pointer=f"{pointer}/role",
-                message=f"role: {case.who} takes no {reference.role}. {told}",
+                message=f"role: {case.subject} takes no {reference.role}. {told}",
                 allowed=roles,
             )
         elif reference.kind not in kinds:
             names = [kind.value for kind in kinds]
-            text = (
-                f"{case.who} takes {listed(map(_several, kinds))} as {reference.role}, not {_several(reference.kind)}."
-            )
+            text = f"{case.subject} takes {listed(map(_several, kinds))} as {reference.role}, not {_several(reference.kind)}."
             yield Problem(
                 code="kind_unsupported", pointer=f"{pointer}/kind", message=f"references: {text}", allowed=names
             )
 
 
-def _counts(case: Case) -> Iterator[Problem]:
+def _counts(case: CheckContext) -> Iterator[Problem]:
     for role, kinds in case.limits.references.items():
         for kind, count in kinds.items():
             here = ((role, kind),)
@@ -54,7 +52,7 @@ def _several(kind: Kind) -> str:
     return "audio" if kind is Kind.AUDIO else f"{kind}s"
 
 
-def _total(case: Case, total: Total) -> Iterator[Problem]:
+def _total(case: CheckContext, total: Total) -> Iterator[Problem]:
     kinds = {kind for _, kind in total.of}
     noun = kinds.pop().value if len(kinds) == 1 else "reference"
     noun = _called(*total.of[0]) if len(total.of) == 1 else noun
@@ -68,11 +66,11 @@ def _called(role: Role, kind: Kind) -> str:
     return kind.value if role is Role.REFERENCE else f"{role} {kind}"
 
 
-def _held(case: Case, total: Total, noun: str, why: str = "") -> Iterator[Problem]:
+def _held(case: CheckContext, total: Total, noun: str, why: str = "") -> Iterator[Problem]:
     number = case.count(*total.of)
     if total.max is not None and number > total.max:
         told = "takes none" if total.max == 0 else f"takes at most {counted(total.max, noun)}"
-        text = f"{case.who} {told}{why}, and this request has {number}. Take away {number - total.max}."
+        text = f"{case.subject} {told}{why}, and this request has {number}. Take away {number - total.max}."
         standing = [n for n, ref in enumerate(case.request.references) if (ref.role, ref.kind) in total.of]
         yield Problem(
             code="too_many_references",
@@ -83,7 +81,7 @@ def _held(case: Case, total: Total, noun: str, why: str = "") -> Iterator[Proble
         )
     elif number < total.min:
         has = f"has {number}" if number else "has none"
-        text = f"{case.who} needs at least {counted(total.min, noun)}{why}, and this request {has}."
+        text = f"{case.subject} needs at least {counted(total.min, noun)}{why}, and this request {has}."
         yield Problem(
             code="too_few_references",
             pointer=HERE,
@@ -93,11 +91,11 @@ def _held(case: Case, total: Total, noun: str, why: str = "") -> Iterator[Proble
         )
 
 
-def _together(case: Case) -> Iterator[Problem]:
+def _together(case: CheckContext) -> Iterator[Problem]:
     limits, references = case.limits, case.request.references
     if limits.references_exclude_frames and case.has(Role.REFERENCE) and case.has(*FRAMES):
         frame = next(index for index, reference in enumerate(references) if reference.role in FRAMES)
-        text = f"{case.who} takes either frames (first_frame, last_frame) or references, not both in one request."
+        text = f"{case.subject} takes either frames (first_frame, last_frame) or references, not both in one request."
         yield Problem(
             code="references_exclude_frames",
             pointer=pointer_to(case.request, frame),
@@ -108,12 +106,12 @@ def _together(case: Case) -> Iterator[Problem]:
         yield Problem(
             code="last_frame_needs_first",
             pointer=pointer_to(case.request, last),
-            message=f"references: {case.who} takes a last_frame only together with a first_frame. Add a first_frame.",
+            message=f"references: {case.subject} takes a last_frame only together with a first_frame. Add a first_frame.",
         )
     kinds = {reference.kind for reference in references}
     if limits.audio_needs_picture and kinds == {Kind.AUDIO}:
         yield Problem(
             code="audio_reference_alone",
             pointer=pointer_to(case.request, 0),
-            message=f"references: {case.who} takes audio only together with an image or a video. Add one.",
+            message=f"references: {case.subject} takes audio only together with an image or a video. Add one.",
         )

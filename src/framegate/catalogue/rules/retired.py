@@ -14,7 +14,7 @@ SUCCESSORS_MAX = 3
 def ended_model(gone: EndedModel, pointer: str, catalogue: Catalogue) -> Problem:
     """The problem with a model that nobody makes any more."""
     text = f"{gone.id} {_over(gone.ended)}."
-    return _problem("model_ended", text, gone.id, gone.ended.instead, pointer, catalogue)
+    return _problem("model_ended", text, gone.id, gone.ended.successors, pointer, catalogue)
 
 
 def ended_offers(model: Model, catalogue: Catalogue, usable: Callable[[Offer], bool]) -> Problem | None:
@@ -27,7 +27,7 @@ def ended_offers(model: Model, catalogue: Catalogue, usable: Callable[[Offer], b
     text = " and ".join(f"{_over(offer.ended)} at {offer.provider}" for offer in over if offer.ended)
     rest = [offer.provider for offer in model.open_offers]
     elsewhere = f" It can still be had from {listed(rest)}, where no account is set up." if rest else ""
-    instead = [name for offer in over if offer.ended for name in offer.ended.instead]
+    instead = [name for offer in over if offer.ended for name in offer.ended.successors]
     code = "model_paused" if all(offer.ended and offer.ended.paused for offer in over) else "model_ended"
     return _problem(code, f"{model.id} {text}.{elsewhere}", model.id, tuple(instead), "/model", catalogue)
 
@@ -35,7 +35,7 @@ def ended_offers(model: Model, catalogue: Catalogue, usable: Callable[[Offer], b
 def _over(ended: Ended) -> str:
     if ended.paused:
         return f"is paused since {ended.since}" if ended.since else "is paused"
-    return "is listed no more" if ended.left_list else f"ended on {ended.since}" if ended.since else "has ended"
+    return "is listed no more" if ended.delisted else f"ended on {ended.since}" if ended.since else "has ended"
 
 
 def _problem(code: str, text: str, name: str, instead: tuple[str, ...], pointer: str, catalogue: Catalogue) -> Problem:

@@ -18,7 +18,7 @@ def warn(
 ) -> Iterator[Problem]:
     """The warnings that go with a verdict."""
     if best:
-        yield from of_way(request, model.id, best)
+        yield from offer_warnings(request, model.id, best)
     for provider in dict.fromkeys((*request.routing.order, *request.routing.only)):
         if model.offer(provider) is None:
             text = f"{shown(provider)} does not offer {model.id}."
@@ -31,7 +31,7 @@ def warn(
     yield from _options(request, model)
 
 
-def of_way(request: Request, model: str, fit: Fit) -> Iterator[Problem]:
+def offer_warnings(request: Request, model: str, fit: Fit) -> Iterator[Problem]:
     """What there is to know of one offer that takes the request."""
     if fit.target is None:
         return
@@ -42,15 +42,15 @@ def of_way(request: Request, model: str, fit: Fit) -> Iterator[Problem]:
 
 
 def _unread(offer: Offer) -> str:
-    if not offer.unread:
+    if not offer.unparsed_prices:
         return ""
-    return f": what it lists as {listed(map(shown, offer.unread[:UNREAD_MAX]), last='and')} is not understood here"
+    return f": what it lists as {listed(map(shown, offer.unparsed_prices[:UNREAD_MAX]), last='and')} is not understood here"
 
 
-def going(warnings: Sequence[Problem], request: Request, model: str, fit: Fit) -> tuple[Problem, ...]:
+def for_route(warnings: Sequence[Problem], request: Request, model: str, fit: Fit) -> tuple[Problem, ...]:
     """The warnings of a verdict on a request that goes by this offer."""
     rest = [warning for warning in warnings if warning.code not in OF_WAY]
-    return (*of_way(request, model, fit), *rest)
+    return (*offer_warnings(request, model, fit), *rest)
 
 
 def _unnamed(request: Request, limits: Limits) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ FIRST_SECONDS = 600.0  # after the start, when whatever a crash left has been ta
 OLD_SECONDS = 24 * 3600.0  # a younger file may be on its way into a job
 
 
-class Sweeper:
+class BlobGarbageCollector:
     """Looks which files are mentioned nowhere: references that were only checked, and files of jobs that are gone."""
 
     def __init__(self, store: Store, blobs: BlobStore, *, clock: Clock) -> None:
@@ -39,11 +39,11 @@ class Sweeper:
     async def sweep(self) -> int:
         """Remove every old file that nobody mentions; says how many there were. Raises `Unavailable`."""
         old = await anyio.to_thread.run_sync(self._blobs.older_than, OLD_SECONDS)
-        needed = await self._store.mentioned() if old else frozenset[str]()
+        needed = await self._store.referenced_hashes() if old else frozenset[str]()
         removed = 0
         for sha256 in old - needed:
             # One that came again meanwhile is young again, or is mentioned by now.
-            if not await self._store.mentions(sha256):
+            if not await self._store.is_referenced(sha256):
                 removed += await anyio.to_thread.run_sync(self._blobs.remove_old, sha256, OLD_SECONDS)
         return removed
 

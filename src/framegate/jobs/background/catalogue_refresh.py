@@ -19,10 +19,10 @@ import anyio.to_thread
 from framegate.catalogue import Catalogue
 from framegate.catalogue.listing import BadList, Listing, Record, applied, records
 from framegate.domain.clock import Clock
-from framegate.domain.errors import GateError
-from framegate.jobs.background.server_discovery import Servers
+from framegate.domain.errors import FramegateError
+from framegate.jobs.background.server_discovery import ServerDiscovery
 from framegate.jobs.routing import Router
-from framegate.providers.base import Offers, Provider
+from framegate.providers.base import Provider, ProviderRegistry
 
 _log = logging.getLogger(__name__)
 
@@ -39,17 +39,17 @@ class _Kept:
     records: Mapping[str, Record]
 
 
-class Refresher:
+class CatalogueRefresher:
     """Asks every account's service for its list, and lays what it says over the table.
 
     A list that cannot be had or read leaves the last good one, which `folder` keeps over restarts.
     """
 
-    def __init__(self, router: Router, offers: Offers, folder: Path, *, clock: Clock) -> None:
+    def __init__(self, router: Router, offers: ProviderRegistry, folder: Path, *, clock: Clock) -> None:
         self._router = router
         self._table: Catalogue = router.catalogue
-        self._accounts = [provider for provider in offers if provider.lists_at is not None]
-        self._servers = Servers(offers, router.catalogue, clock=clock)
+        self._accounts = [provider for provider in offers if provider.model_list_url is not None]
+        self._servers = ServerDiscovery(offers, router.catalogue, clock=clock)
         self._folder = folder
         self._clock = clock
         self._kept: dict[tuple[str, str], _Kept] = {}
@@ -89,11 +89,11 @@ class Refresher:
         try:
             data = await account.models()
             found = records(data, account.name, self._table)
-        except (GateError, BadList) as error:
+        except (FramegateError, BadList) as error:
             _log.warning("The list of models at %s stays as it was: %s", account.name, error)
             return
         read = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m")
-        kept = _Kept(account.lists_at or "", read, found)
+        kept = _Kept(account.model_list_url or "", read, found)
         self._kept[account.name, account.account] = kept
         try:
             await anyio.to_thread.run_sync(self._write, account, kept)
@@ -122,7 +122,7 @@ class Refresher:
             if not isinstance(told, dict):
                 return None
             row = cast("dict[str, Any]", told)
-            if row.get("url") != account.lists_at:  # of another service, to which the account pointed then
+            if row.get("url") != account.model_list_url:  # of another service, to which the account pointed then
                 return None
             return _Kept(str(row["url"]), str(row.get("read")), records(row.get("data"), account.name, self._table))
         except FileNotFoundError:

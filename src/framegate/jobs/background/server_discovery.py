@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from framegate.catalogue import Catalogue
 from framegate.domain.clock import Clock
-from framegate.domain.errors import GateError
-from framegate.providers.base import Offers
-from framegate.providers.gpu.base import Engine
+from framegate.domain.errors import FramegateError
+from framegate.providers.base import ProviderRegistry
+from framegate.providers.gpu.base import GpuServer
 
 _log = logging.getLogger(__name__)
 
@@ -18,14 +18,14 @@ START_SECONDS_MAX = 2.0  # a server that is not up holds nobody up
 CACHED = "models--"  # begins the folder of a model in Hugging Face's cache: models--ORG--NAME
 
 
-class Servers:
+class ServerDiscovery:
     """Asks the servers, so that each is given only what it serves.
 
     One that cannot be asked keeps what it said last; one that was never asked is taken for what its offers name.
     """
 
-    def __init__(self, offers: Offers, catalogue: Catalogue, *, clock: Clock) -> None:
-        self._engines = [provider for provider in offers if isinstance(provider, Engine)]
+    def __init__(self, offers: ProviderRegistry, catalogue: Catalogue, *, clock: Clock) -> None:
+        self._engines = [provider for provider in offers if isinstance(provider, GpuServer)]
         self._known = [(offer.provider, offer.id) for model in catalogue for offer in model.offers]
         self._clock = clock
         self._asked = asyncio.Event()
@@ -56,22 +56,22 @@ class Servers:
             await self.ask()
             await self._clock.sleep(ASK_SECONDS)
 
-    async def _ask(self, engine: Engine) -> None:
+    async def _ask(self, engine: GpuServer) -> None:
         try:
             names = await engine.names()
-        except GateError as error:
+        except FramegateError as error:
             _log.info("What %s serves stays as it was: %s", engine.base_url, error)
             return
         ids = [offer_id for provider, offer_id in self._known if provider == engine.name]
-        served = standing_for(names, ids)
-        if served != engine.served and served.isdisjoint(ids):
+        served = match_served_models(names, ids)
+        if served != engine.served_models and served.isdisjoint(ids):
             _log.warning(
                 "%s at %s serves %s, which is ordered for no model here.", engine.title, engine.base_url, names[0]
             )
-        engine.called, engine.served = names[0], served
+        engine.served_name, engine.served_models = names[0], served
 
 
-def standing_for(names: Iterable[str], ids: Iterable[str]) -> frozenset[str]:
+def match_served_models(names: Iterable[str], ids: Iterable[str]) -> frozenset[str]:
     """The names of what a server serves, and of the ids those that they stand for.
 
     Weights often lie in a folder, which is called as the model is: `/models/Wan2.2-I2V-A14B-Diffusers`.

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from framegate.domain import Done, Failed, Fault, Lost, Made, Running, Update
+from framegate.domain import Done, Failed, Fault, Lost, ProviderFile, Running, Update
 
 _log = logging.getLogger(__name__)
 
@@ -24,10 +24,10 @@ class Render:
     id: str
     spec: dict[str, Any]
     update: Update = field(default_factory=Running)
-    worker: "Worker | None" = None
+    worker: "RenderWorker | None" = None
 
 
-class Worker:
+class RenderWorker:
     """One child process and the render that it is busy with."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -36,7 +36,7 @@ class Worker:
         self.killed = False
 
     @classmethod
-    async def spawn(cls) -> "Worker":
+    async def spawn(cls) -> "RenderWorker":
         """Start a child; it warms itself up."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -76,7 +76,7 @@ class Worker:
             case "done":
                 rendered = message["rendered"]
                 notes = tuple(rendered.get("notes", ()))
-                render.update = Done(outputs=(Made(path=rendered["path"]),), cost_micro_usd=0, notes=notes)
+                render.update = Done(outputs=(ProviderFile(path=rendered["path"]),), cost_micro_usd=0, notes=notes)
                 self.render = None
             case _:
                 code = str(message.get("code", "render_failed"))
@@ -93,15 +93,15 @@ class Worker:
             self.process.kill()
 
 
-class Pool:
+class RenderPool:
     """At most `size` renders at once, each in its own process; the rest wait in order."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self._renders: dict[str, Render] = {}
         self._waiting: deque[Render] = deque()
-        self._idle: list[Worker] = []
-        self._busy: dict[Worker, asyncio.Task[None]] = {}
+        self._idle: list[RenderWorker] = []
+        self._busy: dict[RenderWorker, asyncio.Task[None]] = {}
         self._starting = 0  # renders that were taken from the queue and wait for their child to start
         self._spare: asyncio.Task[None] | None = None
 
@@ -111,7 +111,7 @@ class Pool:
             self._spare = asyncio.create_task(self._spawn_spare(), name="framegate-pool-warm")
 
     async def _spawn_spare(self) -> None:
-        self._idle.append(await Worker.spawn())
+        self._idle.append(await RenderWorker.spawn())
 
     async def start(self, render_id: str, spec: dict[str, Any]) -> None:
         """Take a render in; an earlier one of the same id is dropped first, since both would write one file."""
@@ -123,7 +123,7 @@ class Pool:
         self._waiting.append(render)
         await self._serve()
 
-    def look(self, render_id: str) -> Update:
+    def poll(self, render_id: str) -> Update:
         """How a render stands; `Lost` for one that this process does not know."""
         render = self._renders.get(render_id)
         return Lost() if render is None else render.update
@@ -172,7 +172,7 @@ class Pool:
             worker.ask(render)
             self._busy[worker] = asyncio.create_task(self._follow(worker), name=f"framegate-render-{render.id}")
 
-    async def _free_worker(self) -> Worker:
+    async def _free_worker(self) -> RenderWorker:
         """An idle child that lives, or a new one."""
         while self._idle:
             worker = self._idle.pop()
@@ -180,11 +180,11 @@ class Pool:
                 return worker
         self._starting += 1
         try:
-            return await Worker.spawn()
+            return await RenderWorker.spawn()
         finally:
             self._starting -= 1
 
-    async def _follow(self, worker: Worker) -> None:
+    async def _follow(self, worker: RenderWorker) -> None:
         try:
             alive = await worker.work()
         finally:

@@ -9,63 +9,63 @@ import anyio
 import anyio.to_thread
 
 from framegate.config.settings import Settings
-from framegate.domain import Blob, Fault, Job, Kind, Made, Output, State
+from framegate.domain import Blob, Fault, Job, Kind, Output, ProviderFile, State
 from framegate.domain.clock import Clock
-from framegate.domain.errors import Elsewhere, GateError, ReferenceUnusable, Refused
-from framegate.jobs.state_machine.transition import Step, failed
+from framegate.domain.errors import FramegateError, MovedOrigin, ReferenceUnusable, Refused
+from framegate.jobs.state_machine.transition import Transition, failed
 from framegate.media import quality, videos
 from framegate.net import resume
-from framegate.net.fetcher import Net
+from framegate.net.fetcher import Fetcher
 from framegate.providers.base import Provider
 from framegate.storage.blobs import BlobStore
 
 DOWNLOADS_MAX = 40  # tries that bring nothing, over half an hour: what was paid for is not given up lightly
-HOPELESS_MAX = 8  # the same where the answer was a plain no, which may still be too early
+PERMANENT_ATTEMPTS_MAX = 8  # the same where the answer was a plain no, which may still be too early
 WAIT_SECONDS_MAX = 60.0
 PART_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Finishing:
+class Finalizer:
     """The moves from `fetching` and from `checking`."""
 
     settings: Settings
     blobs: BlobStore
-    net: Net
+    net: Fetcher
     clock: Clock
 
-    async def has(self, made: Sequence[Made]) -> bool:
+    async def has(self, made: Sequence[ProviderFile]) -> bool:
         """Whether every file that should lie on this machine does."""
         return all([one.path is None or await anyio.Path(one.path).is_file() for one in made])
 
-    async def fetch(self, job: Job, provider: Provider) -> Step:
+    async def download(self, job: Job, provider: Provider) -> Transition:
         """Bring every output into our own store. What had come when a try broke off is gone on from at the next."""
-        kept: list[Made] = []
-        for index, made in enumerate(job.made):
+        kept: list[ProviderFile] = []
+        for index, made in enumerate(job.provider_files):
             into = await anyio.to_thread.run_sync(self.blobs.partial, f"{job.id}-{index}")
             before = _size(into)
             try:
                 kept.append(made if made.blob is not None else await self._bring(made, into, provider))
-            except GateError as error:
+            except FramegateError as error:
                 step = self._fetch_again(job, made, into, error, came=_size(into) - before)
-                return replace(step, changes={**step.changes, "made": (*kept, *job.made[index:])})
-        return Step({"state": State.CHECKING, "stage": "checking", "made": tuple(kept)})
+                return replace(step, changes={**step.changes, "provider_files": (*kept, *job.provider_files[index:])})
+        return Transition({"state": State.CHECKING, "stage": "checking", "provider_files": tuple(kept)})
 
-    async def _bring(self, made: Made, into: Path, provider: Provider) -> Made:
+    async def _bring(self, made: ProviderFile, into: Path, provider: Provider) -> ProviderFile:
         if made.path is not None:
-            return Made(blob=await self._keep(Path(made.path), made.media_type))
+            return ProviderFile(blob=await self._keep(Path(made.path), made.media_type))
         url = made.url or ""
-        if made.own:
+        if made.behind_key:
             try:
                 await provider.download(made, into, bytes_max=self.settings.video_bytes_max)
                 url = None
-            except Elsewhere as moved:
+            except MovedOrigin as moved:
                 url = moved.url
         if url is not None:
             await self._fetch(url, into)
         blob = await self._keep(into, made.media_type)
         await anyio.to_thread.run_sync(resume.discard, into)
-        return Made(blob=blob)
+        return ProviderFile(blob=blob)
 
     async def _fetch(self, url: str, into: Path) -> None:
         """A file that lies at a stranger's, who is given no key."""
@@ -78,21 +78,21 @@ class Finishing:
             resume=True,
         )
 
-    def _fetch_again(self, job: Job, made: Made, into: Path, error: GateError, *, came: int) -> Step:
+    def _fetch_again(self, job: Job, made: ProviderFile, into: Path, error: FramegateError, *, came: int) -> Transition:
         """A download that broke off is tried again. One that brought a good part more is no failed try."""
         if came >= PART_BYTES:
-            return Step(wait=1.0)
+            return Transition(wait=1.0)
         hopeless = isinstance(error, Refused) or (isinstance(error, ReferenceUnusable) and not error.retryable)
-        if step := self.again(job, HOPELESS_MAX if hopeless else DOWNLOADS_MAX):
+        if step := self.again(job, PERMANENT_ATTEMPTS_MAX if hopeless else DOWNLOADS_MAX):
             return step
         resume.discard(into)
         said = f"The provider made the video, but it could not be fetched: {error.message}"
         return self._fail(Fault(code="output_not_fetched", message=f"{said} It may still lie at {_host(made)}."))
 
-    def again(self, job: Job, most: int) -> Step | None:
+    def again(self, job: Job, most: int) -> Transition | None:
         """Another try to fetch a job's files, some time later; None once there were so many."""
-        times = job.downloads + 1
-        return Step({"downloads": times}, wait=min(2.0**times, WAIT_SECONDS_MAX)) if times < most else None
+        times = job.failed_downloads + 1
+        return Transition({"failed_downloads": times}, wait=min(2.0**times, WAIT_SECONDS_MAX)) if times < most else None
 
     async def _keep(self, path: Path, media_type: str) -> Blob:
         """Move a finished file into our own store, its index first so that playing starts at once."""
@@ -107,7 +107,7 @@ class Finishing:
             with anyio.CancelScope(shield=True):
                 await anyio.Path(into).unlink(missing_ok=True)
 
-    async def check(self, job: Job, *, judged: bool = True) -> Step:
+    async def verify(self, job: Job, *, judged: bool = True) -> Transition:
         """Decode every file to its end, measure it, and take the poster and the contact sheet from it.
 
         With `judged` False, where that went wrong, only what each file says of itself; raises `Unreadable`.
@@ -115,17 +115,17 @@ class Finishing:
         outputs: list[Output] = []
         report: Mapping[str, Any] | None = None
         verify = self._verify if judged else self._described
-        for index, made in enumerate(job.made):
+        for index, made in enumerate(job.provider_files):
             if made.blob is None:
                 return self._fail(Fault(code="output_lost", message="The file was not kept."))
             verified = await anyio.to_thread.run_sync(verify, job, made.blob, abandon_on_cancel=True)
             if not verified.report.playable:
                 why = next((f.sentence for f in verified.report.findings if f.verdict == "fail"), "It does not decode.")
                 unplayable = self._fail(Fault(code="output_unplayable", message=f"The file cannot be played. {why}"))
-                return Step({**unplayable.changes, "report": report or verified.report.as_json()})
+                return Transition({**unplayable.changes, "report": report or verified.report.as_json()})
             outputs.append(await self._output(index, made.blob, verified))
             report = report or _report(verified, outputs[-1])
-        return Step(
+        return Transition(
             {
                 "state": State.COMPLETED,
                 "stage": "completed",
@@ -167,7 +167,7 @@ class Finishing:
             matches=tuple([await self.blobs.add_bytes(match.jpeg, "image/jpeg") for match in verified.matches]),
         )
 
-    def _fail(self, fault: Fault) -> Step:
+    def _fail(self, fault: Fault) -> Transition:
         return failed(fault, at=self.clock.now())
 
 
@@ -175,7 +175,7 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _host(made: Made) -> str:
+def _host(made: ProviderFile) -> str:
     return (made.url or "").partition("?")[0][:200]
 
 

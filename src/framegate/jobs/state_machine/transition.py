@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from framegate.domain import Done, Fault, Handle, Job, Problem, State
-from framegate.domain.errors import GateError, ProviderError
+from framegate.domain.errors import FramegateError, ProviderError
 from framegate.providers.base import Provider
 
 RENDERED = 0.95  # how far a job is when its file is made; fetching and checking are the rest
@@ -23,31 +23,31 @@ AGAIN = "waiting to try again"
 UNMADE: Mapping[str, Any] = MappingProxyType(
     {
         "handle": None,
-        "made": (),
+        "provider_files": (),
         "cost_micro_usd": None,
         "account_url": "",
         "account_key": "",
-        "unknown_since": None,
+        "missing_since": None,
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Transition:
     """What one move changes; nothing to change is another look later. `wait` is seconds until the next move."""
 
     changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     wait: float = 0.0
     order: str | None = None  # how the newest order now stands
-    instead: "Step | None" = None  # what to do where another way was taken early, and none can be paid for
+    over_budget: "Transition | None" = None  # what to do where another way was taken early, and none can be paid for
 
 
-def failed(fault: Fault, *, at: float, state: State = State.FAILED) -> Step:
+def failed(fault: Fault, *, at: float, state: State = State.FAILED) -> Transition:
     """The move to an end without a video."""
-    return Step({"state": state, "stage": state.value, "fault": fault, "finished_at": at})
+    return Transition({"state": state, "stage": state.value, "fault": fault, "finished_at": at})
 
 
-def fault_of(error: GateError, message: str | None = None) -> Fault:
+def fault_of(error: FramegateError, message: str | None = None) -> Fault:
     """What went wrong, as a job keeps it."""
     said = error.message if message is None else message
     return Fault(code=error.code, message=said, retryable=error.retryable, unsure=error.unsure)
@@ -59,22 +59,22 @@ def waiting(account: str, why: str) -> str:
     return f"waiting for {account if len(account) <= room else account[: room - 1] + '…'}: {why}"
 
 
-def staying(job: Job, stage: str, wait: float) -> Step:
+def staying(job: Job, stage: str, wait: float) -> Transition:
     """To look again later, where only the stage may be another one."""
-    return Step({} if job.stage == stage else {"stage": stage}, wait=wait)
+    return Transition({} if job.stage == stage else {"stage": stage}, wait=wait)
 
 
-def accepted(handle: Handle, *, wait: float) -> Step:
+def accepted(handle: Handle, *, wait: float) -> Transition:
     """The move to following an order that stands."""
-    taken = {"state": State.RUNNING, "stage": "running", "handle": handle, "doubtful": False}
-    return Step(taken, wait=wait, order="accepted")
+    taken = {"state": State.RUNNING, "stage": "running", "handle": handle, "submit_unconfirmed": False}
+    return Transition(taken, wait=wait, order="accepted")
 
 
-def put_off(setbacks: int, stage: str, wait: float) -> Step:
+def put_off(setbacks: int, stage: str, wait: float) -> Transition:
     """To order once more, after a pause that grows with the setbacks, or as long a wait as was asked for."""
-    back = {"state": State.PREPARING, "stage": stage, "setbacks": setbacks, **UNMADE}
+    back = {"state": State.PREPARING, "stage": stage, "failed_submits": setbacks, **UNMADE}
     pause = BACK_OFF_SECONDS[min(setbacks, len(BACK_OFF_SECONDS)) - 1]
-    return Step(back, wait=max(pause, wait), order="not_sent")
+    return Transition(back, wait=max(pause, wait), order="not_sent")
 
 
 def order_key(job: Job) -> str:
@@ -97,24 +97,24 @@ def missing(job: Job) -> ProviderError:
     return ProviderError(text, code="provider_missing")
 
 
-def without_account(job: Job) -> Step:
+def without_account(job: Job) -> Transition:
     """To wait for an account that was taken out of the settings, and may come back."""
     stage = f"waiting for the account {job.account} at {job.provider}"[:STAGE_CHARS_MAX]
     return staying(job, stage, ACCOUNT_SECONDS)
 
 
-def made(job: Job, done: Done, *, at: float) -> Step:
+def made(job: Job, done: Done, *, at: float) -> Transition:
     """The move to fetching what a provider has made; to an end where it names no file."""
     if not done.outputs:
         said = "The provider says that the video is made, and names no file. It may charge."
         return failed(Fault(code="output_missing", message=said, may_charge=True), at=at)
     said = {
-        "made": done.outputs,
+        "provider_files": done.outputs,
         "cost_micro_usd": done.cost_micro_usd,
         "warnings": _noted(job, done),
         "provider_metadata": done.metadata,
     }
-    return Step({**said, "state": State.FETCHING, "stage": "fetching", "progress": RENDERED})
+    return Transition({**said, "state": State.FETCHING, "stage": "fetching", "progress": RENDERED})
 
 
 def _noted(job: Job, done: Done) -> tuple[Problem, ...]:

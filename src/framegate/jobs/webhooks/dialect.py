@@ -52,7 +52,7 @@ def openrouter_headers(job_id: str, status: str, at: int, raw: bytes, secret: st
     }
 
 
-def phaseo_headers(sending: "Sending") -> dict[str, str]:
+def phaseo_headers(sending: "DeliveryAttempt") -> dict[str, str]:
     """Phaseo's: HMAC-SHA256 with the secret's text over `timestamp.body`, in hex."""
     signature = hmac.digest(sending.secret.encode(), f"{sending.at}.".encode() + sending.raw, "sha256").hex()
     delivery = sending.delivery
@@ -91,7 +91,7 @@ def jwks(seed: bytes) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
+class WebhookEvent:
     """One event of a job: how the job stood before (None: it was just accepted), and how it stands now."""
 
     id: str  # UUIDv7
@@ -101,7 +101,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sending:
+class DeliveryAttempt:
     """One try to hand over a delivery: the very bytes, and what signs them."""
 
     delivery: Delivery
@@ -112,13 +112,13 @@ class Sending:
     secret: str  # its owner's, as `whsec_…`; the job's own where it brought one
 
 
-def nothing_more(body: Mapping[str, Any], _attempt: int, _attempts_max: int) -> Mapping[str, Any]:
+def unchanged(body: Mapping[str, Any], _attempt: int, _attempts_max: int) -> Mapping[str, Any]:
     """The body as it is: most dialects do not tell the attempt in it."""
     return body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hook:
+class WebhookDialect:
     """How one dialect calls back.
 
     `events` names what a change means in the dialect's words, in order; `Job.request.callback_events`, where given,
@@ -128,9 +128,9 @@ class Hook:
 
     dialect: str
     events: Callable[[Job | None, Job], Sequence[str]]
-    body: Callable[[Happening], Mapping[str, Any]]
-    headers: Callable[[Sending], Mapping[str, str]]
-    stamped: Callable[[Mapping[str, Any], int, int], Mapping[str, Any]] = nothing_more
+    body: Callable[[WebhookEvent], Mapping[str, Any]]
+    headers: Callable[[DeliveryAttempt], Mapping[str, str]]
+    per_attempt_body: Callable[[Mapping[str, Any], int, int], Mapping[str, Any]] = unchanged
     secret_of: Callable[[Job], str | None] | None = None  # for dialects whose clients bring secrets of their own
     schedule_seconds: tuple[float, ...] = SCHEDULE_SECONDS
     timeout_seconds: float = TIMEOUT_SECONDS
@@ -143,17 +143,17 @@ class Hook:
 
 def ended(before: Job | None, after: Job) -> bool:
     """Whether this change ended the job. It is true of one change of a job at most."""
-    return after.state.final and not (before is not None and before.state.final)
+    return after.state.is_final and not (before is not None and before.state.is_final)
 
 
-class Hooks:
+class WebhookDialects:
     """What every dialect calls back, and the secret that signs it."""
 
-    def __init__(self, hooks: Iterable[Hook] = (), *, master: bytes = b"") -> None:
+    def __init__(self, hooks: Iterable[WebhookDialect] = (), *, master: bytes = b"") -> None:
         self._hooks = {hook.dialect: hook for hook in hooks}
         self._master = master
 
-    def get(self, dialect: str) -> Hook | None:
+    def get(self, dialect: str) -> WebhookDialect | None:
         return self._hooks.get(dialect)
 
     def secret(self, owner: str) -> str:
@@ -167,24 +167,24 @@ class Hooks:
             return ()
         return tuple(_delivery(hook, url, kind, before, after) for kind in hook.events(before, after))
 
-    def sending(
-        self, delivery: Delivery, hook: Hook, *, at: int, job: Job | None = None
+    def signed_request(
+        self, delivery: Delivery, hook: WebhookDialect, *, at: int, job: Job | None = None
     ) -> tuple[bytes, dict[str, str]]:
         """The body and the headers of the next try. `job` may bring a secret of its own, where the dialect has such."""
-        attempt = delivery.attempts - delivery.attempts_before + 1
-        body = hook.stamped(json.loads(delivery.body), attempt, hook.attempts_max)
+        attempt = delivery.attempts - delivery.attempts_at_replay + 1
+        body = hook.per_attempt_body(json.loads(delivery.body), attempt, hook.attempts_max)
         raw = _json(body).encode()
         secret = self.secret(delivery.owner)
         own = hook.secret_of(job) if hook.secret_of and job else None
-        sending = Sending(
+        sending = DeliveryAttempt(
             delivery=delivery, raw=raw, at=at, attempt=attempt, attempts_max=hook.attempts_max, secret=own or secret
         )
         headers = {"content-type": "application/json", "user-agent": "Framegate-Webhook/1.0"}
         return raw, {**headers, **hook.headers(sending), **standard_headers(delivery.id, at, raw, secret)}
 
 
-def _delivery(hook: Hook, url: str, kind: str, before: Job | None, after: Job) -> Delivery:
-    happening = Happening(id=str(uuid_utils.uuid7()), type=kind, before=before, after=after)
+def _delivery(hook: WebhookDialect, url: str, kind: str, before: Job | None, after: Job) -> Delivery:
+    happening = WebhookEvent(id=str(uuid_utils.uuid7()), type=kind, before=before, after=after)
     return Delivery(
         id=happening.id,
         job_id=after.id,

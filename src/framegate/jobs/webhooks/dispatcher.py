@@ -8,11 +8,11 @@ from collections import Counter
 
 from framegate.domain import Attempt, Delivery, DeliveryState
 from framegate.domain.clock import Clock
-from framegate.domain.errors import GateError, Stale, Unavailable
-from framegate.jobs.webhooks.dialect import Hook, Hooks
-from framegate.net.fetcher import Net
+from framegate.domain.errors import FramegateError, Stale, Unavailable
+from framegate.jobs.webhooks.dialect import WebhookDialect, WebhookDialects
+from framegate.net.fetcher import Fetcher
 from framegate.store import Store
-from framegate.store.outbox import HeldDelivery
+from framegate.store.outbox import ClaimedDelivery
 
 _log = logging.getLogger(__name__)
 
@@ -24,10 +24,10 @@ JITTER = 0.1  # a wait is up to so much longer, so that what failed together is 
 GONE = 410  # the receiver wants no more of it
 
 
-class Deliverer:
+class WebhookDispatcher:
     """One deliverer in one process. `sole`: nobody else works on this store, so whatever was held is free again."""
 
-    def __init__(self, store: Store, net: Net, hooks: Hooks, *, clock: Clock, sole: bool = True) -> None:
+    def __init__(self, store: Store, net: Fetcher, hooks: WebhookDialects, *, clock: Clock, sole: bool = True) -> None:
         self.worker = f"deliverer-{secrets.token_hex(6)}"
         self._store = store
         self._net = net
@@ -58,7 +58,7 @@ class Deliverer:
 
     async def _run(self) -> None:
         while True:
-            self._store.hub.outbox.clear()
+            self._store.notifier.delivery_available.clear()
             try:
                 wait = await self._take()
             except Unavailable as error:
@@ -89,10 +89,10 @@ class Deliverer:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tries.pop(task, None)
-        self._store.hub.outbox.set()
+        self._store.notifier.delivery_available.set()
 
     async def _idle(self, seconds: float) -> None:
-        waiting = asyncio.create_task(self._store.hub.outbox.wait())
+        waiting = asyncio.create_task(self._store.notifier.delivery_available.wait())
         sleeping = asyncio.create_task(self._clock.sleep(seconds))
         try:
             await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
@@ -100,7 +100,7 @@ class Deliverer:
             waiting.cancel()
             sleeping.cancel()
 
-    async def _hand_over(self, held: HeldDelivery) -> None:
+    async def _hand_over(self, held: ClaimedDelivery) -> None:
         delivery, hook = held.delivery, self._hooks.get(held.delivery.dialect)
         began = self._clock.now()
         status, why = await self._guarded(delivery, hook, at=began)
@@ -114,27 +114,31 @@ class Deliverer:
         except Unavailable as error:
             _log.warning("Webhook %s is sent again when its lease runs out: %s", delivery.id, error.message)
 
-    async def _guarded(self, delivery: Delivery, hook: Hook | None, *, at: float) -> tuple[int | None, str | None]:
+    async def _guarded(
+        self, delivery: Delivery, hook: WebhookDialect | None, *, at: float
+    ) -> tuple[int | None, str | None]:
         """The answer's status, or why there is none."""
         if hook is None:
             return None, f"The dialect `{delivery.dialect}` calls nobody back in this version."
         try:
             return await self._send(delivery, hook, at=at), None
-        except GateError as error:
+        except FramegateError as error:
             return None, error.message
         except Exception:  # noqa: BLE001 - the top of a delivery: a fault of ours is a try that failed, and is seen
             _log.exception("Webhook %s met a fault of ours.", delivery.id)
             return None, "Framegate failed on this webhook; its log says why."
 
-    async def _send(self, delivery: Delivery, hook: Hook, *, at: float) -> int:
+    async def _send(self, delivery: Delivery, hook: WebhookDialect, *, at: float) -> int:
         job = await self._store.get(delivery.job_id) if hook.secret_of else None
-        raw, headers = self._hooks.sending(delivery, hook, at=int(at), job=job)
+        raw, headers = self._hooks.signed_request(delivery, hook, at=int(at), job=job)
         return await self._net.post(delivery.url, raw, headers=headers, seconds_max=hook.timeout_seconds)
 
-    def _outcome(self, delivery: Delivery, hook: Hook | None, attempt: Attempt) -> tuple[DeliveryState, float]:
+    def _outcome(
+        self, delivery: Delivery, hook: WebhookDialect | None, attempt: Attempt
+    ) -> tuple[DeliveryState, float]:
         if attempt.status is not None and 200 <= attempt.status < 300:
             return DeliveryState.DELIVERED, delivery.due_at
-        tried = attempt.number - delivery.attempts_before
+        tried = attempt.number - delivery.attempts_at_replay
         if hook is None or tried >= hook.attempts_max or attempt.status == GONE:
             _log.warning("Webhook %s of job %s was given up.", delivery.id, delivery.job_id)
             return DeliveryState.FAILED, delivery.due_at

@@ -184,7 +184,7 @@ def _length(done: Decoded, target: Target) -> Iterator[Finding]:
     sentence = f"It runs at {fps:.3f} frames per second; {target.fps} were asked for."
     verdict = _ranked(abs(fps / target.fps - 1), passes=FPS_PASS, warns=FPS_PASS)
     yield _finding("fps", verdict, round(fps, 3), f"{target.fps} ± {FPS_PASS:.1%}", sentence)
-    frames, seconds = target.whole_frames, target.whole_seconds
+    frames, seconds = target.file_frames, target.file_seconds
     whole = "" if target.source_seconds is None else ", the source among them,"
     sentence = f"It has {done.frames:,} frames; {frames:,}{whole} were asked for."
     verdict = _ranked(abs(done.frames - frames), passes=FRAMES_PASS, warns=FRAMES_WARN * frames)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from framegate.domain import Foresight, Handle, Kind, Order, Prepared, Request, Role, Target, Update
+from framegate.domain import Handle, Kind, Order, Preflight, PreparedReference, Request, Role, Target, Update
 from framegate.domain.errors import Refused
-from framegate.jobs.executor.render_pool import Pool
+from framegate.jobs.executor.render_pool import RenderPool
 from framegate.providers.animatic import preflight
 from framegate.providers.base import Provider
 
@@ -22,7 +22,7 @@ class Animatic(Provider):
     repeatable = True
     poll_seconds = 0.1
 
-    def __init__(self, pool: Pool, folder: Path) -> None:
+    def __init__(self, pool: RenderPool, folder: Path) -> None:
         self.concurrency = pool.size
         self._pool = pool
         self._folder = folder
@@ -34,8 +34,8 @@ class Animatic(Provider):
         self,
         request: Request,
         target: Target,
-        prepared: Sequence[Prepared] = (),  # noqa: ARG002 - it takes whatever is prepared
-    ) -> Foresight | None:
+        prepared: Sequence[PreparedReference] = (),  # noqa: ARG002 - it takes whatever is prepared
+    ) -> Preflight | None:
         """The shot list, and what the prompt asks and no camera move gives."""
         return preflight.of(request, target)
 
@@ -49,7 +49,7 @@ class Animatic(Provider):
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the render."""
-        return self._pool.look(handle["render"])
+        return self._pool.poll(handle["render"])
 
     async def cancel(self, handle: Handle) -> bool:
         """Kill the render."""
@@ -73,8 +73,8 @@ class Sandbox(Animatic):
         self,
         request: Request,  # noqa: ARG002
         target: Target,  # noqa: ARG002
-        prepared: Sequence[Prepared] = (),  # noqa: ARG002
-    ) -> Foresight | None:
+        prepared: Sequence[PreparedReference] = (),  # noqa: ARG002
+    ) -> Preflight | None:
         """Nothing: its models are other people's, and would make something else of the prompt."""
         return None
 
@@ -83,7 +83,7 @@ def spec(order: Order, output: Path) -> dict[str, Any]:
     """What the engine is asked for, in its own words."""
     pictures = [prepared for prepared in order.references if prepared.reference.kind is Kind.IMAGE]
     guides = [prepared for prepared in pictures if prepared.reference.role is Role.REFERENCE]
-    style = next((prepared for prepared in guides if prepared.reference.type == preflight.STYLE), None)
+    style = next((prepared for prepared in guides if prepared.reference.reference_type == preflight.STYLE), None)
     shots = [prepared for prepared in guides if prepared is not style]
     videos = [prepared for prepared in order.references if prepared.reference.kind is Kind.VIDEO]
     seed = order.target.seed or 0
@@ -106,7 +106,7 @@ def spec(order: Order, output: Path) -> dict[str, Any]:
     }
 
 
-def _path(given: list[Prepared], role: Role) -> str | None:
+def _path(given: list[PreparedReference], role: Role) -> str | None:
     return next((prepared.path for prepared in given if prepared.reference.role is role), None)
 
 

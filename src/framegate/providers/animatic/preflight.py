@@ -1,11 +1,11 @@
 """What the animatic engine would make of a request, read before anything is rendered."""
 
-from framegate.domain import Foresight, Kind, Problem, Reference, Request, Role, Target
+from framegate.domain import Kind, Preflight, Problem, Reference, Request, Role, Target
 
 STYLE = "style"  # the type of a reference whose colours are wanted, and not what it shows
 
 
-def of(request: Request, target: Target) -> Foresight:
+def of(request: Request, target: Target) -> Preflight:
     """The shots of the clip and what the prompt asks in vain; a problem where they do not fit into its length."""
     from framegate.animatic import TooManyPictures, direct  # noqa: PLC0415 - its patterns are compiled on first use
 
@@ -25,15 +25,15 @@ def of(request: Request, target: Target) -> Foresight:
         )
     except TooManyPictures as error:
         frames = len(roles & {Role.FIRST_FRAME, Role.LAST_FRAME})
-        return Foresight(problems=(_too_many(error.most, str(error), len(guides) + frames),))
+        return Preflight(problems=(_too_many(error.most, str(error), len(guides) + frames),))
     warnings = [Problem(code="prompt_not_made", pointer="/prompt", message=f"prompt: {note}.") for note in plan.notes]
-    return Foresight(warnings=tuple(warnings), shots=tuple(plan.as_json()["shots"]))
+    return Preflight(warnings=tuple(warnings), shots=tuple(plan.as_json()["shots"]))
 
 
 def _guides(images: list[Reference]) -> list[Reference]:
     """The references that are shown: all but the first that only lends its colours."""
     guides = [one for one in images if one.role is Role.REFERENCE]
-    style = next((one for one in guides if one.type == STYLE), None)
+    style = next((one for one in guides if one.reference_type == STYLE), None)
     return [one for one in guides if one is not style]
 
 

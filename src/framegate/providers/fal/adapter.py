@@ -11,14 +11,14 @@ from urllib.parse import quote
 import anyio
 
 from framegate.catalogue.fal_schema import Endpoint, app_of, endpoints
-from framegate.domain import Done, Failed, Handle, Order, Prepared, Role, Running, Update
+from framegate.domain import Done, Failed, Handle, Order, PreparedReference, Role, Running, Update
 from framegate.domain.errors import NotSent, ProviderError, Refused
-from framegate.net.vendor_client import Answer, Upstream, at
+from framegate.net.vendor_client import Response, VendorClient, at
 from framegate.providers.fal.input import written
-from framegate.providers.fal.webhook import Ear
+from framegate.providers.fal.webhook import FalWebhookVerifier
 from framegate.providers.health import NO_JOB, fields, look
-from framegate.providers.http import Service, accepted, failed, handle_of, has
-from framegate.providers.references import Way, address
+from framegate.providers.http import HttpProvider, failure, handle_of, has, job_id_from
+from framegate.providers.references import ReferenceTransport, address
 
 BASE_URL = "https://queue.fal.run"
 PARTS = (BASE_URL, "https://rest.fal.ai", "https://v3.fal.media")  # the queue, uploads' tokens, uploads
@@ -42,13 +42,13 @@ OF_THE_ACCOUNT = (401, 402, 403)  # a key that was taken back, an empty balance:
 PASSING = ("runner_", "request_timeout", "startup_timeout", "internal_", "downstream_service_unavailable")
 
 
-class Fal(Service):
+class Fal(HttpProvider):
     """One account at fal. Files are uploaded where fal cannot fetch them; what a request cost, fal does not tell."""
 
     name = "fal"
     poll_seconds = 5.0
     calls_back = True
-    ways: ClassVar[tuple[Way, ...]] = ("url", "link", "upload")
+    ways: ClassVar[tuple[ReferenceTransport, ...]] = ("url", "link", "upload")
     words: ClassVar[Mapping[str, str]] = {"IN_QUEUE": "queued", "IN_PROGRESS": "running"}
 
     def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
@@ -57,10 +57,10 @@ class Fal(Service):
         base_url = base_url.rstrip("/")
         beside = tuple(f"{base_url}/{part}" for part in ("queue", "rest", "cdn"))
         queue, rest, cdn = PARTS if base_url == BASE_URL else beside
-        super().__init__(Upstream(queue, headers=key, name="fal"), account=account, api_key=api_key)
-        self._rest = Upstream(rest, headers=key, name="fal")
-        self._cdn = Upstream(cdn, headers={}, name="fal")
-        self._ear = Ear(self._rest)
+        super().__init__(VendorClient(queue, headers=key, name="fal"), account=account, api_key=api_key)
+        self._rest = VendorClient(rest, headers=key, name="fal")
+        self._cdn = VendorClient(cdn, headers={}, name="fal")
+        self._ear = FalWebhookVerifier(self._rest)
 
     async def close(self) -> None:
         """End its connections."""
@@ -74,25 +74,25 @@ class Fal(Service):
         urls = [await self._address(prepared) for prepared in order.references]
         sent, notes = written(endpoint, order, urls)
         query = {"fal_webhook": order.webhook} if order.webhook else {}
-        answer = await self.upstream.order("POST", endpoint.id, json=sent, headers=_headers(order), params=query)
-        return handle_of(accepted(answer, "request_id"), app=app_of(endpoint.id), notes=notes)
+        answer = await self.upstream.submit("POST", endpoint.id, json=sent, headers=_headers(order), params=query)
+        return handle_of(job_id_from(answer, "request_id"), app=app_of(endpoint.id), notes=notes)
 
     async def heard(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:
         """The request that fal's webhook is about."""
-        return await self._ear.heard(headers, raw, now=now)
+        return await self._ear.verify(headers, raw, now=now)
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the request, and at its result once there is one."""
         here = _path(handle)
-        answer = await self.upstream.ask("GET", f"{here}/status")
+        answer = await self.upstream.query("GET", f"{here}/status")
         if answer.status == 404:
             return self.unknown(handle)
         if not answer.ok:
-            raise ProviderError(self.upstream.said(answer))
+            raise ProviderError(self.upstream.error_message(answer))
         told = answer.object()
         if told.get("status") != "COMPLETED":
             return self._waiting(told)
-        result = await self.upstream.ask("GET", here, any_status=True)
+        result = await self.upstream.query("GET", here, any_status=True)
         if result.ok and not told.get("error"):
             return self._done(result, handle)
         if result.status == 404 and not told.get("error"):  # results are kept for an hour, large ones for minutes
@@ -102,13 +102,13 @@ class Fal(Service):
     async def cancel(self, handle: Handle) -> bool:
         """Take the request out of the queue, or ask its runner to stop and look whether it did."""
         here = _path(handle)
-        answer = await self.upstream.ask("PUT", f"{here}/cancel")
+        answer = await self.upstream.query("PUT", f"{here}/cancel")
         word = _word(answer)
         if not answer.ok or word in NOT_STOPPED:
             return False
         if answer.status != 202 and word != ASKED_TO_STOP:
             return True
-        look = await self.upstream.ask("GET", f"{here}/status")
+        look = await self.upstream.query("GET", f"{here}/status")
         return look.ok and at(look.json(), "error_type") == STOPPED
 
     async def probe(self) -> str:
@@ -122,16 +122,16 @@ class Fal(Service):
         waits = word == "IN_QUEUE" and isinstance(ahead, int) and ahead > 0
         return Running(stage=f"queued, {ahead} ahead") if waits else running
 
-    def _done(self, result: Answer, handle: Handle) -> Update:
+    def _done(self, result: Response, handle: Handle) -> Update:
         urls = _files(result.object())
         if not urls:
-            return failed("fal's answer holds no video.")
+            return failure("fal's answer holds no video.")
         units = result.headers.get("x-fal-billable-units")
         billed = [f"fal billed it as {units} of its units."] if units else []
         outputs, notes = tuple(map(self.made, urls)), (*handle.get("notes", ()), *billed)
-        return Done(outputs=outputs, notes=notes, metadata=self.told(result.object()))
+        return Done(outputs=outputs, notes=notes, metadata=self.public_metadata(result.object()))
 
-    def _failed(self, told: dict[str, Any], result: Answer) -> Update:
+    def _failed(self, told: dict[str, Any], result: Response) -> Update:
         """The end of a request that went wrong: its status may say so, its result answers as the model did."""
         try:
             body = result.json()
@@ -144,30 +144,30 @@ class Fal(Service):
         kind = str(named or told.get("error_type") or "")
         passing = result.status in OF_THE_ACCOUNT or result.status >= 500  # unless it is named, the look's own error
         if not told.get("error") and (detail is None or (passing and not kind)):
-            raise ProviderError(self.upstream.said(result))
+            raise ProviderError(self.upstream.error_message(result))
         return _fault(detail or told.get("error"), kind)
 
-    async def _address(self, prepared: Prepared) -> str:
+    async def _address(self, prepared: PreparedReference) -> str:
         try:
             return await address(prepared, ("url", "link"))
         except Refused:
             return await self._upload(prepared)
 
-    async def _upload(self, prepared: Prepared) -> str:
+    async def _upload(self, prepared: PreparedReference) -> str:
         if prepared.blob.size_bytes > UPLOAD_BYTES_MAX:
             raise Refused(f"A file of {prepared.blob.size_bytes:,} bytes is too large to upload to fal.")
         data = await anyio.Path(Path(prepared.path)).read_bytes()
         suffix = prepared.blob.media_type.rpartition("/")[2]
         query = {"storage_type": "fal-cdn-v3"}
         try:
-            token = await self._rest.ask("POST", "storage/auth/token", params=query, json={})
+            token = await self._rest.query("POST", "storage/auth/token", params=query, json={})
             if token.ok:
                 headers = {
                     "authorization": f"{at(token.json(), 'token_type')} {at(token.json(), 'token')}",
                     "content-type": prepared.blob.media_type,
                     "x-fal-file-name": f"reference.{suffix}",
                 }
-                kept = await self._cdn.ask(
+                kept = await self._cdn.query(
                     "POST", "files/upload", content=data, headers=headers, seconds_max=UPLOAD_SECONDS_MAX
                 )
                 url = at(kept.json(), "access_url") if kept.ok else None
@@ -176,7 +176,7 @@ class Fal(Service):
         except ProviderError as error:
             raise NotSent(f"A reference could not be uploaded, so nothing was ordered. {error.message}") from error
         refused = None if token.ok else token
-        told = f" {self._rest.said(refused)}" if refused else ""
+        told = f" {self._rest.error_message(refused)}" if refused else ""
         said = f"fal took no upload of a reference, so nothing was ordered.{told}"
         raise Refused(said, status=refused.status if refused else None)
 
@@ -194,12 +194,12 @@ def endpoint_of(order: Order) -> Endpoint:
 
 
 def _headers(order: Order) -> dict[str, str]:
-    handling = order.request.handling
+    handling = order.request.policy
     return {
         "idempotency-key": order.key,
         "x-fal-disable-fallbacks": "true",  # another model than the one that was asked for is no answer
         **({"x-fal-queue-priority": "low"} if handling.low_priority else {}),
-        **({} if handling.try_again else {"x-fal-no-retry": "1"}),
+        **({} if handling.retry else {"x-fal-no-retry": "1"}),
     }
 
 
@@ -207,14 +207,14 @@ def _path(handle: Handle) -> str:
     return f"{quote(handle['app'])}/requests/{handle['id']}"
 
 
-def _word(answer: Answer) -> object:
+def _word(answer: Response) -> object:
     try:
         return at(answer.json(), "status")
     except ProviderError:
         return None
 
 
-def _no_request(answer: Answer) -> bool:
+def _no_request(answer: Response) -> bool:
     """Whether it is an answer in fal's shape, of whichever status: fal does not document it."""
     return answer.status < 500 and bool({"detail", "status"} & fields(answer).keys())
 
@@ -230,7 +230,7 @@ def _files(result: dict[str, Any]) -> list[str]:
 def _fault(detail: Any, kind: str) -> Failed:  # noqa: ANN401 - a JSON value
     problems = cast("list[Any]", detail) if isinstance(detail, list) else []
     said = " ".join(map(_sentence, problems[:3])) or f"{detail}"
-    return failed(said, code=CODES.get(kind, "provider_failed"), retryable=kind.startswith(PASSING))
+    return failure(said, code=CODES.get(kind, "provider_failed"), retryable=kind.startswith(PASSING))
 
 
 def _sentence(problem: object) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from framegate.catalogue.fal_schema import Endpoint, Field
-from framegate.catalogue.prompts.rewrite import called
+from framegate.catalogue.prompts.rewrite import replace_mentions
 from framegate.domain import Kind, Order, Reference, Role
 from framegate.domain.errors import Refused
-from framegate.providers.http import prompt, silences
+from framegate.providers.http import dropped_option_notes, prompt
 
 SECONDS = re.compile(r"(\d+)s?")
 ELEMENT = re.compile(r"Element\d+")
@@ -163,7 +163,7 @@ def _named_images(one: Field, read: Input) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for number, at in enumerate(read.take(one), 1):
         reference = read.reference(at)
-        usual = "background" if reference.type in BACKGROUNDS else "subject"
+        usual = "background" if reference.reference_type in BACKGROUNDS else "subject"
         name = reference.name or f"image{number}"
         rows.append({"image_url": read.urls[at], "ref_name": name, "type": types.get(name) or usual})
     return rows
@@ -171,14 +171,14 @@ def _named_images(one: Field, read: Input) -> list[dict[str, Any]]:
 
 def _elements(read: Input) -> list[list[int]]:
     """What is shown by several views, or was called an element, is one: its front first, then its other views."""
-    bases = {reference.view_of for reference in map(read.reference, read.left) if reference.view_of}
+    bases = {reference.same_subject_as for reference in map(read.reference, read.left) if reference.same_subject_as}
     places = [one.place for one in read.rows.values() if one.type in ("url", "urls")]
     found: dict[str, list[int]] = {}
     for at in read.left:
         reference = read.reference(at)
         if reference.role is not Role.REFERENCE:
             continue
-        base = reference.view_of or reference.name or ""
+        base = reference.same_subject_as or reference.name or ""
         lone = reference.kind is Kind.VIDEO and (Role.REFERENCE, Kind.VIDEO) not in places
         if base in bases or ELEMENT.fullmatch(base) or lone:
             found.setdefault(base, []).append(at)
@@ -223,7 +223,7 @@ def _prompt(read: Input) -> str:
             said[at] = f"@{reference.kind.capitalize()}{counts[reference.kind]}"
         else:
             said[at] = f"the {reference.role.value.replace('_', ' ')}"
-    return called(text, {name: words for at, words in said.items() if (name := read.reference(at).name)})
+    return replace_mentions(text, {name: words for at, words in said.items() if (name := read.reference(at).name)})
 
 
 def _unsaid(endpoint: Endpoint, order: Order) -> list[str]:
@@ -236,7 +236,9 @@ def _unsaid(endpoint: Endpoint, order: Order) -> list[str]:
         "resolution": request.resolution,
         "aspect_ratio": request.aspect_ratio,
     }
-    return silences(f"fal's {endpoint.id}", **{name: value for name, value in chosen.items() if name not in named})
+    return dropped_option_notes(
+        f"fal's {endpoint.id}", **{name: value for name, value in chosen.items() if name not in named}
+    )
 
 
 SAID: Mapping[str, Callable[[Field, Input], Any]] = {

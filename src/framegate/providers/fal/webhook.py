@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from framegate.domain.errors import ProviderError
-from framegate.net.vendor_client import Upstream, at
+from framegate.net.vendor_client import VendorClient, at
 
 SKEW_SECONDS_MAX = 300.0
 KEYS_SECONDS_MAX = 24 * 3600.0
@@ -61,16 +61,16 @@ def keys_in(value: object) -> list[bytes]:
     return found
 
 
-class Ear:
+class FalWebhookVerifier:
     """Verifies what claims to come from fal; its keys are kept for a day at most."""
 
-    def __init__(self, rest: Upstream) -> None:
+    def __init__(self, rest: VendorClient) -> None:
         self._rest = rest
         self._keys: list[bytes] = []
         self._read_at = -KEYS_SECONDS_MAX
         self._reading = asyncio.Lock()
 
-    async def heard(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:
+    async def verify(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:
         """The request that a call is about; None where fal did not make it, or not just now.
 
         Raises `ProviderError` where fal's keys cannot be had.
@@ -86,7 +86,7 @@ class Ear:
     async def _known(self, age_max: float) -> list[bytes]:
         async with self._reading:
             if time.monotonic() - self._read_at >= age_max:
-                answer = await self._rest.ask("GET", JWKS)
+                answer = await self._rest.query("GET", JWKS)
                 keys = keys_in(answer.json()) if answer.ok else []
                 if not keys:
                     raise ProviderError("fal's webhook keys cannot be read.")

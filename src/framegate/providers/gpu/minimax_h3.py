@@ -1,6 +1,6 @@
 """MiniMax H3, which every server takes in a body of its own: what those have in common."""
 
-from framegate.domain import Order, Prepared, Role
+from framegate.domain import Order, PreparedReference, Role
 from framegate.domain.errors import Refused
 from framegate.providers.http import has
 
@@ -20,7 +20,7 @@ def task_of(order: Order) -> str:
     return "fl2va" if has(order, *KEYFRAMES) else "ref2va" if order.references else "t2va"
 
 
-def in_order(order: Order) -> list[Prepared]:
+def in_order(order: Order) -> list[PreparedReference]:
     """The references as H3 lists them: a first frame before a last one, all else as the client did."""
     indices = {role: place for place, role in enumerate(KEYFRAMES)}
     return sorted(order.references, key=lambda one: indices.get(one.reference.role, 0))

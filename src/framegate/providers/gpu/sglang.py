@@ -4,20 +4,20 @@ import base64
 from collections.abc import Sequence
 from typing import Any, cast
 
-from framegate.domain import Handle, Kind, Made, Order, Prepared, Reference, Role
+from framegate.domain import Handle, Kind, Order, PreparedReference, ProviderFile, Reference, Role
 from framegate.domain.errors import ProviderError, Refused
-from framegate.providers.gpu.base import Engine, Written, form, frame_file, seed_of, unsaid
+from framegate.providers.gpu.base import EncodedOrder, GpuServer, form, frame_file, reject_duplicates, seed_of
 from framegate.providers.gpu.families import H3, counted, family_for
 from framegate.providers.gpu.minimax_h3 import KEYFRAMES, SHORT_EDGE, in_order, task_of
 from framegate.providers.http import present, prompt
-from framegate.providers.references import Way, address
+from framegate.providers.references import ReferenceTransport, address
 
 BASE_URL = "http://127.0.0.1:30000"
 SAID_OTHERWISE = ("width", "height", "seconds", "input_reference", "reference_url")
-WAYS: tuple[Way, ...] = ("data",)  # a server of one's own often reaches no other
+WAYS: tuple[ReferenceTransport, ...] = ("data",)  # a server of one's own often reaches no other
 
 
-class SGLang(Engine):
+class SGLang(GpuServer):
     """One SGLang server and the one model that it serves. Its DELETE only forgets a job, so nothing can be stopped."""
 
     name = "sglang"
@@ -32,17 +32,17 @@ class SGLang(Engine):
             path = None
         return (*names, path) if isinstance(path, str) and path not in names else names
 
-    def ways_for(self, reference: Reference) -> Sequence[Way]:
+    def ways_for(self, reference: Reference) -> Sequence[ReferenceTransport]:
         """A guide of MiniMax H3 goes whole into the order's JSON; a frame is written anew, in the video's size."""
-        return WAYS if reference.role is Role.REFERENCE else self.ways
+        return WAYS if reference.role is Role.REFERENCE else self.reference_transports
 
     async def submit(self, order: Order) -> Handle:
         """Place the order, where the server still serves what it did: it looks at no model's name, so we do."""
-        if self.served is not None and (other := await self._other(self.served)):
-            raise Refused(f"{self.title} serves {other} by now, no longer {self.called}.")
+        if self.served_models is not None and (other := await self._other(self.served_models)):
+            raise Refused(f"{self.title} serves {other} by now, no longer {self.served_name}.")
         return await super().submit(order)
 
-    async def request(self, order: Order) -> Written:
+    async def request(self, order: Order) -> EncodedOrder:
         """The order as a form; for MiniMax H3 as JSON."""
         family = family_for(order, self.title)
         if family is H3:
@@ -60,9 +60,9 @@ class SGLang(Engine):
             "negative_prompt": order.request.negative_prompt,
         }
         parts = form({**dict.fromkeys(SAID_OTHERWISE), **fields}, self.options(order), self.name)
-        return Written({"files": {**parts, **files}}, (*counted(order, family), *said, *drawn))
+        return EncodedOrder({"files": {**parts, **files}}, (*counted(order, family), *said, *drawn))
 
-    def files(self, job: dict[str, Any], handle: Handle) -> list[Made]:
+    def files(self, job: dict[str, Any], handle: Handle) -> list[ProviderFile]:
         """Where the finished files lie: at the server, or in the cloud where it puts them there."""
         told = job.get("urls") or [job.get("url")]
         urls = cast("list[Any]", told) if isinstance(told, list) else [told]
@@ -80,7 +80,7 @@ class SGLang(Engine):
             return None
         return None if served.issuperset(names) else names[0]
 
-    async def _h3(self, order: Order) -> Written:
+    async def _h3(self, order: Order) -> EncodedOrder:
         """The order for MiniMax H3: every reference with its role. It refuses a rate, frames and a negative prompt."""
         target, task = order.target, task_of(order)
         conditions: list[dict[str, Any]] = []
@@ -99,8 +99,8 @@ class SGLang(Engine):
             "target": {**shape, "duration_seconds": target.duration},
             "seed": seed,
         }
-        body = present({**unsaid(self.options(order), fields, self.name), **fields})
-        return Written({"json": body}, (*counted(order, H3), *notes, *drawn))
+        body = present({**reject_duplicates(self.options(order), fields, self.name), **fields})
+        return EncodedOrder({"json": body}, (*counted(order, H3), *notes, *drawn))
 
 
 async def _picture(order: Order) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
@@ -119,7 +119,7 @@ async def _picture(order: Order) -> tuple[dict[str, tuple[Any, ...]], list[str]]
     return {}, []
 
 
-async def _condition(prepared: Prepared, order: Order) -> tuple[dict[str, Any], list[str]]:
+async def _condition(prepared: PreparedReference, order: Order) -> tuple[dict[str, Any], list[str]]:
     reference = prepared.reference
     if reference.role is Role.REFERENCE:
         return {"type": reference.kind.value, "uri": await address(prepared, WAYS, "SGLang"), "role": "reference"}, []

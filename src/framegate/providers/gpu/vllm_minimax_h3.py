@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import anyio
 
-from framegate.domain import Order, Prepared
+from framegate.domain import Order, PreparedReference
 from framegate.domain.errors import Refused
-from framegate.providers.gpu.base import Written, form, frame_file, seed_of, unsaid
+from framegate.providers.gpu.base import EncodedOrder, form, frame_file, reject_duplicates, seed_of
 from framegate.providers.gpu.families import H3, counted
 from framegate.providers.gpu.minimax_h3 import KEYFRAMES, in_order, task_of
 from framegate.providers.http import prompt
@@ -27,7 +27,7 @@ SAID_OTHERWISE = ("size", "short_edge", "num_frames", "negative_prompt", "input_
 Part = tuple[str, tuple[Any, ...]]
 
 
-async def written(order: Order, model: str, options: Mapping[str, Any]) -> Written:
+async def written(order: Order, model: str, options: Mapping[str, Any]) -> EncodedOrder:
     """The order as a form. Its length is said in seconds: frames are rounded up, and then 15 s are too long."""
     task, (files, said) = task_of(order), await _files(order)
     seed, drawn = seed_of(order)
@@ -45,7 +45,7 @@ async def written(order: Order, model: str, options: Mapping[str, Any]) -> Writt
     extra = _extra(order, task, more.pop("extra_params", {}))
     parts = form({**fields, **dict.fromkeys(SAID_OTHERWISE)}, more, "vllm_omni")
     parts |= form({"extra_params": extra}, {}, "vllm_omni")
-    return Written({"files": [*parts.items(), *files]}, (*counted(order, H3), *said, *drawn))
+    return EncodedOrder({"files": [*parts.items(), *files]}, (*counted(order, H3), *said, *drawn))
 
 
 def _extra(order: Order, task: str, asked: object) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _extra(order: Order, task: str, asked: object) -> dict[str, Any]:
     if not isinstance(asked, Mapping):
         raise Refused("provider.options.vllm_omni.extra_params: must be an object.")
     more = cast("Mapping[str, Any]", asked)
-    return {**unsaid(more, extra, "vllm_omni.extra_params"), **extra}
+    return {**reject_duplicates(more, extra, "vllm_omni.extra_params"), **extra}
 
 
 async def _files(order: Order) -> tuple[list[Part], list[str]]:
@@ -75,7 +75,7 @@ async def _files(order: Order) -> tuple[list[Part], list[str]]:
     return files, notes
 
 
-def _suffix(prepared: Prepared) -> str:
+def _suffix(prepared: PreparedReference) -> str:
     media_type = prepared.blob.media_type
     if media_type not in SUFFIXES:
         place = prepared.reference.pointer or "references"

@@ -11,12 +11,12 @@ from typing import Any
 import anyio.to_thread
 from PIL import Image
 
-from framegate.domain import Handle, Kind, Made, Order, Role
-from framegate.domain.errors import Refused, Unsure
+from framegate.domain import Handle, Kind, Order, ProviderFile, Role
+from framegate.domain.errors import OutcomeUnknown, Refused
 from framegate.media import letterbox
 from framegate.net.vendor_client import at
 from framegate.providers.gpu import vllm_minimax_h3
-from framegate.providers.gpu.base import Engine, Written, form, frame_file, seed_of
+from framegate.providers.gpu.base import EncodedOrder, GpuServer, form, frame_file, seed_of
 from framegate.providers.gpu.families import H3, counted, family_for
 from framegate.providers.http import handle_of, listed, made_at, prompt
 
@@ -28,13 +28,13 @@ SAID_OTHERWISE = ("size", "seconds", "input_reference", "input_references", "ima
 ADDRESS = "data:image/jpeg;base64,"
 
 
-class VllmOmni(Engine):
+class VllmOmni(GpuServer):
     """One vLLM-Omni server and the one model that it serves."""
 
     name = "vllm_omni"
     title = "vLLM-Omni"
 
-    async def request(self, order: Order) -> Written:
+    async def request(self, order: Order) -> EncodedOrder:
         """The order as a form."""
         family = family_for(order, self.title)
         if family is H3:
@@ -53,24 +53,24 @@ class VllmOmni(Engine):
             "negative_prompt": order.request.negative_prompt,
         }
         parts = form({**dict.fromkeys(SAID_OTHERWISE), **fields}, self.options(order), self.name)
-        return Written({"files": {**parts, **pictures}}, (*counted(order, family), *said, *drawn))
+        return EncodedOrder({"files": {**parts, **pictures}}, (*counted(order, family), *said, *drawn))
 
     async def cancel(self, handle: Handle) -> bool:
         """Stop the render: it is aborted at once, and 409 says that this is still going on."""
-        answer = await self.upstream.ask("DELETE", f"v1/videos/{handle['id']}")
+        answer = await self.upstream.query("DELETE", f"v1/videos/{handle['id']}")
         return answer.ok or answer.status in (404, 409)
 
     async def reconcile(self, order: Order) -> Handle | None:
         """Find the one job as new as the order that has its prompt. Raises `Unsure` where there are several."""
-        answer = await self.upstream.ask("GET", "v1/videos", params={"limit": LISTED_MAX, "order": "desc"})
+        answer = await self.upstream.query("GET", "v1/videos", params={"limit": LISTED_MAX, "order": "desc"})
         jobs = listed(answer)
         since = (made_at(order) - SKEW).timestamp()
         ours = [job for job in jobs if _is(job, order, since)]
         if len(ours) > 1 or (len(jobs) == LISTED_MAX and not ours):
-            raise Unsure("Which of the server's jobs is this order cannot be told.")
+            raise OutcomeUnknown("Which of the server's jobs is this order cannot be told.")
         return handle_of(str(at(ours[0], "id"))) if ours else None
 
-    def files(self, job: dict[str, Any], handle: Handle) -> list[Made]:  # noqa: ARG002 - its address follows from the id
+    def files(self, job: dict[str, Any], handle: Handle) -> list[ProviderFile]:  # noqa: ARG002 - its address follows from the id
         """Where the finished file lies."""
         return [self.made(f"v1/videos/{handle['id']}/content")]
 

@@ -7,16 +7,26 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from framegate.domain import Done, Handle, Kind, Made, Order, Prepared, Update
-from framegate.domain.errors import ProviderError, Refused, Unsure
-from framegate.net.vendor_client import Answer, Upstream, at, plain_reason
+from framegate.domain import Done, Handle, Kind, Order, PreparedReference, ProviderFile, Update
+from framegate.domain.errors import OutcomeUnknown, ProviderError, Refused
+from framegate.net.vendor_client import Response, VendorClient, at, plain_reason
 from framegate.providers.health import lists, look
-from framegate.providers.http import Service, accepted, failed, handle_of, listed, made_at, micro_usd, present, prompt
+from framegate.providers.http import (
+    HttpProvider,
+    failure,
+    handle_of,
+    job_id_from,
+    listed,
+    made_at,
+    micro_usd,
+    present,
+    prompt,
+)
 from framegate.providers.phaseo.model_list import records
-from framegate.providers.references import Way, address
+from framegate.providers.references import ReferenceTransport, address
 
 BASE_URL = "https://api.phaseo.app/v1"
-WAYS: tuple[Way, ...] = ("url", "link")  # data URLs are refused
+WAYS: tuple[ReferenceTransport, ...] = ("url", "link")  # data URLs are refused
 LISTED_MAX = 100
 SKEW = timedelta(minutes=5)  # how far its clock may be from ours
 NANOS_IN_MICRO = 1000
@@ -29,46 +39,50 @@ FIELDS = frozenset({
 })  # fmt: skip
 
 
-class Phaseo(Service):
+class Phaseo(HttpProvider):
     """One account at Phaseo. Its cancel is switched off; a listing tells only that an order was never taken."""
 
     name = "phaseo"
-    ways: ClassVar[tuple[Way, ...]] = WAYS
+    ways: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
     words: ClassVar[Mapping[str, str]] = {"queued": "queued", "processing": "running", "in_progress": "running"}
 
     def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
-        upstream = Upstream(base_url, headers={"authorization": f"Bearer {api_key}"}, name="Phaseo", reason=_reason)
+        upstream = VendorClient(base_url, headers={"authorization": f"Bearer {api_key}"}, name="Phaseo", reason=_reason)
         super().__init__(upstream, account=account, api_key=api_key)
-        self.lists_at = f"{upstream.base_url}/videos/models"
+        self.model_list_url = f"{upstream.base_url}/videos/models"
 
     async def submit(self, order: Order) -> Handle:
         """Place the order."""
         sent = await body(order)
-        answer = await self.upstream.order("POST", "videos", json=sent, headers={"idempotency-key": order.key})
-        return handle_of(accepted(answer, "id"))
+        answer = await self.upstream.submit("POST", "videos", json=sent, headers={"idempotency-key": order.key})
+        return handle_of(job_id_from(answer, "id"))
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the job."""
-        answer = await self.upstream.ask("GET", f"videos/{handle['id']}")
+        answer = await self.upstream.query("GET", f"videos/{handle['id']}")
         if answer.status == 404:
             return self.unknown(handle)
         if not answer.ok:
-            raise ProviderError(self.upstream.said(answer))
+            raise ProviderError(self.upstream.error_message(answer))
         job = answer.object()
         match job.get("status"):
             case "completed":
-                return Done(outputs=tuple(self._files(job, handle)), cost_micro_usd=_cost(job), metadata=self.told(job))
+                return Done(
+                    outputs=tuple(self._files(job, handle)),
+                    cost_micro_usd=_cost(job),
+                    metadata=self.public_metadata(job),
+                )
             case "failed" | "cancelled" | "expired" as word:
-                return failed(_why(job), code=f"provider_{word}")
+                return failure(_why(job), code=f"provider_{word}")
             case word:
                 told = job.get("progress_source") != "none"
                 return self.running(str(word), job.get("progress") if told else None)
 
     async def models(self) -> object:
         """What Phaseo lists of its models."""
-        answer = await self.upstream.ask("GET", "videos/models")
+        answer = await self.upstream.query("GET", "videos/models")
         if not answer.ok:
-            raise ProviderError(self.upstream.said(answer))
+            raise ProviderError(self.upstream.error_message(answer))
         return records(at(answer.json(), "data"))
 
     async def probe(self) -> str:
@@ -79,13 +93,15 @@ class Phaseo(Service):
     async def reconcile(self, order: Order) -> Handle | None:
         """None where the account has no job as new as the order; which job it would be, nothing tells."""
         query = {"limit": LISTED_MAX, "order": "desc"}
-        answer = await self.upstream.ask("GET", "videos", params=query)
+        answer = await self.upstream.query("GET", "videos", params=query)
         since = made_at(order) - SKEW
         if any(_time(at(job, "created_at")) >= since for job in listed(answer)):
-            raise Unsure("Phaseo has a job that is new enough to be this order, and nothing tells whether it is.")
+            raise OutcomeUnknown(
+                "Phaseo has a job that is new enough to be this order, and nothing tells whether it is."
+            )
         return None
 
-    def _files(self, job: dict[str, Any], handle: Handle) -> list[Made]:
+    def _files(self, job: dict[str, Any], handle: Handle) -> list[ProviderFile]:
         count = len(job["outputs"]) if isinstance(job.get("outputs"), list) else 0
         indexes = [at(job, "outputs", number, "index") for number in range(count)] or [0]
         return [
@@ -107,7 +123,7 @@ async def body(order: Order) -> dict[str, Any]:
             "duration": target.duration,
             **_shape(order),
             "input_references": [await _reference(prepared) for prepared in order.references],
-            "generate_audio": target.audio if order.sound_choice else request.generate_audio,
+            "generate_audio": target.audio if order.audio_is_optional else request.generate_audio,
             "seed": target.seed,
             "negative_prompt": request.negative_prompt,
             **_options(request.options.get("phaseo", {})),
@@ -133,12 +149,17 @@ def _options(said: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, "provider_params": {**rest, **inner}}
 
 
-async def _reference(prepared: Prepared) -> dict[str, Any]:
+async def _reference(prepared: PreparedReference) -> dict[str, Any]:
     reference = prepared.reference
     field = "image_url" if reference.kind is Kind.IMAGE else "media_url"
     place = {field: {"url": await address(prepared, WAYS, "Phaseo")}}
     return present(
-        {"type": f"{reference.kind}_url", "role": reference.role.value, "reference_type": reference.type, **place}
+        {
+            "type": f"{reference.kind}_url",
+            "role": reference.role.value,
+            "reference_type": reference.reference_type,
+            **place,
+        }
     )
 
 
@@ -169,7 +190,7 @@ def _time(value: object) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def _reason(answer: Answer) -> str:
+def _reason(answer: Response) -> str:
     """Its errors are flat: a code, a reason, and what is wrong with each field."""
     try:
         said = answer.json()

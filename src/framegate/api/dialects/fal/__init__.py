@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from framegate import __version__
-from framegate.api.context import gate_of
+from framegate.api.context import context_of
 from framegate.api.dialects.fal import errors, files, queue, run
 from framegate.api.dialects.fal.endpoints import Endpoint, endpoints
 from framegate.api.dialects.fal.proxy import Proxy
@@ -26,7 +26,7 @@ __all__ = ["JWKS", "PATH", "build", "hook", "public_keys"]
 
 async def public_keys(request: Request) -> JSONResponse:
     """The keys that verify our webhooks, to be kept for a day at most."""
-    keys = jwks(seed_of(gate_of(request).jobs.secret))
+    keys = jwks(seed_of(context_of(request).jobs.secret))
     return JSONResponse(keys, headers={"Cache-Control": "public, max-age=3600"})
 
 

@@ -10,7 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from framegate.api.auth import Caller, call_as, calling
-from framegate.api.context import gate_of, key_in, owners
+from framegate.api.context import context_of, key_in, owners
 from framegate.domain import Scope
 from framegate.domain.errors import Unauthorized
 
@@ -41,7 +41,7 @@ async def owner_of(connection: HTTPConnection) -> str:
     token = sent_token(connection)
     if token is None:
         return await by_key(connection)
-    caller = token_caller(token, gate_of(connection).jobs.secret)
+    caller = token_caller(token, context_of(connection).jobs.secret)
     if caller is None:
         raise Unauthorized("This token has expired or is not one of ours. Ask for another.")
     return call_as(caller).owner

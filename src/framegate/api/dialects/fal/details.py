@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
-from framegate.domain.errors import GateError
+from framegate.domain.errors import FramegateError
 
 ECHO_CHARS_MAX = 200
 
@@ -28,7 +28,7 @@ class Detail:
         return said | ({"ctx": dict(self.ctx)} if self.ctx else {}) | {"input": shortened(self.input)}
 
 
-class Unprocessable(GateError):
+class Unprocessable(FramegateError):
     """The input breaks a rule of its endpoint."""
 
     code = "unprocessable"

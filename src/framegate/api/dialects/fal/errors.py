@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from framegate.api.dialects.fal.details import Detail, Loc, Unprocessable
 from framegate.api.dialects.fal.endpoints import Endpoint, Field
 from framegate.domain import Fault, Job, Problem, State
-from framegate.domain.errors import GateError, IdempotencyConflict, InvalidRequest
+from framegate.domain.errors import FramegateError, IdempotencyConflict, InvalidRequest
 
 ERROR_TYPE = "X-Fal-Error-Type"
 TIMEOUT_TYPE = "X-Fal-Request-Timeout-Type"
@@ -52,7 +52,7 @@ class Failure:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def show(error: GateError, headers: Mapping[str, str]) -> JSONResponse:
+def show(error: FramegateError, headers: Mapping[str, str]) -> JSONResponse:
     """The answer to a request that failed."""
     if isinstance(error, Unprocessable):
         return JSONResponse(_listed(error.details), status_code=422, headers=dict(headers))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import base_url, gate_of
+from framegate.api.context import base_url, context_of
 from framegate.api.dialects.fal.auth import KeyOwner, Owner, new_token, owner_of
 from framegate.api.dialects.fal.headers import lifecycle_of
 from framegate.api.dialects.fal.responses import file_token
@@ -30,7 +30,7 @@ Storage = Annotated[str | None, Query(max_length=TEXT_CHARS_MAX)]
 @router.post("/rest/storage/auth/token")
 async def cdn_token(request: Request, owner: KeyOwner, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one kind of storage
     """A token for uploads, and where they go."""
-    token, expires = new_token(owner, gate_of(request).jobs.secret)
+    token, expires = new_token(owner, context_of(request).jobs.secret)
     until = dt.datetime.fromtimestamp(expires, dt.UTC).isoformat()
     base = f"{base_url(request)}/cdn"
     return JSONResponse({"token": token, "token_type": "Bearer", "base_url": base, "expires_at": until})
@@ -43,7 +43,7 @@ async def token(request: Request, owner: KeyOwner) -> JSONResponse:
     seconds = asked.get("token_expiration", 60)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
         raise _wrong("token_expiration", "must be a whole number of seconds, 1 or more")
-    return JSONResponse(new_token(owner, gate_of(request).jobs.secret, seconds=seconds)[0])
+    return JSONResponse(new_token(owner, context_of(request).jobs.secret, seconds=seconds)[0])
 
 
 @router.post("/rest/storage/upload/initiate")
@@ -64,8 +64,8 @@ async def initiate_multipart(request: Request, owner: Owner, *, storage_type: St
 async def upload_whole(request: Request, owner: Owner) -> JSONResponse:
     """Upload a file in one go."""
     upload = await _announced(request, owner, request.headers.get("x-fal-file-name", ""))
-    body = pieces(request, bytes_max=gate_of(request).settings.video_bytes_max)
-    upload = await Uploads(gate_of(request)).fill(upload, body, media_type(request))
+    body = pieces(request, bytes_max=context_of(request).settings.video_bytes_max)
+    upload = await Uploads(context_of(request)).fill(upload, body, media_type(request))
     return JSONResponse({"access_url": f"{base_url(request)}{upload.path}"})
 
 
@@ -80,8 +80,8 @@ async def begin_multipart(request: Request, owner: Owner) -> JSONResponse:
 async def put_whole(request: Request, upload_id: str, name: str) -> JSONResponse:
     """The file that was announced."""
     upload = await _permitted(request, upload_id, name)
-    body = pieces(request, bytes_max=gate_of(request).settings.video_bytes_max)
-    upload = await Uploads(gate_of(request)).fill(upload, body, media_type(request))
+    body = pieces(request, bytes_max=context_of(request).settings.video_bytes_max)
+    upload = await Uploads(context_of(request)).fill(upload, body, media_type(request))
     return JSONResponse({"access_url": f"{base_url(request)}{upload.path}"})
 
 
@@ -92,8 +92,8 @@ async def put_part(
 ) -> JSONResponse:
     """One part of the file that was announced."""
     upload = await _permitted(request, upload_id, name, same_id)
-    body = pieces(request, bytes_max=gate_of(request).settings.video_bytes_max)
-    etag = await Uploads(gate_of(request)).add_part(upload, number, body)
+    body = pieces(request, bytes_max=context_of(request).settings.video_bytes_max)
+    etag = await Uploads(context_of(request)).add_part(upload, number, body)
     return JSONResponse({"partNumber": number, "etag": etag}, headers={"ETag": etag})
 
 
@@ -103,7 +103,7 @@ async def complete(request: Request, upload_id: str, name: str, same_id: str | N
     """Put the parts together."""
     upload = await _permitted(request, upload_id, name, same_id)
     parts = _parts((await _object(request)).get("parts"))
-    upload = await Uploads(gate_of(request)).complete(upload, parts)
+    upload = await Uploads(context_of(request)).complete(upload, parts)
     return JSONResponse({"access_url": f"{base_url(request)}{upload.path}"})
 
 
@@ -123,22 +123,22 @@ def _parts(said: object) -> list[tuple[int, str]]:
 
 async def _announced(request: Request, owner: str, name: str) -> Upload:
     keep_seconds, private = lifecycle_of(request.headers)
-    return await Uploads(gate_of(request)).begin(owner, name, keep_seconds=keep_seconds, private=private)
+    return await Uploads(context_of(request)).begin(owner, name, keep_seconds=keep_seconds, private=private)
 
 
 def _places(request: Request, upload: Upload, way: str) -> JSONResponse:
     here = f"{base_url(request)}{upload.path}"
-    signature = signature_of(upload, gate_of(request).jobs.secret)
+    signature = signature_of(upload, context_of(request).jobs.secret)
     return JSONResponse({"upload_url": f"{here}{way}?signature={signature}", "file_url": here})
 
 
 async def _permitted(request: Request, upload_id: str, name: str, same_id: str | None = None) -> Upload:
     """The upload that may be filled: by the signature of its address, or by its owner's key or token."""
-    upload = await Uploads(gate_of(request)).get(upload_id)
+    upload = await Uploads(context_of(request)).get(upload_id)
     if name != upload.name or same_id not in (None, upload_id):
         raise NotFound("There is no such file here.")
     signature = request.query_params.get("signature", "")
-    if hmac.compare_digest(signature.encode(), signature_of(upload, gate_of(request).jobs.secret).encode()):
+    if hmac.compare_digest(signature.encode(), signature_of(upload, context_of(request).jobs.secret).encode()):
         return upload
     if await owner_of(request) != upload.owner:
         raise NotFound("There is no such file here.")
@@ -170,16 +170,16 @@ def _wrong(name: str, rule: str) -> InvalidRequest:
 @router.get("/cdn/files/{job_id}/{index}/{name}", response_class=Response)
 async def made(request: Request, job_id: str, index: int, name: str) -> Response:
     """A video that was made. Takes `Range`; needs no key, for the address is the permission."""
-    jobs = gate_of(request).jobs
+    jobs = context_of(request).jobs
     if not hmac.compare_digest(name.encode(), f"{file_token(job_id, index, jobs.secret)}.mp4".encode()):
         raise NotFound("There is no such file here.")
     output = await jobs.linked_output(job_id, index=index)
     job = await jobs.linked(job_id)
-    handling = job.request.handling
+    handling = job.request.policy
     if handling.private and await owner_of(request) != job.owner:
         raise Unauthorized("This file is private: it takes the key of its owner.")
     ended = job.finished_at or job.updated_at
-    if handling.keep_seconds is not None and time.time() >= ended + handling.keep_seconds:
+    if handling.retain_seconds is not None and time.time() >= ended + handling.retain_seconds:
         raise Gone("This file was made to be kept for a while, which is over.")
     return await send_file(request, jobs.blobs.path(output.blob.sha256), output.blob, name=name)
 
@@ -188,7 +188,7 @@ async def made(request: Request, job_id: str, index: int, name: str) -> Response
 @router.get("/cdn/files/{upload_id}/{name}", response_class=Response)
 async def uploaded(request: Request, upload_id: str, name: str) -> Response:
     """A file that was uploaded."""
-    gate = gate_of(request)
+    gate = context_of(request)
     upload = await Uploads(gate).get(upload_id)
     if name != upload.name:
         raise NotFound("There is no such file here.")

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from framegate.api.dialects.fal.details import Detail, Unprocessable
 from framegate.api.http.callbacks import callback_problem
 from framegate.config.settings import Settings
-from framegate.domain import Handling
+from framegate.domain import JobPolicy
 
 START_TIMEOUT = "x-fal-request-start-timeout"
 OLD_START_TIMEOUT = "x-fal-request-timeout"
@@ -24,17 +24,17 @@ KEY_CHARS_MAX = 255
 YES = ("1", "true", "yes")
 
 
-def handling_of(headers: Headers) -> Handling:
+def handling_of(headers: Headers) -> JobPolicy:
     """How the gate is to treat the job. Raises `Unprocessable` for a header that says nothing that can be done."""
     priority = headers.get(PRIORITY, "normal").strip().lower()
     if priority not in ("normal", "low"):
         _refuse(PRIORITY, "must be `normal` or `low`")
     keep_seconds, private = lifecycle_of(headers)
-    return Handling(
+    return JobPolicy(
         start_seconds=_start_seconds(headers),
         low_priority=priority == "low",
-        try_again=headers.get(NO_RETRY, "").strip().lower() not in YES,
-        keep_seconds=keep_seconds,
+        retry=headers.get(NO_RETRY, "").strip().lower() not in YES,
+        retain_seconds=keep_seconds,
         private=private,
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import JSONResponse
 
-from framegate.api.context import base_url, gate_of
+from framegate.api.context import base_url, context_of
 from framegate.api.dialects.fal.endpoints import Endpoint, endpoints, find
 from framegate.api.dialects.fal.errors import refused
 from framegate.api.dialects.fal.headers import handling_of, idempotency_key_of, webhook_of
@@ -25,7 +25,7 @@ async def place(request: Request, owner: str, endpoint_id: str, *, webhook: str 
 
     Raises `NotFound` for an id that is none, `Unprocessable` for an input that breaks a rule, and `Busy`.
     """
-    gate = gate_of(request)
+    gate = context_of(request)
     endpoint = known_endpoint(request, endpoint_id)
     handling = handling_of(request.headers)
     key = idempotency_key_of(request.headers)
@@ -48,12 +48,12 @@ async def place(request: Request, owner: str, endpoint_id: str, *, webhook: str 
 
 def known_endpoint(request: Request, endpoint_id: str) -> Endpoint:
     """The endpoint of that id. Raises `NotFound`."""
-    catalogue = gate_of(request).jobs.catalogue
+    catalogue = context_of(request).jobs.catalogue
     found = find(endpoint_id.strip("/"), catalogue)
     if found is None:
         known = {name.lower(): name for name in endpoints()}
         close = difflib.get_close_matches(endpoint_id.lower()[:100], known, n=3)
-        near = ", ".join(f"`{name}`" for name in [known[name] for name in close] or catalogue.like(endpoint_id))
+        near = ", ".join(f"`{name}`" for name in [known[name] for name in close] or catalogue.suggest(endpoint_id))
         hint = f" Did you mean one of {near}?" if near else ""
         raise NotFound(f"There is no endpoint `{endpoint_id[:100]}` here.{hint}")
     return found
@@ -61,7 +61,7 @@ def known_endpoint(request: Request, endpoint_id: str) -> Endpoint:
 
 async def found_job(request: Request, owner: str, app: str, job_id: str) -> Job:
     """A job by its id, if it is one of that app (or of an endpoint of it). Raises `NotFound`."""
-    gate = gate_of(request)
+    gate = context_of(request)
     job = await gate.jobs.get(job_id, owner=owner)
     path = app.strip("/")
     if not any(path == known or path.startswith(f"{known}/") for known in apps_of(job, gate.jobs.catalogue)):
@@ -73,14 +73,14 @@ async def queue_is_short(request: Request, longest: int | None) -> None:
     """Hold a client's own limit on the queue. Raises `Busy` before anything is made."""
     if longest is None:
         return
-    waiting = await gate_of(request).jobs.ahead()
+    waiting = await context_of(request).jobs.ahead()
     if waiting > longest:
         raise Busy(f"{waiting} requests wait, and `fal_max_queue_length` allows {longest}. Nothing was made.")
 
 
 async def status_of(request: Request, job: Job, *, logs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """A job's status as this client sees it."""
-    gate = gate_of(request)
+    gate = context_of(request)
     position = await gate.jobs.ahead(job.id) if status_word(job) == "IN_QUEUE" else 0
     endpoint = endpoint_of(job, gate.jobs.catalogue)
     return status_answer(job, base=base_url(request), position=position, logs=logs, endpoint=endpoint)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
-from framegate.api.context import base_url, gate_of
+from framegate.api.context import base_url, context_of
 from framegate.api.dialects.fal.auth import Owner
 from framegate.api.dialects.fal.errors import failure_of
 from framegate.api.dialects.fal.jobs import found_job, place, queue_is_short, sent, status_of
@@ -37,7 +37,7 @@ async def status_stream(request: Request, owner: Owner, app: str, request_id: st
     """The status as server-sent events, at once and with every change; each brings only new log lines."""
     job = await found_job(request, owner, app, request_id)
     frames = _frames(request, job, owner, logs=_wanted(logs))
-    answer = event_stream(frames, gate_of(request).closing, ping="ping", retry=False)
+    answer = event_stream(frames, context_of(request).closing, ping="ping", retry=False)
     answer.headers[REQUEST_ID] = job.id
     return answer
 
@@ -51,7 +51,7 @@ async def status(request: Request, owner: Owner, app: str, request_id: str, logs
         return _not_found(error)
     lines = await _lines(request, job, owner) if _wanted(logs) else None
     body = await status_of(request, job, logs=lines)
-    return sent(body, job, status=200 if job.state.final else 202)
+    return sent(body, job, status=200 if job.state.is_final else 202)
 
 
 @router.put(HERE + "/cancel")
@@ -59,13 +59,13 @@ async def cancel(request: Request, owner: Owner, app: str, request_id: str) -> J
     """Stop a request: 200 once it is stopped, 202 while it is being stopped, 400 when it was over before."""
     try:
         job = await found_job(request, owner, app, request_id)
-        job = await gate_of(request).jobs.cancel(job.id, owner=owner)
+        job = await context_of(request).jobs.cancel(job.id, owner=owner)
     except NotFound as error:
         return _not_found(error)
     except Conflict as error:
         said = {"status": "ALREADY_COMPLETED", "detail": error.message, "message": error.message}
         return JSONResponse(said, status_code=400, headers={REQUEST_ID: request_id})
-    if job.state.final:
+    if job.state.is_final:
         return sent({"status": "OK"}, job)
     return sent({"status": "CANCELLATION_REQUESTED"}, job, status=202)
 
@@ -75,7 +75,7 @@ async def cancel(request: Request, owner: Owner, app: str, request_id: str) -> J
 async def result(request: Request, owner: Owner, app: str, request_id: str) -> JSONResponse:
     """What was made; 400 while it is being made; the error itself where nothing was."""
     job = await found_job(request, owner, app, request_id)
-    if not job.state.final:
+    if not job.state.is_final:
         said = {"detail": IN_PROGRESS, **addresses(job, base_url(request)), "message": IN_PROGRESS}
         return sent(said, job, status=400)
     return outcome(request, job)
@@ -99,7 +99,7 @@ async def submit(
 
 def outcome(request: Request, job: Job) -> JSONResponse:
     """The result of a job that is over: its output, or the error that ended it."""
-    jobs = gate_of(request).jobs
+    jobs = context_of(request).jobs
     endpoint = endpoint_of(job, jobs.catalogue)
     failure = failure_of(job, endpoint)
     if failure is not None:
@@ -109,7 +109,7 @@ def outcome(request: Request, job: Job) -> JSONResponse:
 
 
 async def _frames(request: Request, job: Job, owner: str, *, logs: bool) -> AsyncGenerator[bytes]:
-    jobs, told, word = gate_of(request).jobs, 0, ""
+    jobs, told, word = context_of(request).jobs, 0, ""
     found = cast("AsyncGenerator[Event]", jobs.events(job.id, owner=owner))
     with suppress(NotFound):  # deleted meanwhile: nothing more to tell
         async with aclosing(found):
@@ -121,12 +121,12 @@ async def _frames(request: Request, job: Job, owner: str, *, logs: bool) -> Asyn
                     continue
                 yield data_frame(await status_of(request, job, logs=lines[told:] if logs else None))
                 told = told if word == "IN_QUEUE" else len(lines)  # a queued request tells no lines yet
-                if job.state.final:
+                if job.state.is_final:
                     return
 
 
 async def _lines(request: Request, job: Job, owner: str) -> list[dict[str, Any]]:
-    return log_lines(job, await gate_of(request).jobs.history(job.id, owner=owner))
+    return log_lines(job, await context_of(request).jobs.history(job.id, owner=owner))
 
 
 def _wanted(logs: str | None) -> bool:

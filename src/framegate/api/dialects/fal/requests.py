@@ -8,7 +8,7 @@ from typing import Any, NoReturn, cast
 
 from framegate.api.dialects.fal.details import Detail, Loc, Unprocessable, refuse, said, shown, wrong
 from framegate.api.dialects.fal.endpoints import Endpoint, Field, endpoints
-from framegate.domain import Handling, Kind, Reference, Request, Role, Routing
+from framegate.domain import JobPolicy, Kind, Reference, Request, Role, Routing
 
 URL_CHARS_MAX = 8192  # of an address; a data URI is bounded by the body
 NAME_CHARS_MAX = 64
@@ -29,7 +29,7 @@ class _Read:
 
 
 def parse(
-    endpoint: Endpoint, body: object, *, handling: Handling | None = None, callback_url: str | None = None
+    endpoint: Endpoint, body: object, *, handling: JobPolicy | None = None, callback_url: str | None = None
 ) -> Request:
     """The request that the input makes. Raises `Unprocessable` with every rule that it breaks."""
     if not isinstance(body, dict):
@@ -48,7 +48,7 @@ def parse(
         references=tuple(read.references),
         options={"fal": read.options} if read.options else {},
         routing=routing,
-        handling=handling or Handling(),
+        policy=handling or JobPolicy(),
         callback_url=callback_url,
         **read.wanted,
     )
@@ -288,7 +288,7 @@ def _reference(
         rule = f"`{said(loc)}` is an address of {len(url)} characters; at most {URL_CHARS_MAX} are taken."
         refuse(loc, rule, "string_too_long", value, max_length=URL_CHARS_MAX)
     pointer = "".join(f"/{part}" for part in loc[1:])
-    return Reference(url=url, role=role, kind=kind, name=name, pointer=pointer, view_of=view_of)
+    return Reference(url=url, role=role, kind=kind, name=name, pointer=pointer, same_subject_as=view_of)
 
 
 _READERS: Mapping[str, Callable[[Field, Any, Loc, _Read], None]] = {

@@ -19,7 +19,7 @@ WAITING = (State.QUEUED, State.PREPARING)
 
 def status_word(job: Job) -> str:
     """One of the three words that there are; whatever the end, it is COMPLETED, and the result tells."""
-    if job.state.final:
+    if job.state.is_final:
         return "COMPLETED"
     return "IN_QUEUE" if job.state in WAITING else "IN_PROGRESS"
 

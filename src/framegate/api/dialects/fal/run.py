@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
-from framegate.api.context import base_url, gate_of
+from framegate.api.context import base_url, context_of
 from framegate.api.dialects.fal.auth import Owner
 from framegate.api.dialects.fal.errors import failure_of
 from framegate.api.dialects.fal.jobs import place, sent, status_of
@@ -26,7 +26,7 @@ router = APIRouter(tags=["run"])
 async def stream(request: Request, owner: Owner, endpoint_id: str) -> Response:
     """The status with new log lines as it changes, then the output (or the error) as the last event."""
     job = await place(request, owner, endpoint_id)
-    answer = event_stream(_frames(request, job, owner), gate_of(request).closing, ping="ping", retry=False)
+    answer = event_stream(_frames(request, job, owner), context_of(request).closing, ping="ping", retry=False)
     answer.headers[REQUEST_ID] = job.id
     return answer
 
@@ -34,9 +34,9 @@ async def stream(request: Request, owner: Owner, endpoint_id: str) -> Response:
 @router.post("/run/{endpoint_id:path}")
 async def run(request: Request, owner: Owner, endpoint_id: str) -> JSONResponse:
     """Make a video and wait for it. Who hangs up finds it under its request id all the same."""
-    gate = gate_of(request)
+    gate = context_of(request)
     job = await place(request, owner, endpoint_id)
-    while not job.state.final:
+    while not job.state.is_final:
         waiting = gate.jobs.wait(job.id, owner=owner, seconds=WAIT_SECONDS_MAX)
         waited = await until_closing(waiting, gate.closing)
         if waited is None:
@@ -53,13 +53,13 @@ def _stopping(job: Job) -> JSONResponse:
 
 
 async def _frames(request: Request, job: Job, owner: str) -> AsyncGenerator[bytes]:
-    jobs, told = gate_of(request).jobs, 0
+    jobs, told = context_of(request).jobs, 0
     found = cast("AsyncGenerator[Event]", jobs.events(job.id, owner=owner))
     with suppress(NotFound):  # deleted meanwhile: nothing more to tell
         async with aclosing(found):
             async for _ in found:
                 job = await jobs.get(job.id, owner=owner)
-                if job.state.final:
+                if job.state.is_final:
                     break
                 lines = log_lines(job, await jobs.history(job.id, owner=owner))
                 body = await status_of(request, job, logs=lines[told:])
@@ -70,5 +70,5 @@ async def _frames(request: Request, job: Job, owner: str) -> AsyncGenerator[byte
     failure = failure_of(job, endpoint)
     if failure is not None:
         yield data_frame({**failure.body, "error_type": failure.error_type})
-    elif job.state.final:
+    elif job.state.is_final:
         yield data_frame(result_answer(job, base=base_url(request), secret=jobs.secret, endpoint=endpoint))

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from framegate.api.context import Gate
+from framegate.api.context import ApiContext
 from framegate.api.dialects.fal.responses import file_token
 from framegate.domain import Blob, Problem, Reference, Request
-from framegate.domain.errors import GateError, Gone, InvalidRequest, NotFound
+from framegate.domain.errors import FramegateError, Gone, InvalidRequest, NotFound
 from framegate.storage.blobs import write_stream
 
 UNFINISHED_SECONDS_MAX = 24 * 3600
@@ -62,7 +62,7 @@ class Upload:
 class Uploads:
     """The uploads below one folder."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: ApiContext) -> None:
         self._folder = gate.settings.data_dir / "uploads"
         self._jobs = gate.jobs
         self._bytes_max = gate.settings.video_bytes_max
@@ -162,18 +162,18 @@ def signature_of(upload: Upload, secret: bytes) -> str:
     return hmac.new(secret, f"fal upload\n{upload.id}".encode(), hashlib.sha256).hexdigest()
 
 
-async def own_references(wanted: Request, gate: Gate, owner: str) -> Request:
+async def own_references(wanted: Request, gate: ApiContext, owner: str) -> Request:
     """The request with the addresses of our own files, uploaded or made, in the place of what would be fetched."""
     kept = [await _own(reference, gate, owner) for reference in wanted.references]
     return replace(wanted, references=tuple(kept))
 
 
-async def _own(reference: Reference, gate: Gate, owner: str) -> Reference:
+async def _own(reference: Reference, gate: ApiContext, owner: str) -> Reference:
     blob = await _blob_at(reference.url, gate, owner)
     return reference if blob is None else replace(reference, url=await gate.jobs.share(blob, owner=owner))
 
 
-async def _blob_at(url: str, gate: Gate, owner: str) -> Blob | None:
+async def _blob_at(url: str, gate: ApiContext, owner: str) -> Blob | None:
     """The file that an address of ours stands for; None for all others, which are fetched, or not, like any."""
     if not url[:8].lower().startswith(("http://", "https://")):
         return None
@@ -188,7 +188,7 @@ async def _blob_at(url: str, gate: Gate, owner: str) -> Blob | None:
         made = MADE.search(path)
         if made and hmac.compare_digest(made[3], file_token(made[1], int(made[2]), gate.jobs.secret)):
             return (await gate.jobs.linked_output(made[1], index=int(made[2]))).blob
-    except GateError:
+    except FramegateError:
         return None
     return None
 

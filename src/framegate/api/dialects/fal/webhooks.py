@@ -9,7 +9,7 @@ from framegate.api.dialects.fal.jobs import DIALECT
 from framegate.api.dialects.fal.responses import endpoint_of, result_answer
 from framegate.catalogue import Catalogue
 from framegate.domain import Job
-from framegate.jobs.webhooks.dialect import Happening, Hook, Sending, ended, fal_headers
+from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, WebhookEvent, ended, fal_headers
 
 # Ten tries in two hours, as fal says of its own. Seconds between one try and the next.
 SCHEDULE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3080.0)
@@ -20,17 +20,19 @@ def seed_of(secret: bytes) -> bytes:
     return hashlib.sha256(b"fal webhooks\n" + secret).digest()
 
 
-def hook(secret: bytes, catalogue: Catalogue) -> Hook:
+def hook(secret: bytes, catalogue: Catalogue) -> WebhookDialect:
     """fal's webhook: one call, at the end of the request, whatever the end."""
 
-    def body(happening: Happening) -> dict[str, Any]:
+    def body(happening: WebhookEvent) -> dict[str, Any]:
         return webhook_body(happening.after, secret, catalogue)
 
-    def headers(sending: Sending) -> dict[str, str]:
+    def headers(sending: DeliveryAttempt) -> dict[str, str]:
         delivery = sending.delivery
         return fal_headers(delivery.job_id, delivery.owner, sending.at, sending.raw, seed_of(secret))
 
-    return Hook(dialect=DIALECT, events=_events, body=body, headers=headers, schedule_seconds=SCHEDULE_SECONDS)
+    return WebhookDialect(
+        dialect=DIALECT, events=_events, body=body, headers=headers, schedule_seconds=SCHEDULE_SECONDS
+    )
 
 
 def webhook_body(job: Job, secret: bytes, catalogue: Catalogue) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Owner, gate_of
+from framegate.api.context import Owner, context_of
 from framegate.api.dialects.native.errors import ERRORS, operation_id, validated
 from framegate.api.dialects.native.jobs import shown
 from framegate.api.dialects.native.requests import Body
@@ -88,7 +88,7 @@ async def spend(request: Request, owner: Owner, *, by: By = "model", since: Day 
     if since and until and since > until:
         message = f"`since` ({since}) is after `until` ({until}); give the earlier day to `since`."
         raise InvalidRequest([Problem(code="invalid_parameter", pointer="/since", message=message)])
-    found = await gate_of(request).jobs.spent(by, owner=owner, since=since, until=until)
+    found = await context_of(request).jobs.spent(by, owner=owner, since=since, until=until)
     rows = [SpentAnswer(**asdict(one)) for one in found]
     amounts = [name for name in SpentAnswer.model_fields if name != "name"]
     total: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in amounts}
@@ -98,7 +98,7 @@ async def spend(request: Request, owner: Owner, *, by: By = "model", since: Day 
 @router.get("/videos/{job_id}/bill", responses={200: {"model": BillAnswer}}, dependencies=[KNOWN_ALONE])
 async def bill(request: Request, owner: Owner, job_id: str) -> Response:
     """How the money of a job stands: reserved, settled, void or held."""
-    jobs = gate_of(request).jobs
+    jobs = context_of(request).jobs
     job = await jobs.get(job_id, owner=owner)
     entry = await jobs.bill(job_id, owner=owner)
     told = BillAnswer(
@@ -106,7 +106,7 @@ async def bill(request: Request, owner: Owner, job_id: str) -> Response:
         state=entry.state,
         reserved_micro_usd=entry.reserved_micro_usd,
         settled_micro_usd=entry.settled_micro_usd,
-        reported=entry.reported,
+        reported=entry.provider_reported,
         unsure=job.fault is not None and job.fault.unsure,
         key=entry.key_id,
         model=entry.model,
@@ -119,7 +119,7 @@ async def bill(request: Request, owner: Owner, job_id: str) -> Response:
 @router.post("/videos/{job_id}/retry", status_code=202, responses={202: {"model": VideoJob}}, openapi_extra=RETRY_BODY)
 async def retry(request: Request, owner: Owner, job_id: str) -> Response:
     """Order again a job whose order may have been taken: one new job, however often it is asked. It may cost twice."""
-    gate = gate_of(request)
+    gate = context_of(request)
     await gate.jobs.get(job_id, owner=owner)
     body = validated(RetryRequest, await read_json(request, bytes_max=gate.settings.body_bytes_max))
     if not body.confirm:

@@ -20,7 +20,7 @@ from framegate.api.dialects.native.requests import NOT_PLACES
 from framegate.api.dialects.native.responses import ErrorAnswer, problem_answers
 from framegate.api.http.validation import rule_of
 from framegate.domain import Problem
-from framegate.domain.errors import Busy, GateError, InvalidRequest
+from framegate.domain.errors import Busy, FramegateError, InvalidRequest
 
 REFERENCE_FORM = '{"type": "image_url", "image_url": {"url": "https://…"}}'
 
@@ -33,7 +33,7 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 def install(app: Starlette) -> None:
     """Make every error of this application leave in the one shape."""
-    app.add_exception_handler(GateError, _on_gate_error)
+    app.add_exception_handler(FramegateError, _on_gate_error)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(ClientDisconnect, _on_gone_client)
@@ -100,7 +100,7 @@ def _unknown_field(name: str, pointer: str, place: Sequence[str | int], shape: t
 
 
 def _on_gate_error(_: Request, error: Exception) -> Response:
-    error = cast("GateError", error)
+    error = cast("FramegateError", error)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
     if isinstance(error, Busy):
         headers["Retry-After"] = str(math.ceil(error.retry_after))

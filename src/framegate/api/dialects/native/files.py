@@ -6,7 +6,7 @@ from anyio import Path as AsyncPath
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Owner, gate_of, owner_of
+from framegate.api.context import Owner, context_of, owner_of
 from framegate.api.dialects.native.errors import ERRORS, operation_id
 from framegate.api.dialects.native.jobs import links_of
 from framegate.api.dialects.native.responses import AssetAnswer, asset_answer
@@ -50,7 +50,7 @@ UPLOAD_BODY = {
 async def content(request: Request, job_id: str, index: Index = None) -> Response:
     """The video. Takes `Range`, `If-Range` and `If-None-Match`; needs the key, or the signature of a link of ours."""
     output = await _output(request, job_id, "content", index)
-    path = gate_of(request).jobs.blobs.path(output.blob.sha256)
+    path = context_of(request).jobs.blobs.path(output.blob.sha256)
     return await send_file(request, path, output.blob, name=f"{job_id}-{output.index}.mp4")
 
 
@@ -91,7 +91,7 @@ async def match_picture(
     if match >= len(output.matches):
         raise NotFound(f"There are {len(output.matches)} matches of this video, counted from 0; not number {match}.")
     blob = output.matches[match]
-    path = gate_of(request).jobs.blobs.path(blob.sha256)
+    path = context_of(request).jobs.blobs.path(blob.sha256)
     return await send_file(request, path, blob, name=f"{job_id}-{output.index}-match-{match}.jpg")
 
 
@@ -105,9 +105,9 @@ async def asset(
     signature: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
     """A reference, for a provider to fetch by the link that it was given. No key opens it."""
-    if not links_of(gate_of(request)).permits(sha256, asset_of(kind), expires=expires, signature=signature):
+    if not links_of(context_of(request)).permits(sha256, asset_of(kind), expires=expires, signature=signature):
         raise Unauthorized("This link is not one of this gate's, or it has expired.")
-    path = gate_of(request).jobs.blobs.path(sha256)
+    path = context_of(request).jobs.blobs.path(sha256)
     size = (await AsyncPath(path).stat()).st_size if await AsyncPath(path).is_file() else 0
     return await send_file(request, path, Blob(sha256=sha256, size_bytes=size, media_type=kind), name=sha256[:16])
 
@@ -115,7 +115,7 @@ async def asset(
 @router.post("/assets", status_code=201, responses={201: {"model": AssetAnswer}}, openapi_extra=UPLOAD_BODY)
 async def add_asset(request: Request, owner: Owner) -> Response:
     """Keep a file, sent as the body or as the field `file` of a form; a reference uses it by its `asset://` address."""
-    gate = gate_of(request)
+    gate = context_of(request)
     kind, bytes_max = media_type(request), gate.settings.video_bytes_max
     if kind == "multipart/form-data":
         body = file_of_form(request, bytes_max=bytes_max)
@@ -134,13 +134,13 @@ async def _picture(request: Request, job_id: str, what: str, index: int | None) 
     blob = output.poster if what == "poster" else output.contact_sheet
     if blob is None:
         raise NotFound(f"There is no {what} of this video.")
-    path = gate_of(request).jobs.blobs.path(blob.sha256)
+    path = context_of(request).jobs.blobs.path(blob.sha256)
     return await send_file(request, path, blob, name=f"{job_id}-{output.index}-{what}.jpg")
 
 
 async def _output(request: Request, job_id: str, what: str, index: int | None) -> Output:
     """The output meant, if the caller may see it: by key, or by the signature of the link."""
-    gate, number = gate_of(request), index or 0
+    gate, number = context_of(request), index or 0
     expires, signature = request.query_params.get("expires"), request.query_params.get("signature")
     links = links_of(gate)
     if links.permits(job_id, f"{what}/{number}", expires=expires, signature=signature):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
-from framegate.api.context import Gate, Owner, base_url, gate_of
+from framegate.api.context import ApiContext, Owner, base_url, context_of
 from framegate.api.dialects.native.errors import ERRORS, operation_id, validated
 from framegate.api.dialects.native.requests import VideoRequest, to_request
 from framegate.api.dialects.native.responses import (
@@ -23,7 +23,7 @@ from framegate.api.dialects.native.responses import (
 from framegate.api.dialects.native.webhooks import DIALECT
 from framegate.api.http.body import fingerprint, read_json
 from framegate.api.http.query import KNOWN_ALONE
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.http.sse import event_stream, frame, until_closing
 from framegate.domain import Event, Job, Problem, Status
 from framegate.domain import Request as Wanted
@@ -49,7 +49,7 @@ async def create(
     request: Request, owner: Owner, *, idempotency_key: Annotated[str | None, Header()] = None
 ) -> Response:
     """Place a job. The same `Idempotency-Key` with the same body gives the same job; with another body it is a 409."""
-    gate = gate_of(request)
+    gate = context_of(request)
     body, wanted = await _wanted(request)
     job = await gate.jobs.create(
         wanted,
@@ -65,7 +65,7 @@ async def create(
 @router.post("/videos/check", responses={200: {"model": CheckAnswer}}, openapi_extra=BODY)
 async def check(request: Request, owner: Owner) -> Response:
     """What would be said of a job: every broken rule, the estimate, other models. References are fetched and judged."""
-    gate = gate_of(request)
+    gate = context_of(request)
     _, wanted = await _wanted(request)
     verdict = await gate.jobs.check(wanted, owner=owner)
     model = gate.jobs.catalogue.get(verdict.model)
@@ -84,7 +84,7 @@ async def list_jobs(
     model: Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")] = None,
 ) -> Response:
     """Jobs, newest first. `next` of one page is `after` of the following one."""
-    gate = gate_of(request)
+    gate = context_of(request)
     page = await gate.jobs.list(owner=owner, limit=limit, after=after, status=status or (), model=model)
     data = [shown(request, job) for job in page.jobs]
     return _sent(JobList(data=data, has_more=page.next is not None, next=page.next))
@@ -93,9 +93,9 @@ async def list_jobs(
 @router.get("/videos/{job_id}", responses={200: {"model": VideoJob}})
 async def get(request: Request, owner: Owner, job_id: str, wait: Wait = 0) -> Response:
     """A job as it stands; with `wait` as it stands at its end, or after so many seconds."""
-    gate = gate_of(request)
+    gate = context_of(request)
     job = await gate.jobs.get(job_id, owner=owner)
-    if wait and not job.state.final:
+    if wait and not job.state.is_final:
         waited = await until_closing(gate.jobs.wait(job_id, owner=owner, seconds=wait), gate.closing)
         job = waited or await gate.jobs.get(job_id, owner=owner)
     return _sent(shown(request, job))
@@ -104,23 +104,23 @@ async def get(request: Request, owner: Owner, job_id: str, wait: Wait = 0) -> Re
 @router.delete("/videos/{job_id}", status_code=204, response_class=Response)
 async def delete(request: Request, owner: Owner, job_id: str) -> Response:
     """Remove a job that is over, and its files."""
-    await gate_of(request).jobs.delete(job_id, owner=owner)
+    await context_of(request).jobs.delete(job_id, owner=owner)
     return Response(status_code=204)
 
 
 @router.post("/videos/{job_id}/cancel", responses={200: {"model": VideoJob}})
 async def cancel(request: Request, owner: Owner, job_id: str) -> Response:
     """Stop a job; 409 when it is over already."""
-    return _sent(shown(request, await gate_of(request).jobs.cancel(job_id, owner=owner)))
+    return _sent(shown(request, await context_of(request).jobs.cancel(job_id, owner=owner)))
 
 
 @router.get("/videos/{job_id}/report", dependencies=[KNOWN_ALONE])
 async def report(request: Request, owner: Owner, job_id: str) -> Response:
     """The quality report of a finished job; 409 while it is not over."""
-    job = await gate_of(request).jobs.get(job_id, owner=owner)
+    job = await context_of(request).jobs.get(job_id, owner=owner)
     if job.report is not None:
         return JSONResponse(job.report)
-    if not job.state.final:
+    if not job.state.is_final:
         raise NotReady("The report is made when the video is.")
     raise NotFound(f"The job ended as {job.state.status} without a video, so there is no report.")
 
@@ -140,7 +140,7 @@ async def events(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Server-sent events: what has happened since `Last-Event-ID` (or `after`), then live, until the job is over."""
-    gate = gate_of(request)
+    gate = context_of(request)
     await gate.jobs.get(job_id, owner=owner)
     if last_event_id:
         if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 10):
@@ -149,13 +149,13 @@ async def events(
     return event_stream(_frames(gate, job_id, owner, after, base_url(request)), gate.closing)
 
 
-async def _frames(gate: Gate, job_id: str, owner: str, after: int, base: str) -> AsyncGenerator[bytes]:
+async def _frames(gate: ApiContext, job_id: str, owner: str, after: int, base: str) -> AsyncGenerator[bytes]:
     links, status = links_of(gate), None
     found = cast("AsyncGenerator[Event]", gate.jobs.events(job_id, owner=owner, after=after))
     with suppress(NotFound):  # deleted meanwhile: nothing more to tell
         async with aclosing(found):
             async for event in found:
-                job = await gate.jobs.get(job_id, owner=owner) if event.state.final else None
+                job = await gate.jobs.get(job_id, owner=owner) if event.state.is_final else None
                 name = "done" if job else "progress" if event.status is status else "status"
                 status = event.status
                 yield frame(name, event_answer(event, job, base=base, links=links).sent(), number=event.seq)
@@ -163,16 +163,16 @@ async def _frames(gate: Gate, job_id: str, owner: str, after: int, base: str) ->
 
 def shown(request: Request, job: Job) -> VideoJob:
     """The job as this client sees it."""
-    return job_answer(job, base=base_url(request), links=links_of(gate_of(request)))
+    return job_answer(job, base=base_url(request), links=links_of(context_of(request)))
 
 
-def links_of(gate: Gate) -> Links:
+def links_of(gate: ApiContext) -> UrlSigner:
     """Who signs the links of this gate."""
-    return Links(secret=gate.jobs.secret, seconds=gate.settings.link_seconds)
+    return UrlSigner(secret=gate.jobs.secret, seconds=gate.settings.signed_url_ttl_seconds)
 
 
 async def _wanted(request: Request) -> tuple[object, Wanted]:
-    settings = gate_of(request).settings
+    settings = context_of(request).settings
     body = await read_json(request, bytes_max=settings.body_bytes_max)
     session_id = request.headers.get("x-session-id", "")[:256]
     return body, to_request(validated(VideoRequest, body), settings, session_id=session_id or None)

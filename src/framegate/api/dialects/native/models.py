@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Gate, gate_of
+from framegate.api.context import ApiContext, context_of
 from framegate.api.dialects.native.errors import ERRORS, operation_id
 from framegate.catalogue import Model, record
 from framegate.domain.errors import NotFound
@@ -17,7 +17,7 @@ PUBLIC: dict[str, Any] = {"security": []}
 @router.get("/videos/models", openapi_extra=PUBLIC)
 async def list_models(request: Request) -> JSONResponse:
     """Every model, with OpenRouter's record and what Framegate adds: roles, references, image limits, prompt tokens."""
-    gate = gate_of(request)
+    gate = context_of(request)
     return JSONResponse({"data": [_told(model, gate) for model in gate.jobs.catalogue]})
 
 
@@ -25,17 +25,17 @@ async def list_models(request: Request) -> JSONResponse:
 async def get_model(request: Request, author: str, slug: str) -> JSONResponse:
     """One model, by its id or any other of its names."""
     name = f"{author}/{slug}"
-    gate = gate_of(request)
+    gate = context_of(request)
     catalogue = gate.jobs.catalogue
     model = catalogue.get(name)
     if model is None:
-        near = ", ".join(f"`{other}`" for other in catalogue.like(name))
+        near = ", ".join(f"`{other}`" for other in catalogue.suggest(name))
         hint = f" Did you mean one of {near}?" if near else ""
         raise NotFound(f"There is no model `{name[:100]}` here.{hint}")
     return JSONResponse(_told(model, gate))
 
 
-def _told(model: Model, gate: Gate) -> dict[str, Any]:
+def _told(model: Model, gate: ApiContext) -> dict[str, Any]:
     """Its record, each offer with whether this gate can order by it."""
     told = record(model)
     can = [{"available": offer.ended is None and gate.orderable(offer)} for offer in model.offers]

@@ -166,7 +166,7 @@ def _references(body: VideoRequest) -> Iterator[Reference]:
             kind=kind,
             role=Role(item.role or Role.REFERENCE),
             name=item.name,
-            type=item.reference_type,
+            reference_type=item.reference_type,
             pointer=f"/input_references/{index}/{item.type}/url",
         )
 

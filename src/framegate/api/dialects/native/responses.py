@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from framegate.api.http.signed_urls import Links
-from framegate.domain import Adjustment, Blob, Estimate, Event, Job, Output, Problem, Status, Tried, Verdict
+from framegate.api.http.signed_urls import UrlSigner
+from framegate.domain import Adjustment, Blob, Estimate, Event, FallbackAttempt, Job, Output, Problem, Status, Verdict
 
 MICRO = 1_000_000
 
@@ -210,10 +210,10 @@ class ErrorAnswer(Answer):
     error: ErrorBody
 
 
-def job_answer(job: Job, *, base: str, links: Links) -> VideoJob:
+def job_answer(job: Job, *, base: str, links: UrlSigner) -> VideoJob:
     """A job as its client sees it; `base` is the dialect's own absolute address."""
     here = f"{base}/videos/{job.id}"
-    target, over = job.target, job.state.final
+    target, over = job.target, job.state.is_final
     return VideoJob(
         id=job.id,
         polling_url=here,
@@ -243,7 +243,7 @@ def job_answer(job: Job, *, base: str, links: Links) -> VideoJob:
         quality=_verdict(job.report),
         metadata=dict(job.request.metadata) or None,
         estimate=estimate_answer(job.estimate),
-        tried=[_tried(one) for one in job.tried] or None,
+        tried=[_tried(one) for one in job.fallback_log] or None,
         provider_metadata=dict(job.provider_metadata) or None,
         usage=_usage(job),
         **_failure(job),
@@ -251,7 +251,7 @@ def job_answer(job: Job, *, base: str, links: Links) -> VideoJob:
     )
 
 
-def _tried(one: Tried) -> TriedAnswer:
+def _tried(one: FallbackAttempt) -> TriedAnswer:
     return TriedAnswer(
         model=one.model,
         provider=one.provider,
@@ -269,7 +269,7 @@ def _failure(job: Job) -> dict[str, Any]:
     return {"error": job.fault.message, "error_code": job.fault.code, "problems": problems}
 
 
-def _files(job: Job, here: str, links: Links) -> dict[str, Any]:
+def _files(job: Job, here: str, links: UrlSigner) -> dict[str, Any]:
     """The addresses of a finished job's files. They work with the key, and until they expire without it."""
     if job.state.status is not Status.COMPLETED or not job.outputs:
         return {}
@@ -353,7 +353,7 @@ def check_answer(verdict: Verdict, *, offers: Sequence[str] = ()) -> CheckAnswer
     )
 
 
-def event_answer(event: Event, job: Job | None = None, *, base: str, links: Links) -> EventAnswer:
+def event_answer(event: Event, job: Job | None = None, *, base: str, links: UrlSigner) -> EventAnswer:
     """A change of a job as clients see it; with the job itself where that is given."""
     return EventAnswer(
         id=event.job_id,

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Owner, gate_of, key_in, owners
+from framegate.api.context import Owner, context_of, key_in, owners
 from framegate.api.dialects.native.errors import ERRORS, operation_id
 from framegate.api.dialects.native.responses import Answer, job_answer
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.domain import Delivery, DeliveryState, Job, Scope
-from framegate.jobs.webhooks.dialect import Happening, Hook, Sending, ended, openrouter_headers
+from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, WebhookEvent, ended, openrouter_headers
 
 DIALECT = "native"
 TYPE_PREFIX = "video.generation."
@@ -58,24 +58,24 @@ class SecretAnswer(Answer):
     secret: str
 
 
-def hook(links: Links) -> Hook:
+def hook(links: UrlSigner) -> WebhookDialect:
     """OpenRouter's callback: one call, at the end of the job, whatever the end."""
 
-    def body(happening: Happening) -> dict[str, Any]:
+    def body(happening: WebhookEvent) -> dict[str, Any]:
         job = happening.after
         told = job_answer(job, base=job.base_url, links=links).sent()
         at = dt.datetime.fromtimestamp(job.updated_at, dt.UTC).isoformat(timespec="milliseconds")
         data = {name: told[name] for name in TOLD if name in told}
         return {"type": happening.type, "created_at": at.replace("+00:00", "Z"), "data": data}
 
-    return Hook(dialect=DIALECT, events=_events, body=body, headers=_headers)
+    return WebhookDialect(dialect=DIALECT, events=_events, body=body, headers=_headers)
 
 
 def _events(before: Job | None, after: Job) -> Sequence[str]:
     return (f"{TYPE_PREFIX}{after.state.status}",) if ended(before, after) else ()
 
 
-def _headers(sending: Sending) -> dict[str, str]:
+def _headers(sending: DeliveryAttempt) -> dict[str, str]:
     delivery = sending.delivery
     status = delivery.type.removeprefix(TYPE_PREFIX)
     return openrouter_headers(delivery.job_id, status, sending.at, sending.raw, sending.secret)
@@ -84,21 +84,21 @@ def _headers(sending: Sending) -> dict[str, str]:
 @router.get("/videos/{job_id}/webhooks", responses={200: {"model": WebhookList}})
 async def list_webhooks(request: Request, owner: Owner, job_id: str) -> Response:
     """What the job had to tell its `callback_url`, and every try to do so."""
-    found = await gate_of(request).jobs.webhooks(job_id, owner=owner)
+    found = await context_of(request).jobs.webhooks(job_id, owner=owner)
     return JSONResponse(WebhookList(data=[webhook_answer(delivery) for delivery in found]).sent())
 
 
 @router.post("/videos/{job_id}/webhooks/{webhook_id}/replay", responses={200: {"model": WebhookAnswer}})
 async def replay_webhook(request: Request, owner: Owner, job_id: str, webhook_id: str) -> Response:
     """Send a webhook again, under the same id; a waiting one is tried now."""
-    delivery = await gate_of(request).jobs.replay_webhook(job_id, webhook_id, owner=owner)
+    delivery = await context_of(request).jobs.replay_webhook(job_id, webhook_id, owner=owner)
     return JSONResponse(webhook_answer(delivery).sent())
 
 
 @router.get("/webhooks/secret", responses={200: {"model": SecretAnswer}})
 async def webhook_secret(request: Request, owner: Signer) -> Response:
     """The secret that verifies webhooks, for a key that may create."""
-    return JSONResponse(SecretAnswer(secret=gate_of(request).jobs.webhook_secret(owner=owner)).sent())
+    return JSONResponse(SecretAnswer(secret=context_of(request).jobs.webhook_secret(owner=owner)).sent())
 
 
 def webhook_answer(delivery: Delivery) -> WebhookAnswer:

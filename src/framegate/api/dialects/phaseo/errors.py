@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from framegate.api.dialects.phaseo.responses import details
-from framegate.domain.errors import GateError, InvalidRequest
+from framegate.domain.errors import FramegateError, InvalidRequest
 
 # Phaseo's code, the reason it gives, and its HTTP status where that is not ours; by our own code.
 WORDS: dict[str, tuple[str, str, int | None]] = {
@@ -43,7 +43,7 @@ SYSTEM = frozenset({"upstream_error", "gateway_error", "key_limit_exceeded", "in
 ORIGINS = {"upstream_error": "upstream", "gateway_error": "gateway"}
 
 
-def show(error: GateError, headers: Mapping[str, str]) -> Response:
+def show(error: FramegateError, headers: Mapping[str, str]) -> Response:
     """An error as Phaseo's clients read it; `description` says all of it in one text."""
     ours = error.code
     if isinstance(error, InvalidRequest) and error.code == InvalidRequest.code and error.problems:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Owner, gate_of
+from framegate.api.context import Owner, context_of
 from framegate.catalogue import Limits, Model, Price
 from framegate.catalogue.pricing import money
 from framegate.domain import Kind, Role
@@ -28,7 +28,7 @@ async def list_models(
 ) -> Response:
     """Every model, by its id and by Phaseo's own; with `params=a,b` those that take all of these parameters."""
     wanted = {MEANT.get(name, name) for name in _split(params)}
-    shown = [{**show(model), "model": name} for model in gate_of(request).jobs.catalogue for name in _names(model)]
+    shown = [{**show(model), "model": name} for model in context_of(request).jobs.catalogue for name in _names(model)]
     data = [one for one in shown if wanted <= set(one["supported_params"])]
     return JSONResponse({"object": "list", "data": data})
 
@@ -36,7 +36,7 @@ async def list_models(
 @router.get("/data/models")
 async def look_up(request: Request, model_id: Annotated[str | None, Query(max_length=256)] = None) -> Response:
     """What the Python package asks before each job: whether the model is still in service."""
-    model = gate_of(request).jobs.catalogue.get(model_id) if model_id else None
+    model = context_of(request).jobs.catalogue.get(model_id) if model_id else None
     rows = [{"model_id": model_id, "name": model.name, "status": "active"}] if model else []
     return JSONResponse({"models": rows})
 

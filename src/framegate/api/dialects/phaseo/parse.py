@@ -54,7 +54,7 @@ def to_request(body: VideoRequest, *, catalogue: Catalogue, settings: Settings) 
         options=_options(body),
         callback_url=hook.url if hook else None,
         callback_events=hook.events if hook else (),
-        notes={"access": _access(body), **(hook.notes if hook else {})},
+        dialect_state={"access": _access(body), **(hook.notes if hook else {})},
     )
 
 
@@ -105,7 +105,7 @@ def _problems(body: VideoRequest, catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _no_model(catalogue: Catalogue) -> Problem:
-    near = catalogue.like(DEFAULT_MODEL, most=1) or tuple(model.id for model in catalogue)[:1]
+    near = catalogue.suggest(DEFAULT_MODEL, most=1) or tuple(model.id for model in catalogue)[:1]
     text = (
         f"`model` is missing, and Phaseo's default, {DEFAULT_MODEL}, is out of service. Name a model, such as "
         f"`{near[0]}`; GET /videos/models lists them."
@@ -157,7 +157,9 @@ def _references(body: VideoRequest, problems: list[Problem]) -> Iterator[Referen
     for index, item in enumerate(body.input_references or ()):
         kind = Kind.IMAGE if item.type == "mask" else Kind(item.type.removesuffix("_url"))
         url, pointer = _where(item, f"/input_references/{index}", problems)
-        yield Reference(url=url, kind=kind, role=_role(item, index, kind), type=item.reference_type, pointer=pointer)
+        yield Reference(
+            url=url, kind=kind, role=_role(item, index, kind), reference_type=item.reference_type, pointer=pointer
+        )
 
 
 def _role(item: ImageUrl | MediaUrl | Medium, index: int, kind: Kind) -> Role:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 from framegate.api.dialects.phaseo.billing import billing, usage
 from framegate.api.dialects.phaseo.signed import download_url
 from framegate.api.dialects.phaseo.times import iso
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.domain import Attempt, Delivery, DeliveryState, Job, Output, Problem, State, Status
 from framegate.domain.ledger import Entry, entry_of
 
@@ -37,7 +37,7 @@ def show(
     job: Job,
     *,
     base: str,
-    links: Links,
+    links: UrlSigner,
     entry: Entry | None = None,
     deliveries: Sequence[Delivery] | None = None,
 ) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def show(
     """
     here, target = f"{base}/videos/{job.id}", job.target
     entry = entry or entry_of(job)
-    access = job.request.notes.get("access", "both")
+    access = job.request.dialect_state.get("access", "both")
     told: dict[str, Any] = {
         "id": job.id,
         "object": "video",
@@ -59,7 +59,7 @@ def show(
         "polling_url": here,
         "websocket_url": websocket_url(base, job.id),
         "poll_after_seconds": POLL_SECONDS,
-        "cancel_url": None if job.state.final else f"{here}/cancel",
+        "cancel_url": None if job.state.is_final else f"{here}/cancel",
         "generation_id": job.id,
         "native_video_id": None,
         "created_at": iso(job.created_at),
@@ -132,7 +132,7 @@ def _asset(job: Job) -> dict[str, Any] | None:
     }
 
 
-def _output(job: Job, output: Output, here: str, links: Links, access: str) -> dict[str, Any]:
+def _output(job: Job, output: Output, here: str, links: UrlSigner, access: str) -> dict[str, Any]:
     told: dict[str, Any] = {"index": output.index, "mime_type": output.blob.media_type, "bytes_available": True}
     if access != "signed_url":
         told["content_url"] = f"{here}/content" + (f"?index={output.index}" if output.index else "")

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Gate, Owner, base_url, gate_of, owner_of
+from framegate.api.context import ApiContext, Owner, base_url, context_of, owner_of
 from framegate.api.dialects.phaseo.parse import to_request
 from framegate.api.dialects.phaseo.requests import TAGS, DownloadRequest, VideoRequest
 from framegate.api.dialects.phaseo.responses import DIALECT, show
 from framegate.api.dialects.phaseo.signed import claims_of, download_url
 from framegate.api.http.body import fingerprint, read_json
 from framegate.api.http.file_response import send_file
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.http.validation import validated
 from framegate.domain import Job, Problem, State, Status
 from framegate.domain.errors import InvalidRequest, NotFound
@@ -50,7 +50,7 @@ def body_of(shape: str) -> dict[str, Any]:
 @router.post("", status_code=202, openapi_extra=body_of("VideoRequest"))
 async def create(request: Request, owner: Owner, *, idempotency_key: Key = None) -> Response:
     """Place a job. The same `Idempotency-Key` with the same body gives the same job."""
-    gate = gate_of(request)
+    gate = context_of(request)
     body = await read_json(request, bytes_max=gate.settings.body_bytes_max)
     shape = validated(VideoRequest, body, tags=TAGS)
     job = await gate.jobs.create(
@@ -75,7 +75,7 @@ async def list_videos(
     after: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
 ) -> Response:
     """Jobs, newest first; `last_id` of one page is `after` of the following one. `status` is repeatable, or a list."""
-    gate = gate_of(request)
+    gate = context_of(request)
     page = await gate.jobs.list(
         owner=owner, limit=limit, after=after, status=_statuses(status or []), oldest_first=order == "asc"
     )
@@ -96,7 +96,7 @@ def _statuses(given: list[str]) -> list[Status]:
 @router.get("/{video_id}")
 async def retrieve(request: Request, owner: Owner, video_id: str) -> Response:
     """A job as it stands, with its bill and every try of its webhooks."""
-    gate = gate_of(request)
+    gate = context_of(request)
     job = await gate.jobs.get(video_id, owner=owner)
     deliveries = await gate.jobs.webhooks(video_id, owner=owner) if job.request.callback_url else None
     entry = None
@@ -108,20 +108,20 @@ async def retrieve(request: Request, owner: Owner, video_id: str) -> Response:
 @router.post("/{video_id}/cancel")
 async def cancel(request: Request, owner: Owner, video_id: str) -> Response:
     """Stop a job."""
-    return _sent(shown(request, await gate_of(request).jobs.cancel(video_id, owner=owner)))
+    return _sent(shown(request, await context_of(request).jobs.cancel(video_id, owner=owner)))
 
 
 @router.delete("/{video_id}")
 async def delete(request: Request, owner: Owner, video_id: str) -> Response:
     """Remove a job that has ended, and its files."""
-    await gate_of(request).jobs.delete(video_id, owner=owner)
+    await context_of(request).jobs.delete(video_id, owner=owner)
     return _sent({"id": video_id, "object": "video.deleted", "deleted": True})
 
 
 @router.post("/{video_id}/download_url", openapi_extra=body_of("DownloadRequest"))
 async def make_download_url(request: Request, owner: Owner, video_id: str) -> Response:
     """An address of the video that needs no key, for 60 to 3,600 seconds (900 if not said)."""
-    gate = gate_of(request)
+    gate = context_of(request)
     empty = request.headers.get("content-length", "") in ("", "0") and "transfer-encoding" not in request.headers
     wanted = validated(DownloadRequest, {} if empty else await read_json(request, bytes_max=4096))
     job = await gate.jobs.get(video_id, owner=owner)
@@ -149,7 +149,7 @@ def _no_download(job: Job) -> Problem:
 @router.get("/{video_id}/content", response_class=Response)
 async def content(request: Request, video_id: str, index: Index = None) -> Response:
     """The video, by key or by a signed address. Takes `Range`, `If-Range` and `If-None-Match`."""
-    gate, query = gate_of(request), request.query_params
+    gate, query = context_of(request), request.query_params
     claims = claims_of(
         links_of(gate),
         token=query.get("download_token"),
@@ -179,12 +179,12 @@ def _say_disposition(answer: Response, disposition: str | None, name: str) -> No
 
 def shown(request: Request, job: Job) -> dict[str, Any]:
     """The job as this client sees it."""
-    return show(job, base=base_url(request), links=links_of(gate_of(request)))
+    return show(job, base=base_url(request), links=links_of(context_of(request)))
 
 
-def links_of(gate: Gate) -> Links:
+def links_of(gate: ApiContext) -> UrlSigner:
     """Who signs the addresses of this gate."""
-    return Links(secret=gate.jobs.secret, seconds=gate.settings.link_seconds)
+    return UrlSigner(secret=gate.jobs.secret, seconds=gate.settings.signed_url_ttl_seconds)
 
 
 def _sent(body: Mapping[str, Any], *, status: int = 200) -> Response:

@@ -6,14 +6,14 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.domain import Job
 
 TTL_SECONDS = (60, 900, 3600)  # least, usual, most
 
 
 def download_url(
-    job: Job, here: str, links: Links, *, index: int, seconds: int | None = None, disposition: str = "attachment"
+    job: Job, here: str, links: UrlSigner, *, index: int, seconds: int | None = None, disposition: str = "attachment"
 ) -> dict[str, Any]:
     """An address that needs no key for so many seconds, in Phaseo's form: a token, its signature, its end.
 
@@ -29,7 +29,7 @@ def download_url(
 
 
 def claims_of(
-    links: Links, *, token: str | None, signature: str | None, expires_at: str | None
+    links: UrlSigner, *, token: str | None, signature: str | None, expires_at: str | None
 ) -> dict[str, Any] | None:
     """What a signed address permits; None where it is not ours or has expired."""
     if not (token and signature and expires_at and expires_at.isascii() and expires_at.isdecimal()):
@@ -41,6 +41,6 @@ def claims_of(
     return json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
 
 
-def _signature(links: Links, token: str, expires_at: int) -> str:
+def _signature(links: UrlSigner, token: str, expires_at: int) -> str:
     secret = hmac.digest(links.secret, b"framegate phaseo downloads", "sha256")
     return hmac.digest(secret, f"{token}.{expires_at}".encode(), "sha256").hex()

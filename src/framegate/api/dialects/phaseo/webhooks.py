@@ -7,10 +7,10 @@ from typing import Any
 from framegate.api.dialects.phaseo.requests import Webhook
 from framegate.api.dialects.phaseo.responses import DIALECT, percent, public_status, show
 from framegate.api.http.callbacks import callback_problem
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.config.settings import Settings, SettingsInvalid, WebhookEndpoint
 from framegate.domain import Job, Problem
-from framegate.jobs.webhooks.dialect import Happening, Hook, ended, phaseo_headers
+from framegate.jobs.webhooks.dialect import WebhookDialect, WebhookEvent, ended, phaseo_headers
 
 PHASES = ("created", "status_changed", "progress", "completed", "failed", "cancelled", "expired")
 USUAL = ("status_changed", "completed", "failed", "cancelled", "expired")
@@ -77,7 +77,7 @@ def _phases(events: Sequence[str] | None, problems: list[Problem]) -> tuple[str,
     return tuple(phases)
 
 
-def hook(links: Links, settings: Settings) -> Hook:
+def hook(links: UrlSigner, settings: Settings) -> WebhookDialect:
     """Phaseo's calls: signed with the job's or its endpoint's own secret, else with the owner's.
 
     Raises `SettingsInvalid` for an endpoint that could not be called, or not for what it names.
@@ -86,7 +86,7 @@ def hook(links: Links, settings: Settings) -> Hook:
         _check(endpoint, settings)
     secrets = {endpoint.id: endpoint.secret for endpoint in settings.webhook_endpoints}
 
-    def body(happening: Happening) -> dict[str, Any]:
+    def body(happening: WebhookEvent) -> dict[str, Any]:
         before, job = happening.before, happening.after
         told: dict[str, Any] = {
             "id": happening.id,
@@ -100,15 +100,15 @@ def hook(links: Links, settings: Settings) -> Hook:
         return told
 
     def secret_of(job: Job) -> str | None:
-        notes = job.request.notes
+        notes = job.request.dialect_state
         return notes.get("webhook_secret") or secrets.get(notes.get("webhook_endpoint", ""))
 
-    return Hook(
+    return WebhookDialect(
         dialect=DIALECT,
         events=_events,
         body=body,
         headers=phaseo_headers,
-        stamped=_stamped,
+        per_attempt_body=_stamped,
         secret_of=secret_of,
         schedule_seconds=SCHEDULE_SECONDS,
         timeout_seconds=TIMEOUT_SECONDS,
@@ -134,7 +134,7 @@ def _events(before: Job | None, after: Job) -> Sequence[str]:
         happened.append("created")
     elif public_status(before.state) != public_status(after.state):
         happened.append("status_changed")
-    elif not after.state.final and (bucket := _bucket(after)) is not None and bucket != _bucket(before):
+    elif not after.state.is_final and (bucket := _bucket(after)) is not None and bucket != _bucket(before):
         happened.append("progress")
     if ended(before, after):
         happened.append(after.state.status.value)

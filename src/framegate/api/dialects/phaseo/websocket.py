@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from framegate.api.context import Gate, base_url, gate_of, key_in
+from framegate.api.context import ApiContext, base_url, context_of, key_in
 from framegate.api.dialects.phaseo import errors
 from framegate.api.dialects.phaseo.responses import show
 from framegate.api.dialects.phaseo.routes import links_of
 from framegate.domain import Job, Problem, Scope
-from framegate.domain.errors import GateError, InvalidRequest, NotFound
+from framegate.domain.errors import FramegateError, InvalidRequest, NotFound
 
 INTERVAL_MS = (1000, 2500, 10_000)  # least, usual, most
 NO = frozenset({"0", "false", "no", "off"})
@@ -23,7 +23,7 @@ MESSAGES_AT_ONCE_MAX, MESSAGES_PER_SECOND_MAX = 20, 2
 router = APIRouter()
 
 
-class UpgradeRequired(GateError):
+class UpgradeRequired(FramegateError):
     """This address speaks websocket. Ask for the job itself to see it once."""
 
     code = "websocket_upgrade_required"
@@ -39,12 +39,12 @@ async def not_upgraded(_: Request, kind: str, video_id: str) -> Response:  # noq
 @router.websocket("/async/{kind}/{video_id}/ws")
 async def follow(socket: WebSocket, kind: str, video_id: str) -> None:
     """Report a job's progress. Takes `ping` and `refresh`; `interval_ms` is how often the job is looked at."""
-    gate = gate_of(socket)
+    gate = context_of(socket)
     try:
         seconds, close_at_end = _wishes(socket, kind)
         owner = (await gate.keys.authenticate(key_in(socket), Scope.READ)).owner
         await gate.jobs.get(video_id, owner=owner)
-    except GateError as error:
+    except FramegateError as error:
         await socket.send_denial_response(errors.show(error, {}))
         return
     await socket.accept()
@@ -75,7 +75,7 @@ def _wishes(socket: WebSocket, kind: str) -> tuple[float, bool]:
 class _Follower:
     """One client that follows one job."""
 
-    def __init__(self, socket: WebSocket, gate: Gate, video_id: str, owner: str, *, close_at_end: bool) -> None:
+    def __init__(self, socket: WebSocket, gate: ApiContext, video_id: str, owner: str, *, close_at_end: bool) -> None:
         self._socket = socket
         self._gate = gate
         self._id = video_id
@@ -130,7 +130,7 @@ class _Follower:
         if again or job.version != self._seen:
             self._seen = job.version
             await self._send({"type": kind, "data": {"kind": "video"} | self._shown(job)})
-        return not (job.state.final and self._close_at_end)
+        return not (job.state.is_final and self._close_at_end)
 
     def _shown(self, job: Job) -> dict[str, Any]:
         return show(job, base=base_url(self._socket), links=links_of(self._gate))

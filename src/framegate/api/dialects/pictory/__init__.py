@@ -10,9 +10,9 @@ from framegate.api.dialects.pictory.requests import TokenRequest, VideoRequest
 from framegate.api.dialects.pictory.responses import DIALECT, show
 from framegate.api.http import errors as failures
 from framegate.api.http.openapi import RAW_KEY, described
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.domain import Job
-from framegate.jobs.webhooks.dialect import Happening, Hook, Sending, ended
+from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, WebhookEvent, ended
 
 __all__ = ["PATH", "build", "hook"]
 
@@ -34,18 +34,18 @@ def build(*, needs_key: Callable[[], bool]) -> FastAPI:
     return app
 
 
-def hook(links: Links) -> Hook:
+def hook(links: UrlSigner) -> WebhookDialect:
     """Pictory's call: one, at the job's end, with the body that the job itself answers. Pictory signs nothing."""
 
-    def body(happening: Happening) -> dict[str, Any]:
+    def body(happening: WebhookEvent) -> dict[str, Any]:
         return show(happening.after, base=happening.after.base_url, links=links)
 
-    return Hook(dialect=DIALECT, events=_events, body=body, headers=_unsigned)
+    return WebhookDialect(dialect=DIALECT, events=_events, body=body, headers=_unsigned)
 
 
 def _events(before: Job | None, after: Job) -> Sequence[str]:
     return (EVENT,) if ended(before, after) else ()
 
 
-def _unsigned(_: Sending) -> dict[str, str]:
+def _unsigned(_: DeliveryAttempt) -> dict[str, str]:
     return {}

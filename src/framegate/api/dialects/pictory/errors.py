@@ -6,14 +6,14 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from framegate.api.dialects.pictory.responses import fields
-from framegate.domain.errors import GateError, InvalidRequest, NotFound, Unauthorized
+from framegate.domain.errors import FramegateError, InvalidRequest, NotFound, Unauthorized
 
 JOB_NOT_FOUND = {"error_code": "5000", "error_message": "JOB_NOT_FOUND"}
 
 NO_KEY = "The key is missing or not known here. Send it alone in `Authorization`, with no `Bearer` before it."
 
 
-def show(error: GateError, headers: Mapping[str, str]) -> Response:
+def show(error: FramegateError, headers: Mapping[str, str]) -> Response:
     """An error as Pictory's users read it."""
     body: dict[str, object]
     if isinstance(error, InvalidRequest):

@@ -99,7 +99,7 @@ def parse(body: object, *, catalogue: Catalogue, settings: Settings) -> Request:
         aspect_ratio=shape.aspect_ratio or (studio.aspect_ratio if studio else None),
         duration=int(shape.duration[:-1]) if shape.duration else _default_duration(model, studio, references),
         callback_url=shape.webhook,
-        notes={"ignored": unknown} if unknown else {},
+        dialect_state={"ignored": unknown} if unknown else {},
     )
 
 
@@ -130,6 +130,6 @@ def _default_duration(model: Model | None, studio: Studio | None, references: tu
     if studio is None or model is None:
         return None
     roles = {reference.role for reference in references}
-    ruled = [rule.durations for rule in model.limits.rules if rule.role in roles and rule.role is not None]
+    ruled = [rule.durations for rule in model.limits.duration_rules if rule.role in roles and rule.role is not None]
     fitting = (seconds for seconds in studio.durations if all(seconds in durations for durations in ruled))
     return next(fitting, studio.durations[0])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from framegate.api.dialects.pictory.requests import STUDIO
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.domain import Job, Problem, State, Status
 
 DIALECT = "pictory"
@@ -15,14 +15,14 @@ def created(job: Job) -> dict[str, Any]:
     return {"success": True, "data": {"jobId": job.id, **_warnings(job)}}
 
 
-def show(job: Job, *, base: str, links: Links) -> dict[str, Any]:
+def show(job: Job, *, base: str, links: UrlSigner) -> dict[str, Any]:
     """A job as its user sees it, and as its webhook tells it."""
     success = job.state.status not in (Status.FAILED, Status.CANCELLED, Status.EXPIRED)
     return {"job_id": job.id, "success": success, "data": {**_data(job, base, links), **_warnings(job)}}
 
 
-def _data(job: Job, base: str, links: Links) -> dict[str, Any]:
-    if not job.state.final:
+def _data(job: Job, base: str, links: UrlSigner) -> dict[str, Any]:
+    if not job.state.is_final:
         return {"status": "in-progress"}
     if job.state is not State.COMPLETED:
         return {"status": "failed", "error_code": _error_code(job), "error_message": _error_message(job)}
@@ -62,7 +62,7 @@ def _error_message(job: Job) -> str:
 
 def _warnings(job: Job) -> dict[str, Any]:
     """What the user should know: fields without effect, and what the check warned of. Pictory tells neither."""
-    ignored: dict[str, str] = job.request.notes.get("ignored", {})
+    ignored: dict[str, str] = job.request.dialect_state.get("ignored", {})
     told = [{"field": name, "message": message} for name, message in ignored.items()]
     told += [
         {"field": _field(warning.pointer), "message": warning.message}

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Gate, base_url, gate_of, key_in, owners
+from framegate.api.context import ApiContext, base_url, context_of, key_in, owners
 from framegate.api.dialects.pictory.requests import TokenRequest, parse
 from framegate.api.dialects.pictory.responses import DIALECT, created, show
 from framegate.api.http.body import read_json
 from framegate.api.http.file_response import send_file
-from framegate.api.http.signed_urls import Links
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.http.validation import validated
 from framegate.domain import Blob, Output, Scope
 from framegate.domain.errors import NotFound, Unauthorized
@@ -41,7 +41,7 @@ FILES = {
 @router.post("/v1/aistudio/videos", openapi_extra=BODY)
 async def create(request: Request, owner: Owner) -> Response:
     """Place a job."""
-    gate = gate_of(request)
+    gate = context_of(request)
     body = await read_json(request, bytes_max=gate.settings.body_bytes_max)
     wanted = parse(body, catalogue=gate.jobs.catalogue, settings=gate.settings)
     job = await gate.jobs.create(wanted, owner=owner, dialect=DIALECT, base_url=base_url(request))
@@ -51,7 +51,7 @@ async def create(request: Request, owner: Owner) -> Response:
 @router.post("/v1/oauth2/token", openapi_extra=TOKEN_BODY)
 async def make_token(request: Request) -> Response:
     """What Pictory's older scripts ask for first: the client secret, which is the key here, comes back as the token."""
-    gate = gate_of(request)
+    gate = context_of(request)
     wanted = validated(TokenRequest, await read_json(request, bytes_max=4096))
     await gate.keys.authenticate(wanted.client_secret, Scope.READ)
     told = {"access_token": wanted.client_secret, "expires_in": TOKEN_SECONDS, "token_type": "Bearer"}
@@ -61,7 +61,7 @@ async def make_token(request: Request) -> Response:
 @router.get("/v1/jobs/{job_id}")
 async def get_job(request: Request, owner: Owner, job_id: str) -> Response:
     """A job as it stands."""
-    gate = gate_of(request)
+    gate = context_of(request)
     job = await gate.jobs.get(job_id, owner=owner)
     return JSONResponse(show(job, base=base_url(request), links=links_of(gate)))
 
@@ -75,7 +75,7 @@ async def list_jobs(
     after: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
 ) -> Response:
     """Jobs, newest first. `next` of one page is `after` of the following one."""
-    gate = gate_of(request)
+    gate = context_of(request)
     page = await gate.jobs.list(owner=owner, limit=limit, after=after)
     jobs = [show(job, base=base_url(request), links=links_of(gate)) for job in page.jobs]
     return JSONResponse({"success": True, "data": jobs} | ({"next": page.next} if page.next else {}))
@@ -85,7 +85,7 @@ async def list_jobs(
 @router.get("/v1/files/{job_id}/{name}", response_class=Response)
 async def get_file(request: Request, job_id: str, name: str) -> Response:
     """A file of a finished job, by the address that the job gives; it needs no key."""
-    gate, query = gate_of(request), request.query_params
+    gate, query = context_of(request), request.query_params
     what = FILES.get(name)
     if what is None:
         raise NotFound(f"There is no file {name[:64]!r} here.", code="no_such_path")
@@ -107,6 +107,6 @@ def _blob(output: Output, what: str) -> Blob:
     return blob
 
 
-def links_of(gate: Gate) -> Links:
+def links_of(gate: ApiContext) -> UrlSigner:
     """Who signs the addresses of this gate."""
-    return Links(secret=gate.jobs.secret, seconds=gate.settings.link_seconds)
+    return UrlSigner(secret=gate.jobs.secret, seconds=gate.settings.signed_url_ttl_seconds)
