@@ -1,22 +1,23 @@
-"""The documentation names every code, and its example of a row loads."""
+"""Catalog entries and validation: every code is documented, and the example entry loads."""
 
-import re
-
-from framegate.catalogue import PROBLEMS, WARNINGS, loading
-from support.paths import DOCS
-
-DOC = (DOCS / "catalogue.md").read_text("utf-8")
+from framegate.catalogue import PROBLEMS, WARNINGS, load
+from support.pages import blocks, page, rows
 
 
-def test_every_code_is_documented_and_no_other():
-    documented = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", DOC, re.MULTILINE))
+def test_every_validation_code_is_documented_and_no_other():
+    documented = [row[0].strip("`") for row in rows(page("reference/validation-codes.md")) if row[0].startswith("`")]
 
-    assert documented == {**PROBLEMS, **WARNINGS}
+    assert documented == [*PROBLEMS, *WARNINGS]
 
 
-def test_the_example_row_loads():
-    (example,) = re.findall(r"```toml\n(.+?)```", DOC, re.DOTALL)
+def test_every_validation_code_has_a_meaning():
+    for code, meaning in (row for row in rows(page("reference/validation-codes.md")) if row[0].startswith("`")):
+        assert meaning, code
 
-    (model,) = loading(example)
+
+def test_the_example_entry_loads():
+    (entry,) = blocks(page("reference/catalogue.md"), "toml")
+
+    (model,) = load(entry)
 
     assert model.offers[0].limits.durations == (5, 10)

@@ -1,4 +1,4 @@
-"""docs/direction.md says what the tables hold: each word in it is read as the page says."""
+"""Prompt vocabulary: each documented phrase is read as the page says."""
 
 import re
 
@@ -6,9 +6,9 @@ import pytest
 
 from framegate.animatic import Easing, Move, direct
 from framegate.animatic.prompt.mood import PLAIN, pace
-from support.paths import DOCS
+from support.pages import blocks, page
 
-DOC = (DOCS / "direction.md").read_text("utf-8")
+DOC = page("reference/prompt-vocabulary.md")
 ROWS = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", DOC, re.MULTILINE)
 MOVES = {name: words for name, words in ROWS if name in list(Move)}
 MOODS = [(name, effect) for name, effect in ROWS if name.startswith("`")]
@@ -42,7 +42,7 @@ def test_a_documented_mood_does_what_the_page_says(word: str, effect: str):
 
 
 def test_the_example_is_what_the_command_prints():
-    command, *shown = re.findall(r"```console\n(.+?)```", DOC, re.DOTALL)[0].splitlines()
+    command, *shown = blocks(DOC, "console")[0].splitlines()
     prompt = re.findall(r'-p "(.+)"', command)[0]
     shots = direct(prompt, reference_count=2, seconds=8, names=(None, "kitchen")).shots
 
@@ -50,6 +50,6 @@ def test_the_example_is_what_the_command_prints():
         assert f"{shot.start:5.2f} to {shot.end:5.2f} s  {shot.words}" in line
 
 
-@pytest.mark.parametrize("order", re.findall(r'"([^"]+)"', DOC.split("## What is not done")[1])[:6])
+@pytest.mark.parametrize("order", re.findall(r'"([^"]+)"', DOC.split("## Not supported")[1])[:6])
 def test_an_order_that_cannot_be_followed_is_answered_by_a_note(order: str):
     assert direct(order, reference_count=1, seconds=4).notes

@@ -1,4 +1,4 @@
-"""docs/fal.md says all that there is."""
+"""fal guide and endpoint table: every endpoint, reference field and header is documented."""
 
 import re
 
@@ -6,10 +6,9 @@ import pytest
 
 from framegate.api.dialects.fal import headers
 from framegate.api.dialects.fal.endpoints import endpoints
-from support.paths import DOCS
+from support.pages import page
 
-DOCS = (DOCS / "fal.md").read_text(encoding="utf-8")
-ROWS = dict(re.findall(r"^\| `([^`]+/[^`]+)` \| (.*) \|$", DOCS, re.MULTILINE))
+ROWS = dict(re.findall(r"^\| `([^`]+/[^`]+)` \| (.*) \|$", page("reference/fal-endpoints.md"), re.MULTILINE))
 
 
 def test_the_table_has_every_endpoint_and_no_other():
@@ -28,4 +27,4 @@ def test_every_row_names_the_fields_that_hold_references(endpoint_id: str):
     [headers.START_TIMEOUT, headers.OLD_START_TIMEOUT, headers.PRIORITY, headers.NO_RETRY, headers.LIFECYCLE[0]],
 )
 def test_every_header_is_told(name: str):
-    assert f"`{name}" in DOCS.lower()
+    assert f"`{name}" in page("guides/fal.md").lower()

@@ -1,4 +1,4 @@
-"""docs/money.md says what the ledger does: its words, its columns, its settings, its numbers."""
+"""Money and budgets: ledger states, columns, settings, commands and the example error are documented."""
 
 import re
 import shlex
@@ -12,32 +12,29 @@ from framegate.config.settings import Settings
 from framegate.domain import BudgetPeriod
 from framegate.domain.ledger import Budget, Entry, EntryState
 from framegate.store.ledger import Spent
-from support.paths import DOCS
+from support.pages import blocks, page
 
-PAGE = (DOCS / "money.md").read_text(encoding="utf-8")
-TOLD = " ".join(PAGE.replace("> ", "").split())
-COMMANDS = [
-    line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
-]
+MONEY, BUDGETS = page("concepts/money.md"), page("operations/budgets.md")
+COMMANDS = [line for block in blocks(BUDGETS, "sh") for line in block.splitlines()]
 
 
 def test_every_state_of_an_entry_and_every_period_is_explained():
-    states = re.findall(r"^\| `(\w+)` \| ", PAGE, re.MULTILINE)
+    states = re.findall(r"^\| `(\w+)` \| ", MONEY, re.MULTILINE)
 
     assert states == [state.value for state in EntryState]
-    assert [period for period in BudgetPeriod if f"(`{period}`)" not in PAGE] == []
+    assert [period for period in BudgetPeriod if f"(`{period}`)" not in BUDGETS] == []
 
 
 def test_every_amount_that_is_told_is_explained():
-    fields = re.findall(r"^\| [A-Z]* ?\| `(\w+)` \|", PAGE, re.MULTILINE)
+    fields = re.findall(r"^\| [A-Z]* ?\| `(\w+)` \|", BUDGETS, re.MULTILINE)
 
     assert set(fields) == set(Spent.__dataclass_fields__) - {"name", "jobs"}
     assert set(fields) == {*AMOUNTS, *COUNTS, "unreported_micro_usd"}
 
 
 def test_the_settings_that_are_named_are_there():
-    for name in ("pictory_usd_per_credit", "budget_unpriced"):
-        assert f"`{name}`" in PAGE
+    for name in ("pictory_usd_per_credit", "allow_unpriced_jobs"):
+        assert f"`{name}`" in MONEY + BUDGETS
         assert name in Settings.model_fields
 
 
@@ -54,10 +51,10 @@ def test_the_example_of_a_refusal_is_what_is_said():
         reserved_micro_usd=3_200_000,
     )
     budget = Budget(micro_usd=20_000_000, period=BudgetPeriod.MONTH)
-    refused = budget.judge(entry, counted_micro_usd=19_600_000, unpriced=False)
+    refused = budget.check(entry, counted_micro_usd=19_600_000, allow_unpriced=False)
 
     assert refused is not None
-    assert refused.message in TOLD
+    assert refused.message in " ".join(BUDGETS.replace("> ", "").split())
     assert refused.code == "budget_exceeded"
 
 

@@ -1,12 +1,12 @@
-"""docs/report.md explains every finding that there is."""
+"""Quality findings: every finding, threshold and excusing word is documented."""
 
 import re
 from pathlib import Path
 
 from framegate.media.quality import asked, conformance, fidelity, learned, motion
-from support.paths import DOCS
+from support.pages import page
 
-DOCS = (DOCS / "report.md").read_text(encoding="utf-8")
+DOCS = page("reference/quality-report.md")
 NAME = re.compile(r"(?:_finding|_share|_unknown)\(\s*\"(\w+)\"|Finding\(name=\"(\w+)\"")
 
 

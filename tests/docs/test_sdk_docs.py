@@ -1,16 +1,15 @@
-"""The SDK's page: every block runs, every exception is on it."""
+"""SDK guide: every example runs, every exception is documented."""
 
-import re
 import runpy
 from pathlib import Path
 
 import pytest
 
-from framegate import client
-from support.paths import DOCS
+from framegate import client as sdk
+from support.pages import blocks, page, readme
 
-PAGE = DOCS / "sdk.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+PAGE = page("guides/python-sdk.md")
+BLOCKS = [*blocks(PAGE, "python"), *(block for block in blocks(readme(), "python") if "Framegate(" in block)]
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
@@ -19,17 +18,17 @@ def test_every_block_runs(block: str, address: str, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     for name in ("front.jpg", "side.png"):
         Path(name).write_bytes(b"\xff\xd8\xff picture")
-    Path("block.py").write_text(block)
+    Path("block.py").write_text(block.replace("http://127.0.0.1:8787", address))
 
     names = runpy.run_path("block.py", run_name="__main__")
-    if gate := names.get("gate"):
-        gate.close()
+    if client := names.get("client"):
+        client.close()
 
-    assert gate or "AsyncGate" in names
+    assert client or "AsyncFramegate" in names
 
 
 def test_every_exception_of_the_client_is_on_the_page():
-    kinds = [getattr(client, name) for name in client.__all__]
+    kinds = [getattr(sdk, name) for name in sdk.__all__]
     raised = [kind.__name__ for kind in kinds if isinstance(kind, type) and issubclass(kind, Exception)]
 
-    assert [name for name in raised if name != "JobEnded" and f"`{name}`" not in PAGE.read_text()] == []
+    assert [name for name in raised if name != "JobEnded" and f"`{name}`" not in PAGE] == []

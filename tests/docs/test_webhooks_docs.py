@@ -1,15 +1,14 @@
-"""docs/webhooks.md: its code verifies what the gate sends, and its figures are those of the code."""
+"""Webhooks page: its examples verify what the gateway sends, and its schedule is that of the code."""
 
-import re
 import time
 
 import pytest
 
 from framegate.jobs.webhooks.dialect import SCHEDULE_SECONDS, openrouter_headers, owner_secret, standard_headers
-from support.paths import DOCS
+from support.pages import blocks, page
 
-PAGE = (DOCS / "webhooks.md").read_text()
-BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+PAGE = page("operations/webhooks.md")
+BLOCKS = blocks(PAGE, "python")
 SECRET = owner_secret(b"m" * 32, "acme")
 RAW = b'{"type":"video.generation.completed"}'
 

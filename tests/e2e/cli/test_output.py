@@ -24,11 +24,11 @@ from framegate.cli.models import spans
 from framegate.cli.output_path import NAME_CHARS_MAX, default_name
 from framegate.domain import Problem
 from support.fake_gateway import Plan, Ran
-from support.paths import DOCS
+from support.pages import page
 
 Run = Callable[..., Ran]
 FRAMEGATE = (sys.executable, "-m", "framegate")
-DOCS = DOCS / "cli.md"
+DOCS = page("reference/cli.md")
 ROOT: Any = typer.main.get_command(app)
 COMMANDS: dict[str, Any] = {
     **ROOT.commands,
@@ -72,16 +72,16 @@ def test_no_command_is_listed_with_half_a_sentence(run: Run, group: tuple[str, .
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_flag_is_documented(command: str):
-    section = re.search(rf"^## `framegate {command}`$(.*?)(?=^## |\Z)", DOCS.read_text(), re.MULTILINE | re.DOTALL)
+    section = re.search(rf"^## `framegate {command}`$(.*?)(?=^## |\Z)", DOCS, re.MULTILINE | re.DOTALL)
 
-    assert section, f"docs/cli.md has no section for {command}"
+    assert section, f"docs/reference/cli.md has no section for {command}"
     flags = {flag for option in COMMANDS[command].params for flag in option.opts if flag.startswith("--")}
-    documented = section[1] + DOCS.read_text().split("## ", 1)[0]
+    documented = section[1] + DOCS.split("## ", 1)[0]
     assert [flag for flag in sorted(flags) if f"`{flag}" not in documented] == []
 
 
 def test_every_exit_code_is_documented():
-    documented = set(re.findall(r"^\| (\d+) \|", DOCS.read_text(), re.MULTILINE))
+    documented = set(re.findall(r"^\| (\d+) \|", DOCS, re.MULTILINE))
 
     assert documented == {str(int(code)) for code in console.Exit}
 

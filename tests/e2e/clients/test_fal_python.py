@@ -5,7 +5,6 @@ import datetime as dt
 import gc
 import io
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ import pytest
 from fal_client.client import FalClientHTTPError
 
 from support.fal_gateway import ENDPOINT, wanted
-from support.paths import DOCS, ROOT
+from support.pages import blocks, example, page, readme
 from support.served_gateway import ServedGate
 from support.tls_front import Front
 
@@ -243,27 +242,25 @@ def test_the_example_of_the_docs_runs(
     sandbox: ServedGate, point: Callable[[ServedGate], str], photos: tuple[Path, ...], tmp_path: Path
 ):
     point(sandbox)  # what the example sets is set back after the test
-    docs = (DOCS / "fal.md").read_text(encoding="utf-8")
-    example = docs.partition("```python\n")[2].partition("```")[0]
+    code = example(page("guides/fal.md"))
     for written, meant in (
         ("http://127.0.0.1:8787", sandbox.url),
         ('"KEY"', repr(sandbox.key)),
         ('"a.jpg"', repr(str(photos[0]))),
     ):
-        assert written in example
-        example = example.replace(written, meant)
+        assert written in code
+        code = code.replace(written, meant)
     seen: dict[str, Any] = {}
-    exec(compile(example, "docs/fal.md", "exec"), seen)
+    exec(compile(code, "docs/guides/fal.md", "exec"), seen)
 
     assert decoded(seen["video"]) == 192
 
 
 def test_the_example_of_the_readme_runs(sandbox: ServedGate, point: Callable[[ServedGate], str]):
     point(sandbox)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "fal_client" in block]
-    example = example.replace("http://127.0.0.1:8787", sandbox.url).replace('"any"', repr(sandbox.key))
+    (code,) = [block for block in blocks(readme(), "python") if "fal_client" in block]
+    code = code.replace("http://127.0.0.1:8787", sandbox.url).replace('"any"', repr(sandbox.key))
     seen: dict[str, Any] = {}
-    exec(compile(example, "README.md", "exec"), seen)
+    exec(compile(code, "README.md", "exec"), seen)
 
     assert decoded(seen["result"]["video"]["url"]) == 24

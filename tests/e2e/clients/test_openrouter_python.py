@@ -8,7 +8,7 @@ from typing import Any
 import av
 import pytest
 
-from support.paths import DOCS
+from support.pages import example, page
 from support.served_gateway import ServedGate
 
 with warnings.catch_warnings():
@@ -95,18 +95,17 @@ def test_a_create_sent_again_with_its_key_is_the_same_job(client: OpenRouter, as
 
 
 def test_the_example_of_the_docs_runs(served_gate: ServedGate, asset: str):
-    docs = (DOCS / "api.md").read_text(encoding="utf-8")
-    example = docs.partition("```python\n")[2].partition("```")[0]
+    code = example(page("guides/openrouter.md"))
     for written, meant in (
         ("http://127.0.0.1:8787/api/v1", served_gate.api),
         ('"KEY"', repr(served_gate.key)),
         ("https://example.com/a.jpg", asset),
         ("duration=4", "duration=1"),
     ):
-        assert written in example
-        example = example.replace(written, meant)
+        assert written in code
+        code = code.replace(written, meant)
     seen: dict[str, Any] = {}
-    exec(compile(example, "docs/api.md", "exec"), seen)
+    exec(compile(code, "docs/guides/openrouter.md", "exec"), seen)
 
     assert seen["job"].status == "completed"
     assert seen["video"][4:8] == b"ftyp"

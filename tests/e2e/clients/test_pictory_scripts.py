@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from standardwebhooks import Webhook
 
-from support.paths import DOCS
+from support.pages import example, page
 from support.served_gateway import ServedGate
 from support.videos import frames
 from support.webhook_receiver import receiving
@@ -205,16 +205,15 @@ def test_a_fetch_script_gets_its_video(
 
 
 def test_the_example_of_the_docs_runs(sandbox_gate: ServedGate, sandbox_asset: str):
-    docs = (DOCS / "pictory.md").read_text(encoding="utf-8")
-    example = docs.partition("```python\n")[2].partition("```")[0]
+    code = example(page("guides/pictory.md"))
     for written, meant in (
         ("http://127.0.0.1:8787", sandbox_gate.url),
         ('"KEY"', repr(sandbox_gate.key)),
         ("https://example.com/a.jpg", sandbox_asset),
     ):
-        assert written in example
-        example = example.replace(written, meant)
+        assert written in code
+        code = code.replace(written, meant)
     seen: dict[str, Any] = {}
-    exec(compile(example, "docs/pictory.md", "exec"), seen)
+    exec(compile(code, "docs/guides/pictory.md", "exec"), seen)
 
     assert seen["video"][4:8] == b"ftyp"

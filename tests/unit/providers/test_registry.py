@@ -15,9 +15,8 @@ from framegate.providers.fal.adapter import MASKED
 from framegate.providers.fal.input import written
 from framegate.providers.registry import ADAPTERS
 from support.ordering import order
-from support.paths import DOCS
+from support.pages import page
 
-DOCS = DOCS / "providers.md"
 OFFERS = [(model, offer) for model in catalogue.builtin() for offer in model.offers]
 FRAMES = {Role.FIRST_FRAME, Role.LAST_FRAME}
 
@@ -85,5 +84,6 @@ def test_every_provider_of_the_settings_has_an_adapter():
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_the_documents_tell_of_every_provider(name: str):
-    assert f"`{name}`" in DOCS.read_text(encoding="utf-8")
-    assert f"`{KEY_VARIABLES[name]}`" in DOCS.read_text(encoding="utf-8")
+    assert f"`{name}`" in page("reference/providers.md")
+    assert f"`{name}`" in page("guides/providers.md")
+    assert f"`{KEY_VARIABLES[name]}`" in page("guides/providers.md")

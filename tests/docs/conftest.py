@@ -1,0 +1,14 @@
+"""A stand-in for a gateway, for the examples of the SDK."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.fake_gateway import Plan, standing_in
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Base URL of the stand-in."""
+    with standing_in(Plan()) as url:
+        yield url
