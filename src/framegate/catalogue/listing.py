@@ -110,7 +110,7 @@ def _refreshed(model: Model, listing: Listing) -> Model:
     }
     whole = replace(model.limits, **own)
     source = Source(facts=(*changed, "prices"), url=listing.url, read=listing.read)
-    new = replace(offer, limits=limits, prices=prices, narrowed=limits != whole, sources=(*offer.sources, source))
+    new = replace(offer, limits=limits, prices=prices, has_own_limits=limits != whole, sources=(*offer.sources, source))
     return _with(replace(model, limits=whole), offer, new)
 
 
@@ -160,7 +160,7 @@ def overlaid(limits: Limits, row: Record) -> Limits:
     seconds = shaped.durations
     rules = tuple(rule for rule in shaped.duration_rules if seconds is None or set(seconds) & set(rule.durations))
     if rules != shaped.duration_rules:
-        shaped = replace(shaped, rules=rules)
+        shaped = replace(shaped, duration_rules=rules)
     return _sized(_framed(shaped, row), _values(row, "supported_sizes", _is_size))
 
 

@@ -32,6 +32,7 @@ Table = Mapping[str, Any]
 T = TypeVar("T")
 
 UNKNOWN = "unknown"
+RENAMED_KEYS = {"instead": "successors", "rules": "duration_rules"}  # as files written for 0.1 spell them
 
 
 class BadRow(ValueError):
@@ -62,15 +63,16 @@ def _ended_model(row: Table) -> EndedModel:
 
 
 def _ended(row: Table, where: str) -> Ended:
-    if not row.get("url") or not row.get("read") or not row.get("instead"):
-        raise BadRow(f"{where}: an end has `instead`, and the `url` where it was `read`")
-    return _make(Ended, _tupled(row, "instead"), f"{where}: ended")
+    facts = _tupled(_renamed(row), "successors")
+    if not facts.get("url") or not facts.get("read") or not facts.get("successors"):
+        raise BadRow(f"{where}: `ended` needs `successors`, and the `url` where it was `read`")
+    return _make(Ended, facts, f"{where}: ended")
 
 
 def _model(row: Table) -> Model:
     where = str(row.get("id", "a model without id"))
     facts = dict(row)
-    base: Table = facts.pop("limits", {})
+    base = _renamed(facts.pop("limits", {}))
     limits = _limits(base, where)
     offers = tuple(_offer(offer, base, where) for offer in facts.pop("offers", ()))
     sources = _sources(facts.pop("sources", ()), where)
@@ -84,7 +86,7 @@ def _model(row: Table) -> Model:
 def _offer(row: Table, base: Table, model: str) -> Offer:
     where = f"{model} at {row.get('provider', '?')}"
     facts = dict(row)
-    own: Table = facts.pop("limits", {})
+    own = _renamed(facts.pop("limits", {}))
     prices: list[Table] = facts.pop("prices", [])
     ended: Table | None = facts.pop("ended", None)
     sources = _sources(facts.pop("sources", ()), where)
@@ -92,7 +94,7 @@ def _offer(row: Table, base: Table, model: str) -> Offer:
     made = {
         "limits": _limits({**base, **own}, where),
         "prices": tuple(_price(price, where) for price in prices),
-        "narrowed": bool(own),
+        "has_own_limits": bool(own),
         "ended": None if ended is None else _ended(ended, where),
         "sources": sources,
     }
@@ -110,7 +112,7 @@ def _limits(row: Table, where: str) -> Limits:
         "prompt": lambda value: _make(PromptLimits, value, f"{where}: prompt"),
         "references": _references,
         "totals": lambda value: tuple(_total(total, where) for total in value),
-        "rules": lambda value: tuple(_rule(rule, where) for rule in value),
+        "duration_rules": lambda value: tuple(_rule(rule, where) for rule in value),
         "prompt_tokens": lambda value: MappingProxyType({Kind(kind): token for kind, token in value.items()}),
         "images": lambda value: _make(ImageLimits, _tupled(value, "formats"), f"{where}: images"),
         "videos": lambda value: _make(ClipLimits, value, f"{where}: videos"),
@@ -166,7 +168,8 @@ def _price(row: Table, where: str) -> Price:
 
 
 def _sources(rows: list[Table], where: str) -> tuple[Source, ...]:
-    return tuple(_make(Source, _tupled(row, "facts"), f"{where}: sources") for row in rows)
+    named = ({**row, "facts": [RENAMED_KEYS.get(fact, fact) for fact in row.get("facts", ())]} for row in rows)
+    return tuple(_make(Source, _tupled(row, "facts"), f"{where}: sources") for row in named)
 
 
 def _sourced(keys: tuple[str, ...], sources: tuple[Source, ...], where: str) -> None:
@@ -175,6 +178,10 @@ def _sourced(keys: tuple[str, ...], sources: tuple[Source, ...], where: str) -> 
         raise BadRow(f"{where}: no source tells {', '.join(missing)}")
     if idle := sorted(told - set(keys)):
         raise BadRow(f"{where}: a source tells {', '.join(idle)}, which the row does not state")
+
+
+def _renamed(row: Table) -> dict[str, Any]:
+    return {RENAMED_KEYS.get(key, key): value for key, value in row.items()}
 
 
 def _tupled(row: Table, *keys: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.catalogue import BadRow, Catalogue, builtin, loading, with_rows
+from framegate.catalogue import BadRow, Catalogue, builtin, load, with_rows
 
 ROW = """
 [[models]]
@@ -35,7 +35,7 @@ id = "vendor/model/text-to-video"
 
 
 def test_a_row_becomes_a_model():
-    (model,) = loading(ROW)
+    (model,) = load(ROW)
 
     assert model.limits.durations == (3, 4, 5)
     assert model.offers[0].limits.durations == (3, 4, 5)
@@ -57,26 +57,26 @@ def test_a_row_becomes_a_model():
 )
 def test_a_row_that_is_not_as_it_must_be_is_refused(line: str, instead: str, said: str):
     with pytest.raises(BadRow, match=said):
-        loading(ROW.replace(line, instead))
+        load(ROW.replace(line, instead))
 
 
 def test_a_file_holds_models_and_nothing_else():
     with pytest.raises(BadRow, match="holds \\[\\[models\\]\\] and nothing else"):
-        loading('title = "x"')
+        load('title = "x"')
 
 
 def test_two_models_do_not_answer_to_one_name():
     with pytest.raises(BadRow, match="vendor/other and vendor/model both answer to vendor/model"):
         Catalogue(
             [
-                *loading(ROW),
-                *loading(ROW.replace('id = "vendor/model"\n', 'id = "vendor/other"\naliases = ["vendor/model"]\n')),
+                *load(ROW),
+                *load(ROW.replace('id = "vendor/model"\n', 'id = "vendor/other"\naliases = ["vendor/model"]\n')),
             ]
         )
 
 
 def test_the_catalogue_is_not_changed_by_its_users():
-    (model,) = loading(ROW)
+    (model,) = load(ROW)
 
     with pytest.raises(AttributeError):
         model.name = "x"  # pyright: ignore[reportAttributeAccessIssue] - the very thing that must fail

@@ -101,7 +101,7 @@ def test_without_a_named_successor_the_nearest_of_the_same_vendor_are_named():
 
 
 def test_an_end_tells_its_source_and_a_successor():
-    with pytest.raises(BadRow, match="an end has `instead`"):
+    with pytest.raises(BadRow, match="`ended` needs `successors`"):
         load_ended('[[ended]]\nid = "a/b"\nsince = "2026-01-01"\n')
     with pytest.raises(BadRow, match="both made and ended"):
         Catalogue(builtin().models, [EndedModel(id="google/veo-3.1", ended=Ended())])
