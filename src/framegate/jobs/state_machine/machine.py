@@ -379,7 +379,7 @@ class JobStateMachine:
             model_id=offer.id if offer else job.model,
             prompt=rewritten(job.request, limits.prompt_tokens),
             target=job.target,
-            references=tuple(replace(one, link=self.reference_url(one.blob)) for one in job.prepared),
+            references=tuple(replace(one, signed_url=self.reference_url(one.blob)) for one in job.prepared),
             webhook=self._webhook(job),
             audio_is_optional=limits.audio == "optional",
         )
