@@ -1,6 +1,7 @@
 """Guides of the compatible APIs: every operation, field and hostname is documented."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -10,12 +11,13 @@ from framegate.api.dialects.phaseo.parse import KNOBS
 from framegate.api.dialects.pictory.requests import FIELDS, STUDIO
 from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.middleware.vendor_hosts import HOSTS
-from framegate.config.settings import WebhookEndpoint, load
+from framegate.config.accounts import WebhookEndpoint
+from framegate.config.loading import load
 from support.pages import blocks, page
 
 
 @pytest.mark.parametrize(("dialect", "name"), [(phaseo, "guides/phaseo.md"), (pictory, "guides/pictory.md")])
-def test_every_operation_is_documented(dialect: object, name: str):
+def test_every_operation_is_documented(dialect: Any, name: str):
     app: FastAPI = dialect.build(needs_key=lambda: True)
     described, text = app.openapi(), page(name)
     if dialect is phaseo:
@@ -45,7 +47,7 @@ def test_the_endpoint_of_the_page_is_read_from_framegate_toml(tmp_path: Path):
     assert phaseo.hook(UrlSigner(secret=b"s", seconds=60), settings).dialect == "phaseo"
 
 
-def test_every_field_and_every_price_of_ai_studio_is_documented():
+def test_every_field_and_price_of_ai_studio_is_documented():
     text = page("guides/pictory.md")
     for name in FIELDS:
         assert f"`{name}`" in text
@@ -53,7 +55,7 @@ def test_every_field_and_every_price_of_ai_studio_is_documented():
     assert f"{', '.join(rates[:-1])} and {rates[-1]} credits a second" in text
 
 
-def test_every_host_is_documented():
+def test_every_vendor_hostname_is_documented():
     text = page("guides/vendor-hostnames.md")
     for host in HOSTS:
         assert f"`{host}`" in text

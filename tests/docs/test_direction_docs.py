@@ -5,7 +5,7 @@ import re
 import pytest
 
 from framegate.animatic import Easing, Move, direct
-from framegate.animatic.prompt.mood import PLAIN, pace
+from framegate.animatic.prompt.mood import NEUTRAL, find_mood
 from support.pages import blocks, page
 
 DOC = page("reference/prompt-vocabulary.md")
@@ -32,9 +32,9 @@ def test_a_documented_phrase_is_read_as_its_move(move: str, phrase: str):
 
 @pytest.mark.parametrize(("word", "effect"), [(word, effect) for words, effect in MOODS for word in quoted(words)])
 def test_a_documented_mood_does_what_the_page_says(word: str, effect: str):
-    found = pace(word)
+    found = find_mood(word)
 
-    assert found != PLAIN
+    assert found != NEUTRAL
     assert (found.amount > 1) == ("further" in effect or "far and fast" in effect)
     assert found.cuts is (True if "cuts" in effect else False if "dissolves" in effect else None)
     assert (found.handheld > 0) == ("sway" in effect)

@@ -26,5 +26,5 @@ def test_every_row_names_the_fields_that_hold_references(endpoint_id: str):
     "name",
     [headers.START_TIMEOUT, headers.OLD_START_TIMEOUT, headers.PRIORITY, headers.NO_RETRY, headers.LIFECYCLE[0]],
 )
-def test_every_header_is_told(name: str):
+def test_every_header_is_documented(name: str):
     assert f"`{name}" in page("guides/fal.md").lower()

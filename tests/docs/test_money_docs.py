@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from typing import Any
 
 import pytest
 import typer.main
@@ -25,20 +26,20 @@ def test_every_state_of_an_entry_and_every_period_is_explained():
     assert [period for period in BudgetPeriod if f"(`{period}`)" not in BUDGETS] == []
 
 
-def test_every_amount_that_is_told_is_explained():
+def test_every_column_of_the_spending_is_explained():
     fields = re.findall(r"^\| [A-Z]* ?\| `(\w+)` \|", BUDGETS, re.MULTILINE)
 
     assert set(fields) == set(Spent.__dataclass_fields__) - {"name", "jobs"}
     assert set(fields) == {*AMOUNTS, *COUNTS, "unreported_micro_usd"}
 
 
-def test_the_settings_that_are_named_are_there():
+def test_the_settings_of_the_pages_exist():
     for name in ("pictory_usd_per_credit", "allow_unpriced_jobs"):
         assert f"`{name}`" in MONEY + BUDGETS
         assert name in Settings.model_fields
 
 
-def test_the_example_of_a_refusal_is_what_is_said():
+def test_the_example_error_is_the_message_of_the_program():
     entry = Entry(
         job_id="j",
         owner="o",
@@ -59,9 +60,9 @@ def test_the_example_of_a_refusal_is_what_is_said():
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_of_the_page_is_one(line: str):
+def test_every_command_of_the_page_exists(line: str):
     words = shlex.split(line)
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     assert words.pop(0) == "framegate"
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]

@@ -2,16 +2,18 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
+import framegate.jobs
 from framegate.api.dialects import native
 from framegate.api.dialects.native.requests import VideoRequest
 from framegate.api.dialects.native.responses import VideoJob
 from support.pages import blocks, page
 
-DOCS = page("reference/api.md")
-TOLD = {408, 409, 410, 413, 415, 421, 429, 503}
+DOCS, ERRORS = page("reference/api.md"), page("reference/errors.md")
+STATUSES = {400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 415, 421, 429, 503}
 DESCRIBED = native.build(needs_key=lambda: True).openapi()
 
 
@@ -27,22 +29,19 @@ def test_every_field_is_documented(field: str):
 
 
 def test_every_status_of_an_error_is_documented():
-    statuses = set(re.findall(r"^\| ([\d, ]+) \|", page("reference/errors.md"), re.MULTILINE))
+    statuses = re.findall(r"^\| ([\d, ]+) \|", ERRORS, re.MULTILINE)
 
-    assert {int(one) for row in statuses for one in row.split(",")} >= {
-        400,
-        401,
-        403,
-        404,
-        405,
-        408,
-        409,
-        410,
-        413,
-        415,
-    }
+    assert {int(status) for row in statuses for status in row.split(",")} == STATUSES
 
 
-def test_the_json_of_the_page_is_json():
+def test_every_code_of_a_failed_job_is_documented():
+    sources = [path.read_text(encoding="utf-8") for path in Path(framegate.jobs.__path__[0]).rglob("*.py")]
+    codes = {code for source in sources for code in re.findall(r"Fault\(\s*code=\"(\w+)\"", source)}
+
+    assert len(codes) > 5
+    assert [code for code in sorted(codes) if f"`{code}`" not in ERRORS] == []
+
+
+def test_the_json_examples_are_valid():
     for block in blocks(DOCS, "json"):
         assert json.loads(block)

@@ -11,8 +11,10 @@ NAME = re.compile(r"(?:_finding|_share|_unknown)\(\s*\"(\w+)\"|Finding\(name=\"(
 
 
 def names() -> set[str]:
-    """Every name that the code gives to a finding as it stands there, and those that it makes up from a list."""
-    sources = [Path(module.__file__).read_text(encoding="utf-8") for module in (conformance, fidelity, learned, motion)]
+    """Every name that the code gives to a finding: the literals in it, and those from lists."""
+    sources = [
+        Path(str(module.__file__)).read_text(encoding="utf-8") for module in (conformance, fidelity, learned, motion)
+    ]
     written = {one or other for source in sources for one, other in NAME.findall(source)}
     return written | {"container", "codec", "profile", "pix_fmt", "first_frame", "last_frame", "flicker", "jerk"}
 
@@ -22,13 +24,13 @@ def test_every_finding_is_documented():
     assert [name for name in sorted(names()) if f"`{name}`" not in DOCS] == []
 
 
-def test_no_finding_is_documented_that_there_is_not():
+def test_every_documented_finding_exists():
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", DOCS, re.MULTILINE)
 
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == names()
 
 
-def test_thresholds_are_told_as_they_are():
+def test_the_documented_thresholds_are_those_of_the_code():
     for number in (
         f"at most {motion.FROZEN_MOST:.0%}".replace("%", " %"),
         f"at most {motion.BLACK_MOST:.0%}".replace("%", " %"),
@@ -46,7 +48,7 @@ def test_thresholds_are_told_as_they_are():
 def test_words_that_excuse_a_fault_are_read_as_documented():
     for name in ("still", "cuts", "flicker", "dark", "flat", "shake", "noise"):
         assert not getattr(asked.read("a slow push-in on the cat", pictures=1, known=True), name)
-    said = {
+    phrases_by_name = {
         "still": ("locked-off", "still", "static", "freeze"),
         "dark": ("fade to black", "blackout"),
         "flat": ("fade to white", "blank", "fog"),
@@ -55,7 +57,7 @@ def test_words_that_excuse_a_fault_are_read_as_documented():
         "shake": ("handheld", "shaky", "stop-motion", "glitch"),
         "noise": ("grain", "noise", "rain", "snow"),
     }
-    for name, phrases in said.items():
+    for name, phrases in phrases_by_name.items():
         for phrase in phrases:
             assert getattr(asked.read(f"a clip with {phrase} in it", pictures=1, known=True), name) == phrase
             assert phrase in DOCS
