@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from framegate.config.settings import KEY_VARIABLES
+from framegate.config.accounts import KEY_VARIABLES
 
 READY_SECONDS_MAX = 180.0  # on a machine that has other work besides
 STOP_SECONDS_MAX = 20.0

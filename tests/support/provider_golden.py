@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from framegate.config.settings import Account
+from framegate.config.accounts import Account
 from framegate.domain.errors import FramegateError
 from framegate.providers.registry import ADAPTERS
 from support.ordering import order

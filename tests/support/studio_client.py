@@ -10,8 +10,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from framegate.api.auth import new_key
-from framegate.config.settings import load
+from framegate.domain.keys import new_key
+from framegate.config.loading import load
 from framegate.domain import BudgetPeriod
 from framegate.store import Store
 from framegate.store.engine import sqlite_url

@@ -43,7 +43,8 @@ def open_gateway(
     `brief` is for what takes a moment: it may be asked of the gate inside another command, which ends with that.
     """
     from framegate.client import Framegate
-    from framegate.config.settings import client_defaults, load
+    from framegate.config.environment import client_defaults
+    from framegate.config.loading import load
 
     url = server or client_defaults()[0]
     if url and sandbox:

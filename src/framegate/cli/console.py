@@ -207,7 +207,7 @@ def show_shots(shots: "Sequence[Mapping[str, Any]]") -> None:
 
 def lively() -> bool:
     """Whether stderr is a terminal that can redraw a line."""
-    from framegate.config.settings import environment
+    from framegate.config.environment import environment
 
     environ = environment()
     return sys.stderr.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

@@ -22,7 +22,7 @@ def demo() -> None:
     Example: framegate demo
     """
     from framegate.app.embedded import embedded_gateway
-    from framegate.config.settings import load
+    from framegate.config.loading import load
 
     began = time.monotonic()
     video, sheet = Path("demo.mp4").absolute(), Path("demo-contact-sheet.jpg").absolute()

@@ -15,7 +15,8 @@ from framegate.domain.errors import FramegateError
 
 if TYPE_CHECKING:
     from framegate.cli.doctor_probe import Asked
-    from framegate.config.settings import Account, Settings
+    from framegate.config.accounts import Account
+    from framegate.config.settings import Settings
 
 FREE_BYTES_LEAST = 2 * 2**30
 LIBRARIES = (
@@ -68,7 +69,8 @@ def doctor(*, ask: Ask = False, json: Json = False, server: Server = None, data:
 
 
 def _examine(server: str | None, data: Path | None, *, ask: bool) -> Iterator[Finding]:
-    from framegate.config.settings import client_defaults, environment, idle_variables, load
+    from framegate.config.environment import client_defaults, environment
+    from framegate.config.loading import load, unused_variables
 
     yield Finding("python", "ok", sys.version.split()[0])
     yield _guarded("libraries", _libraries)
@@ -83,7 +85,7 @@ def _examine(server: str | None, data: Path | None, *, ask: bool) -> Iterator[Fi
     yield _guarded("key", lambda: _key(settings))
     yield _guarded("models", lambda: _models(settings))
     yield from _accounts(settings, ask=ask and not settings.sandbox)
-    for name, why in idle_variables(settings, environment()):
+    for name, why in unused_variables(settings, environment()):
         yield Finding("variable", "warn", f"{name} sets nothing: {why}")
     if settings.sandbox:
         said = "on: no provider is called" + (", so none was asked" if ask else "")

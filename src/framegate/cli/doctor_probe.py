@@ -9,7 +9,8 @@ from framegate.domain.errors import ProviderError
 
 if TYPE_CHECKING:
     from framegate.catalogue import Catalogue
-    from framegate.config.settings import Account, Settings
+    from framegate.config.accounts import Account
+    from framegate.config.settings import Settings
     from framegate.providers.base import Provider
 
 SECONDS_MAX = 10.0  # of one account, whose looks are shorter each
@@ -66,7 +67,8 @@ def _offered(provider: "Provider", found: str, catalogue: "Catalogue") -> Asked:
 
 def _key_hint(account: "Account") -> str:
     """Where the key that was refused, or is missing, is written."""
-    from framegate.config.settings import KEY_VARIABLES, environment
+    from framegate.config.accounts import KEY_VARIABLES
+    from framegate.config.environment import environment
 
     variable = account.api_key_env or KEY_VARIABLES[account.provider]
     if account.api_key is None:

@@ -68,7 +68,7 @@ def create(  # noqa: PLR0913 - all that a key is made with
     \b
     With a budget: framegate keys create --name website --budget 20 --budget-period month
     """  # noqa: D301 - so that the example is not wrapped
-    from framegate.api.auth import new_key
+    from framegate.domain.keys import new_key
 
     now = time.time()
     text, key = new_key(
@@ -121,7 +121,7 @@ def budget(
     \b
     Example: framegate keys budget q3k9d0x7m2ab --budget 50 --budget-period month
     """  # noqa: D301 - so that the example is not wrapped
-    from framegate.api.auth import check_budget
+    from framegate.domain.keys import check_budget
 
     amount = micro_usd(budget)
     check_budget(amount, budget_period)
@@ -170,7 +170,7 @@ def any_key(settings: "Settings") -> bool:
 
 def on_store(data: str | None, act: "Callable[[Store], Awaitable[T]]") -> T:
     """Do something with the database of a data folder, also while a server runs on it."""
-    from framegate.config.settings import load
+    from framegate.config.loading import load
 
     settings = load(data_dir=data)
     if settings.database_url is None:

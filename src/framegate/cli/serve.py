@@ -39,7 +39,7 @@ def serve(
     """
     from framegate.app.embedded import run
     from framegate.cli.keys import any_key
-    from framegate.config.settings import load
+    from framegate.config.loading import load
 
     settings = load(host=host, port=port, data_dir=data, sandbox=sandbox or None)
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -53,7 +53,7 @@ def spend(
 
     Example: framegate spend --by day --since 2026-11-01
     """
-    from framegate.config.settings import client_defaults
+    from framegate.config.environment import client_defaults
 
     for flag, day in (("--since", since), ("--until", until)):
         if day is not None and not _is_day(day):

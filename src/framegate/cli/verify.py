@@ -52,7 +52,7 @@ def verify(
         console.fail(f"There is no file {file}.", Exit.NOT_FOUND)
     if matches and not matches.is_dir():
         console.fail(f"There is no folder {matches}.", Exit.USAGE, f"make it: mkdir -p {matches}")
-    from framegate.config.settings import load
+    from framegate.config.loading import load
     from framegate.media import quality
 
     settings = load(quality_model_dir=quality_model_dir)

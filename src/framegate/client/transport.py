@@ -14,7 +14,7 @@ from framegate.client.errors import AddressInvalid, KeyInvalid, Unreachable
 from framegate.client.models import Reply
 from framegate.client.operations import Flow, Pause, Send, Step, Stream, Yield
 from framegate.client.requests import Call, Upload
-from framegate.config.settings import KEY, client_defaults
+from framegate.config.environment import API_KEY_PATTERN, client_defaults
 from framegate.domain.errors import FramegateError
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class _Connection:
         self.socket_path = given.removeprefix("unix:") if given.startswith("unix:") else None
         self.base_url = requests.base_url("http://localhost" if self.socket_path else given)
         self.api_key = api_key or key
-        if self.api_key is not None and not KEY.fullmatch(self.api_key):
+        if self.api_key is not None and not API_KEY_PATTERN.fullmatch(self.api_key):
             raise KeyInvalid("The gate's key has a blank, a line break or a letter beyond ASCII in it.")
         host = _host(self.base_url)
         self._options: dict[str, Any] = {

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from framegate.config.settings import Account
+from framegate.config.accounts import Account
 from framegate.providers import openrouter, pictory
 from framegate.providers.base import Provider
 from framegate.providers.fal import adapter as fal

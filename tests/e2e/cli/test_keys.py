@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framegate.app.embedded import embedded_gateway
-from framegate.config.settings import load
+from framegate.config.loading import load
 from support.fake_gateway import Ran
 
 Run = Callable[..., Ran]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from framegate.app.embedded import embedded_gateway
-from framegate.config.settings import load
+from framegate.config.loading import load
 from framegate.domain import Estimate, Fault, Job, Request, State, Target
 from framegate.domain.ledger import ledger_change
 from framegate.store import Store

@@ -13,7 +13,7 @@ from support.studio import Studio, studio
 from support.studio_client import Client, client_of, keys_of, ordering
 
 ACCOUNTS = """
-models_dir = "{models}"
+catalogue_dir = "{models}"
 
 [[accounts]]
 provider = "openrouter"

@@ -12,7 +12,8 @@ from framegate.api.dialects.phaseo.responses import show
 from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.http.validation import validated
 from framegate.catalogue import builtin
-from framegate.config.settings import Settings, WebhookEndpoint
+from framegate.config.accounts import WebhookEndpoint
+from framegate.config.settings import Settings
 from framegate.domain import Estimate, Fault, Job, Kind, Request, Role, State, Target
 from framegate.domain.errors import InvalidRequest
 

@@ -10,7 +10,8 @@ from starlette.websockets import WebSocketDisconnect
 from framegate.api.dialects.phaseo.signed import claims_of, download_url
 from framegate.api.dialects.phaseo.webhooks import SCHEDULE_SECONDS, TIMEOUT_SECONDS, hook
 from framegate.api.http.signed_urls import UrlSigner
-from framegate.config.settings import Settings, SettingsInvalid, WebhookEndpoint
+from framegate.config.accounts import WebhookEndpoint
+from framegate.config.settings import Settings, SettingsInvalid
 from framegate.domain import Job, Request, State, Target
 from framegate.jobs.webhooks.dialect import WebhookEvent
 

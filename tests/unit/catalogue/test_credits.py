@@ -7,7 +7,7 @@ import pytest
 from framegate import catalogue
 from framegate.api.dialects.pictory.requests import STUDIO
 from framegate.catalogue.credits import PER_SECOND, priced
-from framegate.config.settings import load
+from framegate.config.loading import load
 from framegate.domain import Request
 from framegate.domain.errors import FramegateError
 from framegate.providers.pictory import Pictory

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from framegate.config.settings import Account
+from framegate.config.accounts import Account
 from framegate.domain import Job, Request, Target
 from framegate.providers.base import ProviderRegistry
 from framegate.providers.registry import ADAPTERS

@@ -9,7 +9,8 @@ import pytest
 
 from framegate import catalogue
 from framegate.cli import doctor_probe
-from framegate.config.settings import Account, Settings
+from framegate.config.accounts import Account
+from framegate.config.settings import Settings
 from framegate.domain.errors import ProviderError
 from framegate.providers import health
 from framegate.providers.base import Provider

@@ -9,7 +9,7 @@ import pytest
 from framegate import catalogue
 from framegate.catalogue import Model, Offer
 from framegate.catalogue.fal_schema import endpoints
-from framegate.config.settings import KEY_VARIABLES
+from framegate.config.accounts import KEY_VARIABLES
 from framegate.domain import Role
 from framegate.providers.fal.adapter import MASKED
 from framegate.providers.fal.input import written

@@ -12,7 +12,7 @@ import anyio
 import pytest
 import uuid_utils
 
-from framegate.config.settings import Account
+from framegate.config.accounts import Account
 from framegate.domain import Done, Failed, Lost, Running, Update
 from framegate.domain.errors import OutcomeUnknown, Refused
 from framegate.providers.base import Provider

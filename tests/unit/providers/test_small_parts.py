@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from framegate.config.settings import Account
+from framegate.config.accounts import Account
 from framegate.domain import Lost, Running
 from framegate.domain.errors import ProviderError, Refused
 from framegate.providers.base import Provider

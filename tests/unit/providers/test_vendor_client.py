@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from framegate.config.settings import Account
+from framegate.config.accounts import Account
 from framegate.domain.errors import FramegateError, MovedOrigin, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.net import vendor_client
 from framegate.net.resume import ResumableFile

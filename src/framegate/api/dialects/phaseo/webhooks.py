@@ -8,7 +8,8 @@ from framegate.api.dialects.phaseo.requests import Webhook
 from framegate.api.dialects.phaseo.responses import DIALECT, percent, public_status, show
 from framegate.api.http.callbacks import callback_problem
 from framegate.api.http.signed_urls import UrlSigner
-from framegate.config.settings import Settings, SettingsInvalid, WebhookEndpoint
+from framegate.config.accounts import WebhookEndpoint
+from framegate.config.settings import Settings, SettingsInvalid
 from framegate.domain import Job, Problem
 from framegate.jobs.webhooks.dialect import WebhookDialect, WebhookEvent, ended, phaseo_headers
 
