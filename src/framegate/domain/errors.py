@@ -1,39 +1,41 @@
-"""What can go wrong, as a small tree.
+"""The error tree. Each class has a code, an HTTP status, and whether a retry can help.
 
-FramegateError                    code, HTTP meaning, retryable, unsure
-├── InvalidRequest           400  one Problem for every broken rule
-│   └── ReferenceUnusable    400  a reference that cannot be fetched, decoded or kept; the code tells which
-├── Unauthorized             401
-├── BudgetExceeded           402  the key's budget does not reach; or no price is known to hold against it
-├── Forbidden                403
-├── NotFound                 404
-├── Conflict                 409
-│   ├── IdempotencyConflict  409
-│   └── NotReady             409
-├── Gone                     410
-├── TooLarge                 413
-├── UnsupportedMediaType     415
-├── Busy                     429
-├── Unavailable              503
-│   └── DataFolderBusy       503  another process owns the data folder
-├── NotDelivered             502  a webhook that its receiver did not take (inside only)
-├── Stale                    409  a late move of a job that has moved on (inside only)
-└── ProviderError            502
-    ├── Refused              502  the provider said no: final for this offer, nothing was spent
-    ├── NotSent              502  the order certainly never arrived: may be sent again
-    └── Unsure               502  nobody knows: never sent again by itself
+FramegateError                500
+├── InvalidRequest            400  one Problem for every broken rule
+│   └── ReferenceUnusable     400  a reference cannot be downloaded, decoded or stored; the code tells which
+├── Unauthorized              401
+├── BudgetExceeded            402  the job would exceed the key's budget, or no price is known to check against it
+├── Forbidden                 403
+├── NotFound                  404
+├── Conflict                  409
+│   ├── IdempotencyConflict   409
+│   └── NotReady              409
+├── Gone                      410
+├── TooLarge                  413
+├── UnsupportedMediaType      415
+├── Busy                      429
+├── Unavailable               503
+│   └── DataFolderBusy        503  another process uses the data folder
+├── NotDelivered              502  a webhook that its receiver did not accept (internal)
+├── Stale                     409  a late transition of a job that has changed (internal)
+└── ProviderError             502
+    ├── Refused               502  the provider rejected the order: final for this offer, nothing was charged
+    ├── MovedOrigin           502  a finished file is at another origin, which does not get the account's key (internal)
+    ├── NotSent               502  the order certainly did not arrive: it may be sent again
+    └── OutcomeUnknown        502  the order may have been accepted: it is never resubmitted automatically
 
-An error's docstring is its message where none is given.
+`SettingsInvalid` (`config`) and the errors that only a client sees (`client`) are branches of the same tree. The
+docstring of a class is its default message.
 """
 
 import inspect
 from collections.abc import Sequence
 
-from framegate.domain import Problem
+from framegate.domain.requests import Problem
 
 
 class FramegateError(Exception):
-    """Something went wrong in Framegate."""
+    """Internal error."""
 
     code = "internal_error"
     status = 500
@@ -47,7 +49,7 @@ class FramegateError(Exception):
 
 
 class InvalidRequest(FramegateError):
-    """The request breaks a rule."""
+    """The request is not valid."""
 
     code = "invalid_request"
     status = 400
@@ -83,42 +85,42 @@ class ReferenceUnusable(InvalidRequest):
 
 
 class Unauthorized(FramegateError):
-    """The key is missing or not known here. Send it as `Authorization: Bearer KEY`."""
+    """Missing or invalid API key. Send it as `Authorization: Bearer KEY`."""
 
     code = "unauthorized"
     status = 401
 
 
 class BudgetExceeded(FramegateError):
-    """The key's budget does not reach for this job. Nothing was made."""
+    """This job would exceed the key's budget. No order was placed."""
 
     code = "budget_exceeded"
     status = 402
 
 
 class Forbidden(FramegateError):
-    """This request may not be made from there."""
+    """This request is not allowed."""
 
     code = "forbidden"
     status = 403
 
 
 class NotFound(FramegateError):
-    """There is no such thing here."""
+    """Not found."""
 
     code = "not_found"
     status = 404
 
 
 class Conflict(FramegateError):
-    """That cannot be done in the present state."""
+    """The current state does not allow this."""
 
     code = "conflict"
     status = 409
 
 
 class IdempotencyConflict(Conflict):
-    """This Idempotency-Key was used before with another body. Use a new key for a new request."""
+    """This Idempotency-Key was already used with a different body. Use a new key for a new request."""
 
     code = "idempotency_conflict"
 
@@ -130,28 +132,28 @@ class NotReady(Conflict):
 
 
 class Gone(FramegateError):
-    """The file was here, and is no longer kept."""
+    """The file is no longer stored."""
 
     code = "gone"
     status = 410
 
 
 class TooLarge(FramegateError):
-    """The body is larger than is taken here."""
+    """The request body is too large."""
 
     code = "too_large"
     status = 413
 
 
 class UnsupportedMediaType(FramegateError):
-    """The body's content type is not taken here."""
+    """The content type of the request body is not supported."""
 
     code = "unsupported_media_type"
     status = 415
 
 
 class Busy(FramegateError):
-    """Too many requests at once. Try again later."""
+    """Too many requests. Try again later."""
 
     code = "too_many_requests"
     status = 429
@@ -163,7 +165,7 @@ class Busy(FramegateError):
 
 
 class Unavailable(FramegateError):
-    """The gate cannot serve this now."""
+    """The gateway is temporarily unavailable."""
 
     code = "unavailable"
     status = 503
@@ -171,14 +173,14 @@ class Unavailable(FramegateError):
 
 
 class DataFolderBusy(Unavailable):
-    """Another Framegate process owns the data folder."""
+    """Another Framegate process uses the data folder."""
 
     code = "data_folder_busy"
     retryable = False
 
 
 class NotDelivered(FramegateError):
-    """The webhook could not be handed over."""
+    """The webhook could not be delivered."""
 
     code = "webhook_not_delivered"
     status = 502
@@ -186,31 +188,31 @@ class NotDelivered(FramegateError):
 
 
 class Stale(FramegateError):
-    """The job has moved on in the meantime."""
+    """The job has changed in the meantime."""
 
     code = "stale"
     status = 409
 
 
 class ProviderError(FramegateError):
-    """The provider could not be used."""
+    """The request to the provider failed."""
 
     code = "provider_error"
     status = 502
 
 
 class Refused(ProviderError):
-    """The provider refused the order. Nothing was spent."""
+    """The provider rejected the order. Nothing was charged."""
 
     code = "provider_refused"
 
     def __init__(self, message: str = "", *, code: str = "", status: int | None = None) -> None:
-        self.status = status  # what the service answered; None where it was not asked, or that does not matter
+        self.status = status  # HTTP status of the provider's response; None if there is none or it does not matter
         super().__init__(message, code=code)
 
 
 class MovedOrigin(ProviderError):
-    """A finished file lies at another origin, at `url`: an account's key does not go there."""
+    """A finished file is at another origin, which does not get the account's key; `url` is its address."""
 
     retryable = True
 
@@ -226,15 +228,15 @@ class NotSent(ProviderError):
     retryable = True
 
     def __init__(
-        self, message: str = "", *, code: str = "", retry_after: float | None = None, unreached: bool = False
+        self, message: str = "", *, code: str = "", retry_after: float | None = None, connect_failed: bool = False
     ) -> None:
-        self.retry_after = retry_after  # seconds; None where the provider does not say
-        self.connect_failed = unreached  # nobody was there to take it
+        self.retry_after = retry_after  # seconds; None if the provider does not say
+        self.connect_failed = connect_failed  # no connection was made
         super().__init__(message, code=code)
 
 
 class OutcomeUnknown(ProviderError):
-    """It is not known whether the provider took the order, so it is not sent again by itself."""
+    """It is unknown whether the provider accepted the order. It is not resubmitted automatically."""
 
     code = "submit_unsure"
     unsure = True

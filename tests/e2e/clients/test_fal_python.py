@@ -201,7 +201,7 @@ def test_a_client_that_gives_up_waiting_has_its_request_cancelled(client: fal_cl
 def test_a_wrong_key_raises(sandbox: ServedGate, point: Callable[[ServedGate], str]):
     point(sandbox)
     client = fal_client.SyncClient(key="wrong")
-    with pytest.raises(FalClientHTTPError, match="key is missing or not known") as refusal:
+    with pytest.raises(FalClientHTTPError, match="Missing or invalid API key") as refusal:
         client.submit(ENDPOINT, {})
     assert refusal.value.status_code == 401
     client._client.close()
