@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     counts: Counter[str] = Counter()
     findings: list[str] = []
     for file in python_files(map(Path, arguments)):
-        for name, line in bound_names(ast.parse(file.read_text(encoding="utf-8"))):
+        for name, line in bound_names(ast.parse(file.read_text(encoding="utf-8"), str(file))):
             counts[name] += 1
             if name in VAGUE_WORDS:
                 findings.append(f"{file}:{line}: vague name: {name}")

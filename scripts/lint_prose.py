@@ -131,7 +131,7 @@ def markdown_texts(content: str) -> Iterator[Text]:
 def findings(files: Iterable[Path]) -> Iterator[str]:
     """Each banned word as `file:line: word: text`."""
     contents = {file: file.read_text(encoding="utf-8") for file in files}
-    trees = {file: ast.parse(content) for file, content in contents.items() if file.suffix == ".py"}
+    trees = {file: ast.parse(content, str(file)) for file, content in contents.items() if file.suffix == ".py"}
     exceptions = exception_classes(trees.values())
     for file, content in contents.items():
         texts = python_texts(trees[file], exceptions) if file in trees else markdown_texts(content)

@@ -47,7 +47,7 @@ class Package:
         for file in sorted(self.root.rglob("*.py")):
             parts = (self.name, *file.relative_to(self.root).with_suffix("").parts)
             text = file.read_text(encoding="utf-8")
-            sources[".".join(parts).removesuffix(".__init__")] = (file, text, ast.parse(text))
+            sources[".".join(parts).removesuffix(".__init__")] = (file, text, ast.parse(text, str(file)))
         return sources
 
     @cached_property
