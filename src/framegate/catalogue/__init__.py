@@ -1,8 +1,8 @@
 """The models that Framegate knows, what a request may ask of each, and what it costs."""
 
-from framegate.catalogue.check import alternatives, check
+from framegate.catalogue.check import check, check_offers
 from framegate.catalogue.codes import PROBLEMS, WARNINGS
-from framegate.catalogue.fit import Fit, fits
+from framegate.catalogue.fit import Fit, RequestFits, fits
 from framegate.catalogue.loading import BadRow, load
 from framegate.catalogue.model import (
     ClipLimits,
@@ -41,12 +41,13 @@ __all__ = [
     "Offer",
     "Price",
     "PromptLimits",
+    "RequestFits",
     "Rule",
     "Source",
     "Total",
-    "alternatives",
     "builtin",
     "check",
+    "check_offers",
     "estimate",
     "fits",
     "load",

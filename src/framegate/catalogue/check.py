@@ -1,4 +1,4 @@
-"""Holds a request against a model, before anything is paid: every broken rule at once, and what would do."""
+"""Validation of a request against the catalogue, before anything is paid: every broken rule at once."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -6,22 +6,29 @@ from dataclasses import replace
 from itertools import islice
 from math import inf, isfinite
 
-from framegate.catalogue.fit import Fit, any_offer, best_fit, broken, fits
+from framegate.catalogue.fit import (
+    FALLBACKS_MAX,
+    REFERENCES_MAX,
+    Fit,
+    RequestFits,
+    any_offer,
+    closest,
+    fits,
+    model_problems,
+)
 from framegate.catalogue.model import Model, Offer
 from framegate.catalogue.registry import Catalogue
 from framegate.catalogue.rules.context import listed, pointer_to, shown
 from framegate.catalogue.rules.retired import ended_model, ended_offers
-from framegate.catalogue.rules.warnings import warn
+from framegate.catalogue.rules.warnings import request_warnings
 from framegate.domain import Problem, Request, Verdict
 
-REFERENCES_MAX = 64  # far more than any model takes
-FALLBACKS_MAX = 8
 WARNINGS_MAX = 32
-OUR_OWN = "framegate/animatic"  # takes nearly everything, and is least what was meant
+ANIMATIC = "framegate/animatic"  # accepts nearly everything, and is hardly ever what was meant
 
 
 def any_model(_model: Model) -> bool:
-    """Every model can be had."""
+    """Every model is available."""
     return True
 
 
@@ -32,77 +39,89 @@ def check(
     available: Callable[[Model], bool] = any_model,
     usable: Callable[[Offer], bool] = any_offer,
 ) -> Verdict:
-    """Say whether the model takes the request; if not, every rule that it breaks.
-
-    A model takes a request that one of its usable offers takes; else the problems are those of the offer that comes
-    nearest. Pure: looks at nothing but its arguments, and raises nothing for any request.
-    """
-    around = (*_too_much(request), *_cap(request), *_fallbacks(request, catalogue))
-    request = replace(request, references=request.references[:REFERENCES_MAX], models=request.models[:FALLBACKS_MAX])
-    model = catalogue.get(request.model)
-    if model is None:
-        problems, warnings, best = (_missing(request.model, "/model", catalogue), *around), (), None
-    elif ended := ended_offers(model, catalogue, usable):
-        problems, warnings, best = (ended, *around), (), None
-    else:
-        had = available(model) and any(map(usable, model.open_offers))
-        # A model that cannot be had is judged all the same, so that every problem shows at once.
-        best = best_fit(request, model, usable if had else any_offer)
-        told = _told(request, model, best, every=all(map(usable, model.open_offers)) or not had)
-        problems = (*told, *around) if had else (_unavailable(model), *told, *around)
-        warnings = tuple(islice(warn(request, model, best, catalogue, usable), WARNINGS_MAX))
-    name = model.id if model else request.model
-    if best and not problems:
-        return Verdict(model=name, warnings=warnings, target=best.target, estimate=best.estimate)
-    # What is wrong of any model leaves no alternative; an unknown fall-back is left out with the rest of `models`.
-    hopeless = any(problem.code not in ("model_unknown", "model_ended") for problem in around)
-    others = () if hopeless else alternatives(request, catalogue=catalogue, available=available, usable=usable)
-    return Verdict(model=name, problems=problems, warnings=warnings, alternatives=others)
+    """The verdict on a request: whether a usable offer of its model accepts it; if not, every rule that it breaks."""
+    return check_offers(request, RequestFits(request, usable=usable), catalogue=catalogue, available=available)[0]
 
 
-def alternatives(
+def check_offers(
     request: Request,
+    request_fits: RequestFits,
     *,
     catalogue: Catalogue,
     available: Callable[[Model], bool] = any_model,
-    usable: Callable[[Offer], bool] = any_offer,
-) -> tuple[str, ...]:
-    """Other models that take the request as it stands: its own fall-backs, then the likest first, our renderer last.
+) -> tuple[Verdict, tuple[Fit, ...]]:
+    """The verdict on a request, and how it fits each offer of its model.
 
-    What is to be asked for in the place of a model that has ended comes before those that are like it.
+    `request_fits` are those of the same request, for whichever model. If no offer accepts the request, the problems
+    are those of the closest offer. Pure: depends on nothing but its arguments, and raises nothing for any request.
     """
-    asked, gone = catalogue.get(request.model), catalogue.retired(request.model)
-    named = (*request.models, *(gone.ended.successors if gone else ()))
-    wanted = dict.fromkeys(model for model in map(catalogue.get, named) if model is not None)
-    others = [model for model in catalogue if model not in wanted]
+    problems = (*_too_much(request), *_cap(request), *_fallbacks(request_fits.request, catalogue))
+    # What is wrong for every model leaves no alternative; an unknown fallback is only left out.
+    hopeless = any(problem.code not in ("model_unknown", "model_ended") for problem in problems)
+    request = replace(request_fits.request, model=request.model)
+    model = catalogue.get(request.model)
+    warnings, best, offer_fits = (), None, ()
+    if model is None:
+        problems = (_missing(request.model, "/model", catalogue), *problems)
+    elif ended := ended_offers(model, catalogue, request_fits.usable):
+        problems = (ended, *problems)
+    else:
+        usable = available(model) and any(map(request_fits.usable, model.open_offers))
+        # A model without a usable offer is validated too, so that every problem shows at once.
+        offer_fits = request_fits.of(model) if usable else fits(request, model)
+        best = closest(offer_fits)
+        complete = not usable or all(map(request_fits.usable, model.open_offers))
+        unavailable = () if usable else (_unavailable(model),)
+        problems = (*unavailable, *_offer_problems(request, model, best, complete=complete), *problems)
+        warnings = tuple(islice(request_warnings(request, model, best, request_fits, catalogue), WARNINGS_MAX))
+    name = model.id if model else request.model
+    if best and not problems:
+        return Verdict(model=name, warnings=warnings, target=best.target, estimate=best.estimate), offer_fits
+    others = () if hopeless else _alternatives(request, request_fits, catalogue, available)
+    return Verdict(model=name, problems=problems, warnings=warnings, alternatives=others), offer_fits
+
+
+def _alternatives(
+    request: Request, request_fits: RequestFits, catalogue: Catalogue, available: Callable[[Model], bool]
+) -> tuple[str, ...]:
+    """Other models that accept the request unchanged: its fallbacks, then the most similar, the animatic last.
+
+    The successors of a model that has ended come right after the fallbacks.
+    """
+    requested, retired = catalogue.get(request.model), catalogue.retired(request.model)
+    names = (*request.models, *(retired.ended.successors if retired else ()))
+    preferred = dict.fromkeys(model for model in map(catalogue.get, names) if model is not None)
+    others = [model for model in catalogue if model not in preferred]
     prices = {
         model: price
-        for model in (*wanted, *others)
-        if model is not asked and available(model)
-        if (price := _price(request, model, usable)) is not None
+        for model in (*preferred, *others)
+        if model is not requested and available(model) and (price := _price(model, request_fits)) is not None
     }
-    name = asked.id if asked else request.model
-    rest = sorted((model for model in others if model in prices), key=lambda model: _unlike(model, name, prices[model]))
-    return tuple(model.id for model in (*(model for model in wanted if model in prices), *rest))
+    name = requested.id if requested else request.model
+    similar = sorted(
+        (model for model in others if model in prices), key=lambda model: _unlike(model, name, prices[model])
+    )
+    return tuple(model.id for model in (*(model for model in preferred if model in prices), *similar))
 
 
-def _price(request: Request, model: Model, usable: Callable[[Offer], bool]) -> float | None:
-    """The least that an offer which takes the request asks for it, infinite where none tells; None where none does."""
-    taking = [fit for fit in fits(request, model, usable=usable) if not fit.problems]
-    return min((fit.estimate.micro_usd if fit.estimate else inf for fit in taking), default=None)
+def _price(model: Model, request_fits: RequestFits) -> float | None:
+    """The lowest estimate of the offers that accept the request, infinite if no price is known; None if none does."""
+    accepting = [fit for fit in request_fits.of(model) if not fit.problems]
+    return min((fit.estimate.micro_usd if fit.estimate else inf for fit in accepting), default=None)
 
 
 def _unlike(model: Model, name: str, price: float) -> tuple[bool, bool, int, float]:
-    """How far a model is from the one that was asked for: its vendor, the first words of its name, its price."""
-    theirs, asked = (re.split(r"[/-]", one.lower()) for one in (model.id, name))
-    same = next((index for index, (a, b) in enumerate(zip(theirs, asked, strict=False)) if a != b), len(theirs))
-    return model.id == OUR_OWN, same == 0, -same, price
+    """How far a model is from the requested one: its vendor, the first words of its name, its price."""
+    words, requested = (re.split(r"[/-]", text.lower()) for text in (model.id, name))
+    same = next((index for index, (a, b) in enumerate(zip(words, requested, strict=False)) if a != b), len(words))
+    return model.id == ANIMATIC, same == 0, -same, price
 
 
-def _told(request: Request, model: Model, best: Fit | None, *, every: bool) -> tuple[Problem, ...]:
+def _offer_problems(request: Request, model: Model, best: Fit | None, *, complete: bool) -> tuple[Problem, ...]:
+    """The problems of the closest offer; `complete`: no offer of the model was left out as unusable."""
     if best is None:
         return (_no_offer(request, model),)
-    return broken(request, model, best) if every and best.problems else best.problems
+    return model_problems(request, model, best) if complete and best.problems else best.problems
 
 
 def _missing(name: str, pointer: str, catalogue: Catalogue) -> Problem:

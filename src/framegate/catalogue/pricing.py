@@ -6,8 +6,8 @@ from decimal import ROUND_CEILING, Decimal
 from framegate.catalogue.model import Model, Offer, Price
 from framegate.catalogue.rules.context import counted
 from framegate.domain import Estimate, Kind, Request, Target
+from framegate.domain.money import format_usd, from_micro_usd, micro_usd
 
-MICRO = Decimal(1_000_000)
 BESIDES = ("reference_image", "minimum")  # no price of the video itself
 TOKEN_FPS = 24  # ByteDance bills width x height x seconds x 24 / 1024 tokens, whatever the frame rate
 
@@ -27,15 +27,15 @@ def estimate(model: Model, target: Target, request: Request, *, offer: Offer | N
     basis = " + ".join(words for _, words in told)
     least = next((price.usd for price in prices if price.unit == "minimum" and _fits(price, target, request)), total)
     if least > total:
-        total, basis = least, f"${money(least)}, the least that is billed ({basis})"
+        total, basis = least, f"${format_usd(least)}, the least that is billed ({basis})"
     where = f" at {offer.provider}" if offer else ""
-    return Estimate(micro_usd=int((total * MICRO).to_integral_value(ROUND_CEILING)), basis=f"{basis}{where}")
+    return Estimate(micro_usd=micro_usd(total, rounding=ROUND_CEILING), basis=f"{basis}{where}")
 
 
 def per_second(model: Model, target: Target, request: Request) -> Decimal | None:
     """The whole estimate spread over the seconds of the video."""
     cost = estimate(model, target, request)
-    return None if cost is None else Decimal(cost.micro_usd) / MICRO / target.duration
+    return None if cost is None else from_micro_usd(cost.micro_usd) / target.duration
 
 
 def _lines(
@@ -48,7 +48,7 @@ def _lines(
     images = sum(reference.kind is Kind.IMAGE for reference in request.references)
     extra = next((price for price in fitting if price.unit == "reference_image"), None)
     if extra and images:
-        yield extra.usd * images, f"{counted(images, 'image')} x ${money(extra.usd)}"
+        yield extra.usd * images, f"{counted(images, 'image')} x ${format_usd(extra.usd)}"
 
 
 def _fits(price: Price, target: Target, request: Request) -> bool:
@@ -73,20 +73,14 @@ def _main(price: Price, target: Target, request: Request, clip_seconds: int | No
         seconds, length = seconds + clip_seconds, f"({length} + up to {clip_seconds} s of input)"
     made = _made(target)
     if price.unit == "second":
-        return price.usd * seconds, f"{length} x ${money(price.usd)}/s ({made})"
+        return price.usd * seconds, f"{length} x ${format_usd(price.usd)}/s ({made})"
     if price.unit == "token":
         tokens = Decimal(target.width * target.height * seconds * TOKEN_FPS) / 1024
-        each = f"${money(price.usd * 1000)}/1,000 tokens"
+        each = f"${format_usd(price.usd * 1000)}/1,000 tokens"
         return price.usd * tokens, f"{tokens:,.0f} tokens for {length} x {each} ({made})"
-    return price.usd, f"${money(price.usd)} a video" if price.usd else "free"
+    return price.usd, f"${format_usd(price.usd)} a video" if price.usd else "free"
 
 
 def _made(target: Target) -> str:
     size = target.resolution or "size as the model decides"
     return f"{size} {'with' if target.audio else 'without'} audio"
-
-
-def money(usd: Decimal) -> str:
-    """A price with two decimals, or as many as it has."""
-    exact = usd.normalize()
-    return f"{exact:f}" if int(exact.as_tuple().exponent) < -2 else f"{exact:.2f}"

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from framegate.catalogue.dimensions import every_size
 from framegate.catalogue.model import ClipLimits, Count, ImageLimits, Limits, Model, Offer, Price, PromptLimits, Source
-from framegate.catalogue.pricing import money
 from framegate.catalogue.rules.references import FRAMES
 from framegate.domain import Kind
+from framegate.domain.money import format_usd
 
 UNITS = {
     "second": "duration_seconds",
@@ -138,13 +138,13 @@ def _sku(price: Price) -> str:
 
 def _usd(price: Price) -> str:
     """What goes with a price's name: dollars, but for the one that is told in cents."""
-    return money(price.usd * 100 if price.unit == "minimum" else price.usd)
+    return format_usd(price.usd * 100 if price.unit == "minimum" else price.usd)
 
 
 def _price(price: Price) -> dict[str, Any]:
     return {
         "unit": price.unit,
-        "usd": money(price.usd),
+        "usd": format_usd(price.usd),
         "resolutions": list(price.resolutions) or None,
         "audio": price.audio,
         "input": price.input,
@@ -154,7 +154,7 @@ def _price(price: Price) -> dict[str, Any]:
 
 def _per_second(model: Model) -> dict[str, str] | None:
     """Prices by the second of the first offer that tells any, by what they hold for."""
-    return {_sku(price): money(price.usd) for price in model.prices if price.unit == "second"} or None
+    return {_sku(price): format_usd(price.usd) for price in model.prices if price.unit == "second"} or None
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the gate says of a request before anything is placed, with a look at its references and at its key's budget."""
+"""Validation of a request without submitting it, its references and its key's budget included."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -6,56 +6,59 @@ from dataclasses import dataclass, replace
 from framegate.domain import Problem, Request, Verdict
 from framegate.domain.errors import BudgetExceeded, ReferenceUnusable
 from framegate.jobs.references import ReferencePreparer
-from framegate.jobs.routing import Route, Router
+from framegate.jobs.routing import Candidates, Route, Router
 from framegate.storage.ingest import IngestedReference
 
-Affords = Callable[[Request, Route, Verdict], Awaitable[BudgetExceeded | None]]
+BudgetCheck = Callable[[Request, Route, Verdict], Awaitable[BudgetExceeded | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """Judges requests. Places nothing, orders nothing, reserves nothing."""
+    """Validates requests. Submits nothing and reserves nothing."""
 
     router: Router
     preparer: ReferencePreparer
 
-    async def check(self, request: Request, *, owner: str, known: Sequence[Problem], affords: Affords) -> Verdict:
-        """The verdict on a request of which `known` problems stand already, every other one beside them.
+    async def check(self, request: Request, *, owner: str, known: Sequence[Problem], affords: BudgetCheck) -> Verdict:
+        """The verdict on a request, all its problems at once; `known` are those found before.
 
-        `affords` says of the way that it would go why the key's budget does not reach for it.
+        `affords` returns why the key's budget does not cover a job on the selected route, if it does not.
         """
-        verdict, route = self.router.decide(request)
-        taken, unusable = await self._taken(request, owner)
+        candidates = self.router.candidates(request)
+        verdict, route = candidates.select()
+        ingested, unusable = await self._ingest(request, owner)
         problems = (*known, *verdict.problems, *unusable)
-        if not problems and taken:
-            verdict, route = await self._looked_at(request, taken)
+        if not problems and ingested:
+            verdict, route = await self._select_measured(candidates, ingested)
             problems = verdict.problems
-        if not problems and route is not None and (refused := await affords(request, route, verdict)):
-            problems = (Problem(code=refused.code, pointer="", message=refused.message),)
+        if not problems and route is not None and (exceeded := await affords(request, route, verdict)):
+            problems = (Problem(code=exceeded.code, pointer="", message=exceeded.message),)
         return verdict if not problems else replace(verdict, problems=problems, target=None, estimate=None)
 
-    async def _taken(self, request: Request, owner: str) -> tuple[list[IngestedReference], list[Problem]]:
-        taken: list[IngestedReference] = []
+    async def _ingest(self, request: Request, owner: str) -> tuple[list[IngestedReference], list[Problem]]:
+        ingested: list[IngestedReference] = []
         problems: list[Problem] = []
         for index, reference in enumerate(request.references):
             try:
-                taken.append(await self.preparer.take(reference, index, owner))
+                ingested.append(await self.preparer.take(reference, index, owner))
             except ReferenceUnusable as error:
                 problems.extend(error.problems)
-        return taken, problems
+        return ingested, problems
 
-    async def _looked_at(self, request: Request, taken: Sequence[IngestedReference]) -> tuple[Verdict, Route | None]:
-        """The verdict of the first way that takes the references as they are, if any does; else of the first at all."""
-        own, first = self.router.check(request), None
-        for verdict, route in self.router.candidates(request, own):
+    async def _select_measured(
+        self, candidates: Candidates, ingested: Sequence[IngestedReference]
+    ) -> tuple[Verdict, Route | None]:
+        """The first route that accepts the references as they were measured; else the verdict of the first route."""
+        rejected: Verdict | None = None
+        for route in candidates:
             try:
-                ready = await self.preparer.ready(route.request, taken, route.fit.offer, keep=False)
+                ready = await self.preparer.ready(route.request, ingested, route.fit.offer, keep=False)
             except ReferenceUnusable as error:
-                seen = replace(verdict, problems=error.problems)
+                verdict = route.verdict(None, error.problems)
             else:
-                sight = route.provider.preflight(route.request, route.target, ready.prepared)
-                seen = replace(route.verdict(verdict, sight, ready.problems), adjustments=ready.adjustments)
-            if seen.ok:
-                return seen, route
-            first = first or seen
-        return first if own.ok and first else own, None
+                preflight = route.provider.preflight(route.request, route.target, ready.prepared)
+                verdict = route.verdict(preflight, ready.problems, ready.adjustments)
+            if verdict.ok:
+                return verdict, route
+            rejected = rejected or verdict
+        return candidates.rejection(rejected), None

@@ -1,31 +1,36 @@
-"""Where a request goes: which model, by whose offer, with which account; and where next, if that one says no."""
+"""Route selection: the model, offer and account for a request, and the fallback after a rejection."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from framegate import catalogue as rules
-from framegate.catalogue import Catalogue, Fit, Offer
-from framegate.catalogue.rules.warnings import for_route
-from framegate.domain import Job, Preflight, Problem, Request, Target, Verdict
+from framegate.catalogue import Catalogue, Fit, Offer, RequestFits, check_offers
+from framegate.catalogue.rules.warnings import for_offer
+from framegate.domain import Adjustment, Job, Preflight, Problem, Request, Target, Verdict
 from framegate.domain.errors import InvalidRequest
-from framegate.providers.base import Provider, ProviderRegistry, apply_preflight
+from framegate.providers.base import Provider, ProviderRegistry
 
-DEARER_THAN_ANY = 1 << 62  # an offer without a price comes behind those that have one
+PRICE_UNKNOWN = 1 << 62  # an offer without a known price ranks behind those with one
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way to make what a request asks for."""
+    """An offer and an account that can make what a request asks for."""
 
-    request: Request  # with the model that is meant
+    request: Request  # for the model of this route
     model: str  # canonical id
     fit: Fit
     target: Target
     provider: Provider
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Identifies it among the routes of one request."""
+        return self.model, self.fit.offer.provider, self.provider.account
 
     def job_fields(self) -> dict[str, Any]:
-        """What it makes of a job that takes it."""
+        """The fields of a job that takes this route."""
         return {
             "model": self.model,
             "offer": self.fit.offer.provider,
@@ -35,112 +40,145 @@ class Route:
             "estimate": self.fit.estimate,
         }
 
-    def verdict(self, verdict: Verdict, sight: Preflight | None, problems: Sequence[Problem] = ()) -> Verdict:
-        """The verdict on a request that goes this way: what would be made, at what cost, and what stands in the way."""
-        sight = replace(sight or Preflight(), problems=(*(sight.problems if sight else ()), *problems))
-        warnings = self.warnings(verdict.warnings)
-        here = replace(verdict, target=self.target, estimate=self.fit.estimate, warnings=warnings)
-        return apply_preflight(here, sight)
+    def warnings_after(self, warnings: Sequence[Problem]) -> tuple[Problem, ...]:
+        """The warnings of a job that took another route before, those about its offer replaced by those about this."""
+        return for_offer(warnings, self.request, self.model, self.fit)
 
-    def warnings(self, warnings: Sequence[Problem]) -> tuple[Problem, ...]:
-        """The warnings of another way, or of a verdict, as they are on this one."""
-        return for_route(warnings, self.request, self.model, self.fit)
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What tells it from every other route of the same request."""
-        return self.model, self.fit.offer.provider, self.provider.account
+    def verdict(
+        self,
+        preflight: Preflight | None,
+        problems: Sequence[Problem] = (),
+        adjustments: tuple[Adjustment, ...] = (),
+    ) -> Verdict:
+        """The verdict on the request by this route, with the problems that were found beside the catalogue's."""
+        preflight = preflight or Preflight()
+        problems = (*preflight.problems, *problems)
+        return Verdict(
+            model=self.model,
+            problems=problems,
+            warnings=(*self.warnings, *preflight.warnings),
+            target=None if problems else self.target,
+            estimate=None if problems else self.fit.estimate,
+            shots=preflight.shots,
+            adjustments=adjustments,
+        )
 
 
 ExtraProblems = Callable[[Route], Sequence[Problem]]
 
 
 def no_extra_problems(_: Route) -> tuple[Problem, ...]:
-    """Nothing else stands in a way."""
+    """No further problems."""
     return ()
 
 
-class Router:
-    """Judges requests by the offers that this gate can order from, and finds their ways.
+class Candidates:
+    """The routes whose offer accepts a request: those of its own model, then those of its fallbacks, in their order.
 
-    `paused` tells an account that takes no orders for the moment: it comes behind those that do.
+    Every offer is validated once, when its model's turn comes. `verdict` is the catalogue's on the request's own model.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        catalogue: Catalogue,
+        providers: ProviderRegistry,
+        is_paused: Callable[[Provider], bool],
+    ) -> None:
+        self._request = request
+        self._catalogue = catalogue
+        self._providers = providers
+        self._is_paused = is_paused
+        self._fits = RequestFits(request, usable=self._usable)
+        self.verdict, self._own_fits = check_offers(request, self._fits, catalogue=catalogue)
+
+    def __iter__(self) -> Iterator[Route]:
+        yield from self._routes(self._request, self.verdict, self._own_fits)
+        for name in dict.fromkeys(self._request.models):
+            if name != self._request.model:
+                request = replace(self._request, model=name)
+                yield from self._routes(request, *check_offers(request, self._fits, catalogue=self._catalogue))
+
+    def select(self, extra_problems: ExtraProblems = no_extra_problems) -> tuple[Verdict, Route | None]:
+        """The first route without a problem, and the verdict on the request by it.
+
+        If there is none: the verdict of the first route of all, or the catalogue's if no route accepts the request.
+        """
+        rejected: Verdict | None = None
+        for route in self:
+            preflight = route.provider.preflight(route.request, route.target)
+            verdict = route.verdict(preflight, extra_problems(route))
+            if verdict.ok:
+                return verdict, route
+            rejected = rejected or verdict
+        return self.rejection(rejected), None
+
+    def require(self, extra_problems: ExtraProblems = no_extra_problems) -> tuple[Route, Verdict]:
+        """The route that `select` returns. Raises `InvalidRequest` with the verdict's problems if there is none."""
+        verdict, route = self.select(extra_problems)
+        if route is None:
+            raise InvalidRequest(verdict.problems, warnings=verdict.warnings, alternatives=verdict.alternatives)
+        return route, verdict
+
+    def rejection(self, first: Verdict | None) -> Verdict:
+        """The verdict on a request that no route takes; `first` is that of the first route of all."""
+        return first if self.verdict.ok and first else self.verdict
+
+    def _routes(self, request: Request, verdict: Verdict, fits: Sequence[Fit]) -> Iterator[Route]:
+        """The routes of the request's model: by the order of its routing, unpaused accounts first, then by price."""
+        if not verdict.ok:
+            return
+        routes = [
+            Route(
+                request=request,
+                model=verdict.model,
+                fit=fit,
+                target=fit.target,
+                provider=provider,
+                warnings=for_offer(verdict.warnings, request, verdict.model, fit),
+            )
+            for fit in fits
+            if fit.target is not None
+            for provider in self._providers.for_offer(fit.offer.provider, fit.offer.id)
+        ]
+        order = {name: index for index, name in enumerate(request.routing.order)}
+        yield from sorted(routes, key=lambda route: self._rank(route, order))
+
+    def _usable(self, offer: Offer) -> bool:
+        return bool(self._providers.for_offer(offer.provider, offer.id))
+
+    def _rank(self, route: Route, order: dict[str, int]) -> tuple[int, bool, int]:
+        cost = route.fit.estimate.micro_usd if route.fit.estimate else PRICE_UNKNOWN
+        return order.get(route.fit.offer.provider, len(order)), self._is_paused(route.provider), cost
+
+
+class Router:
+    """Finds the routes of requests among the offers for which an account is configured.
+
+    `paused` is true of an account that accepts no orders for a while: it ranks behind those that do.
     """
 
     def __init__(
         self, catalogue: Catalogue, offers: ProviderRegistry, *, paused: Callable[[Provider], bool] = lambda _: False
     ) -> None:
         self.catalogue = catalogue
-        self._offers = offers
-        self._paused = paused
+        self._providers = offers
+        self._is_paused = paused
 
-    def decide(self, request: Request, besides: ExtraProblems = no_extra_problems) -> tuple[Verdict, Route | None]:
-        """The verdict on a request, and the way on which it would go: the first that nothing stands in.
-
-        Where its own model does not take it as it stands, that is the way of a fall-back; where none does, the verdict
-        is what its own model says. `besides` tells what else stands in a way.
-        """
-        own = self.check(request)
-        first: Verdict | None = None
-        for verdict, route in self.candidates(request, own):
-            seen = route.verdict(verdict, route.provider.preflight(route.request, route.target), besides(route))
-            if seen.ok:
-                return seen, route
-            first = first or seen
-        return first if own.ok and first else own, None
-
-    def check(self, request: Request) -> Verdict:
-        """What the catalogue says of a request, by the offers that can be had here."""
-        return rules.check(request, catalogue=self.catalogue, usable=self._usable)
-
-    def first(self, request: Request, besides: ExtraProblems = no_extra_problems) -> tuple[Route, Verdict]:
-        """The way on which a request goes. Raises `InvalidRequest` with what its own model says."""
-        verdict, route = self.decide(request, besides)
-        if route is None:
-            raise InvalidRequest(verdict.problems, warnings=verdict.warnings, alternatives=verdict.alternatives)
-        return route, verdict
+    def candidates(self, request: Request) -> Candidates:
+        """The routes that accept a request, and the verdict on it."""
+        return Candidates(request, self.catalogue, self._providers, self._is_paused)
 
     def next_route(self, job: Job) -> Route | None:
-        """The next way for a job whose present one said no; None where every one has."""
-        tried = {(one.model, one.offer, one.account) for one in job.fallback_log}
-        for _, route in self.candidates(job.request):
-            sight = route.provider.preflight(route.request, route.target)
-            if route.key not in tried and not (sight and sight.problems):
+        """The first route that a job has not tried and that nothing stands in the way of; None if there is none left."""
+        tried = {(attempt.model, attempt.offer, attempt.account) for attempt in job.fallback_log}
+        for route in self.candidates(job.request):
+            preflight = route.provider.preflight(route.request, route.target)
+            if route.key not in tried and not (preflight and preflight.problems):
                 return route
         return None
 
-    def candidates(self, request: Request, own: Verdict | None = None) -> Iterator[tuple[Verdict, Route]]:
-        """Every way that takes a request: those of its own model, then those of its fall-backs, in their order.
-
-        `own` is what the catalogue says of its own model, where that is known already.
-        """
-        for name in dict.fromkeys((request.model, *request.models)):
-            asked = replace(request, model=name)
-            verdict = own if own and name == request.model else self.check(asked)
-            for route in self._routes(asked) if verdict.ok else ():
-                yield verdict, route
-
     def offer(self, job: Job) -> Offer | None:
-        """The offer by which a job was judged."""
+        """The offer whose limits hold for a job."""
         model = self.catalogue.get(job.model)
         return model.offer(job.offer) if model else None
-
-    def _routes(self, request: Request) -> Iterator[Route]:
-        """The ways of the request's own model, as its routing orders them, then the cheaper first."""
-        model = self.catalogue.get(request.model)
-        if model is None:
-            return
-        ways = [
-            Route(request, model.id, fit, fit.target, provider)
-            for fit in rules.fits(request, model, usable=self._usable)
-            if fit.target is not None
-            for provider in self._offers.for_offer(fit.offer.provider, fit.offer.id)
-        ]
-        order = {name: place for place, name in enumerate(request.routing.order)}
-        yield from sorted(ways, key=lambda way: self._rank(way, order))
-
-    def _usable(self, offer: Offer) -> bool:
-        return bool(self._offers.for_offer(offer.provider, offer.id))
-
-    def _rank(self, way: Route, order: dict[str, int]) -> tuple[int, bool, int]:
-        cost = way.fit.estimate.micro_usd if way.fit.estimate else DEARER_THAN_ANY
-        return order.get(way.fit.offer.provider, len(order)), self._paused(way.provider), cost

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from framegate.domain import (
@@ -15,7 +14,6 @@ from framegate.domain import (
     Request,
     Target,
     Update,
-    Verdict,
 )
 from framegate.domain.errors import OutcomeUnknown, Refused
 
@@ -95,21 +93,6 @@ class Provider(ABC):
 
     async def close(self) -> None:  # noqa: B027 - usually nothing to do
         """Let go of what the provider holds (processes, connections)."""
-
-
-def apply_preflight(verdict: Verdict, sight: Preflight | None) -> Verdict:
-    """The verdict with what a provider says besides; a problem of its own is as good as one of the catalogue's."""
-    if sight is None:
-        return verdict
-    broken = bool(sight.problems)
-    return replace(
-        verdict,
-        problems=(*verdict.problems, *sight.problems),
-        warnings=(*verdict.warnings, *sight.warnings),
-        target=None if broken else verdict.target,
-        estimate=None if broken else verdict.estimate,
-        shots=sight.shots,
-    )
 
 
 class ProviderRegistry:

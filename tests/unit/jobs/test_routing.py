@@ -1,10 +1,16 @@
+from base64 import b64encode
+from collections import Counter
+
 import pytest
 
-from framegate.domain import Lost, Running, State
+from framegate.catalogue import RequestFits, builtin, fit
+from framegate.domain import Kind, Lost, Preflight, Problem, Reference, Request, Role, Routing, Running, State
 from framegate.domain.errors import NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.jobs.account_health import FAILURES_MAX
+from framegate.jobs.routing import Route, Router
 from framegate.jobs.state_machine.machine import ARRIVED_SECONDS, ATTEMPTS_MAX, QUICK_TRIES
 from framegate.jobs.state_machine.transition import BACK_OFF_SECONDS
+from framegate.providers.base import Provider, ProviderRegistry
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +26,7 @@ async def test_after_a_refusal_the_next_account_is_asked_and_the_job_says_what_w
         job = await gate.end(await gate.create())
 
         assert (job.state, job.account) == (State.COMPLETED, "b")
-        [tried] = job.tried
+        [tried] = job.fallback_log
         assert (tried.account, tried.code, tried.message) == ("a", "provider_refused", "Balance exhausted.")
         assert await gate.orders(job) == ["refused", "accepted"]
 
@@ -35,7 +41,7 @@ async def test_after_an_order_that_never_arrives_the_next_account_is_asked(world
 
 
 def away():
-    return NotSent("The service could not be reached (ConnectError).", unreached=True)
+    return NotSent("The service could not be reached (ConnectError).", connect_failed=True)
 
 
 async def test_an_account_that_cannot_be_reached_is_soon_left_where_another_can_take_the_order(world):
@@ -46,7 +52,7 @@ async def test_an_account_that_cannot_be_reached_is_soon_left_where_another_can_
         assert await gate.orders(job) == ["not_sent", "not_sent", "accepted"]
     assert (job.state, job.account) == (State.COMPLETED, "b")
     assert len(gate.providers[0].orders) == QUICK_TRIES
-    [tried] = job.tried
+    [tried] = job.fallback_log
     assert (tried.code, tried.message) == (
         "order_not_sent",
         "The service could not be reached (ConnectError). The account is `animatic/a`.",
@@ -68,13 +74,13 @@ async def test_a_job_for_an_account_that_has_gone_away_meanwhile_goes_elsewhere_
     async with gate.open(run=False):
         job = await gate.create()
         for _ in range(FAILURES_MAX):
-            gate.runner._moves.standing.failed(gate.providers[0], away())
+            gate.runner._moves.account_health.record_failure(gate.providers[0], away())
         await gate.runner.start()
         job = await gate.end(job)
 
         assert await gate.orders(job) == ["accepted"]
     assert (job.state, job.account, gate.providers[0].orders) == (State.COMPLETED, "b", [])
-    [tried] = job.tried
+    [tried] = job.fallback_log
     assert tried.message == "The account `animatic/a` cannot be reached, so that nothing was ordered."
 
 
@@ -82,10 +88,10 @@ async def test_no_way_is_left_early_for_one_that_is_no_sooner_free(world):
     gate = world(account="a", submits=[away(), away()], others=[{"account": "b"}])
     gate.providers[1].requests_per_minute = 1
     async with gate.open():
-        gate.runner._moves.standing.begins(gate.providers[1])
+        gate.runner._moves.account_health.record_submit(gate.providers[1])
         job = await gate.end(await gate.create())
 
-    assert (job.state, job.account, job.tried) == (State.COMPLETED, "a", ())
+    assert (job.state, job.account, job.fallback_log) == (State.COMPLETED, "a", ())
 
 
 async def test_an_account_that_asks_for_a_long_wait_is_passed_over_at_once_where_another_can(world):
@@ -226,7 +232,7 @@ async def test_a_job_cancelled_while_its_order_is_looked_for_says_that_it_may_be
 
 async def test_a_job_is_pinned_to_the_account_and_the_address_that_its_order_went_to(world):
     gate = world(account="a", looks=[Running()])
-    gate.provider.base_url, gate.provider.key_mark = "https://service.test", "mark"
+    gate.provider.base_url, gate.provider.key_fingerprint = "https://service.test", "mark"
     async with gate.open():
         job = await gate.create()
         await gate.until(job, State.RUNNING)
@@ -254,7 +260,7 @@ async def test_a_job_whose_account_went_before_it_was_ordered_goes_elsewhere(wor
         job = await gate.end(job)
 
     assert (job.state, job.account) == (State.COMPLETED, "b")
-    assert [tried.code for tried in job.tried] == ["provider_missing"]
+    assert [tried.code for tried in job.fallback_log] == ["provider_missing"]
 
 
 async def test_a_model_may_have_a_deadline_of_its_own(world):
@@ -265,3 +271,121 @@ async def test_a_model_may_have_a_deadline_of_its_own(world):
 
     assert job.state is State.EXPIRED
     assert job.deadline_at - job.created_at == 30
+
+
+def route_of(model: str, provider: str) -> Route:
+    request = Request(model=model, prompt="a cat")
+    fit = next(fit for fit in RequestFits(request).of(builtin().get(model)) if fit.offer.provider == provider)
+    return Route(request, model, fit, fit.target, provider=None)
+
+
+def test_a_preflight_problem_leaves_the_verdict_without_target_and_estimate():
+    route = route_of("framegate/animatic", "animatic")
+    warning, problem = (Problem(code=code, pointer="", message="m") for code in ("w", "p"))
+
+    with_warning = route.verdict(Preflight(warnings=(warning,), shots=({"start": 0.0},)))
+    with_problem = route.verdict(Preflight(problems=(problem,)))
+    without_preflight = route.verdict(None)
+
+    assert with_warning.ok
+    assert (with_warning.warnings, with_warning.shots) == ((warning,), ({"start": 0.0},))
+    assert (with_warning.target, with_warning.estimate) == (route.target, route.fit.estimate)
+    assert not with_problem.ok
+    assert with_problem.target is with_problem.estimate is None
+    assert (without_preflight.ok, without_preflight.target, without_preflight.warnings) == (True, route.target, ())
+
+
+@pytest.fixture
+def validations(monkeypatch) -> Counter:
+    """How often a request was validated against each offer."""
+    counts: Counter[tuple[str, str]] = Counter()
+    validate = fit._fit
+
+    def counting(request, model, offer):
+        counts[model.id, offer.provider] += 1
+        return validate(request, model, offer)
+
+    monkeypatch.setattr(fit, "_fit", counting)
+    return counts
+
+
+class Account(Provider):
+    """An account at any provider; `rejects` makes its preflight report a problem."""
+
+    def __init__(self, name: str, *, rejects: bool = False) -> None:
+        self.name = name
+        self.rejects = rejects
+
+    async def submit(self, order):
+        raise AssertionError
+
+    async def poll(self, handle):
+        raise AssertionError
+
+    def preflight(self, request, target, prepared=()):
+        return Preflight(problems=(Problem(code="p", pointer="", message="m"),)) if self.rejects else None
+
+
+def test_each_offer_is_validated_once_to_select_a_route(validations):
+    router = Router(builtin(), ProviderRegistry(Account(name) for name in ("fal", "openrouter", "phaseo")))
+    picture = Reference(url="https://h/a.png")
+    request = Request(model="google/veo-3.1", prompt="a cat", references=(picture,), models=("google/veo-3.1-fast",))
+
+    candidates = router.candidates(request)
+    _, route = candidates.require()
+    candidates.require(lambda _: ())  # as for a request whose references were measured meanwhile
+
+    assert route.model == "google/veo-3.1"
+    assert {provider for model, provider in validations if model == route.model} == {"fal", "openrouter", "phaseo"}
+    assert set(validations.values()) == {1}
+
+
+def test_each_offer_is_validated_once_when_a_fallback_is_selected(validations):
+    rejecting = [Account(name, rejects=name == "fal") for name in ("fal", "openrouter")]
+    router = Router(builtin(), ProviderRegistry(rejecting))
+    request = Request(
+        model="google/veo-3.1",
+        prompt="a cat",
+        duration=8,
+        references=(Reference(url="https://h/a.png"),),
+        routing=Routing(only=("fal",)),
+        models=("bytedance/seedance-2.0-fast", "framegate/animatic"),
+    )
+
+    verdict, route = router.candidates(request).select()
+
+    assert route is None
+    assert [problem.code for problem in verdict.problems] == ["p"]
+    assert set(validations.values()) == {1}
+
+
+async def test_each_offer_is_validated_once_for_a_job(world, validations):
+    gate = world()
+    async with gate.open(run=False):
+        await gate.create()
+
+    assert validations == {("framegate/animatic", "animatic"): 1}
+
+
+async def test_each_offer_is_validated_once_for_a_job_with_a_measured_clip(world, validations, film):
+    clip = f"data:video/mp4;base64,{b64encode(film.read_bytes()).decode()}"
+    gate = world()
+    async with gate.open(run=False):
+        await gate.create(references=(Reference(url=clip, kind=Kind.VIDEO, role=Role.SOURCE),))
+
+    assert validations == {("framegate/animatic", "animatic"): 1}
+
+
+async def test_each_offer_is_validated_once_by_a_check_that_measures_the_references(world, validations, film):
+    clip = f"data:video/mp4;base64,{b64encode(film.read_bytes()).decode()}"
+    request = Request(
+        model="framegate/animatic",
+        prompt="a cat",
+        references=(Reference(url=clip, kind=Kind.VIDEO, role=Role.SOURCE),),
+    )
+    gate = world()
+    async with gate.open(run=False):
+        verdict = await gate.jobs.check(request, owner="default")
+
+    assert verdict.ok
+    assert validations == {("framegate/animatic", "animatic"): 1}

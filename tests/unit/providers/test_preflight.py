@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from framegate.domain import Estimate, Kind, Preflight, Problem, Reference, Request, Role, Target, Verdict
+from framegate.domain import Kind, Preflight, Reference, Request, Role, Target
 from framegate.providers.animatic import preflight
 from framegate.providers.animatic.adapter import Animatic, Sandbox
-from framegate.providers.base import apply_preflight
 
 TARGET: dict[str, Any] = {"width": 640, "height": 360, "fps": 24, "duration": 4, "audio": False, "seed": None}
 
@@ -63,20 +62,6 @@ def test_only_pictures_that_are_shown_are_counted():
 
 @pytest.mark.parametrize("provider", [Animatic, Sandbox])
 def test_the_sandbox_foresees_nothing_of_other_peoples_models(provider: type[Animatic]):
-    asked = provider.foresee(object.__new__(provider), Request(model="m"), Target(**TARGET))
+    asked = provider.preflight(object.__new__(provider), Request(model="m"), Target(**TARGET))
 
     assert (asked is None) == (provider is Sandbox)
-
-
-def test_a_verdict_takes_the_engines_problems_as_its_own():
-    verdict = Verdict(model="m", target=Target(**TARGET), estimate=Estimate(micro_usd=0, basis="free"))
-    warning, problem = (Problem(code=code, pointer="", message="m") for code in ("w", "p"))
-
-    warned = apply_preflight(verdict, Preflight(warnings=(warning,), shots=({"start": 0.0},)))
-    broken = apply_preflight(verdict, Preflight(problems=(problem,)))
-
-    assert warned.ok
-    assert (warned.warnings, warned.shots, warned.target) == ((warning,), ({"start": 0.0},), verdict.target)
-    assert not broken.ok
-    assert broken.target is broken.estimate is None
-    assert apply_preflight(verdict, None) is verdict

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from framegate import catalogue
-from framegate.config.settings import Account
+from framegate.config.accounts import Account
 from framegate.domain import Blob, PreparedReference, Reference, Request, Role, Target
 from framegate.jobs.routing import Router
 from framegate.providers.base import ProviderRegistry
@@ -37,7 +37,7 @@ def problems(
     request = Request(model=VEO, references=(Reference(url=url, role=role),))
     blob = Blob(sha256="0" * 64, size_bytes=size, media_type="image/png")
     prepared = PreparedReference(reference=request.references[0], blob=blob, path="", fitted=fitted)
-    sight = account(name, linked=linked).foresee(request, TARGET, (prepared,))
+    sight = account(name, linked=linked).preflight(request, TARGET, (prepared,))
     return [one.message for one in sight.problems] if sight else []
 
 
@@ -85,11 +85,11 @@ def pictory() -> str:
 
 def test_a_request_goes_where_its_references_can_go(pictory: str, asked: Callable[..., Request]):
     request = asked(pictory, DATA)
-    alone = router("pictory").decide(request)[0]
+    alone = router("pictory").candidates(request).select()[0]
     assert [problem.code for problem in alone.problems] == ["reference_out_of_reach"]
     assert alone.problems[0].pointer == "/references/0"
 
-    verdict, route = router("pictory", "fal").decide(request)
+    verdict, route = router("pictory", "fal").candidates(request).select()
     assert verdict.ok
     assert route is not None
     assert route.provider.name == "fal"
@@ -97,13 +97,13 @@ def test_a_request_goes_where_its_references_can_go(pictory: str, asked: Callabl
 
 def test_the_price_that_is_told_is_that_of_the_way_which_the_request_goes(asked: Callable[..., Request]):
     grok = replace(asked("x-ai/grok-imagine-video", HTTPS), duration=2)
-    verdict, route = router("fal", "phaseo").decide(grok)
+    verdict, route = router("fal", "phaseo").candidates(grok).select()
     assert route is not None
     assert route.provider.name == "phaseo"  # whose price is known
     assert verdict.estimate is not None
     assert [warning.code for warning in verdict.warnings] == []
 
-    unpriced = router("fal").decide(grok)[0]
+    unpriced = router("fal").candidates(grok).select()[0]
     assert (unpriced.estimate, [warning.code for warning in unpriced.warnings]) == (None, ["price_unknown"])
 
 

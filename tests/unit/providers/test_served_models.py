@@ -64,11 +64,11 @@ def wanted(model: str) -> Request:
 
 def given(router: Router, model: str) -> list[str]:
     """The accounts that take an order for a model; none where the check refuses it for want of one."""
-    verdict = router.decide(wanted(model))[0]
+    verdict = router.candidates(wanted(model)).select()[0]
     if not verdict.ok:
         assert [problem.code for problem in verdict.problems] == ["model_unavailable"]
         return []
-    return [route.provider.account for _, route in router.candidates(wanted(model))]
+    return [route.provider.account for route in router.candidates(wanted(model))]
 
 
 async def test_two_servers_with_two_models_each_get_their_own_orders(stack: ExitStack):
@@ -86,7 +86,7 @@ async def test_two_servers_with_two_models_each_get_their_own_orders(stack: Exit
         assert given(router, "wan/2.2-i2v-a14b") == ["one"]
         assert given(router, "wan/2.2-ti2v-5b") == ["two", "three"]
         assert given(router, "lightricks/ltx-2") == []
-        assert [adapter.called for adapter in adapters] == [I2V, "mine", TI2V]
+        assert [adapter.served_name for adapter in adapters] == [I2V, "mine", TI2V]
 
 
 async def test_a_server_that_cannot_be_asked_keeps_what_it_said_and_another_model_is_noticed(stack: ExitStack):

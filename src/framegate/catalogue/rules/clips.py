@@ -18,7 +18,7 @@ class Measured:
     seconds: float | None = None
 
 
-def judge(request: Request, measured: Sequence[Measured | None], limits: Limits, who: str) -> Iterator[Problem]:
+def problems(request: Request, measured: Sequence[Measured | None], limits: Limits, who: str) -> Iterator[Problem]:
     """The problems of a request's videos and sounds, of those that have been looked at."""
     for kind, held in ((Kind.VIDEO, limits.videos), (Kind.AUDIO, limits.audios)):
         pairs = enumerate(zip(request.references, measured, strict=True))

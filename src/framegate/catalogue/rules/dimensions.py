@@ -10,90 +10,88 @@ from framegate.domain import Problem, Role, Target
 NOMINAL_FPS = 24  # where a model's own rate is not known
 
 
-def judge(case: CheckContext) -> Iterator[Problem]:
+def problems(context: CheckContext) -> Iterator[Problem]:
     """The problems of a request's length, size and frame rate."""
-    yield from _duration(case)
-    yield from _resolution(case)
-    yield from _aspect_ratio(case)
-    yield from _size(case)
-    yield from _fps(case)
+    yield from _duration(context)
+    yield from _resolution(context)
+    yield from _aspect_ratio(context)
+    yield from _size(context)
+    yield from _fps(context)
 
 
-def settle(case: CheckContext) -> Target:
+def settle(context: CheckContext) -> Target:
     """The video that a legal request asks for."""
-    resolution, ratio = chosen(case)
-    width, height = pixels(case.request.size or "") or _made(case, resolution, ratio)
-    request, audio = case.request, case.limits.audio
-    wanted = case.defaults.audio if request.generate_audio is None else request.generate_audio
+    resolution, ratio = chosen(context)
+    width, height = pixels(context.request.size or "") or _made(context, resolution, ratio)
+    request, audio = context.request, context.limits.audio
+    wanted = context.defaults.audio if request.generate_audio is None else request.generate_audio
     return Target(
         width=width,
         height=height,
-        fps=request.fps or case.defaults.fps or NOMINAL_FPS,
-        duration=request.duration or case.defaults.duration,
+        fps=request.fps or context.defaults.fps or NOMINAL_FPS,
+        duration=request.duration or context.defaults.duration,
         audio=audio == "always" or (audio != "never" and wanted),
         seed=request.seed,
-        resolution=None if case.limits.resolutions == () else resolution,
-        aspect_ratio=None if case.limits.aspect_ratios == () else ratio,
-        source_seconds=0.0 if case.limits.extends and case.has(Role.SOURCE) else None,
+        resolution=None if context.limits.resolutions == () else resolution,
+        aspect_ratio=None if context.limits.aspect_ratios == () else ratio,
+        source_seconds=0.0 if context.limits.extends and context.has(Role.SOURCE) else None,
     )
 
 
-def chosen(case: CheckContext) -> tuple[str, str]:
+def chosen(context: CheckContext) -> tuple[str, str]:
     """Resolution and aspect ratio that the request comes to, each by its own field, else by `size`, else by default."""
-    request = case.request
-    by_size = named_by(case.limits, request.size) if request.size is not None else None
-    resolution, ratio = by_size or (case.defaults.resolution, case.defaults.aspect_ratio)
+    request = context.request
+    by_size = named_by(context.limits, request.size) if request.size is not None else None
+    resolution, ratio = by_size or (context.defaults.resolution, context.defaults.aspect_ratio)
     return (
         canonical(request.resolution) if request.resolution is not None else resolution,
         request.aspect_ratio if request.aspect_ratio is not None else ratio,
     )
 
 
-def durations(case: CheckContext) -> tuple[int, ...] | None:
+def durations(context: CheckContext) -> tuple[int, ...] | None:
     """The seconds that this request may ask for: those of the model, less what its rules take away."""
-    allowed = case.limits.durations
-    resolution = chosen(case)[0]
-    for rule in case.limits.duration_rules:
-        with_role = rule.role is not None and case.has(rule.role)
+    allowed = context.limits.durations
+    resolution = chosen(context)[0]
+    for rule in context.limits.duration_rules:
+        with_role = rule.role is not None and context.has(rule.role)
         if with_role or resolution in rule.resolutions:
             allowed = tuple(seconds for seconds in rule.durations if allowed is None or seconds in allowed)
     return allowed
 
 
-def _duration(case: CheckContext) -> Iterator[Problem]:
-    asked, allowed = case.request.duration, durations(case)
+def _duration(context: CheckContext) -> Iterator[Problem]:
+    asked, allowed = context.request.duration, durations(context)
     if asked is None or (asked >= 1 if allowed is None else asked in allowed):
         return
     if allowed is None:
         yield _problem("duration", f"must be at least 1 s, not {shown_number(asked)} s.", None, 1)
     elif not allowed:
-        yield _problem("duration", f"{case.subject} decides the length itself. Leave it out.", [], None)
+        yield _problem("duration", f"{context.subject} decides the length itself. Leave it out.", [], None)
     else:
         nearest = min(allowed, key=lambda seconds: (abs(seconds - asked), seconds))
-        text = (
-            f"{case.subject} makes {listed(allowed, unit=' s')}{_because(case, allowed)}, not {shown_number(asked)} s."
-        )
+        text = f"{context.subject} makes {listed(allowed, unit=' s')}{_because(context, allowed)}, not {shown_number(asked)} s."
         yield _problem("duration", f"{text} The nearest is {nearest} s.", list(allowed), nearest)
 
 
-def _because(case: CheckContext, allowed: Sequence[int]) -> str:
-    if tuple(allowed) == case.limits.durations:
+def _because(context: CheckContext, allowed: Sequence[int]) -> str:
+    if tuple(allowed) == context.limits.durations:
         return ""
-    resolution = chosen(case)[0]
-    reasons = [f"at {resolution}" for rule in case.limits.duration_rules if resolution in rule.resolutions]
-    reasons += [f"with a {rule.role}" for rule in case.limits.duration_rules if rule.role and case.has(rule.role)]
+    resolution = chosen(context)[0]
+    reasons = [f"at {resolution}" for rule in context.limits.duration_rules if resolution in rule.resolutions]
+    reasons += [f"with a {rule.role}" for rule in context.limits.duration_rules if rule.role and context.has(rule.role)]
     return f" {' and '.join(dict.fromkeys(reasons))}"
 
 
-def _resolution(case: CheckContext) -> Iterator[Problem]:
-    asked, allowed = case.request.resolution, case.limits.resolutions
+def _resolution(context: CheckContext) -> Iterator[Problem]:
+    asked, allowed = context.request.resolution, context.limits.resolutions
     if asked is None or allowed is None or canonical(asked) in allowed:
         return
     if not allowed:
-        yield _problem("resolution", f"{case.subject} takes no choice of resolution. Leave it out.", [], None)
+        yield _problem("resolution", f"{context.subject} takes no choice of resolution. Leave it out.", [], None)
         return
-    nearest = nearest_resolution(canonical(asked), allowed) or case.defaults.resolution
-    text = f"{case.subject} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
+    nearest = nearest_resolution(canonical(asked), allowed) or context.defaults.resolution
+    text = f"{context.subject} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
     yield _problem("resolution", text, list(allowed), nearest)
 
 
@@ -105,18 +103,18 @@ def nearest_resolution(asked: str, allowed: Sequence[str]) -> str | None:
     return min(allowed, key=lambda name: (abs((short_side_px(name) or 0) - short), short_side_px(name) or 0))
 
 
-def _aspect_ratio(case: CheckContext) -> Iterator[Problem]:
-    asked, allowed = case.request.aspect_ratio, case.limits.aspect_ratios
+def _aspect_ratio(context: CheckContext) -> Iterator[Problem]:
+    asked, allowed = context.request.aspect_ratio, context.limits.aspect_ratios
     if asked is None or (ratio_of(asked) is not None if allowed is None else asked in allowed):
         return
     if allowed is None:
-        nearest = case.defaults.aspect_ratio
+        nearest = context.defaults.aspect_ratio
         yield _problem("aspect_ratio", f'must be written like "16:9", not {shown(asked)}.', None, nearest)
     elif not allowed:
-        yield _problem("aspect_ratio", f"{case.subject} takes no choice of aspect ratio. Leave it out.", [], None)
+        yield _problem("aspect_ratio", f"{context.subject} takes no choice of aspect ratio. Leave it out.", [], None)
     else:
-        nearest = nearest_ratio(asked, allowed) or case.defaults.aspect_ratio
-        text = f"{case.subject} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
+        nearest = nearest_ratio(asked, allowed) or context.defaults.aspect_ratio
+        text = f"{context.subject} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
         yield _problem("aspect_ratio", text, list(allowed), nearest)
 
 
@@ -128,20 +126,20 @@ def nearest_ratio(asked: str, allowed: Sequence[str]) -> str | None:
     return min(allowed, key=lambda name: abs(log(ratio_of(name) or 1) - log(wanted)))
 
 
-def _size(case: CheckContext) -> Iterator[Problem]:
-    asked, allowed = case.request.size, case.limits.resolutions
+def _size(context: CheckContext) -> Iterator[Problem]:
+    asked, allowed = context.request.size, context.limits.resolutions
     if asked is None or (allowed is None and pixels(asked)):
         return
-    named = named_by(case.limits, asked)
+    named = named_by(context.limits, asked)
     if named is None:
-        yield _unsupported_size(case, asked)
+        yield _unsupported_size(context, asked)
         return
-    resolution, ratio = chosen(case)
-    if resolution not in (allowed or ()) or ratio not in (case.limits.aspect_ratios or (ratio,)):
+    resolution, ratio = chosen(context)
+    if resolution not in (allowed or ()) or ratio not in (context.limits.aspect_ratios or (ratio,)):
         return  # said already, of the resolution or the ratio itself
-    if named != (resolution, ratio) and _made(case, resolution, ratio) != pixels(asked):
-        width, height = _made(case, resolution, ratio)
-        said = [name for name in ("resolution", "aspect_ratio") if getattr(case.request, name) is not None]
+    if named != (resolution, ratio) and _made(context, resolution, ratio) != pixels(asked):
+        width, height = _made(context, resolution, ratio)
+        said = [name for name in ("resolution", "aspect_ratio") if getattr(context.request, name) is not None]
         verb = "says" if len(said) == 1 else "say"
         text = f"{asked} is {named[0]} at {named[1]}, but {listed(said, last='and')} {verb} {resolution} at {ratio}."
         nearest = f"{width}x{height}"
@@ -154,25 +152,25 @@ def _size(case: CheckContext) -> Iterator[Problem]:
         )
 
 
-def _unsupported_size(case: CheckContext, asked: str) -> Problem:
-    sizes = [size for size, _, _ in every_size(case.limits)]
+def _unsupported_size(context: CheckContext, asked: str) -> Problem:
+    sizes = [size for size, _, _ in every_size(context.limits)]
     if not sizes:
-        text = (
-            f"{case.subject} takes no choice of size. Leave it out, and use resolution or aspect_ratio if it has them."
-        )
+        text = f"{context.subject} takes no choice of size. Leave it out, and use resolution or aspect_ratio if it has them."
         return _problem("size", text, [], None)
-    nearest = _nearest_size(case, asked, sizes)
-    return _problem("size", f"{case.subject} does not make {shown(asked)}. The nearest is {nearest}.", sizes, nearest)
+    nearest = _nearest_size(context, asked, sizes)
+    return _problem(
+        "size", f"{context.subject} does not make {shown(asked)}. The nearest is {nearest}.", sizes, nearest
+    )
 
 
-def _nearest_size(case: CheckContext, asked: str, sizes: Sequence[str]) -> str:
-    resolution, ratio = chosen(case)
-    width, height = _made(case, resolution, ratio)
+def _nearest_size(context: CheckContext, asked: str, sizes: Sequence[str]) -> str:
+    resolution, ratio = chosen(context)
+    width, height = _made(context, resolution, ratio)
     # What else the client says of the size counts for more than the number that cannot be had.
-    told = case.request.resolution is not None or case.request.aspect_ratio is not None
+    told = context.request.resolution is not None or context.request.aspect_ratio is not None
     if told and f"{width}x{height}" in sizes:
         return f"{width}x{height}"
-    wanted = pixels(asked) or _made(case, case.defaults.resolution, case.defaults.aspect_ratio)
+    wanted = pixels(asked) or _made(context, context.defaults.resolution, context.defaults.aspect_ratio)
 
     def distance(size: str) -> int:
         wide, high = pixels(size) or (0, 0)
@@ -181,20 +179,20 @@ def _nearest_size(case: CheckContext, asked: str, sizes: Sequence[str]) -> str:
     return min(sizes, key=distance)
 
 
-def _made(case: CheckContext, resolution: str, ratio: str) -> tuple[int, int]:
-    usual = size_of(case.limits, case.defaults.resolution, case.defaults.aspect_ratio)
-    return size_of(case.limits, resolution, ratio) or usual or (1280, 720)
+def _made(context: CheckContext, resolution: str, ratio: str) -> tuple[int, int]:
+    usual = size_of(context.limits, context.defaults.resolution, context.defaults.aspect_ratio)
+    return size_of(context.limits, resolution, ratio) or usual or (1280, 720)
 
 
-def _fps(case: CheckContext) -> Iterator[Problem]:
-    asked, allowed = case.request.fps, case.limits.fps
+def _fps(context: CheckContext) -> Iterator[Problem]:
+    asked, allowed = context.request.fps, context.limits.fps
     if asked is None or asked in allowed:
         return
     if not allowed:
-        yield _problem("fps", f"{case.subject} takes no choice of frame rate. Leave it out.", [], None)
+        yield _problem("fps", f"{context.subject} takes no choice of frame rate. Leave it out.", [], None)
         return
     nearest = min(allowed, key=lambda rate: (abs(rate - asked), rate))
-    text = f"{case.subject} makes {listed(allowed)} frames a second, not {asked}. The nearest is {nearest}."
+    text = f"{context.subject} makes {listed(allowed)} frames a second, not {asked}. The nearest is {nearest}."
     yield _problem("fps", text, list(allowed), nearest)
 
 

@@ -15,20 +15,22 @@ from framegate.domain import Kind, Problem, Role
 ASTRAY_MAX = 16  # names and numbers that are told of one prompt; nobody reads on after that
 
 
-def judge(case: CheckContext) -> Iterator[Problem]:
+def problems(context: CheckContext) -> Iterator[Problem]:
     """The problems of a request's prompts and of the names that its references bear."""
-    yield from _length(case)
-    yield from _negative(case)
-    yield from _names(case)
-    yield from islice(_astray(case, case.request.prompt or ""), ASTRAY_MAX)
+    yield from _length(context)
+    yield from _negative(context)
+    yield from _names(context)
+    yield from islice(_astray(context, context.request.prompt or ""), ASTRAY_MAX)
 
 
-def _length(case: CheckContext) -> Iterator[Problem]:
-    prompt, limits = case.request.prompt or "", case.limits.prompt
+def _length(context: CheckContext) -> Iterator[Problem]:
+    prompt, limits = context.request.prompt or "", context.limits.prompt
     if not prompt.strip():
-        seen = any(reference.kind is not Kind.AUDIO for reference in case.request.references)
+        seen = any(reference.kind is not Kind.AUDIO for reference in context.request.references)
         if limits.required or not seen:
-            text = f"{case.subject} needs one" if limits.required else "without an image or a video a prompt is needed"
+            text = (
+                f"{context.subject} needs one" if limits.required else "without an image or a video a prompt is needed"
+            )
             yield _problem("prompt_required", f"{text}. Say in words what the video shows.")
         return
     bounds = (
@@ -37,34 +39,34 @@ def _length(case: CheckContext) -> Iterator[Problem]:
     )
     for unit, length, least, most in bounds:
         if most is not None and length > most:
-            text = f"{case.subject} takes at most {most} {unit}, and this one has {length}. Cut {length - most}."
+            text = f"{context.subject} takes at most {most} {unit}, and this one has {length}. Cut {length - most}."
             yield _problem("prompt_too_long", text, allowed={"max": most, "unit": unit})
         elif least is not None and length < least:
-            text = f"{case.subject} needs at least {least} {unit}, and this one has {length}. Say more."
+            text = f"{context.subject} needs at least {least} {unit}, and this one has {length}. Say more."
             yield _problem("prompt_too_short", text, allowed={"min": least, "unit": unit})
 
 
-def _negative(case: CheckContext) -> Iterator[Problem]:
-    negative, limits = case.request.negative_prompt, case.limits
+def _negative(context: CheckContext) -> Iterator[Problem]:
+    negative, limits = context.request.negative_prompt, context.limits
     if negative is None:
         return
     most = limits.negative_prompt_max_chars
     if limits.negative_prompt is False:
-        text = f"{case.subject} takes none. Leave it out, and say in the prompt what should be there instead."
+        text = f"{context.subject} takes none. Leave it out, and say in the prompt what should be there instead."
         yield _problem("negative_prompt_unsupported", text, name="negative_prompt")
     elif most is not None and len(negative) > most:
-        text = f"{case.subject} takes at most {most} characters, and this one has {len(negative)}."
+        text = f"{context.subject} takes at most {most} characters, and this one has {len(negative)}."
         allowed = {"max": most, "unit": "characters"}
         yield _problem("negative_prompt_too_long", text, name="negative_prompt", allowed=allowed)
 
 
-def _names(case: CheckContext) -> Iterator[Problem]:
+def _names(context: CheckContext) -> Iterator[Problem]:
     seen: set[str] = set()
-    for index, reference in enumerate(case.request.references):
+    for index, reference in enumerate(context.request.references):
         name = reference.name
         if name is None:
             continue
-        pointer = f"{pointer_to(case.request, index)}/name"
+        pointer = f"{pointer_to(context.request, index)}/name"
         if not NAME.fullmatch(name):
             text = f"{shown(name)} cannot be called by a prompt. Use a letter, then up to 63 letters, digits, _ or -."
             yield Problem(code="reference_name_invalid", pointer=pointer, message=f"name: {text}")
@@ -74,10 +76,10 @@ def _names(case: CheckContext) -> Iterator[Problem]:
         seen.add(name)
 
 
-def _astray(case: CheckContext, prompt: str) -> Iterator[Problem]:
+def _astray(context: CheckContext, prompt: str) -> Iterator[Problem]:
     """What the prompt calls that is not there."""
     mentions = read(prompt)
-    names = [reference.name for reference in case.request.references if reference.name]
+    names = [reference.name for reference in context.request.references if reference.name]
     calls: list[Call] = []
     for name in mentions.names:
         call = numbered(name)
@@ -87,11 +89,11 @@ def _astray(case: CheckContext, prompt: str) -> Iterator[Problem]:
             calls.append(call)
         else:
             yield _unknown_name(name, names)
-    calls += (call for call in mentions.calls if call.sure or _standing(case, call.kind))
-    calls += _tokens(case, prompt)
+    calls += (call for call in mentions.calls if call.sure or _standing(context, call.kind))
+    calls += _tokens(context, prompt)
     told: set[tuple[int, Kind | None]] = set()
     for call in calls:
-        there = _standing(case, call.kind)
+        there = _standing(context, call.kind)
         if not 1 <= call.number <= there and (call.number, call.kind) not in told:
             told.add((call.number, call.kind))
             yield _unknown_number(call, there)
@@ -103,8 +105,8 @@ def _borne(mention: str, names: list[str]) -> bool:
     return any("-".join(parts[:length]) in names for length in range(len(parts), 0, -1))
 
 
-def _tokens(case: CheckContext, prompt: str) -> Iterator[Call]:
-    templates = case.limits.prompt_tokens
+def _tokens(context: CheckContext, prompt: str) -> Iterator[Call]:
+    templates = context.limits.prompt_tokens
     for kind, template in templates.items():
         # One token for two kinds counts on from the one to the other.
         counted_kind = kind if list(templates.values()).count(template) == 1 else None
@@ -113,9 +115,9 @@ def _tokens(case: CheckContext, prompt: str) -> Iterator[Call]:
             yield from (Call(match[0], int(match[1]) + 1 - first, counted_kind) for match in pattern.finditer(prompt))
 
 
-def _standing(case: CheckContext, kind: Kind | None) -> int:
+def _standing(context: CheckContext, kind: Kind | None) -> int:
     """How many references of a kind a prompt may call."""
-    references = (reference for reference in case.request.references if reference.role is not Role.MASK)
+    references = (reference for reference in context.request.references if reference.role is not Role.MASK)
     return sum(kind in (None, reference.kind) for reference in references)
 
 

@@ -1,56 +1,57 @@
-"""What is legal but has no effect, or not the one that the client may expect."""
+"""Warnings: what is legal but has no effect, or not the effect that the client may expect."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from framegate.catalogue.fit import Fit, takes
+from framegate.catalogue.fit import Fit, RequestFits
 from framegate.catalogue.model import Limits, Model, Offer
 from framegate.catalogue.registry import Catalogue
 from framegate.catalogue.rules.context import listed, pointer_to, shown
 from framegate.domain import Kind, Problem, Request, Role
 
 UNREAD_MAX = 3  # names of prices that a warning tells
-OF_WAY = ("price_unknown", "reference_unnamed")  # the codes of what holds for one offer, and not for another
+OFFER_CODES = ("price_unknown", "reference_unnamed")  # warnings that hold for one offer and not for another
 
 
-def warn(
-    request: Request, model: Model, best: Fit | None, catalogue: Catalogue, usable: Callable[[Offer], bool]
+def request_warnings(
+    request: Request, model: Model, fit: Fit | None, request_fits: RequestFits, catalogue: Catalogue
 ) -> Iterator[Problem]:
-    """The warnings that go with a verdict."""
-    if best:
-        yield from offer_warnings(request, model.id, best)
+    """The warnings about a request for a model; `fit` is that of its closest offer."""
+    if fit:
+        yield from offer_warnings(request, model.id, fit)
     for provider in dict.fromkeys((*request.routing.order, *request.routing.only)):
         if model.offer(provider) is None:
             text = f"{shown(provider)} does not offer {model.id}."
             yield Problem(code="provider_unknown", pointer="/provider", message=f"provider: {text}")
     for index, name in enumerate(request.models):
         fallback = catalogue.get(name)
-        if fallback is not None and not takes(request, fallback, usable):
+        if fallback is not None and not request_fits.accepted_by(fallback):
             text = f"{fallback.id} does not take this request as it stands, so it cannot stand in for {model.id}."
             yield Problem(code="fallback_unfit", pointer=f"/models/{index}", message=f"models: {text}")
     yield from _options(request, model)
 
 
 def offer_warnings(request: Request, model: str, fit: Fit) -> Iterator[Problem]:
-    """What there is to know of one offer that takes the request."""
+    """The warnings about one offer that accepts the request."""
     if fit.target is None:
         return
     if fit.estimate is None:
-        text = f"no price is known for such a video by {model} at {fit.offer.provider}{_unread(fit.offer)}."
+        text = f"no price is known for such a video by {model} at {fit.offer.provider}{_unparsed(fit.offer)}."
         yield Problem(code="price_unknown", pointer="/model", message=f"model: {text}")
     yield from _unnamed(request, fit.offer.limits)
 
 
-def _unread(offer: Offer) -> str:
+def for_offer(warnings: Sequence[Problem], request: Request, model: str, fit: Fit) -> tuple[Problem, ...]:
+    """Warnings about a request, with those about one offer replaced by those about another."""
+    general = (warning for warning in warnings if warning.code not in OFFER_CODES)
+    return (*offer_warnings(request, model, fit), *general)
+
+
+def _unparsed(offer: Offer) -> str:
     if not offer.unparsed_prices:
         return ""
-    return f": what it lists as {listed(map(shown, offer.unparsed_prices[:UNREAD_MAX]), last='and')} is not understood here"
-
-
-def for_route(warnings: Sequence[Problem], request: Request, model: str, fit: Fit) -> tuple[Problem, ...]:
-    """The warnings of a verdict on a request that goes by this offer."""
-    rest = [warning for warning in warnings if warning.code not in OF_WAY]
-    return (*offer_warnings(request, model, fit), *rest)
+    names = listed(map(shown, offer.unparsed_prices[:UNREAD_MAX]), last="and")
+    return f": what it lists as {names} is not understood here"
 
 
 def _unnamed(request: Request, limits: Limits) -> Iterator[Problem]:
@@ -64,7 +65,7 @@ def _unnamed(request: Request, limits: Limits) -> Iterator[Problem]:
 
 
 def _options(request: Request, model: Model) -> Iterator[Problem]:
-    """Options that reach nobody: OpenRouter has slugs of its own, and hands on only the keys that it lists."""
+    """Options without effect: OpenRouter uses provider slugs of its own, and forwards only the keys that it lists."""
     for slug, options in request.options.items():
         if model.offer(slug):
             continue
@@ -76,11 +77,11 @@ def _options(request: Request, model: Model) -> Iterator[Problem]:
         for key in _keys(options):
             if key not in model.passthrough:
                 text = f"OpenRouter does not hand {shown(key)} on to {model.id}."
-                told = f"It hands on {listed(model.passthrough, last='and')}." if model.passthrough else ""
+                hint = f"It hands on {listed(model.passthrough, last='and')}." if model.passthrough else ""
                 yield Problem(
                     code="option_unknown",
                     pointer=f"{pointer}/{_escaped(key)}",
-                    message=f"provider.options: {text} {told}".rstrip(),
+                    message=f"provider.options: {text} {hint}".rstrip(),
                     allowed=list(model.passthrough),
                 )
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 
 from framegate.api.context import Owner, context_of
 from framegate.catalogue import Limits, Model, Price
-from framegate.catalogue.pricing import money
+from framegate.domain.money import format_usd
 from framegate.domain import Kind, Role
 
 # Phaseo's own aliases for a parameter; the filter takes them too.
@@ -61,7 +61,7 @@ def show(model: Model) -> dict[str, Any]:
         "output_types": ["video"],
         **_described(params),
         "providers": [{"id": offer.provider, **_described(_params(offer.limits))} for offer in model.offers],
-        "pricing": {_sku(price): money(price.usd) for price in model.prices},
+        "pricing": {_sku(price): format_usd(price.usd) for price in model.prices},
     }
 
 

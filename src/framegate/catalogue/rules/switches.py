@@ -1,0 +1,26 @@
+"""Options that a model supports or does not: sound, seed, continuing an earlier job."""
+
+from collections.abc import Iterator
+
+from framegate.catalogue.rules.context import CheckContext
+from framegate.domain import Problem
+
+
+def problems(context: CheckContext) -> Iterator[Problem]:
+    """The problems of a request's options."""
+    request, limits, subject = context.request, context.limits, context.subject
+    if request.generate_audio and limits.audio == "never":
+        yield _problem("audio_unsupported", "generate_audio", f"{subject} makes no sound. Leave it out.", False)
+    if request.generate_audio is False and limits.audio == "always":
+        text = f"{subject} always makes sound; it cannot be switched off. Leave it out."
+        yield _problem("audio_required", "generate_audio", text, True)
+    if request.seed is not None and limits.seed is False:
+        yield _problem("seed_unsupported", "seed", f"{subject} takes none. Leave it out.", None)
+    if request.previous_job_id is not None and not limits.previous_job:
+        text = f"{subject} does not go on from an earlier job. Leave it out, or send that video's frames as references."
+        yield _problem("previous_job_unsupported", "previous_job_id", text, None)
+
+
+def _problem(code: str, name: str, text: str, nearest: bool | None) -> Problem:
+    allowed = [] if nearest is None else [nearest]
+    return Problem(code=code, pointer=f"/{name}", message=f"{name}: {text}", allowed=allowed, nearest=nearest)
