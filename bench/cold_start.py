@@ -15,7 +15,7 @@ from pathlib import Path
 import av
 
 from framegate.animatic.camera.path import Size
-from framegate.animatic.output.encoder import Writer
+from framegate.animatic.output.encoder import VideoWriter
 
 HELP_CPU_SECONDS_MAX = 0.3
 ENCODES_MAX = 3.0  # the whole generate, in encodes
@@ -80,7 +80,7 @@ def _encode(video: Path, again: Path) -> float:
         frames = list(container.decode(video=0))
         rate = container.streams.video[0].average_rate
     began = time.perf_counter()
-    with Writer(str(again), Size(frames[0].width, frames[0].height), round(rate or 24)) as writer:
+    with VideoWriter(str(again), Size(frames[0].width, frames[0].height), round(rate or 24)) as writer:
         for frame in frames:
             writer.write(frame)
     return time.perf_counter() - began

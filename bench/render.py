@@ -28,12 +28,12 @@ from PIL import Image
 
 from framegate.animatic import Spec
 from framegate.animatic.camera.framing import Size
-from framegate.animatic.effects.film import Finish
+from framegate.animatic.effects.film import FilmEffects
 from framegate.animatic.output import encoder
-from framegate.animatic.output.shot_renderer import takes
-from framegate.animatic.output.timeline import Reel
+from framegate.animatic.output.prepared_shots import prepare_shots
+from framegate.animatic.output.timeline import Timeline
 from framegate.animatic.plan.director import direct
-from framegate.animatic.render import render
+from framegate.animatic.renderer import render
 
 PHOTO = Path(__file__).parents[1] / "tests" / "support" / "photos" / "astronaut.png"
 PHOTO_PIXELS = (1920, 1080)  # both sides start from the same photo of the usual size
@@ -89,13 +89,13 @@ def encoding(prompt: str) -> Contender:
     """The engine's own frames of a prompt, drawn beforehand: what remains is the encoder."""
 
     def prepare(photo: str, output: str) -> Callable[[], object]:
-        writer = encoder.Writer(output, OUTPUT, FPS)
+        writer = encoder.VideoWriter(output, OUTPUT, FPS)
         made = spec(photo, output, prompt)
         plan = direct(prompt, reference_count=1, seconds=made.seconds)
-        reel = Reel(takes(made, plan, OUTPUT), OUTPUT, 1 / FPS, Finish(plan.look, OUTPUT, made.seed))
+        reel = Timeline(prepare_shots(made, plan, OUTPUT), OUTPUT, 1 / FPS, FilmEffects(plan.look, OUTPUT, made.seed))
         frames: list[av.VideoFrame] = []
         for at in range(FRAMES):
-            frame, planes = writer.frame()
+            frame, planes = writer.new_frame()
             reel.draw(at / (FRAMES - 1) * made.seconds, planes)
             frames.append(frame)
 
@@ -167,7 +167,7 @@ def zoompan(photo: str, move: str, scale: str | None = None) -> Iterator[av.Vide
 
 
 def write(output: str, frames: Iterator[av.VideoFrame]) -> None:
-    with encoder.Writer(output, OUTPUT, FPS) as writer:
+    with encoder.VideoWriter(output, OUTPUT, FPS) as writer:
         for frame in frames:
             frame.time_base = Fraction(1, FPS)
             writer.write(frame)

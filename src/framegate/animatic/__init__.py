@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from framegate.animatic.errors import (
     Abandoned,
+    AnimaticError,
     BadSpec,
-    EngineError,
     OutputFailed,
     TooManyPictures,
     UnreadablePicture,
     UnusableSource,
 )
-from framegate.animatic.plan.director import direct, plan
+from framegate.animatic.plan.director import direct, plan_shots
 from framegate.animatic.plan.shots import Easing, Join, Move, Plan, Role, Shot
 from framegate.animatic.spec import Rendered, Spec
 
 if TYPE_CHECKING:
-    from framegate.animatic.render import render
+    from framegate.animatic.renderer import render
 
 __all__ = [
     "Abandoned",
+    "AnimaticError",
     "BadSpec",
     "Easing",
-    "EngineError",
     "Join",
     "Move",
     "OutputFailed",
@@ -38,14 +38,14 @@ __all__ = [
     "UnreadablePicture",
     "UnusableSource",
     "direct",
-    "plan",
+    "plan_shots",
     "render",
 ]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module attribute may be anything
     if name == "render":
-        from framegate.animatic.render import render  # noqa: PLC0415  # the point: nothing heavy until it is used
+        from framegate.animatic.renderer import render  # noqa: PLC0415  # the point: nothing heavy until it is used
 
         return render
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

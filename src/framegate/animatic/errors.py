@@ -10,37 +10,37 @@ EngineError
 """
 
 
-class EngineError(Exception):
+class AnimaticError(Exception):
     """The render failed."""
 
     code = "engine_error"
 
 
-class BadSpec(EngineError):
+class BadSpec(AnimaticError):
     code = "bad_spec"
 
 
-class TooManyPictures(EngineError):
+class TooManyPictures(AnimaticError):
     """`most` is how many shots the clip has time for."""
 
     code = "too_many_pictures"
 
-    def __init__(self, message: str, most: int) -> None:
+    def __init__(self, message: str, shots_max: int) -> None:
         super().__init__(message)
-        self.most = most
+        self.shots_max = shots_max
 
 
-class UnreadablePicture(EngineError):
+class UnreadablePicture(AnimaticError):
     code = "unreadable_picture"
 
 
-class UnusableSource(EngineError):
+class UnusableSource(AnimaticError):
     code = "unusable_source"
 
 
-class OutputFailed(EngineError):
+class OutputFailed(AnimaticError):
     code = "output_failed"
 
 
-class Abandoned(EngineError):
+class Abandoned(AnimaticError):
     code = "abandoned"

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 from framegate.animatic.errors import BadSpec
 
-SIDE_PIXELS_LEAST = 64
-SIDE_PIXELS_MOST = 4096
-FPS_LEAST, FPS_MOST = 8, 60
-SECONDS_MOST = 60
-PICTURES_MOST = 32
-PROMPT_CHARACTERS_MOST = 20_000
-SEED_MOST = 2**63 - 1
+SIDE_PIXELS_MIN = 64
+SIDE_PIXELS_MAX = 4096
+FPS_MIN, FPS_MAX = 8, 60
+SECONDS_MAX = 60
+REFERENCES_MAX = 32
+PROMPT_CHARS_MAX = 20_000
+SEED_MAX = 2**63 - 1
 
 _REQUIRED = ("width", "height", "fps", "frames", "output")
 
@@ -43,20 +43,20 @@ class Spec:
 
     def __post_init__(self) -> None:
         for side, pixels in (("width", self.width), ("height", self.height)):
-            if pixels % 2 or not SIDE_PIXELS_LEAST <= pixels <= SIDE_PIXELS_MOST:
+            if pixels % 2 or not SIDE_PIXELS_MIN <= pixels <= SIDE_PIXELS_MAX:
                 raise BadSpec(
-                    f"{side} is {pixels}: it must be even and from {SIDE_PIXELS_LEAST} to {SIDE_PIXELS_MOST} pixels"
+                    f"{side} is {pixels}: it must be even and from {SIDE_PIXELS_MIN} to {SIDE_PIXELS_MAX} pixels"
                 )
-        if not FPS_LEAST <= self.fps <= FPS_MOST:
-            raise BadSpec(f"fps is {self.fps}: it must be from {FPS_LEAST} to {FPS_MOST}")
-        if not 2 <= self.frames <= self.fps * SECONDS_MOST:
-            raise BadSpec(f"frames is {self.frames}: it must be from 2 to {SECONDS_MOST} seconds' worth")
-        if not 0 <= self.seed <= SEED_MOST:
-            raise BadSpec(f"seed is {self.seed}: it must be from 0 to {SEED_MOST}")
-        if self.prompt is not None and len(self.prompt) > PROMPT_CHARACTERS_MOST:
-            raise BadSpec(f"prompt is longer than {PROMPT_CHARACTERS_MOST} characters")
-        if len(self.references) > PICTURES_MOST:
-            raise BadSpec(f"references holds {len(self.references)} pictures: at most {PICTURES_MOST}")
+        if not FPS_MIN <= self.fps <= FPS_MAX:
+            raise BadSpec(f"fps is {self.fps}: it must be from {FPS_MIN} to {FPS_MAX}")
+        if not 2 <= self.frames <= self.fps * SECONDS_MAX:
+            raise BadSpec(f"frames is {self.frames}: it must be from 2 to {SECONDS_MAX} seconds' worth")
+        if not 0 <= self.seed <= SEED_MAX:
+            raise BadSpec(f"seed is {self.seed}: it must be from 0 to {SEED_MAX}")
+        if self.prompt is not None and len(self.prompt) > PROMPT_CHARS_MAX:
+            raise BadSpec(f"prompt is longer than {PROMPT_CHARS_MAX} characters")
+        if len(self.references) > REFERENCES_MAX:
+            raise BadSpec(f"references holds {len(self.references)} pictures: at most {REFERENCES_MAX}")
         if self.names and len(self.names) != len(self.references):
             raise BadSpec("names must hold one entry, a name or null, for each reference")
 
@@ -80,12 +80,12 @@ class Spec:
     def from_dict(cls, values: object) -> "Spec":
         if not isinstance(values, dict):
             raise BadSpec("the spec is not a JSON object")
-        given = cast("dict[str, Any]", values)
-        unknown = sorted(set(given) - {field.name for field in fields(cls)})
-        missing = [name for name in _REQUIRED if name not in given]
+        data = cast("dict[str, Any]", values)
+        unknown = sorted(set(data) - {field.name for field in fields(cls)})
+        missing = [name for name in _REQUIRED if name not in data]
         if unknown or missing:
             raise BadSpec(f"the spec has unknown fields {unknown} or lacks {missing}")
-        return cls(**{name: _checked(name, value) for name, value in given.items()})
+        return cls(**{name: _validated(name, value) for name, value in data.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +101,13 @@ class Rendered:
     notes: tuple[str, ...] = ()
 
 
-def _checked(name: str, value: object) -> Any:  # noqa: ANN401  # one JSON value becomes one field of any type
+def _validated(name: str, value: object) -> Any:  # noqa: ANN401  # one JSON value becomes one field of any type
     if name in ("references", "names"):
         items = cast("list[object]", value) if isinstance(value, list) else [value]
         holes = name == "names"
-        if not isinstance(value, list) or not all(isinstance(i, str) or (holes and i is None) for i in items):
+        if not isinstance(value, list) or not all(
+            isinstance(entry, str) or (holes and entry is None) for entry in items
+        ):
             raise BadSpec(f"{name} must be a list of strings")
         return tuple(items)
     if name in ("width", "height", "fps", "frames", "seed"):

@@ -9,11 +9,11 @@ import pytest
 
 from framegate.animatic import Spec
 from framegate.animatic.camera.framing import Size
-from framegate.animatic.effects.film import Finish
-from framegate.animatic.output.shot_renderer import takes
-from framegate.animatic.output.timeline import Reel
-from framegate.animatic.picture.planes import Planes, blank
-from framegate.animatic.picture.prepared import cast
+from framegate.animatic.effects.film import FilmEffects
+from framegate.animatic.output.prepared_shots import prepare_shots
+from framegate.animatic.output.timeline import Timeline
+from framegate.animatic.picture.planes import Planes, blank_planes
+from framegate.animatic.picture.prepared import resolve_placement
 from framegate.animatic.plan.director import direct
 from framegate.animatic.plan.shots import Easing, Join, Move, Plan, Role, Shot
 from support.paths import PHOTOS
@@ -67,11 +67,14 @@ def frames(spec: Callable[..., Spec]):
     def draw(given: Plan | None = None, **values: Any) -> list[Planes]:  # any field of a spec
         made = spec(**values)
         output = Size(made.width, made.height)
-        whole, cutout = cast(made, given or of_spec(made))
-        reel = Reel(
-            takes(made, whole, output, None, cutout), output, 1 / made.fps, Finish(whole.look, output, made.seed)
+        whole, cutout = resolve_placement(made, given or of_spec(made))
+        reel = Timeline(
+            prepare_shots(made, whole, output, None, cutout),
+            output,
+            1 / made.fps,
+            FilmEffects(whole.look, output, made.seed),
         )
-        drawn = [blank(output) for _ in range(made.frames)]
+        drawn = [blank_planes(output) for _ in range(made.frames)]
         for at, planes in enumerate(drawn):
             reel.draw(at / (made.frames - 1) * made.seconds, planes)
         return drawn

@@ -3,8 +3,8 @@
 import pytest
 
 from framegate.animatic import direct
-from framegate.animatic.prompt.atmosphere import LEVEL_NAMED, LEVEL_SEEN, LEVEL_SLIGHT
-from framegate.animatic.prompt.scene import Grade, Heard, Light, Look, Sound, Weather
+from framegate.animatic.prompt.atmosphere import LEVEL_DISTANT, LEVEL_OF_A_SOUND, LEVEL_OF_A_THING
+from framegate.animatic.prompt.scene import Grade, Light, Look, Sound, SoundLayer, Weather
 
 
 def look(prompt: str) -> Look:
@@ -15,8 +15,8 @@ def sounds(prompt: str) -> tuple[Sound, ...]:
     return tuple(one.sound for one in heard(prompt))
 
 
-def heard(prompt: str) -> tuple[Heard, ...]:
-    return direct(prompt, reference_count=1, seconds=4, audio=True).heard
+def heard(prompt: str) -> tuple[SoundLayer, ...]:
+    return direct(prompt, reference_count=1, seconds=4, audio=True).sound_layers
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_textures_are_read(prompt: str, field: str):
     "prompt", ["", "a red car", "no grain", "a field of grain of wheat, no vignette", "slow push-in"]
 )
 def test_a_prompt_that_says_nothing_of_the_look_leaves_pictures_as_they_are(prompt: str):
-    assert look(prompt).plain
+    assert look(prompt).is_neutral
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_sounds_are_those_of_what_is_named(prompt: str, expected: tuple[Sound, .
 
 def test_a_sound_that_is_named_as_one_is_louder_than_a_thing_in_the_picture_and_a_distant_one_softer():
     assert heard("audio: rain. A street with distant birds.") == (
-        Heard(sound=Sound.RAIN, level=LEVEL_NAMED),
-        Heard(sound=Sound.CITY, level=LEVEL_SEEN),
-        Heard(sound=Sound.BIRDS, level=LEVEL_SLIGHT),
+        SoundLayer(sound=Sound.RAIN, level=LEVEL_OF_A_SOUND),
+        SoundLayer(sound=Sound.CITY, level=LEVEL_OF_A_THING),
+        SoundLayer(sound=Sound.BIRDS, level=LEVEL_DISTANT),
     )
 
 
 def test_nothing_is_heard_unless_sound_is_asked_for():
-    assert direct("rain on the sea", reference_count=1, seconds=4).heard == ()
+    assert direct("rain on the sea", reference_count=1, seconds=4).sound_layers == ()
 
 
 def test_sound_that_cannot_be_made_is_said():

@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from framegate.animatic.audio import mix
-from framegate.animatic.audio.layers import RATE, Samples
-from framegate.animatic.prompt.scene import Heard, Sound
+from framegate.animatic.audio.layers import SAMPLE_RATE, Samples
+from framegate.animatic.prompt.scene import Sound, SoundLayer
 
 KINDS = list(Sound)
 # Where the middle of the power lies, in Hz: what tells these sounds apart.
@@ -25,8 +25,8 @@ CENTROIDS = {
 
 @cache
 def made(*kinds: Sound, seconds: float = 6.0, seed: int = 1, level: float = 0.5) -> Samples:
-    heard = [Heard(sound=kind, level=level) for kind in kinds]
-    return np.concatenate(list(mix.bed(heard, round(seconds * RATE), seed)), axis=1)
+    heard = [SoundLayer(sound=kind, level=level) for kind in kinds]
+    return np.concatenate(list(mix.mix_layers(heard, round(seconds * SAMPLE_RATE), seed)), axis=1)
 
 
 def decibels(value: float) -> float:
@@ -43,7 +43,7 @@ def between_samples(track: Samples) -> NDArray[np.float64]:
 def test_a_bed_is_as_loud_as_broadcasts_are_and_never_too_loud(kinds: tuple[Sound, ...]):
     track = made(*kinds)
 
-    assert mix.loudness(track[:, RATE // 2 : -RATE]) == pytest.approx(-23, abs=1.5)
+    assert mix.measure_loudness(track[:, SAMPLE_RATE // 2 : -SAMPLE_RATE]) == pytest.approx(-23, abs=1.5)
     assert decibels(np.abs(between_samples(track)).max()) < -1
 
 
@@ -52,7 +52,7 @@ def test_each_sound_lies_where_its_like_lies(kind: Sound):
     middle = made(kind).mean(axis=0)
 
     power = np.abs(np.fft.rfft(middle)) ** 2
-    centroid = (power * np.fft.rfftfreq(len(middle), 1 / RATE)).sum() / power.sum()
+    centroid = (power * np.fft.rfftfreq(len(middle), 1 / SAMPLE_RATE)).sum() / power.sum()
     low, high = CENTROIDS[kind]
     assert low < centroid < high
 
@@ -79,14 +79,18 @@ def test_where_two_blocks_meet_nothing_is_heard_of_it(kind: Sound):
 def test_a_bed_comes_out_of_silence_and_goes_back_at_its_very_length(seconds: float):
     track = made(Sound.RAIN, seconds=seconds)
 
-    assert track.shape == (2, round(seconds * RATE))
+    assert track.shape == (2, round(seconds * SAMPLE_RATE))
     assert np.abs(track[:, [0, -1]]).max() < 1e-4
     if seconds > 3:
         level = np.sqrt((track**2).mean(axis=0))
-        start, full, end = level[: RATE // 20].mean(), level[RATE : 2 * RATE].mean(), level[-RATE // 10 :].mean()
+        start, full, end = (
+            level[: SAMPLE_RATE // 20].mean(),
+            level[SAMPLE_RATE : 2 * SAMPLE_RATE].mean(),
+            level[-SAMPLE_RATE // 10 :].mean(),
+        )
         assert start < 0.1 * full
         assert end < 0.15 * full
-        assert level[int(0.3 * RATE) : int(0.6 * RATE)].mean() > 0.7 * full
+        assert level[int(0.3 * SAMPLE_RATE) : int(0.6 * SAMPLE_RATE)].mean() > 0.7 * full
 
 
 def test_the_same_words_and_seed_sound_the_same_and_another_seed_does_not():
@@ -98,30 +102,30 @@ def test_the_same_words_and_seed_sound_the_same_and_another_seed_does_not():
 def test_a_longer_bed_begins_as_a_shorter_one():
     short, long = made(Sound.FIRE, seconds=15), made(Sound.FIRE, seconds=30)
 
-    assert np.array_equal(short[:, : 14 * RATE], long[:, : 14 * RATE])
+    assert np.array_equal(short[:, : 14 * SAMPLE_RATE], long[:, : 14 * SAMPLE_RATE])
 
 
 def test_a_level_makes_a_bed_louder_or_fainter():
-    faint, usual, loud = (mix.loudness(made(Sound.WIND, level=level)) for level in (0.25, 0.5, 1.0))
+    faint, usual, loud = (mix.measure_loudness(made(Sound.WIND, level=level)) for level in (0.25, 0.5, 1.0))
 
     assert usual - faint == pytest.approx(3, abs=0.5)
     assert loud - usual == pytest.approx(3, abs=0.5)
 
 
-@pytest.mark.parametrize("heard", [(), (Heard(sound=Sound.RAIN, level=0.0),)])
-def test_where_nothing_fits_there_is_silence(heard: tuple[Heard, ...]):
-    track = np.concatenate(list(mix.bed(heard, 100_000, 1)), axis=1)
+@pytest.mark.parametrize("heard", [(), (SoundLayer(sound=Sound.RAIN, level=0.0),)])
+def test_where_nothing_fits_there_is_silence(heard: tuple[SoundLayer, ...]):
+    track = np.concatenate(list(mix.mix_layers(heard, 100_000, 1)), axis=1)
 
     assert track.shape == (2, 100_000)
     assert not track.any()
 
 
 def test_a_minute_takes_flat_memory():
-    heard = [Heard(sound=Sound.RAIN), Heard(sound=Sound.SEA)]
+    heard = [SoundLayer(sound=Sound.RAIN), SoundLayer(sound=Sound.SEA)]
     tracemalloc.start()
-    longest = sum(chunk.shape[1] for chunk in mix.bed(heard, 60 * RATE, 1))
+    longest = sum(chunk.shape[1] for chunk in mix.mix_layers(heard, 60 * SAMPLE_RATE, 1))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert longest == 60 * RATE
+    assert longest == 60 * SAMPLE_RATE
     assert peak < 64 * 2**20  # the whole of it would be 23 MB, and its spectrum twice that

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framegate.animatic import plan
+from framegate.animatic import plan_shots
 from framegate.animatic.camera.framing import Size, fit_view
-from framegate.animatic.camera.path import ease, paths
+from framegate.animatic.camera.path import ease, plan_paths
 
 WIDE, TALL = Size(1280, 720), Size(720, 1280)
 REFERENCE: dict[str, Any] = {}
@@ -17,9 +17,9 @@ SIDES = st.integers(16, 6000)
 
 
 def views(prompt: str, picture: Size, output: Size, **more: Any):  # whatever `plan` takes
-    shot = plan(prompt, **({"reference_count": 1, "seconds": 4} | more))[0]
-    (way,) = paths([shot], picture, output)
-    return [way.at(step / 100) for step in range(101)]
+    shot = plan_shots(prompt, **({"reference_count": 1, "seconds": 4} | more))[0]
+    (way,) = plan_paths([shot], picture, output)
+    return [way.view_at(step / 100) for step in range(101)]
 
 
 @given(
@@ -113,9 +113,9 @@ def test_a_tall_picture_is_travelled_upwards_and_a_wide_one_across():
 @pytest.mark.parametrize("request_", [REFERENCE, FIRST, LAST])
 def test_moves_over_one_picture_go_on_where_the_one_before_ended(request_: dict[str, Any]):
     picture = Size(1600, 900)
-    shots = plan("push in, then pan left, then tilt up", **({"reference_count": 1, "seconds": 6} | request_))
+    shots = plan_shots("push in, then pan left, then tilt up", **({"reference_count": 1, "seconds": 6} | request_))
 
-    ways = paths(shots, picture, WIDE)
+    ways = plan_paths(shots, picture, WIDE)
 
     assert len(ways) == 3
     assert all(before.end == after.start for before, after in pairwise(ways))

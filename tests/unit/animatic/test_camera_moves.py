@@ -9,11 +9,11 @@ import pytest
 
 from framegate.animatic.camera.framing import Focus, Size, View, fit_view
 from framegate.animatic.camera.handheld import Sway
-from framegate.animatic.camera.path import PASSING_MOST, Lean, Path, Pose, paths
+from framegate.animatic.camera.path import PARALLAX_MAX, Path, Perspective, Pose, plan_paths
 from framegate.animatic.picture import planes, subject
-from framegate.animatic.picture.depth import relief
-from framegate.animatic.picture.planes import Planes, blank
-from framegate.animatic.picture.viewport import Box, Lens, Sheet, box, scale_for, size_of
+from framegate.animatic.picture.depth import estimate_relief
+from framegate.animatic.picture.planes import Planes, blank_planes
+from framegate.animatic.picture.viewport import Box, Crop, Sampler, crop_size, scale_for, viewport_box
 from framegate.animatic.plan.shots import Easing, Move, Plan, Shot
 from framegate.animatic.prompt.scene import Angle, Framing
 
@@ -64,13 +64,13 @@ def test_in_an_orbit_near_and_far_go_opposite_ways_and_the_subject_stays(frames:
 
 def test_a_push_in_brings_the_subject_nearer_than_what_is_behind_it(frames: Draw, shot: Make, astronaut: str):
     picture = planes.load(astronaut)
-    near = relief(picture, subject.find(picture)).near
+    near = estimate_relief(picture, subject.find_subject(picture)).displacement
     output, view = Size(512, 288), fit_view(Size(512, 512), Size(512, 288))
-    flat, deep = blank(output), blank(output)
-    whole = Sheet(planes.planes(picture), box_of(picture), Size(512, 512), near)
+    flat, deep = blank_planes(output), blank_planes(output)
+    whole = Crop(planes.to_planes(picture), box_of(picture), Size(512, 512), near)
 
-    Lens(output).sample(whole, Pose(view), flat)
-    Lens(output).sample(whole, Pose(view, Lean(zoom=0.1)), deep)
+    Sampler(output).sample(whole, Pose(view), flat)
+    Sampler(output).sample(whole, Pose(view, Perspective(zoom=0.1)), deep)
 
     apart = flow(flat.y, deep.y)
     edge = apart[100:200, 440:480, 0].mean()
@@ -93,14 +93,14 @@ def test_a_roll_to_the_right_turns_the_content_to_the_left(frames: Draw, shot: M
 def test_displacement_by_depth_never_folds_the_picture(photos: list[str]):
     for path in photos:
         picture = planes.load(path)
-        near = relief(picture, subject.find(picture)).near
+        near = estimate_relief(picture, subject.find_subject(picture)).displacement
         width = near.shape[1]
 
         slope = np.abs(np.diff(near, axis=1)).max() * width
         assert near[0].max() < 0.1
         assert np.abs(near[:, 0]).max() < 0.1
         # A whole orbit's passing, over a view as narrow as half of the picture.
-        assert 2 * PASSING_MOST * slope / 2 < 0.75, path
+        assert 2 * PARALLAX_MAX * slope / 2 < 0.75, path
         assert np.abs(near).max() <= 0.5
 
 
@@ -108,7 +108,7 @@ def test_a_hand_held_camera_sways_smoothly_around_its_place_and_stays_in_the_pic
     picture, view = Size(1000, 600), View(30, 20, 940, 529)
     sway = Sway(7, 1.0)
 
-    poses = [sway.applied(Pose(view), at / 24, picture) for at in range(24 * 20)]
+    poses = [sway.apply(Pose(view), at / 24, picture) for at in range(24 * 20)]
 
     places = np.array([(pose.view.x, pose.view.y) for pose in poses]) - (view.x, view.y)
     steps = np.diff(places, axis=0)
@@ -116,8 +116,8 @@ def test_a_hand_held_camera_sways_smoothly_around_its_place_and_stays_in_the_pic
     assert np.abs(places.mean(axis=0)).max() < 0.3 * np.abs(places).max()  # no drift
     assert np.abs(np.diff(steps, axis=0)).max() < 0.5 * np.abs(steps).max() + 0.5  # band-limited
     assert all(pose.view.x >= 0 and pose.view.x + pose.view.width <= picture.width for pose in poses)
-    assert poses[100] == Sway(7, 1.0).applied(Pose(view), 100 / 24, picture)
-    assert poses[100] != Sway(8, 1.0).applied(Pose(view), 100 / 24, picture)
+    assert poses[100] == Sway(7, 1.0).apply(Pose(view), 100 / 24, picture)
+    assert poses[100] != Sway(8, 1.0).apply(Pose(view), 100 / 24, picture)
 
 
 @pytest.mark.parametrize("output", [Size(1280, 720), Size(720, 1280), Size(720, 720), Size(1680, 720)])
@@ -127,11 +127,11 @@ def test_a_hand_held_camera_sways_smoothly_around_its_place_and_stays_in_the_pic
 def test_every_framing_stays_in_the_picture(shot: Make, output: Size, framing: Framing, angle: Angle, move: Move):
     picture = Size(1500, 1000)
     asked = shot(move, framing=framing, angle=angle, handheld=0.5)
-    (way,) = paths([asked], picture, output, Focus(0.8, 0.7, 0.7, 0.5, 0.95, 0.9))
+    (way,) = plan_paths([asked], picture, output, Focus(0.8, 0.7, 0.7, 0.5, 0.95, 0.9))
 
     for step in range(21):
-        pose = Sway(3, 0.5).applied(way.pose(step / 20), step / 10, picture)
-        held = pose.view.contained(pose.lean.roll, picture)
+        pose = Sway(3, 0.5).apply(way.pose_at(step / 20), step / 10, picture)
+        held = pose.view.contained(pose.perspective.roll, picture)
         assert held.width == pytest.approx(pose.view.width, rel=0.002)
         assert abs(held.x - pose.view.x) + abs(held.y - pose.view.y) < 0.002 * picture.width
 
@@ -139,13 +139,13 @@ def test_every_framing_stays_in_the_picture(shot: Make, output: Size, framing: F
 @pytest.mark.parametrize("output", [Size(1280, 720), Size(720, 1280), Size(720, 720), Size(1680, 720), Size(720, 1680)])
 def test_the_face_of_a_portrait_is_in_the_frame_in_every_shape(astronaut: str, shot: Make, output: Size):
     picture = planes.load(astronaut)
-    focus = subject.find(picture).focus
+    focus = subject.find_subject(picture).focus
     face = (178, 60, 265, 195)  # left, top, right, bottom: from the brow to the chin
 
     for move in (Move.PUSH_IN, Move.ORBIT_LEFT, Move.LOCKED_OFF):
-        (way,) = paths([shot(move, end=4.0)], Size(512, 512), output, focus)
+        (way,) = plan_paths([shot(move, end=4.0)], Size(512, 512), output, focus)
         for step in range(11):
-            view = way.at(step / 10)
+            view = way.view_at(step / 10)
             assert view.x <= face[0]
             assert view.y <= face[1]
             assert view.x + view.width >= face[2]
@@ -157,7 +157,7 @@ def test_the_subject_of_each_photo_is_found(photos: list[str]):
     for path in photos:
         name = path.rsplit("/", 1)[-1].split(".")[0]
         if name in known:
-            focus = subject.find(planes.load(path)).focus
+            focus = subject.find_subject(planes.load(path)).focus
             assert abs(focus.x - known[name][0]) < 0.1, path
             assert focus.left < known[name][0] < focus.right
             assert focus.top < known[name][1] < focus.bottom
@@ -167,27 +167,27 @@ def test_a_coarse_grid_bends_without_moving_what_is_flat(rocket: str):
     picture = planes.load(rocket)
     size = planes.size_of(picture)
     view = View(40, 30, 480, 270)
-    flat, bent = blank(OUTPUT), blank(OUTPUT)
+    flat, bent = blank_planes(OUTPUT), blank_planes(OUTPUT)
     way = paths_like(view)
     scale = scale_for(way, OUTPUT)
-    part = box(way, size, scale)
-    wanted = size_of(part, scale)
-    sheet = Sheet(
-        planes.planes(planes.resized(part.of(picture), wanted.width, wanted.height)),
+    part = viewport_box(way, size, scale)
+    wanted = crop_size(part, scale)
+    sheet = Crop(
+        planes.to_planes(planes.resize(part.crop(picture), wanted.width, wanted.height)),
         part,
         size,
         np.zeros((64, 96), np.float32),
     )
 
-    Lens(OUTPUT).sample(sheet, Pose(view), flat)
-    Lens(OUTPUT).sample(sheet, Pose(view, Lean(x=0.05)), bent)
+    Sampler(OUTPUT).sample(sheet, Pose(view), flat)
+    Sampler(OUTPUT).sample(sheet, Pose(view, Perspective(x=0.05)), bent)
 
     for a, b in zip(planes.each(flat), planes.each(bent), strict=True):
         assert np.mean((a.astype(float) - b.astype(float)) ** 2) < 0.1  # above 58 dB
 
 
 def paths_like(view: View):
-    return Path(view, view, Easing.SMOOTH, Lean(x=0.05), Lean(x=0.05))
+    return Path(view, view, Easing.SMOOTH, Perspective(x=0.05), Perspective(x=0.05))
 
 
 def test_fast_moves_smear_and_slow_ones_stay_sharp(frames: Draw, shot: Make, rocket: str):

@@ -12,10 +12,10 @@ from framegate.animatic import Spec, render
 from framegate.animatic.camera.framing import Size
 from framegate.animatic.picture import planes
 from framegate.animatic.picture.composite import compose
-from framegate.animatic.picture.cutout import cut
+from framegate.animatic.picture.cutout import cut_out
 from framegate.animatic.plan.director import direct
-from framegate.animatic.plan.shots import Compose, Join
-from framegate.animatic.prompt.placement import asked, placed
+from framegate.animatic.plan.shots import Join, Placement
+from framegate.animatic.prompt.placement import apply_placement, find_placement
 
 BACKDROP = 226
 
@@ -30,7 +30,7 @@ def cup(coffee: str):
 
 
 @pytest.fixture
-def cut_out(cup: tuple[np.ndarray, np.ndarray], tmp_path: Path):
+def cup_png(cup: tuple[np.ndarray, np.ndarray], tmp_path: Path):
     path = tmp_path / "cup.png"
     Image.fromarray(np.dstack(cup)).save(path)
     return str(path)
@@ -66,14 +66,14 @@ def product(cup: tuple[np.ndarray, np.ndarray]):
     ],
 )
 def test_a_prompt_says_what_is_set_into_what(prompt: str, pair: tuple[int, int] | None):
-    wanted = Compose(subject=pair[0], scene=pair[1]) if pair else None
+    wanted = Placement(subject=pair[0], scene=pair[1]) if pair else None
 
-    assert asked(prompt, 2, ("hero", "street")) == wanted
+    assert find_placement(prompt, 2, ("hero", "street")) == wanted
 
 
 def test_a_subject_in_a_scene_has_no_shot_of_its_own():
     plan = direct("", reference_count=3, seconds=6)
-    rest = placed(plan, Compose(subject=0, scene=1))
+    rest = apply_placement(plan, Placement(subject=0, scene=1))
 
     assert [shot.index for shot in rest.shots] == [1, 2]
     assert rest.shots[0].join is Join.OPENS
@@ -83,30 +83,30 @@ def test_a_subject_in_a_scene_has_no_shot_of_its_own():
 
 def test_a_plain_backdrop_is_cut_away_with_the_shadow_on_it(product: tuple[np.ndarray, np.ndarray]):
     picture, mask = product
-    found = cut(picture, None)
+    found = cut_out(picture, None)
 
     assert found is not None
-    assert found.way == "its plain backdrop"
+    assert found.method == "its plain backdrop"
     assert abs(found.cover.sum() / mask.sum() - 1) < 0.05
     assert abs(found.cover.shape[0] - np.ptp(np.flatnonzero(mask.any(axis=1)))) < 16  # the shadow below is gone
 
 
 def test_no_photo_without_a_plain_backdrop_is_cut_out(photos: list[str]):
-    assert [path for path in photos if cut(planes.load(path), None) is not None] == []
+    assert [path for path in photos if cut_out(planes.load(path), None) is not None] == []
 
 
 def test_transparency_that_says_nothing_is_not_a_cut_out(cup: tuple[np.ndarray, np.ndarray]):
     specks = np.where(np.random.default_rng(0).random(cup[1].shape) > 0.5, 255, 0).astype(np.uint8)
 
-    assert cut(cup[0], specks) is None
-    assert cut(cup[0], np.zeros_like(cup[1])) is None
+    assert cut_out(cup[0], specks) is None
+    assert cut_out(cup[0], np.zeros_like(cup[1])) is None
 
 
 @pytest.mark.parametrize("output", [Size(1280, 720), Size(720, 1280), Size(720, 720), Size(1680, 720)])
 def test_the_subject_stands_whole_in_the_scene_and_shades_the_ground(
     cup: tuple[np.ndarray, np.ndarray], rocket: str, output: Size
 ):
-    found = cut(*cup)
+    found = cut_out(*cup)
     assert found is not None
     scene = planes.load(rocket)
 
@@ -129,9 +129,9 @@ def test_the_subject_stands_whole_in_the_scene_and_shades_the_ground(
 
 
 def test_a_cut_out_is_set_into_the_scene_when_the_words_say_so(
-    spec: Callable[..., Spec], frames: Callable[..., list], cut_out: str, rocket: str
+    spec: Callable[..., Spec], frames: Callable[..., list], cup_png: str, rocket: str
 ):
-    values = {"references": (cut_out, rocket), "names": ("cup", "pad"), "prompt": "Place @cup in @pad, locked-off"}
+    values = {"references": (cup_png, rocket), "names": ("cup", "pad"), "prompt": "Place @cup in @pad, locked-off"}
 
     rendered = render(spec(**values))
 
@@ -143,9 +143,9 @@ def test_a_cut_out_is_set_into_the_scene_when_the_words_say_so(
 
 
 def test_a_lone_cut_out_before_another_picture_is_set_into_it(
-    frames: Callable[..., list], cut_out: str, rocket: str, cat: str
+    frames: Callable[..., list], cup_png: str, rocket: str, cat: str
 ):
-    first, last = (frames(references=(cut_out, rocket), prompt="locked-off")[at] for at in (0, -1))
+    first, last = (frames(references=(cup_png, rocket), prompt="locked-off")[at] for at in (0, -1))
     apart = frames(references=(cat, rocket), prompt="locked-off")
 
     assert np.abs(first.y.astype(int) - last.y).mean() < 1  # one shot

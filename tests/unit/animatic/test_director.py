@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from framegate.animatic import Easing, Join, Move, Role, TooManyPictures, direct, plan
-from framegate.animatic.camera.path import Size, paths
+from framegate.animatic import Easing, Join, Move, Role, TooManyPictures, direct, plan_shots
+from framegate.animatic.camera.path import Size, plan_paths
 
 
 def shots(prompt: str | None, references: int = 1, **more: Any):  # whatever `plan` takes
-    return plan(prompt, reference_count=references, seconds=more.pop("seconds", 4), **more)
+    return plan_shots(prompt, reference_count=references, seconds=more.pop("seconds", 4), **more)
 
 
 def test_modifiers_change_how_far_the_camera_goes():
@@ -106,7 +106,7 @@ def test_the_same_request_gives_the_same_plan():
 
 def test_another_framing_of_one_picture_is_cut_to_and_composed_anew():
     found = shots("wide shot, then cut to a close-up")
-    wide, close = paths(found, Size(1600, 900), Size(1280, 720))
+    wide, close = plan_paths(found, Size(1600, 900), Size(1280, 720))
 
     assert [shot.join for shot in found] == [Join.OPENS, Join.CUTS]
     assert close.start.width < 0.7 * wide.end.width

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from framegate.animatic import OutputFailed, Spec, render
-from framegate.animatic.audio.layers import RATE, Samples
+from framegate.animatic.audio.layers import SAMPLE_RATE, Samples
 from framegate.animatic.camera.path import Size
-from framegate.animatic.output.encoder import Writer
+from framegate.animatic.output.encoder import VideoWriter
 
 AAC_FRAME = 1024  # samples
 
@@ -20,15 +20,15 @@ def samples(path: str) -> Samples:
 
 def tone(seconds: float) -> Iterator[Samples]:
     """A tone in pieces of an odd length."""
-    whole = np.sin(2 * np.pi * 440 * np.arange(round(seconds * RATE)) / RATE) * 0.25
+    whole = np.sin(2 * np.pi * 440 * np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE) * 0.25
     for at in range(0, len(whole), 7001):
         yield np.stack([whole[at : at + 7001]] * 2).astype(np.float32)
 
 
 def film(path: Path, frames: int, fps: int, sound: Iterator[Samples] | None):
-    with Writer(str(path), Size(64, 64), fps, sound=sound) as writer:
+    with VideoWriter(str(path), Size(64, 64), fps, sound=sound) as writer:
         for at in range(frames):
-            frame, planes = writer.frame()
+            frame, planes = writer.new_frame()
             for plane in (planes.y, planes.u, planes.v):
                 plane[:] = 40 + at % 100
             writer.write(frame)
@@ -45,15 +45,15 @@ def test_the_sound_is_stereo_and_as_long_as_the_picture(spec: Callable[..., Spec
         assert (context.name, context.sample_rate, context.layout.name) == ("aac", 48_000, "stereo")
         assert stream.duration
         assert stream.time_base
-        assert abs(stream.duration * stream.time_base - frames / fps) * RATE < AAC_FRAME
-    assert abs(samples(clip.path).shape[1] - frames / fps * RATE) <= AAC_FRAME
+        assert abs(stream.duration * stream.time_base - frames / fps) * SAMPLE_RATE < AAC_FRAME
+    assert abs(samples(clip.path).shape[1] - frames / fps * SAMPLE_RATE) <= AAC_FRAME
 
 
 def test_what_goes_in_is_heard_at_its_time(tmp_path: Path):
     heard = samples(film(tmp_path / "a.mp4", 48, 24, tone(2)))
 
     with_tone = np.concatenate(list(tone(2)), axis=1)
-    middle = slice(RATE // 2, RATE)
+    middle = slice(SAMPLE_RATE // 2, SAMPLE_RATE)
     # AAC is lossy, but a tone shifted by one sample would be off by 0.014 already.
     assert np.abs(heard[:, middle] - with_tone[:, middle]).max() < 0.01
 
@@ -97,7 +97,7 @@ def test_a_render_that_is_given_up_leaves_no_thread_of_its_sound(tmp_path: Path)
         while True:
             yield np.zeros((2, 4096), np.float32)
 
-    with pytest.raises(KeyError), Writer(str(tmp_path / "a.mp4"), Size(64, 64), 24, sound=for_ever()):
+    with pytest.raises(KeyError), VideoWriter(str(tmp_path / "a.mp4"), Size(64, 64), 24, sound=for_ever()):
         raise KeyError
 
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("animatic")]

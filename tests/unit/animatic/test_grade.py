@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from framegate.animatic.effects.film import FLICKER_MOST
+from framegate.animatic.effects.film import FLICKER_MAX
 from framegate.animatic.picture import planes as pictures
 from framegate.animatic.picture.palette import Palette
 from framegate.animatic.picture.planes import Planes
@@ -120,7 +120,7 @@ def test_a_flickering_light_is_no_strobe(frames: Draw, shot: Make, astronaut: st
     clip = frames(Plan(shots=(shot(end=4.0),), look=Look(flicker=1.0)), references=(astronaut,), fps=24, frames=96)
 
     light = np.array([one.y.mean() - 16 for one in clip]) / 219
-    assert 0.005 < np.ptp(light) < FLICKER_MOST < 0.1  # a flash is a tenth and more
+    assert 0.005 < np.ptp(light) < FLICKER_MAX < 0.1  # a flash is a tenth and more
     turns = np.flatnonzero(np.diff(np.sign(np.diff(light))))
     assert len(turns) / 2 / 4 <= 3  # there and back, a second
 
@@ -169,4 +169,4 @@ def test_a_style_lends_its_palette(frames: Draw, shot: Make, rocket: str, coffee
 def test_a_palette_lent_to_itself_changes_nothing(cat: str):
     own = Palette.of(pictures.load(cat))
 
-    assert np.abs(own.onto(own) - np.eye(3, 4)).max() < 1e-4
+    assert np.abs(own.transfer_to(own) - np.eye(3, 4)).max() < 1e-4

@@ -11,7 +11,7 @@ from PIL import Image
 
 from framegate.animatic import Spec, render
 from framegate.animatic.picture import planes
-from framegate.animatic.picture.morph import relate
+from framegate.animatic.picture.morph import find_morph
 from framegate.animatic.picture.planes import Planes
 
 
@@ -28,23 +28,23 @@ def test_parts_of_one_photo_are_related_and_different_photos_are_not(photos: lis
     parts = [part(path, 20, 20, 380) for path in photos]
     for at, path in enumerate(photos):
         for other in (part(path, 45, 30, 360), part(path, 20, 20, 380, 4), part(path, 65, 22, 380)):
-            assert relate(planes.planes(parts[at]), planes.planes(other)) is not None, path
+            assert find_morph(planes.to_planes(parts[at]), planes.to_planes(other)) is not None, path
         for stranger in parts[:at] + parts[at + 1 :]:
-            assert relate(planes.planes(parts[at]), planes.planes(stranger)) is None, path
+            assert find_morph(planes.to_planes(parts[at]), planes.to_planes(stranger)) is None, path
 
 
 def test_no_bend_folds_the_picture_over(rocket: str):
-    a, b = planes.planes(part(rocket, 20, 20, 540)), planes.planes(part(rocket, 70, 50, 460, 5))
-    morph = relate(a, b)
+    a, b = planes.to_planes(part(rocket, 20, 20, 540)), planes.to_planes(part(rocket, 70, 50, 460, 5))
+    morph = find_morph(a, b)
 
     assert morph is not None
     for share in (0.0, 0.3, 0.7, 1.0):
-        for field in morph.bends(share):
+        for field in morph.displacements(share):
             width = field.x.shape[1]
             assert (1 + np.diff(field.x, axis=1) * width).min() > 0
             assert (1 + np.diff(field.y, axis=0) * width).min() > 0
-    assert np.abs(morph.bends(0.0)[0].x).max() == 0
-    assert np.abs(morph.bends(1.0)[1].x).max() == 0
+    assert np.abs(morph.displacements(0.0)[0].x).max() == 0
+    assert np.abs(morph.displacements(1.0)[1].x).max() == 0
 
 
 def test_a_morph_carries_things_along_instead_of_doubling_them(
@@ -57,7 +57,7 @@ def test_a_morph_carries_things_along_instead_of_doubling_them(
     clip = frames(first_frame=str(first), last_frame=str(last), prompt="locked-off", width=640, height=360, frames=25)
 
     middle = clip[12].y
-    halfway = planes.planes(part(coffee, 32, 30, 520)).y
+    halfway = planes.to_planes(part(coffee, 32, 30, 520)).y
     doubled = cv2.addWeighted(clip[0].y, 0.5, clip[-1].y, 0.5, 0)
     assert psnr(middle, halfway) > psnr(doubled, halfway) + 6
 
@@ -77,7 +77,7 @@ def test_a_morph_meets_both_frames_exactly(
     )
 
     for shown, still in ((clip[0], first), (clip[-1], last)):
-        assert psnr(shown, planes.planes(np.asarray(Image.open(still))).y) > 40
+        assert psnr(shown, planes.to_planes(np.asarray(Image.open(still))).y) > 40
     # And nothing jumps on the way.
     assert min(psnr(a, b) for a, b in pairwise(clip)) > 22
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.animatic import Easing, Join, Move, Plan, Role, Shot, TooManyPictures, direct
-from framegate.animatic.plan.director import SHOT_SECONDS_LEAST
+from framegate.animatic.plan.director import SHOT_SECONDS_MIN
 from framegate.animatic.prompt.scene import Angle, Framing
 
 TABLE = (Path(__file__).parent / "data" / "directions.txt").read_text("utf-8")
@@ -111,7 +111,7 @@ def test_shots_cover_the_clip_and_show_every_picture(prompt: str, request_: dict
     assert plan == direct(prompt, **request_)
     assert shots[0].start == 0
     assert shots[-1].end == request_["seconds"]
-    assert all(shot.seconds >= SHOT_SECONDS_LEAST - 1e-5 for shot in shots)
+    assert all(shot.seconds >= SHOT_SECONDS_MIN - 1e-5 for shot in shots)
     for before, after in pairwise(shots):
         assert before.start < after.start <= before.end < after.end + 1e-5
         assert (after.start < before.end) == (after.join is Join.DISSOLVES)
@@ -171,4 +171,4 @@ def test_more_shots_than_the_clip_has_time_for_are_refused_with_the_number_that_
     with pytest.raises(TooManyPictures, match="5 shots do not fit into 1 s") as refused:
         direct("push in, then pan left, then right, then tilt up, then hold", reference_count=1, seconds=1)
 
-    assert refused.value.most == 4
+    assert refused.value.shots_max == 4

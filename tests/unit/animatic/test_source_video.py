@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from framegate.animatic import Spec, UnusableSource, render
 from framegate.animatic.camera.framing import Size
-from framegate.animatic.output.source_video import look
+from framegate.animatic.output.source_video import open_source
 
 WIDTH, HEIGHT, FPS = 640, 360, 24
 RATE = 48_000
@@ -93,7 +93,7 @@ def test_the_file_is_the_source_and_then_what_was_made(film: Any, extended: Any)
 
 @pytest.mark.parametrize(("x", "zoom"), [(0.06, 0.0), (-0.06, 0.0), (0.0, 0.06), (0.0, -0.06), (0.0, 0.0)])
 def test_the_drift_at_the_end_is_measured(film: Any, x: float, zoom: float):
-    drift = look(film(x=x, zoom=zoom), Size(WIDTH, HEIGHT), FPS).drift
+    drift = open_source(film(x=x, zoom=zoom), Size(WIDTH, HEIGHT), FPS).drift
 
     assert drift.x == pytest.approx(x, abs=0.006)
     assert drift.y == pytest.approx(0, abs=0.006)
@@ -101,7 +101,7 @@ def test_the_drift_at_the_end_is_measured(film: Any, x: float, zoom: float):
 
 
 def test_behind_a_cut_there_is_no_drift_to_carry_over(film: Any):
-    assert look(film(x=0.06, cut=True), Size(WIDTH, HEIGHT), FPS).drift.still
+    assert open_source(film(x=0.06, cut=True), Size(WIDTH, HEIGHT), FPS).drift.is_still
 
 
 @pytest.mark.parametrize("prompt", ["a slow push-in", "locked-off", "a slow pan right"])

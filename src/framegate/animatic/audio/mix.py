@@ -12,39 +12,39 @@ from itertools import count, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.animatic.audio.layers import HOP, LAYERS, RATE, Samples
-from framegate.animatic.prompt.scene import Heard, Sound
+from framegate.animatic.audio.layers import HOP_SAMPLES, LAYERS, SAMPLE_RATE, Samples
+from framegate.animatic.prompt.scene import Sound, SoundLayer
 
 LOUDNESS_LUFS = -23.0  # EBU R 128's target, for layers of level 0.5
-LEVEL_USUAL = 0.5
-PEAK_MOST = 10 ** (-2.5 / 20)  # of a sample; between samples it may be a little higher
-KNEE = 0.5 * PEAK_MOST  # above it peaks are rounded off
+LEVEL_DEFAULT = 0.5
+PEAK_MAX = 10 ** (-2.5 / 20)  # of a sample; between samples it may be a little higher
+KNEE = 0.5 * PEAK_MAX  # above it peaks are rounded off
 FADE_IN_SECONDS, FADE_OUT_SECONDS = 0.3, 0.6
-MEASURED_SECONDS = 12  # of a longer bed the loudness is taken from its beginning
+MEASURED_SECONDS_MAX = 12  # of a longer bed the loudness is taken from its beginning
 
 
-def bed(heard: Sequence[Heard], samples: int, seed: int) -> Iterator[Samples]:
+def mix_layers(layers: Sequence[SoundLayer], samples: int, seed: int) -> Iterator[Samples]:
     """The bed in chunks, exactly so many samples long: faded in and out, and silent where nothing is heard."""
     levels: dict[Sound, float] = {}
-    for one in heard:
-        levels[one.sound] = max(one.level, levels.get(one.sound, 0.0))
+    for layer in layers:
+        levels[layer.sound] = max(layer.level, levels.get(layer.sound, 0.0))
     levels = {sound: level for sound, level in levels.items() if level > 0}
-    at = 0
-    for chunk in _balanced(levels, samples, seed) if levels else silence(samples):
-        part = _rounded(chunk[:, : samples - at])
-        yield part * _fades(at, part.shape[1], samples)
-        at += part.shape[1]
-        if at >= samples:
+    written = 0
+    for chunk in _balance(levels, samples, seed) if levels else silence(samples):
+        part = _limit_peaks(chunk[:, : samples - written])
+        yield part * _fades(written, part.shape[1], samples)
+        written += part.shape[1]
+        if written >= samples:
             return
 
 
 def silence(samples: int) -> Iterator[Samples]:
     """A track in which nothing is heard."""
-    for at in range(0, samples, HOP):
-        yield np.zeros((2, min(HOP, samples - at)), np.float32)
+    for at in range(0, samples, HOP_SAMPLES):
+        yield np.zeros((2, min(HOP_SAMPLES, samples - at)), np.float32)
 
 
-def loudness(sound: Samples) -> float:
+def measure_loudness(sound: Samples) -> float:
     """Loudness in LUFS by ITU-R BS.1770-4, without its gating."""
     spectrum = np.abs(np.fft.rfft(sound, axis=1)) ** 2
     spectrum[:, 1:-1] *= 2
@@ -52,53 +52,53 @@ def loudness(sound: Samples) -> float:
     return -0.691 + 10 * math.log10(max(float(mean_squares), 1e-12))
 
 
-def _balanced(levels: Mapping[Sound, float], samples: int, seed: int) -> Iterator[Samples]:
+def _balance(levels: Mapping[Sound, float], samples: int, seed: int) -> Iterator[Samples]:
     """The layers, each as loud as its level says and all together right; hop after hop without an end.
 
     The beginning is made to be measured, and kept.
     """
-    measured = min(max(samples, RATE), MEASURED_SECONDS * RATE)
-    hops = math.ceil(measured / HOP)
+    measured = min(max(samples, SAMPLE_RATE), MEASURED_SECONDS_MAX * SAMPLE_RATE)
+    hops = math.ceil(measured / HOP_SAMPLES)
     weights: dict[Sound, float] = {}
-    mix: Samples = np.zeros((2, hops * HOP), np.float32)
+    mix: Samples = np.zeros((2, hops * HOP_SAMPLES), np.float32)
     for sound, level in levels.items():
-        alone = np.concatenate(list(islice(_mixed({sound: 1.0}, seed), hops)), axis=1)
-        weights[sound] = level * 10 ** (-loudness(alone[:, :measured]) / 20)
-        mix += alone * weights[sound]
-    wanted = LOUDNESS_LUFS + 10 * math.log10(max(levels.values()) / LEVEL_USUAL)
-    gain = 10 ** ((wanted - loudness(mix[:, :measured])) / 20)
+        layer = np.concatenate(list(islice(_add_layers({sound: 1.0}, seed), hops)), axis=1)
+        weights[sound] = level * 10 ** (-measure_loudness(layer[:, :measured]) / 20)
+        mix += layer * weights[sound]
+    target_lufs = LOUDNESS_LUFS + 10 * math.log10(max(levels.values()) / LEVEL_DEFAULT)
+    gain = 10 ** ((target_lufs - measure_loudness(mix[:, :measured])) / 20)
     for hop in range(hops):
-        yield mix[:, hop * HOP : (hop + 1) * HOP] * gain
-    yield from _mixed({sound: gain * weight for sound, weight in weights.items()}, seed, hops)
+        yield mix[:, hop * HOP_SAMPLES : (hop + 1) * HOP_SAMPLES] * gain
+    yield from _add_layers({sound: gain * weight for sound, weight in weights.items()}, seed, hops)
 
 
-def _mixed(weights: Mapping[Sound, float], seed: int, first: int = 0) -> Iterator[Samples]:
+def _add_layers(weights: Mapping[Sound, float], seed: int, first: int = 0) -> Iterator[Samples]:
     """The layers together from one hop on."""
-    tail = _block(weights, first - 1, seed)[:, HOP:] if first else np.zeros((2, HOP), np.float32)
+    tail = _block(weights, first - 1, seed)[:, HOP_SAMPLES:] if first else np.zeros((2, HOP_SAMPLES), np.float32)
     for hop in count(first):
         block = _block(weights, hop, seed)
-        yield tail + block[:, :HOP]
-        tail = block[:, HOP:]
+        yield tail + block[:, :HOP_SAMPLES]
+        tail = block[:, HOP_SAMPLES:]
 
 
 def _block(weights: Mapping[Sound, float], hop: int, seed: int) -> Samples:
-    block: Samples = np.zeros((2, 2 * HOP), np.float32)
+    block: Samples = np.zeros((2, 2 * HOP_SAMPLES), np.float32)
     for sound, weight in weights.items():
         block += weight * LAYERS[sound](hop, np.random.default_rng((seed, *sound.encode(), hop)), seed)
     return block
 
 
-def _rounded(sound: Samples) -> Samples:
+def _limit_peaks(sound: Samples) -> Samples:
     """Peaks above the knee bent back so that none passes PEAK_MOST; what lies below is untouched."""
     size = np.abs(sound)
-    room = PEAK_MOST - KNEE
+    room = PEAK_MAX - KNEE
     bent = KNEE + room * np.tanh((size - KNEE) / room)
     return np.where(size > KNEE, np.copysign(bent, sound), sound).astype(np.float32)
 
 
 def _fades(at: int, length: int, samples: int) -> NDArray[np.float32]:
-    fade_in = min(FADE_IN_SECONDS * RATE, samples / 4)
-    fade_out = min(FADE_OUT_SECONDS * RATE, samples / 4)
+    fade_in = min(FADE_IN_SECONDS * SAMPLE_RATE, samples / 4)
+    fade_out = min(FADE_OUT_SECONDS * SAMPLE_RATE, samples / 4)
     place = np.arange(at, at + length)
     share = np.minimum(np.clip(place / fade_in, 0, 1), np.clip((samples - 1 - place) / fade_out, 0, 1))
     return (0.5 - 0.5 * np.cos(np.pi * share)).astype(np.float32)

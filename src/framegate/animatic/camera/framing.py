@@ -11,11 +11,11 @@ EYE_LINE = 0.42
 FACE_LINE = 0.23
 HEADROOM = 0.25  # other pictures: this part of the height left over goes above the view
 ABOVE_SUBJECT = 0.1  # of the view, between its top and that of the box, which leaves out the outermost tenth
-CLOSER = {Framing.MEDIUM: 1.25, Framing.CLOSE: 1.7, Framing.EXTREME_CLOSE: 2.4}
-LOWER_OF_VIEW = 0.12  # a low angle shows more of what is above
+FRAMING_ZOOM = {Framing.MEDIUM: 1.25, Framing.CLOSE: 1.7, Framing.EXTREME_CLOSE: 2.4}
+ANGLE_SHIFT_OF_VIEW = 0.12  # a low angle shows more of what is above
 ANGLE_ZOOM = 1.12  # which needs room
 DUTCH_RADIANS = 0.12
-HELD_ROOM = 0.06  # how much closer a hand-held shot looks, so that its sway stays within the picture
+HANDHELD_ROOM = 0.06  # how much closer a hand-held shot looks, so that its sway stays within the picture
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Focus:
     top: float = 0.0
     right: float = 1.0
     bottom: float = 1.0
-    face: bool = False
+    is_face: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class View:
         width, height = self.width / zoom, self.height / zoom
         return View(self.x + (self.width - width) / 2, self.y + (self.height - height) * EYE_LINE, width, height)
 
-    def moved(self, x: float, y: float, within: Size, margin: tuple[float, float] = (0.0, 0.0)) -> "View":
+    def shifted(self, x: float, y: float, within: Size, margin: tuple[float, float] = (0.0, 0.0)) -> "View":
         """The view moved by parts of its own width and height, as far as the picture goes, less a margin in parts."""
         left, top = margin[0] * self.width, margin[1] * self.height
         return View(
@@ -63,15 +63,15 @@ class View:
             self.height,
         )
 
-    def within(self, whole: "View", output: Size) -> "View":
+    def relative_to(self, outer: "View", output: Size) -> "View":
         """This view as a part of a whole one that fills the output, in the output's pixels."""
-        scale = output.width / whole.width
-        return View((self.x - whole.x) * scale, (self.y - whole.y) * scale, self.width * scale, self.height * scale)
+        scale = output.width / outer.width
+        return View((self.x - outer.x) * scale, (self.y - outer.y) * scale, self.width * scale, self.height * scale)
 
-    def onto(self, whole: "View", output: Size) -> "View":
+    def resolved_in(self, outer: "View", output: Size) -> "View":
         """The way back from `within`."""
-        scale = whole.width / output.width
-        return View(whole.x + self.x * scale, whole.y + self.y * scale, self.width * scale, self.height * scale)
+        scale = outer.width / output.width
+        return View(outer.x + self.x * scale, outer.y + self.y * scale, self.width * scale, self.height * scale)
 
     def contained(self, roll: float, within: Size) -> "View":
         """The view made so small, and moved so far, that it lies in the picture when rolled by `roll` radians."""
@@ -90,11 +90,11 @@ def fit_view(picture: Size, output: Size, focus: Focus | None = None) -> View:
     width = min(float(picture.width), picture.height * output.width / output.height)
     height = width * output.height / output.width
     x = (focus.x if focus else 0.5) * picture.width - width / 2
-    y = _top(picture, height, focus)
+    y = _view_top(picture, height, focus)
     return View(min(max(x, 0.0), picture.width - width), min(max(y, 0.0), picture.height - height), width, height)
 
 
-def compose(
+def compose_view(
     picture: Size,
     output: Size,
     focus: Focus | None = None,
@@ -103,27 +103,29 @@ def compose(
 ) -> View:
     """The view that a shot's words ask for, as close to the subject as they say."""
     view = fit_view(picture, output, focus)
-    if framing in CLOSER:
-        view = _around(view, CLOSER[framing], picture, focus)
+    if framing in FRAMING_ZOOM:
+        view = _zoomed_view(view, FRAMING_ZOOM[framing], picture, focus)
     if angle in (Angle.LOW, Angle.HIGH):
-        view = view.zoomed(ANGLE_ZOOM).moved(0, -LOWER_OF_VIEW if angle is Angle.LOW else LOWER_OF_VIEW, picture)
+        view = view.zoomed(ANGLE_ZOOM).shifted(
+            0, -ANGLE_SHIFT_OF_VIEW if angle is Angle.LOW else ANGLE_SHIFT_OF_VIEW, picture
+        )
     return view
 
 
-def below_top(view: View, picture: Size, focus: Focus | None) -> View:
+def with_subject_top(view: View, picture: Size, focus: Focus | None) -> View:
     """The view raised, if need be, until it holds the top of the subject; portraits go by their face instead."""
-    if focus is None or focus.face or picture.height >= picture.width:
+    if focus is None or focus.is_face or picture.height >= picture.width:
         return view
     top = max(focus.top * picture.height - ABOVE_SUBJECT * view.height, 0.0)
     return View(view.x, min(view.y, top), view.width, view.height)
 
 
-def dutch(angle: Angle) -> float:
+def dutch_roll(angle: Angle) -> float:
     return DUTCH_RADIANS if angle is Angle.DUTCH else 0.0
 
 
-def _top(picture: Size, height: float, focus: Focus | None) -> float:
-    if focus and focus.face:
+def _view_top(picture: Size, height: float, focus: Focus | None) -> float:
+    if focus and focus.is_face:
         return focus.y * picture.height - EYE_LINE * height
     if picture.height >= picture.width:
         return FACE_LINE * picture.height - EYE_LINE * height
@@ -133,10 +135,10 @@ def _top(picture: Size, height: float, focus: Focus | None) -> float:
     return min(middle, focus.top * picture.height - ABOVE_SUBJECT * height)
 
 
-def _around(view: View, zoom: float, picture: Size, focus: Focus | None) -> View:
+def _zoomed_view(view: View, zoom: float, picture: Size, focus: Focus | None) -> View:
     width, height = view.width / zoom, view.height / zoom
     upright = picture.height >= picture.width
-    at = focus or Focus(0.5, EYE_LINE)
-    y = FACE_LINE if upright and not at.face else at.y
-    close = View(at.x * picture.width - width / 2, y * picture.height - EYE_LINE * height, width, height)
-    return close.moved(0, 0, picture)
+    center = focus or Focus(0.5, EYE_LINE)
+    y = FACE_LINE if upright and not center.is_face else center.y
+    view_close = View(center.x * picture.width - width / 2, y * picture.height - EYE_LINE * height, width, height)
+    return view_close.shifted(0, 0, picture)

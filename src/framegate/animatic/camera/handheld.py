@@ -6,14 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
-from framegate.animatic.camera.framing import HELD_ROOM, Size, View
-from framegate.animatic.camera.path import Lean, Pose
+from framegate.animatic.camera.framing import HANDHELD_ROOM, Size, View
+from framegate.animatic.camera.path import Perspective, Pose
 
 WAVES = 9
-HERTZ_LEAST, HERTZ_MOST = 0.25, 3.2  # breath and stance; faster shaking is filtered by the mass of a camera
+HERTZ_MIN, HERTZ_MAX = 0.25, 3.2  # breath and stance; faster shaking is filtered by the mass of a camera
 STEEPNESS = 1.25  # amplitudes fall as frequency to this power
-REACH = HELD_ROOM / 2 * 0.66  # of the view's width at full amount; the rest of the room is for the roll
-ROLL_RADIANS = 0.012
+SHIFT_OF_VIEW_MAX = HANDHELD_ROOM / 2 * 0.66  # of the view's width at full amount; the rest of the room is for the roll
+ROLL_RADIANS_MAX = 0.012
 
 
 @dataclass(frozen=True)
@@ -23,33 +23,33 @@ class Sway:
     seed: int
     amount: float
 
-    def applied(self, pose: Pose, second: float, within: Size, share: float = 1.0) -> Pose:
+    def apply(self, pose: Pose, second: float, within: Size, strength: float = 1.0) -> Pose:
         """The pose as held by hand; `share` is less than 1 near frames that must be met exactly."""
-        if not self.amount * share:
+        if not self.amount * strength:
             return pose
-        across, down, turn = (float(value) for value in self._at(second) * self.amount * share)
+        across, down, turn = (float(value) for value in self._offsets_at(second) * self.amount * strength)
         view = pose.view
         # Near the picture's edge it sways less; stopping there would be seen.
-        cos, sin = abs(math.cos(pose.lean.roll)), abs(math.sin(pose.lean.roll))
+        cos, sin = abs(math.cos(pose.perspective.roll)), abs(math.sin(pose.perspective.roll))
         half_x, half_y = (view.width * cos + view.height * sin) / 2, (view.width * sin + view.height * cos) / 2
         middle_x, middle_y = view.x + view.width / 2, view.y + view.height / 2
         room_x = max(min(middle_x, within.width - middle_x) - half_x, 0.0)
         room_y = max(min(middle_y, within.height - middle_y) - half_y, 0.0)
         # The roll lifts the corners, and takes a third of the room for that.
-        roll = turn * min(ROLL_RADIANS, 0.66 * room_x / view.height, 0.66 * room_y / view.width)
-        x = across * min(REACH * view.width, 0.66 * room_x / self.amount)
-        y = down * min(REACH * min(view.width, view.height), 0.66 * room_y / self.amount)
+        roll = turn * min(ROLL_RADIANS_MAX, 0.66 * room_x / view.height, 0.66 * room_y / view.width)
+        x = across * min(SHIFT_OF_VIEW_MAX * view.width, 0.66 * room_x / self.amount)
+        y = down * min(SHIFT_OF_VIEW_MAX * min(view.width, view.height), 0.66 * room_y / self.amount)
         swayed = View(view.x + x, view.y + y, view.width, view.height)
-        return Pose(swayed, pose.lean.plus(Lean(roll=roll)))
+        return Pose(swayed, pose.perspective.plus(Perspective(roll=roll)))
 
-    def _at(self, second: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    def _offsets_at(self, second: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
         hertz, phase, weight = self._waves
         return (weight * np.sin(2 * math.pi * (hertz * second + phase))).sum(axis=1)
 
     @cached_property
     def _waves(self) -> tuple["np.ndarray[tuple[int, int], np.dtype[np.float64]]", ...]:
-        chance = np.random.default_rng([self.seed, 0x5A])
-        base = np.geomspace(HERTZ_LEAST, HERTZ_MOST, WAVES)
-        hertz = base * chance.uniform(0.88, 1.12, (3, WAVES))
-        weight = hertz**-STEEPNESS * chance.uniform(0.7, 1.3, (3, WAVES))
-        return hertz, chance.random((3, WAVES)), weight / weight.sum(axis=1, keepdims=True)
+        rng = np.random.default_rng([self.seed, 0x5A])
+        base = np.geomspace(HERTZ_MIN, HERTZ_MAX, WAVES)
+        hertz = base * rng.uniform(0.88, 1.12, (3, WAVES))
+        weight = hertz**-STEEPNESS * rng.uniform(0.7, 1.3, (3, WAVES))
+        return hertz, rng.random((3, WAVES)), weight / weight.sum(axis=1, keepdims=True)

@@ -15,13 +15,13 @@ from framegate.animatic.camera.path import Pose
 from framegate.animatic.picture.arrays import floats
 from framegate.animatic.picture.planes import Pixels
 
-LOOKED_SECONDS = 0.3  # of the end in which the drift is measured
-PAIRS_MOST = 4
-GRID = 24  # points of the flow across, for the camera's part in it
-AGREEING_LEAST = 0.5  # of the points must move as one, or else it is no move of the camera
-AGREEING_PIXELS = 0.6
+MEASURED_SECONDS = 0.3  # of the end in which the drift is measured
+PAIRS_MAX = 4
+GRID_COLUMNS = 24  # points of the flow across, for the camera's part in it
+INLIERS_MIN = 0.5  # of the points must move as one, or else it is no move of the camera
+INLIER_PIXELS = 0.6
 COASTING_SECONDS = 0.5  # in which the drift falls to a third
-COASTING_OF_VIEW_MOST = 0.03  # how far beyond the picture's edge, which is mirrored there
+COASTING_OF_VIEW_MAX = 0.03  # how far beyond the picture's edge, which is mirrored there
 RETURN_SECONDS = 2.0  # in which the view comes back within the picture
 
 
@@ -34,42 +34,44 @@ class Drift:
     zoom_log: float = 0.0
 
     @property
-    def still(self) -> bool:
+    def is_still(self) -> bool:
         return not (self.x or self.y or self.zoom_log)
 
 
-STILL = Drift()
+NO_DRIFT = Drift()
 
 
-def drift_of(tail: Sequence[tuple[float, Pixels]], shown: Size, output: Size) -> Drift:
+def measure_drift(tail: Sequence[tuple[float, Pixels]], source: Size, output: Size) -> Drift:
     """The drift of the last frames that move as one; still where they do not, or behind a cut."""
-    found: list[Drift] = []
+    drifts: list[Drift] = []
     for (before, a), (after, b) in reversed(list(pairwise(tail))):
-        step = _step(a, b)
-        if step is None or after <= before or len(found) == PAIRS_MOST:
+        motion = _camera_motion(a, b)
+        if motion is None or after <= before or len(drifts) == PAIRS_MAX:
             break
-        found.append(Drift(*(part / (after - before) for part in step)))
-    if not found:
-        return STILL
-    x, y, zoom_log = (float(np.median(values)) for values in zip(*((d.x, d.y, d.zoom_log) for d in found), strict=True))
+        drifts.append(Drift(*(part / (after - before) for part in motion)))
+    if not drifts:
+        return NO_DRIFT
+    x, y, zoom_log = (
+        float(np.median(values)) for values in zip(*((d.x, d.y, d.zoom_log) for d in drifts), strict=True)
+    )
     # Parts of the whole frame to parts of what the output shows of it.
-    kept = shown.width / shown.height * output.height / output.width
-    return Drift(x * max(kept, 1.0), y / min(kept, 1.0), zoom_log)
+    shape_ratio = source.width / source.height * output.height / output.width
+    return Drift(x * max(shape_ratio, 1.0), y / min(shape_ratio, 1.0), zoom_log)
 
 
-def _step(a: Pixels, b: Pixels) -> tuple[float, float, float] | None:
+def _camera_motion(a: Pixels, b: Pixels) -> tuple[float, float, float] | None:
     """The camera's move between two frames, or None where most of the picture does not move as one."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(a, b, np.zeros((*a.shape, 2), np.float32))
     height, width = a.shape
-    gap = max(width // GRID, 4)
+    gap = max(width // GRID_COLUMNS, 4)
     rows, columns = np.mgrid[gap // 2 : height : gap, gap // 2 : width : gap].reshape(2, -1)
-    places = np.stack([columns, rows], axis=-1)
-    moved = places + np.asarray(flow)[rows, columns]
-    found, agreeing = cv2.estimateAffinePartial2D(
-        floats(places), floats(moved), method=cv2.RANSAC, ransacReprojThreshold=AGREEING_PIXELS
+    points = np.stack([columns, rows], axis=-1)
+    targets = points + np.asarray(flow)[rows, columns]
+    transform, inliers = cv2.estimateAffinePartial2D(
+        floats(points), floats(targets), method=cv2.RANSAC, ransacReprojThreshold=INLIER_PIXELS
     )
-    matrix = np.asarray(found, np.float64)  # not a number where nothing was found
-    if matrix.shape != (2, 3) or np.asarray(agreeing).mean() < AGREEING_LEAST:
+    matrix = np.asarray(transform, np.float64)  # not a number where nothing was found
+    if matrix.shape != (2, 3) or np.asarray(inliers).mean() < INLIERS_MIN:
         return None
     across, down = matrix @ np.array([width / 2, height / 2, 1.0]) - np.array([width / 2, height / 2])
     return -across / width, -down / height, math.log(math.hypot(matrix[0, 0], matrix[1, 0]))
@@ -81,32 +83,32 @@ class Momentum:
 
     drift: Drift
 
-    def applied(self, pose: Pose, second: float, picture: Size) -> Pose:
-        if self.drift.still or second <= 0:
+    def apply(self, pose: Pose, second: float, picture: Size) -> Pose:
+        if self.drift.is_still or second <= 0:
             return pose
-        x, y = (_coasted(speed, second) for speed in (self.drift.x, self.drift.y))
-        zoom_log = _coasted(self.drift.zoom_log, second)
+        x, y = (_coast(speed, second) for speed in (self.drift.x, self.drift.y))
+        zoom_log = _coast(self.drift.zoom_log, second)
         view = pose.view
         width, height = view.width * math.exp(-zoom_log), view.height * math.exp(-zoom_log)
         middle_x, middle_y = view.x + view.width * (0.5 + x), view.y + view.height * (0.5 + y)
-        back = _smooth(min(second / RETURN_SECONDS, 1.0))
-        inside = min(
+        return_share = _smoothstep(min(second / RETURN_SECONDS, 1.0))
+        shrink_inside = min(
             1.0,
             2 * min(middle_x, picture.width - middle_x) / width,
             2 * min(middle_y, picture.height - middle_y) / height,
         )
-        shrink = inside**back
+        shrink = shrink_inside**return_share
         width, height = width * shrink, height * shrink
-        return Pose(View(middle_x - width / 2, middle_y - height / 2, width, height), pose.lean)
+        return Pose(View(middle_x - width / 2, middle_y - height / 2, width, height), pose.perspective)
 
 
-def _coasted(speed: float, second: float) -> float:
+def _coast(speed: float, second: float) -> float:
     """How far a drift has come by then, in all never beyond what the mirrored edge hides."""
     if not speed:
         return 0.0
-    time = min(COASTING_SECONDS, COASTING_OF_VIEW_MOST / abs(speed))
+    time = min(COASTING_SECONDS, COASTING_OF_VIEW_MAX / abs(speed))
     return speed * time * (1 - math.exp(-second / time))
 
 
-def _smooth(share: float) -> float:
+def _smoothstep(share: float) -> float:
     return share * share * (3 - 2 * share)

@@ -9,22 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.animatic.camera.framing import Size
-from framegate.animatic.effects.weather import Particles, Travel, Wisps
+from framegate.animatic.effects.weather import Fog, Particles, Travel
 from framegate.animatic.picture.arrays import smoothstep
 from framegate.animatic.picture.planes import Plane, Planes
 from framegate.animatic.prompt.scene import Light, Look, Weather
 
 BLACK, GREY = 16, 128  # of luma and chroma in limited range
-SHADE_MOST = 0.5  # of the light, lost in the corners
+VIGNETTE_MAX = 0.5  # of the light, lost in the corners
 DARK_LIGHT = 0.45  # how bright the air is at night
 GRAIN_SIGMA = 5.0
-GRAIN_BANK = 64  # pixels by which the noise is larger than the frame, to be laid differently each time
+GRAIN_MARGIN_PIXELS = 64  # pixels by which the noise is larger than the frame, to be laid differently each time
 # A flash is a change of a tenth of full luminance or more and back (ITU-R BT.1702, WCAG 2.3.1): this stays below.
-FLICKER_MOST = 0.08
+FLICKER_MAX = 0.08
 FLICKER_HERTZ = (0.9, 1.7, 2.6)
 
 
-class Finish:
+class FilmEffects:
     """Drawn over every frame of a clip, after the camera."""
 
     def __init__(self, look: Look, output: Size, seed: int) -> None:
@@ -34,9 +34,9 @@ class Finish:
         self._particles = [
             Particles(kind, amount, output, seed, light) for kind, amount in look.weather if kind is not Weather.FOG
         ]
-        self._wisps = [Wisps(amount, output, seed, light) for kind, amount in look.weather if kind is Weather.FOG]
-        self._shade = _shade(output, look.vignette) if look.vignette else None
-        self._grain = _grain(output, look.grain, seed) if look.grain else None
+        self._fog = [Fog(amount, output, seed, light) for kind, amount in look.weather if kind is Weather.FOG]
+        self._vignette = _vignette_planes(output, look.vignette) if look.vignette else None
+        self._grain = _grain_plane(output, look.grain, seed) if look.grain else None
         self._phases = np.random.default_rng([seed, 0xF1]).random(len(FLICKER_HERTZ))
 
     def apply(self, planes: Planes, frame: int, second: float, travel: Travel, strength: float) -> None:
@@ -44,51 +44,51 @@ class Finish:
         if not strength:
             return
         if self._look.flicker:
-            cv2.LUT(planes.y, self._flicker(second, strength), dst=planes.y)
-        for wisps in self._wisps:
-            wisps.drift(planes, second, travel, strength)
+            cv2.LUT(planes.y, self._flicker_table(second, strength), dst=planes.y)
+        for fog in self._fog:
+            fog.draw(planes, second, travel, strength)
         for particles in self._particles:
-            particles.fall(planes, second, travel, strength)
-        if self._shade is not None:
-            _shaded(planes, self._shade, strength)
+            particles.draw(planes, second, travel, strength)
+        if self._vignette is not None:
+            _apply_vignette(planes, self._vignette, strength)
         if self._grain is not None:
-            at = np.random.default_rng([self._seed, 0xF2, frame]).integers(0, GRAIN_BANK, 2)
+            offset = np.random.default_rng([self._seed, 0xF2, frame]).integers(0, GRAIN_MARGIN_PIXELS, 2)
             height, width = planes.y.shape
-            laid = self._grain[at[0] : at[0] + height, at[1] : at[1] + width]
-            cv2.addWeighted(planes.y, 1, laid, strength, -128 * strength, dst=planes.y)
+            grain = self._grain[offset[0] : offset[0] + height, offset[1] : offset[1] + width]
+            cv2.addWeighted(planes.y, 1, grain, strength, -128 * strength, dst=planes.y)
 
-    def _flicker(self, second: float, strength: float) -> Plane:
+    def _flicker_table(self, second: float, strength: float) -> Plane:
         """Bright places waver most, as they do by a lamp's own light."""
         waves = [
             math.sin(2 * math.pi * (hertz * second + phase))
             for hertz, phase in zip(FLICKER_HERTZ, self._phases, strict=True)
         ]
-        gain = FLICKER_MOST / 2 * self._look.flicker * strength * sum(waves) / len(waves)
+        gain = FLICKER_MAX / 2 * self._look.flicker * strength * sum(waves) / len(waves)
         levels = np.arange(256)
         lit = np.clip((levels - BLACK) / 219, 0, 1)
         return np.asarray(np.clip(levels + gain * 219 * lit**1.5 + 0.5, 0, 255), np.uint8)
 
 
-def _shaded(planes: Planes, shade: list[tuple[Plane, Plane]], strength: float) -> None:
-    for plane, (kept, rest) in zip((planes.y, planes.u, planes.v), shade, strict=True):
-        dark = cv2.add(cv2.multiply(plane, kept, scale=1 / 255), rest)
+def _apply_vignette(planes: Planes, vignette: list[tuple[Plane, Plane]], strength: float) -> None:
+    for plane, (factor, offset) in zip((planes.y, planes.u, planes.v), vignette, strict=True):
+        dark = cv2.add(cv2.multiply(plane, factor, scale=1 / 255), offset)
         cv2.addWeighted(plane, 1 - strength, dark, strength, 0, dst=plane)
 
 
-def _shade(output: Size, amount: float) -> list[tuple[Plane, Plane]]:
+def _vignette_planes(output: Size, amount: float) -> list[tuple[Plane, Plane]]:
     """For each plane, what to multiply by (255 for one) and what to add, so that black and grey stay."""
     pairs: list[tuple[Plane, Plane]] = []
     for size, neutral in ((output, BLACK), *[(Size(output.width // 2, output.height // 2), GREY)] * 2):
         x, y = (np.abs(np.linspace(-1, 1, side)) for side in (size.width, size.height))
-        away: NDArray[np.float64] = np.hypot(x[None], y[:, None]) / math.sqrt(2)
-        share = 1 - SHADE_MOST * amount * smoothstep(away, 0.35, 1.05)
-        kept = np.asarray(share * 255 + 0.5, np.uint8)
-        pairs.append((kept, np.asarray(neutral * (1 - kept / 255) + 0.5, np.uint8)))
+        distance: NDArray[np.float64] = np.hypot(x[None], y[:, None]) / math.sqrt(2)
+        share = 1 - VIGNETTE_MAX * amount * smoothstep(distance, 0.35, 1.05)
+        factor = np.asarray(share * 255 + 0.5, np.uint8)
+        pairs.append((factor, np.asarray(neutral * (1 - factor / 255) + 0.5, np.uint8)))
     return pairs
 
 
-def _grain(output: Size, amount: float, seed: int) -> Plane:
-    chance = np.random.default_rng([seed, 0xF3])
-    noise = chance.standard_normal((output.height + GRAIN_BANK, output.width + GRAIN_BANK), np.float32)
+def _grain_plane(output: Size, amount: float, seed: int) -> Plane:
+    rng = np.random.default_rng([seed, 0xF3])
+    noise = rng.standard_normal((output.height + GRAIN_MARGIN_PIXELS, output.width + GRAIN_MARGIN_PIXELS), np.float32)
     soft = cv2.GaussianBlur(noise, (0, 0), 0.6)
     return np.asarray(np.clip(128 + GRAIN_SIGMA * amount * soft / soft.std() + 0.5, 0, 255), np.uint8)

@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.animatic.camera.framing import Size
-from framegate.animatic.picture.arrays import Map, floats, glow_of, scaled
+from framegate.animatic.picture.arrays import Map, floats, resize_map, wide_blur
 from framegate.animatic.picture.planes import Plane, Planes
 from framegate.animatic.prompt.scene import Weather
 
 NEAREST, FARTHEST = 1.0, 4.0
-SOFT_WITHIN = 1.5  # what is nearer is out of focus
-FADE = 0.12  # of the depth, over which particles come and go at both ends
+BLURRED_WITHIN = 1.5  # what is nearer is out of focus
+FADE_OF_DEPTH = 0.12  # of the depth, over which particles come and go at both ends
 SUBPIXEL_BITS = 4
 SUBPIXEL = 1 << SUBPIXEL_BITS
 BANDS = 4  # of distance, each drawn in one brightness
 
-Places = NDArray[np.float64]
+Positions = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Travel:
 
     x: float = 0.0
     y: float = 0.0
-    into: float = 0.0
+    zoom_log: float = 0.0
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _ParticleKind:
     """How one sort of particle looks and falls; `speed` and `sway` per second, `long` in seconds of its own way."""
 
     count: int
@@ -47,16 +47,18 @@ class _Kind:
     hertz: float
     alpha: float
     colour: tuple[int, int, int]  # Y, Cb, Cr
-    long: float = 0.0
+    tail_seconds: float = 0.0
     twinkle: float = 0.0
     glow: float = 0.0
 
 
 _KINDS = {
-    Weather.RAIN: _Kind(2800, (0.35, 4.2), 0.12, 0.0016, 0.0, 0.0, 0.62, (208, 130, 126), long=1 / 42),
-    Weather.SNOW: _Kind(1100, (0.07, 0.30), 0.35, 0.0105, 0.05, 0.35, 0.92, (232, 129, 127)),
-    Weather.DUST: _Kind(600, (0.030, -0.008), 0.8, 0.0070, 0.05, 0.13, 0.55, (206, 120, 135), twinkle=0.7),
-    Weather.EMBERS: _Kind(420, (0.10, -0.32), 0.6, 0.0095, 0.09, 0.45, 1.0, (186, 48, 200), twinkle=0.6, glow=0.9),
+    Weather.RAIN: _ParticleKind(2800, (0.35, 4.2), 0.12, 0.0016, 0.0, 0.0, 0.62, (208, 130, 126), tail_seconds=1 / 42),
+    Weather.SNOW: _ParticleKind(1100, (0.07, 0.30), 0.35, 0.0105, 0.05, 0.35, 0.92, (232, 129, 127)),
+    Weather.DUST: _ParticleKind(600, (0.030, -0.008), 0.8, 0.0070, 0.05, 0.13, 0.55, (206, 120, 135), twinkle=0.7),
+    Weather.EMBERS: _ParticleKind(
+        420, (0.10, -0.32), 0.6, 0.0095, 0.09, 0.45, 1.0, (186, 48, 200), twinkle=0.6, glow=0.9
+    ),
 }
 
 
@@ -66,91 +68,101 @@ class Particles:
     def __init__(self, weather: Weather, amount: float, output: Size, seed: int, light: float = 1.0) -> None:
         self._kind = _KINDS[weather]
         # Embers shine by themselves.
-        self._colour = self._kind.colour if self._kind.glow else _under(self._kind.colour, (1 + light) / 2)
+        self._colour = self._kind.colour if self._kind.glow else _dimmed(self._kind.colour, (1 + light) / 2)
         self._output = output
         self._strength = 0.55 + 0.45 * amount
-        chance = np.random.default_rng([seed, list(Weather).index(weather)])
+        rng = np.random.default_rng([seed, list(Weather).index(weather)])
         count = max(round(self._kind.count * amount * min(output.width / output.height, 2.0) / 1.78), 12)
         self._span = np.array([1.15 * FARTHEST * output.width / output.height, 1.15 * FARTHEST, FARTHEST - NEAREST])
-        self._places: Places = chance.random((count, 3)) * self._span
-        self._pace = 1 + self._kind.spread * (chance.random(count) * 2 - 1)
-        self._phase, self._own = chance.random((count, 2)), chance.uniform(0.6, 1.3, count)
+        self._positions: Positions = rng.random((count, 3)) * self._span
+        self._speed_factor = 1 + self._kind.spread * (rng.random(count) * 2 - 1)
+        self._phase, self._size_factor = rng.random((count, 2)), rng.uniform(0.6, 1.3, count)
         self._mask = np.zeros((output.height, output.width), np.uint8)
-        self._soft = np.zeros((output.height // 2, output.width // 2), np.uint8)
+        self._blurred_mask = np.zeros((output.height // 2, output.width // 2), np.uint8)
 
-    def fall(self, planes: Planes, second: float, travel: Travel, strength: float) -> None:
+    def draw(self, planes: Planes, second: float, travel: Travel, strength: float) -> None:
         """Draw what is in the air at this second over the frame."""
-        places, depth = self._seen(second, travel)
-        tails = self._seen(second - self._kind.long, travel)[0] if self._kind.long else None
-        light = 255 * self._kind.alpha * self._strength * strength * self._shine(second, depth)
+        positions, depth = self._project(second, travel)
+        tails = self._project(second - self._kind.tail_seconds, travel)[0] if self._kind.tail_seconds else None
+        light = 255 * self._kind.alpha * self._strength * strength * self._brightness(second, depth)
         self._mask[:] = 0
-        self._soft[:] = 0
-        soft = depth < SOFT_WITHIN
-        self._draw(self._mask, places, tails, depth, light, ~soft)
-        self._draw(self._soft, places, tails, depth, light * 0.7, soft)
+        self._blurred_mask[:] = 0
+        is_blurred = depth < BLURRED_WITHIN
+        self._draw_particles(self._mask, positions, tails, depth, light, ~is_blurred)
+        self._draw_particles(self._blurred_mask, positions, tails, depth, light * 0.7, is_blurred)
         sigma = max(0.0035 * self._output.height, 0.6)
-        haze = cv2.resize(cv2.GaussianBlur(self._soft, (0, 0), sigma), (self._mask.shape[1], self._mask.shape[0]))
-        cv2.add(self._mask, haze, dst=self._mask)
+        blurred = cv2.resize(
+            cv2.GaussianBlur(self._blurred_mask, (0, 0), sigma), (self._mask.shape[1], self._mask.shape[0])
+        )
+        cv2.add(self._mask, blurred, dst=self._mask)
         if self._kind.glow:
-            shine = glow_of(floats(self._mask), 0.012 * self._output.height)
-            cv2.add(self._mask, np.asarray(np.minimum(shine * 3 * self._kind.glow, 255), np.uint8), dst=self._mask)
-        veil(planes, self._mask, self._colour)
+            glow = wide_blur(floats(self._mask), 0.012 * self._output.height)
+            cv2.add(self._mask, np.asarray(np.minimum(glow * 3 * self._kind.glow, 255), np.uint8), dst=self._mask)
+        overlay_colour(planes, self._mask, self._colour)
 
-    def _seen(self, second: float, travel: Travel) -> tuple[Places, Places]:
+    def _project(self, second: float, travel: Travel) -> tuple[Positions, Positions]:
         """Where the particles are in the frame, in its heights from its middle, and how far away."""
         kind = self._kind
-        ways = np.outer(self._pace * second, kind.speed)
+        offsets = np.outer(self._speed_factor * second, kind.speed)
         if kind.sway:
-            ways += kind.sway * np.sin(2 * np.pi * (kind.hertz * second * self._own[:, None] + self._phase))
+            offsets += kind.sway * np.sin(2 * np.pi * (kind.hertz * second * self._size_factor[:, None] + self._phase))
         # The camera's way at the distance of the picture itself, which lies beyond the farthest particle.
-        moved = np.stack([ways[:, 0] - FARTHEST * travel.x, ways[:, 1] - FARTHEST * travel.y], axis=1)
-        flat = np.mod(self._places[:, :2] + moved, self._span[:2]) - self._span[:2] / 2
-        depth = np.mod(self._places[:, 2] - FARTHEST * travel.into, self._span[2]) + NEAREST
+        shifts = np.stack([offsets[:, 0] - FARTHEST * travel.x, offsets[:, 1] - FARTHEST * travel.y], axis=1)
+        flat = np.mod(self._positions[:, :2] + shifts, self._span[:2]) - self._span[:2] / 2
+        depth = np.mod(self._positions[:, 2] - FARTHEST * travel.zoom_log, self._span[2]) + NEAREST
         return flat / depth[:, None], depth
 
-    def _shine(self, second: float, depth: Places) -> Places:
+    def _brightness(self, second: float, depth: Positions) -> Positions:
         share = (depth - NEAREST) / (FARTHEST - NEAREST)
-        fade = np.clip(np.minimum(share, 1 - share) / FADE, 0, 1)
-        wink = 1 - self._kind.twinkle * (0.5 + 0.5 * np.sin(2 * np.pi * (0.7 * self._own * second + self._phase[:, 0])))
+        fade = np.clip(np.minimum(share, 1 - share) / FADE_OF_DEPTH, 0, 1)
+        wink = 1 - self._kind.twinkle * (
+            0.5 + 0.5 * np.sin(2 * np.pi * (0.7 * self._size_factor * second + self._phase[:, 0]))
+        )
         return fade * wink * (0.45 + 0.55 * (1 - share))
 
-    def _draw(
-        self, mask: Plane, places: Places, tails: Places | None, depth: Places, light: Places, chosen: NDArray[np.bool_]
+    def _draw_particles(
+        self,
+        mask: Plane,
+        positions: Positions,
+        tails: Positions | None,
+        depth: Positions,
+        light: Positions,
+        selected: NDArray[np.bool_],
     ) -> None:
         height, width = mask.shape
         middle, edge = np.array([width, height]) / 2 - 0.5, 0.12 * height
-        at = places * height + middle
-        inside = (at > -edge).all(axis=1) & (at < np.array([width, height]) + edge).all(axis=1)
-        those = np.flatnonzero(chosen & inside)
-        radius = self._kind.size * height * self._own[those] / depth[those]
+        pixels = positions * height + middle
+        inside = (pixels > -edge).all(axis=1) & (pixels < np.array([width, height]) + edge).all(axis=1)
+        indexes = np.flatnonzero(selected & inside)
+        radius = self._kind.size * height * self._size_factor[indexes] / depth[indexes]
         # What is smaller than a pixel is drawn as one, and fainter.
-        shown = light[those] * np.clip(radius / 0.5, 0.3, 1)
+        levels = light[indexes] * np.clip(radius / 0.5, 0.3, 1)
         if tails is None:
-            _dots(mask, at[those], np.maximum(radius, 0.5), shown)
+            _draw_dots(mask, pixels[indexes], np.maximum(radius, 0.5), levels)
             return
-        ends = tails[those] * height + middle
+        tail_pixels = tails[indexes] * height + middle
         # A particle that has just come round from the bottom to the top has no tail across the frame.
-        whole = np.abs(at[those] - ends).max(axis=1) < height / 4
-        band = np.clip((depth[those] - NEAREST) / (FARTHEST - NEAREST) * BANDS, 0, BANDS - 1).astype(int)
-        lines = _fixed(np.stack([at[those], ends], axis=1))
-        for one in range(BANDS - 1, -1, -1):
-            mine = whole & (band == one)
-            if mine.any():
-                thick = max(round(2 * float(radius[mine].mean())), 1)
-                level = float(shown[mine].mean())
-                cv2.polylines(mask, list(lines[mine]), False, level, thick, cv2.LINE_AA, SUBPIXEL_BITS)
+        is_unbroken = np.abs(pixels[indexes] - tail_pixels).max(axis=1) < height / 4
+        band = np.clip((depth[indexes] - NEAREST) / (FARTHEST - NEAREST) * BANDS, 0, BANDS - 1).astype(int)
+        lines = _fixed_point(np.stack([pixels[indexes], tail_pixels], axis=1))
+        for number in range(BANDS - 1, -1, -1):
+            in_band = is_unbroken & (band == number)
+            if in_band.any():
+                thick = max(round(2 * float(radius[in_band].mean())), 1)
+                level = float(levels[in_band].mean())
+                cv2.polylines(mask, list(lines[in_band]), False, level, thick, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _dots(mask: Plane, places: Places, radius: Places, light: Places) -> None:
-    for at, size, level in zip(_fixed(places), _fixed(radius), light, strict=True):
+def _draw_dots(mask: Plane, positions: Positions, radius: Positions, light: Positions) -> None:
+    for at, size, level in zip(_fixed_point(positions), _fixed_point(radius), light, strict=True):
         cv2.circle(mask, at, int(size), float(level), cv2.FILLED, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def _fixed(values: Places) -> NDArray[np.int32]:
+def _fixed_point(values: Positions) -> NDArray[np.int32]:
     return np.round(values * SUBPIXEL).astype(np.int32)
 
 
-class Wisps:
+class Fog:
     """Fog that drifts past in two sheets; the thickness that depends on depth is laid into the picture itself."""
 
     TILE, COARSE = 256, 16
@@ -158,45 +170,45 @@ class Wisps:
 
     def __init__(self, amount: float, output: Size, seed: int, light: float = 1.0) -> None:
         self._amount = amount
-        self._colour = _under(self.COLOUR, light)
-        self._tiles = [_tile(np.random.default_rng([seed, 0xF0, layer]), self.TILE) for layer in range(2)]
+        self._colour = _dimmed(self.COLOUR, light)
+        self._tiles = [_noise_tile(np.random.default_rng([seed, 0xF0, layer]), self.TILE) for layer in range(2)]
         size = max(output.width // self.COARSE, 8), max(output.height // self.COARSE, 8)
         rows, columns = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
         self._x, self._y = columns * (self.COARSE / output.height), rows * (self.COARSE / output.height)
-        self._low = 0.35 + 0.65 * (rows + 0.5) / size[1]
+        self._ground_factor = 0.35 + 0.65 * (rows + 0.5) / size[1]
 
-    def drift(self, planes: Planes, second: float, travel: Travel, strength: float) -> None:
+    def draw(self, planes: Planes, second: float, travel: Travel, strength: float) -> None:
         """Draw the fog of this second over the frame."""
-        thick = np.zeros_like(self._low)
+        thickness = np.zeros_like(self._ground_factor)
         for tile, speed, size, near in zip(self._tiles, (0.035, -0.06), (1.1, 1.9), (1.0, 1.7), strict=True):
             x = (self._x + speed * second + near * travel.x) * (self.TILE / size)
             y = (self._y + near * travel.y + 0.004 * second) * (self.TILE / size)
-            thick += floats(cv2.remap(tile, floats(x), floats(y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
-        alpha = np.clip(255 * strength * self._amount * 0.34 * thick * self._low, 0, 190)
+            thickness += floats(cv2.remap(tile, floats(x), floats(y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP))
+        alpha = np.clip(255 * strength * self._amount * 0.34 * thickness * self._ground_factor, 0, 190)
         height, width = planes.y.shape
-        mask = np.asarray(scaled(floats(alpha), width, height), np.uint8)
-        veil(planes, mask, self._colour)
+        mask = np.asarray(resize_map(floats(alpha), width, height), np.uint8)
+        overlay_colour(planes, mask, self._colour)
 
 
-def veil(planes: Planes, mask: Plane, colour: tuple[int, int, int]) -> None:
+def overlay_colour(planes: Planes, mask: Plane, colour: tuple[int, int, int]) -> None:
     """Lay a colour over the frame, as thick as the mask says from 0 to 255."""
     small = cv2.resize(mask, (planes.u.shape[1], planes.u.shape[0]), interpolation=cv2.INTER_AREA)
     for plane, cover, level in zip((planes.y, planes.u, planes.v), (mask, small, small), colour, strict=True):
         # Saturating subtraction gives what is lacking and what is too much, each without sign.
-        goal = np.full_like(plane, level)
-        lacking, excess = cv2.subtract(goal, plane), cv2.subtract(plane, goal)
+        target = np.full_like(plane, level)
+        lacking, excess = cv2.subtract(target, plane), cv2.subtract(plane, target)
         cv2.add(plane, cv2.multiply(lacking, cover, scale=1 / 255), dst=plane)
         cv2.subtract(plane, cv2.multiply(excess, cover, scale=1 / 255), dst=plane)
 
 
-def _under(colour: tuple[int, int, int], light: float) -> tuple[int, int, int]:
+def _dimmed(colour: tuple[int, int, int], light: float) -> tuple[int, int, int]:
     return (round(16 + (colour[0] - 16) * light), *colour[1:])
 
 
-def _tile(chance: np.random.Generator, side: int) -> Map:
+def _noise_tile(rng: np.random.Generator, side: int) -> Map:
     """Cloudy noise from 0 to 1 that repeats without a seam, since it is filtered in its own spectrum."""
     across = np.fft.fftfreq(side)
     frequency = np.hypot(across[:, None], across[None]) * side
-    filtered = np.fft.fft2(chance.standard_normal((side, side))) * (frequency + 1.5) ** -1.9 * (frequency > 0)
+    filtered = np.fft.fft2(rng.standard_normal((side, side))) * (frequency + 1.5) ** -1.9 * (frequency > 0)
     cloud = np.real(np.fft.ifft2(filtered))
     return floats(np.clip(0.5 + 0.22 * cloud / cloud.std(), 0, 1))

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-from framegate.animatic.audio.layers import RATE, Samples
+from framegate.animatic.audio.layers import SAMPLE_RATE, Samples
 from framegate.animatic.camera.framing import Size
 from framegate.animatic.errors import OutputFailed
 from framegate.animatic.picture.planes import Plane, Planes
@@ -24,27 +24,32 @@ from framegate.animatic.picture.planes import Plane, Planes
 PRESET = "veryfast"
 CRF = "18"
 THREADS = 4  # x264's output depends on how many it runs, so the number does not follow the machine
-ANCHOR_QP = 12  # of a first or last frame that must be met exactly
-QP_STEP_MOST = 40  # and x264 may go there at once
-WAITING_FRAMES_MOST = 6
+EXACT_FRAME_QP = 12  # of a first or last frame that must be met exactly
+QP_STEP_MAX = 40  # and x264 may go there at once
+QUEUED_FRAMES_MAX = 6
 SOUND_BITS_PER_SECOND = 128_000
 COMMENT = "animatic: camera moves over the references, no generative model"
 
 
-class Writer:
+class VideoWriter:
     """One video file being written: a `frame` to draw into, then `write` it. Use as a context manager.
 
     Raises OutputFailed when the encoder or the disk does.
     """
 
     def __init__(
-        self, path: str, output: Size, fps: int, exact: tuple[int, ...] = (), sound: Iterable[Samples] | None = None
+        self,
+        path: str,
+        output: Size,
+        fps: int,
+        exact_frames: tuple[int, ...] = (),
+        sound: Iterable[Samples] | None = None,
     ) -> None:
         self._output = output
-        self._waiting: queue.Queue[av.VideoFrame | None] = queue.Queue(WAITING_FRAMES_MOST)
-        self._fault: BaseException | None = None
+        self._queue: queue.Queue[av.VideoFrame | None] = queue.Queue(QUEUED_FRAMES_MAX)
+        self._error: BaseException | None = None
         self._count = 0
-        self._muxing = threading.Lock()
+        self._mux_lock = threading.Lock()
         try:
             # The muxer would otherwise write its own version into the file, and the order of sound and picture
             # would follow the threads' pace.
@@ -53,15 +58,15 @@ class Writer:
         except (FFmpegError, OSError) as error:
             raise OutputFailed(f"the video file cannot be created: {error}") from error
         self._container.metadata.update({"title": "Animatic", "comment": COMMENT, "encoder": "Framegate animatic"})
-        self._stream = self._container.add_stream("libx264", rate=fps, options=_options(exact))
+        self._stream = self._container.add_stream("libx264", rate=fps, options=_x264_options(exact_frames))
         context = self._stream.codec_context
         context.width, context.height, context.pix_fmt = output.width, output.height, "yuv420p"
         context.thread_count = THREADS
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-        self._threads = [threading.Thread(target=self._encode, name="animatic-encoder", daemon=True)]
+        self._threads = [threading.Thread(target=self._encode_frames, name="animatic-encoder", daemon=True)]
         if sound is not None:
-            self._sound = self._container.add_stream("aac", rate=RATE, options={"flags": "+bitexact"})
+            self._sound = self._container.add_stream("aac", rate=SAMPLE_RATE, options={"flags": "+bitexact"})
             self._sound.codec_context.bit_rate = SOUND_BITS_PER_SECOND
             self._sound.codec_context.layout = "stereo"
             self._threads.append(
@@ -78,73 +83,75 @@ class Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if error is not None and self._fault is None:
-            self._fault = error  # nobody wants the frames that still wait
-        self._waiting.put(None)
+        if error is not None and self._error is None:
+            self._error = error  # nobody wants the frames that still wait
+        self._queue.put(None)
         for thread in self._threads:
             thread.join()
         try:
             self._container.close()
         except (FFmpegError, OSError) as fault:
-            self._fault = self._fault or fault
-        if kind is None and self._fault is not None:
-            raise OutputFailed(f"the video could not be written: {self._fault}") from self._fault
+            self._error = self._error or fault
+        if kind is None and self._error is not None:
+            raise OutputFailed(f"the video could not be written: {self._error}") from self._error
 
-    def frame(self) -> tuple[av.VideoFrame, Planes]:
+    def new_frame(self) -> tuple[av.VideoFrame, Planes]:
         """A new frame and its planes, to be drawn into in place."""
         frame = av.VideoFrame(self._output.width, self._output.height, "yuv420p")
-        return frame, Planes(*(_plane(plane) for plane in frame.planes))
+        return frame, Planes(*(_as_array(plane) for plane in frame.planes))
 
     def write(self, frame: av.VideoFrame) -> None:
-        if self._fault is not None:
-            raise OutputFailed(f"the video could not be written: {self._fault}") from self._fault
+        if self._error is not None:
+            raise OutputFailed(f"the video could not be written: {self._error}") from self._error
         frame.pts = self._count
         self._count += 1
-        self._waiting.put(frame)
+        self._queue.put(frame)
 
-    def _encode(self) -> None:
-        while (frame := self._waiting.get()) is not None:
+    def _encode_frames(self) -> None:
+        while (frame := self._queue.get()) is not None:
             self._encode_frame(frame)
         self._encode_frame(None)
 
     def _encode_frame(self, frame: av.VideoFrame | None) -> None:
-        if self._fault is not None:
+        if self._error is not None:
             return  # keep taking frames, so that the drawing side never waits for ever
         try:
             self._mux(cast("list[Any]", self._stream.encode(frame)))
         except Exception as error:  # noqa: BLE001  # the top of its thread: `write` and `__exit__` tell of it
-            self._fault = error
+            self._error = error
 
     def _encode_sound(self, sound: Iterable[Samples]) -> None:
         at = 0
         try:
             for samples in sound:
-                if self._fault is not None:
+                if self._error is not None:
                     return
                 self._mux(cast("list[Any]", self._sound.encode(_audio_frame(samples, at))))
                 at += samples.shape[1]
             self._mux(cast("list[Any]", self._sound.encode(None)))
         except Exception as error:  # noqa: BLE001  # the top of its thread: `write` and `__exit__` tell of it
-            self._fault = error
+            self._error = error
 
     def _mux(self, packets: list[Any]) -> None:
-        with self._muxing:
+        with self._mux_lock:
             self._container.mux(packets)
 
 
 def _audio_frame(samples: Samples, at: int) -> AudioFrame:
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
-    frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), at
+    frame.sample_rate, frame.time_base, frame.pts = SAMPLE_RATE, Fraction(1, SAMPLE_RATE), at
     return frame
 
 
-def _options(exact: tuple[int, ...]) -> dict[str, str]:
+def _x264_options(exact_frames: tuple[int, ...]) -> dict[str, str]:
     options = {"preset": PRESET, "crf": CRF, "profile": "high", "flags": "+bitexact"}
-    if exact:
-        options["x264-params"] = f"qpstep={QP_STEP_MOST}:zones=" + "/".join(f"{at},{at},q={ANCHOR_QP}" for at in exact)
+    if exact_frames:
+        options["x264-params"] = f"qpstep={QP_STEP_MAX}:zones=" + "/".join(
+            f"{at},{at},q={EXACT_FRAME_QP}" for at in exact_frames
+        )
     return options
 
 
-def _plane(plane: VideoPlane) -> Plane:
+def _as_array(plane: VideoPlane) -> Plane:
     buffer = cast("memoryview", plane)  # it is a buffer; its stubs do not say so
     return np.frombuffer(buffer, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]

@@ -16,17 +16,17 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from framegate.animatic.audio.layers import RATE, Samples
+from framegate.animatic.audio.layers import SAMPLE_RATE, Samples
 from framegate.animatic.camera.framing import Size, fit_view
-from framegate.animatic.camera.momentum import LOOKED_SECONDS, Drift, drift_of
+from framegate.animatic.camera.momentum import MEASURED_SECONDS, Drift, measure_drift
 from framegate.animatic.errors import UnusableSource
 from framegate.animatic.picture import planes
 from framegate.animatic.picture.planes import Pixels, Planes
 
-SECONDS_MOST = 60
-SIDE_PIXELS_MOST = 4096
+SECONDS_MAX = 60
+SIDE_PIXELS_MAX = 4096
 TAIL_SECONDS = 1.0  # from where decoding starts when only the end is wanted; a key frame may lie further back
-SMALL_PIXELS = 480  # the width at which motion is measured
+MOTION_PIXELS = 480  # the width at which motion is measured
 FADE_SECONDS = 0.02  # of the source's sound at its end, against a click
 # Never ffmpeg's own guess of what a file is: its play lists and scripts would open other files and addresses.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts"
@@ -34,7 +34,7 @@ _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceVideo:
     """A source video, looked at: its last frame cut to the output's shape, and how the picture drifts there.
 
     `since_last` is how long the last frame is shown; `stretch` how much wider than high its pixels are.
@@ -43,166 +43,170 @@ class Source:
     path: str
     output: Size
     fps: int
-    shown: Size
-    stretch: float
+    size: Size
+    pixel_aspect: float
     seconds: float
-    last: Pixels
-    since_last: float
+    last_frame: Pixels
+    last_frame_seconds: float
     drift: Drift
-    heard: bool
+    has_audio: bool
 
     @property
-    def frames_count(self) -> int:
+    def frame_count(self) -> int:
         """How many frames it has at the output's pace."""
         return round(self.seconds * self.fps)
 
     @property
-    def lead(self) -> float:
+    def lead_seconds(self) -> float:
         """How long after its last frame the first new one comes, in seconds."""
-        return min(max(self.frames_count / self.fps - (self.seconds - self.since_last), 0.25 / self.fps), 2 / self.fps)
+        return min(
+            max(self.frame_count / self.fps - (self.seconds - self.last_frame_seconds), 0.25 / self.fps), 2 / self.fps
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What its frames lose or suffer on their way into the output, as sentences."""
-        told: list[str] = []
-        wanted, shown = self.output, self.shown
-        kept = shown.width / shown.height * wanted.height / wanted.width
-        sizes = f"The source is {shown.width}x{shown.height} and the video {wanted.width}x{wanted.height}"
-        if abs(kept - 1) > 0.02:
-            sides = "left and right" if kept > 1 else "top and bottom"
-            told.append(f"{sizes}, so {1 - min(kept, 1 / kept):.0%} of its picture was cut off at {sides}.")
-        elif wanted.width > 1.5 * shown.width:
-            told.append(f"{sizes}, so its frames were enlarged.")
-        return tuple(told)
+        notes: list[str] = []
+        output, source = self.output, self.size
+        shape_ratio = source.width / source.height * output.height / output.width
+        sizes = f"The source is {source.width}x{source.height} and the video {output.width}x{output.height}"
+        if abs(shape_ratio - 1) > 0.02:
+            sides = "left and right" if shape_ratio > 1 else "top and bottom"
+            notes.append(
+                f"{sizes}, so {1 - min(shape_ratio, 1 / shape_ratio):.0%} of its picture was cut off at {sides}."
+            )
+        elif output.width > 1.5 * source.width:
+            notes.append(f"{sizes}, so its frames were enlarged.")
+        return tuple(notes)
 
     def frames(self) -> Iterator[Planes]:
         """Its frames, one for each of the output's, each the newest at its time; the last one is the very last."""
-        with _opened(self.path) as container:
-            frames = _timed(container)
-            now = next(frames, None)
+        with _open(self.path) as container:
+            frames = _timed_frames(container)
+            current = next(frames, None)
             following = next(frames, None)
-            drawn: tuple[VideoFrame, Planes] | None = None
-            for at in range(self.frames_count):
-                while following is not None and (at == self.frames_count - 1 or following[0] <= (at + 0.5) / self.fps):
-                    now, following = following, next(frames, None)
-                if now is None:
+            fitted: tuple[VideoFrame, Planes] | None = None
+            for at in range(self.frame_count):
+                while following is not None and (at == self.frame_count - 1 or following[0] <= (at + 0.5) / self.fps):
+                    current, following = following, next(frames, None)
+                if current is None:
                     raise UnusableSource("the source has no frame that can be decoded")
-                if drawn is None or drawn[0] is not now[1]:
-                    drawn = now[1], self._fitted(now[1])
-                yield drawn[1]
+                if fitted is None or fitted[0] is not current[1]:
+                    fitted = current[1], self._fit(current[1])
+                yield fitted[1]
 
-    def _fitted(self, frame: VideoFrame) -> Planes:
-        cut = _cut(_upright(frame, self.stretch), self.output)
-        return planes.fitted(cut, fit_view(planes.size_of(cut), self.output), self.output)
+    def _fit(self, frame: VideoFrame) -> Planes:
+        cropped = _crop(_to_pixels(frame, self.pixel_aspect), self.output)
+        return planes.fit(cropped, fit_view(planes.size_of(cropped), self.output), self.output)
 
-    def sound(self) -> Iterator[Samples]:
+    def audio(self) -> Iterator[Samples]:
         """Its sound as stereo, exactly as long as its frames; silence where it has none."""
-        wanted = round(self.frames_count / self.fps * RATE)
-        fade = round(FADE_SECONDS * RATE)
-        at = 0
-        for piece in self._pieces() if self.heard else ():
-            part = piece[:, : wanted - at]
+        sample_count = round(self.frame_count / self.fps * SAMPLE_RATE)
+        fade = round(FADE_SECONDS * SAMPLE_RATE)
+        written = 0
+        for piece in self._decode_audio() if self.has_audio else ():
+            part = piece[:, : sample_count - written]
             length = int(part.shape[1])
-            left = np.clip((wanted - at - np.arange(length)) / fade, 0, 1)
-            yield (part * left).astype(np.float32)
-            at += length
-            if at >= wanted:
+            fade_out = np.clip((sample_count - written - np.arange(length)) / fade, 0, 1)
+            yield (part * fade_out).astype(np.float32)
+            written += length
+            if written >= sample_count:
                 return
-        while at < wanted:
-            yield np.zeros((2, min(RATE, wanted - at)), np.float32)
-            at += min(RATE, wanted - at)
+        while written < sample_count:
+            yield np.zeros((2, min(SAMPLE_RATE, sample_count - written)), np.float32)
+            written += min(SAMPLE_RATE, sample_count - written)
 
-    def _pieces(self) -> Iterator[Samples]:
-        with _opened(self.path) as container:
+    def _decode_audio(self) -> Iterator[Samples]:
+        with _open(self.path) as container:
             stream = container.streams.audio[0]
             video = container.streams.video[0]
-            late = _seconds(stream.start_time, stream.time_base) - _seconds(video.start_time, video.time_base)
-            skipped = max(round(-late * RATE), 0)
-            if late > 0:
-                yield np.zeros((2, round(late * RATE)), np.float32)
-            resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE)
+            delay_seconds = _seconds(stream.start_time, stream.time_base) - _seconds(video.start_time, video.time_base)
+            skip_count = max(round(-delay_seconds * SAMPLE_RATE), 0)
+            if delay_seconds > 0:
+                yield np.zeros((2, round(delay_seconds * SAMPLE_RATE)), np.float32)
+            resampler = AudioResampler(format="fltp", layout="stereo", rate=SAMPLE_RATE)
             try:
                 for frame in (*container.decode(stream), None):
-                    for even in resampler.resample(frame):
-                        samples = np.asarray(even.to_ndarray(), np.float32)
-                        dropped = min(skipped, samples.shape[1])
-                        skipped -= dropped
+                    for resampled in resampler.resample(frame):
+                        samples = np.asarray(resampled.to_ndarray(), np.float32)
+                        dropped = min(skip_count, samples.shape[1])
+                        skip_count -= dropped
                         yield samples[:, dropped:]
             except FFmpegError as error:
                 raise UnusableSource(f"the source's sound cannot be decoded: {error.strerror}") from error
 
 
-def look(path: str, output: Size, fps: int) -> Source:
+def open_source(path: str, output: Size, fps: int) -> SourceVideo:
     """Open a source and study its end. Raises UnusableSource."""
-    with _opened(path) as container:
+    with _open(path) as container:
         video = container.streams.video[0]
-        seconds = _length(container)
-        _check(video.codec_context.width, video.codec_context.height, seconds)
+        seconds = _duration(container)
+        _check_limits(video.codec_context.width, video.codec_context.height, seconds)
         if seconds > TAIL_SECONDS:
             container.seek(int((seconds - TAIL_SECONDS) * av.time_base))
-        tail, last = _tail(container)
-        if last is None:
+        tail, last_frame = _read_tail(container)
+        if last_frame is None:
             raise UnusableSource("the source has no frame that can be decoded")
-        stretch = float(video.sample_aspect_ratio or 1)
-        picture = _upright(last, stretch)
-        shown = planes.size_of(picture)
-        return Source(
+        pixel_aspect = float(video.sample_aspect_ratio or 1)
+        picture = _to_pixels(last_frame, pixel_aspect)
+        size = planes.size_of(picture)
+        return SourceVideo(
             path=path,
             output=output,
             fps=fps,
-            shown=shown,
-            stretch=stretch,
+            size=size,
+            pixel_aspect=pixel_aspect,
             seconds=seconds,
-            last=_cut(picture, output),
-            since_last=min(max(seconds - tail[-1][0], 0.0), 1.0),
-            drift=drift_of(tail, shown, output),
-            heard=bool(container.streams.audio),
+            last_frame=_crop(picture, output),
+            last_frame_seconds=min(max(seconds - tail[-1][0], 0.0), 1.0),
+            drift=measure_drift(tail, size, output),
+            has_audio=bool(container.streams.audio),
         )
 
 
-def _tail(container: InputContainer) -> tuple[list[tuple[float, Pixels]], VideoFrame | None]:
+def _read_tail(container: InputContainer) -> tuple[list[tuple[float, Pixels]], VideoFrame | None]:
     """The last frames, small and with their times, and the very last as it is."""
     tail: deque[tuple[float, Pixels]] = deque()
     last: VideoFrame | None = None
-    for time, last in _timed(container):
-        tail.append((time, _small(last)))
-        while tail[-1][0] - tail[0][0] > LOOKED_SECONDS:
+    for time, last in _timed_frames(container):
+        tail.append((time, _to_motion_pixels(last)))
+        while tail[-1][0] - tail[0][0] > MEASURED_SECONDS:
             tail.popleft()
     return list(tail), last
 
 
-def _opened(path: str) -> InputContainer:
+def _open(path: str) -> InputContainer:
     try:
         container = av.open(str(Path(path).resolve()), options=_OPTIONS, metadata_errors="ignore")
     except (FFmpegError, OSError, ValueError) as error:
-        why = (
+        reason = (
             error.strerror if isinstance(error, FFmpegError | OSError) else error
         )  # the whole text would tell where files lie here
-        raise UnusableSource(f"the source cannot be opened as a video: {why}") from error
+        raise UnusableSource(f"the source cannot be opened as a video: {reason}") from error
     if not container.streams.video or cast("Any", container.streams.video[0]).codec_context is None:
         container.close()
         raise UnusableSource("the source has no picture track that can be decoded")
     return container
 
 
-def _check(width: int, height: int, seconds: float) -> None:
-    if seconds > SECONDS_MOST:
-        raise UnusableSource(f"the source is {seconds:.1f} s long: at most {SECONDS_MOST} s are taken, so cut it first")
-    if max(width, height) > SIDE_PIXELS_MOST:
-        most = f"at most {SIDE_PIXELS_MOST} pixels a side are taken, so make it smaller first"
+def _check_limits(width: int, height: int, seconds: float) -> None:
+    if seconds > SECONDS_MAX:
+        raise UnusableSource(f"the source is {seconds:.1f} s long: at most {SECONDS_MAX} s are taken, so cut it first")
+    if max(width, height) > SIDE_PIXELS_MAX:
+        most = f"at most {SIDE_PIXELS_MAX} pixels a side are taken, so make it smaller first"
         raise UnusableSource(f"the source is {width}x{height}: {most}")
     if seconds <= 0:
         raise UnusableSource("the source does not say how long it is, so it cannot be gone on from")
 
 
-def _length(container: InputContainer) -> float:
+def _duration(container: InputContainer) -> float:
     video = container.streams.video[0]
     if video.duration and video.time_base:
         return float(video.duration * video.time_base)
     return container.duration / av.time_base if container.duration else 0.0
 
 
-def _timed(container: InputContainer) -> Iterator[tuple[float, VideoFrame]]:
+def _timed_frames(container: InputContainer) -> Iterator[tuple[float, VideoFrame]]:
     """The frames with their times, in seconds from the first frame of the file."""
     video = container.streams.video[0]
     video.thread_type = "AUTO"
@@ -218,28 +222,28 @@ def _seconds(stamp: int | None, base: Fraction | None) -> float:
     return float(stamp * base) if stamp is not None and base is not None else 0.0
 
 
-def _upright(frame: VideoFrame, stretch: float) -> Pixels:
-    picture = _turned(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), frame)
-    if abs(stretch - 1) < 0.01:
+def _to_pixels(frame: VideoFrame, pixel_aspect: float) -> Pixels:
+    picture = _rotate(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), frame)
+    if abs(pixel_aspect - 1) < 0.01:
         return picture
-    wide = stretch if frame.rotation % 180 == 0 else 1 / stretch
-    return planes.resized(picture, round(picture.shape[1] * wide), picture.shape[0])
+    width_factor = pixel_aspect if frame.rotation % 180 == 0 else 1 / pixel_aspect
+    return planes.resize(picture, round(picture.shape[1] * width_factor), picture.shape[0])
 
 
-def _turned(picture: Pixels, frame: VideoFrame) -> Pixels:
+def _rotate(picture: Pixels, frame: VideoFrame) -> Pixels:
     return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
 
 
-def _cut(picture: Pixels, output: Size) -> Pixels:
+def _crop(picture: Pixels, output: Size) -> Pixels:
     """The part of a frame that has the output's shape."""
     view = fit_view(planes.size_of(picture), output)
     left, top = round(view.x), round(view.y)
     return np.ascontiguousarray(picture[top : top + round(view.height), left : left + round(view.width)])
 
 
-def _small(frame: VideoFrame) -> Pixels:
+def _to_motion_pixels(frame: VideoFrame) -> Pixels:
     """The frame upright, in grey and small: for its motion."""
-    width = min(frame.width, SMALL_PIXELS) // 2 * 2
+    width = min(frame.width, MOTION_PIXELS) // 2 * 2
     height = max(round(frame.height * width / frame.width / 2) * 2, 16)
     grey = frame.reformat(width=width, height=height, format="gray").to_ndarray()
-    return np.ascontiguousarray(_turned(np.asarray(grey, np.uint8), frame))
+    return np.ascontiguousarray(_rotate(np.asarray(grey, np.uint8), frame))

@@ -10,121 +10,133 @@ import numpy as np
 from framegate.animatic.camera import path
 from framegate.animatic.camera.framing import Size
 from framegate.animatic.camera.path import Pose
-from framegate.animatic.effects.film import Finish
+from framegate.animatic.effects.film import FilmEffects
 from framegate.animatic.effects.weather import Travel
-from framegate.animatic.output.shot_renderer import Take
+from framegate.animatic.output.prepared_shots import PreparedShot
 from framegate.animatic.picture import planes
-from framegate.animatic.picture.morph import Morph, relate
+from framegate.animatic.picture.morph import Morph, find_morph
 from framegate.animatic.picture.planes import Planes
-from framegate.animatic.picture.viewport import Bend, Lens
+from framegate.animatic.picture.viewport import Displacement, Sampler
 from framegate.animatic.plan.shots import Role
 
-_AnyTake = TypeVar("_AnyTake", Take, Take | None)
+_AnyShot = TypeVar("_AnyShot", PreparedShot, PreparedShot | None)
 
 SHUTTER = 0.5  # of a frame's time, as a film camera's
-SMEAR_SHARE = 0.005  # of the output's width: what moves farther while the shutter is open is smeared
-SMEAR_STEPS_MOST = 8
+BLUR_STEP_OF_WIDTH = 0.005  # of the output's width: what moves farther while the shutter is open is smeared
+BLUR_STEPS_MAX = 8
 
 
-class Reel:
+class Timeline:
     """Shows the take that is running, and the one before it while they overlap."""
 
-    def __init__(self, takes: Iterator[Take], output: Size, frame_seconds: float, finish: Finish) -> None:
-        self._takes = takes
-        self._before: Take | None = None
+    def __init__(self, shots: Iterator[PreparedShot], output: Size, frame_seconds: float, effects: FilmEffects) -> None:
+        self._shots = shots
+        self._previous: PreparedShot | None = None
         self.notes: list[str] = []  # about the takes so far
-        self._running = self._noted(next(takes))
-        self._next = self._noted(next(takes, None))
-        self._lens = Lens(output)
+        self._current = self._with_notes(next(shots))
+        self._next = self._with_notes(next(shots, None))
+        self._sampler = Sampler(output)
         self._frame_seconds = frame_seconds
-        self._finish = finish
+        self._effects = effects
         self._frame = 0
         self._morph: Morph | None = None
         self._travel = Travel()
-        self._seen: tuple[Take, Pose] | None = None
-        self._spare = [planes.blank(output) for _ in range(4)]
-        self._sum = tuple(np.empty(plane.shape, np.uint16) for plane in planes.each(self._spare[0]))
+        self._last_pose: tuple[PreparedShot, Pose] | None = None
+        self._buffers = [planes.blank_planes(output) for _ in range(4)]
+        self._sum = tuple(np.empty(plane.shape, np.uint16) for plane in planes.each(self._buffers[0]))
 
-    def _noted(self, take: _AnyTake) -> _AnyTake:
-        if take is not None and take.note and take.note not in self.notes:
-            self.notes.append(take.note)
-        return take
+    def _with_notes(self, shot: _AnyShot) -> _AnyShot:
+        if shot is not None and shot.note and shot.note not in self.notes:
+            self.notes.append(shot.note)
+        return shot
 
     def draw(self, second: float, into: Planes) -> None:
         """The next frame, which is shown at this second."""
-        self._turn(second)
-        self._picture(second, into)
-        self._move(second)
-        take = self._running
-        strength = 0.0 if take.shot.role is Role.TITLE else take.freedom(second)
-        self._finish.apply(into, self._frame, second, self._travel, strength)
+        self._advance(second)
+        self._draw_picture(second, into)
+        self._update_travel(second)
+        shot = self._current
+        strength = 0.0 if shot.shot.role is Role.TITLE else shot.effect_strength_at(second)
+        self._effects.apply(into, self._frame, second, self._travel, strength)
         self._frame += 1
 
-    def _turn(self, second: float) -> None:
+    def _advance(self, second: float) -> None:
         while self._next is not None and self._next.shot.start <= second:
-            self._before, self._running, self._next = self._running, self._next, self._noted(next(self._takes, None))
-            self._morph = self._related(self._before, self._running)
+            self._previous, self._current, self._next = (
+                self._current,
+                self._next,
+                self._with_notes(next(self._shots, None)),
+            )
+            self._morph = self._find_morph(self._previous, self._current)
 
-    def _related(self, before: Take, running: Take) -> Morph | None:
+    def _find_morph(self, previous: PreparedShot, current: PreparedShot) -> Morph | None:
         """The flow from the first frame to the last, as they fill the output, where they show the same things."""
-        if (before.shot.role, running.shot.role) != (Role.FIRST_FRAME, Role.LAST_FRAME):
+        if (previous.shot.role, current.shot.role) != (Role.FIRST_FRAME, Role.LAST_FRAME):
             return None
-        for take, spare in zip((before, running), self._spare, strict=False):
-            self._lens.sample(take.plain or take.sheet, Pose(take.whole), spare)
-        return relate(self._spare[0], self._spare[1])
+        for shot, buffer in zip((previous, current), self._buffers, strict=False):
+            self._sampler.sample(shot.plain_crop or shot.crop, Pose(shot.full_view), buffer)
+        return find_morph(self._buffers[0], self._buffers[1])
 
-    def _picture(self, second: float, into: Planes) -> None:
-        before, running = self._before, self._running
-        if before is None or second >= before.shot.end:
-            self._shoot(running, second, into)
+    def _draw_picture(self, second: float, into: Planes) -> None:
+        previous, current = self._previous, self._current
+        if previous is None or second >= previous.shot.end:
+            self._draw_shot(current, second, into)
             return
-        share = path.ease((second - running.shot.start) / (before.shot.end - running.shot.start), 0.5)
+        share = path.ease((second - current.shot.start) / (previous.shot.end - current.shot.start), 0.5)
         if self._morph is not None:
-            self._bend(self._morph, before, running, second, share)
+            self._draw_morph(self._morph, previous, current, second, share)
         else:
-            self._shoot(before, second, self._spare[0])
-            self._shoot(running, second, self._spare[1])
-        planes.blend(self._spare[0], self._spare[1], share, into)
+            self._draw_shot(previous, second, self._buffers[0])
+            self._draw_shot(current, second, self._buffers[1])
+        planes.blend_planes(self._buffers[0], self._buffers[1], share, into)
 
-    def _bend(self, morph: Morph, before: Take, running: Take, second: float, share: float) -> None:
+    def _draw_morph(
+        self, morph: Morph, previous: PreparedShot, current: PreparedShot, second: float, share: float
+    ) -> None:
         """Both pictures from one camera, which goes over from the one's way to the other's, each bent to the other."""
-        output = self._lens.output
-        here, there = before.pose(second), running.pose(second)
-        lean = here.lean.plus(there.lean.plus(here.lean, -1), share)
-        seen = path.between(here.view.within(before.whole, output), there.view.within(running.whole, output), share)
-        for take, field, spare in zip((before, running), morph.bends(share), self._spare, strict=False):
-            view = seen.onto(take.whole, output).contained(lean.roll, take.sheet.picture)
-            at = Pose(view.within(take.whole, output), lean)
-            closer = output.width / at.view.width
-            x, y = (self._lens.over(one, output, at) * closer for one in (field.x, field.y))
-            self._expose(take, second, spare, Pose(view, lean), Bend(x, y))
+        output = self._sampler.output
+        previous_pose, current_pose = previous.pose_at(second), current.pose_at(second)
+        perspective = previous_pose.perspective.plus(
+            current_pose.perspective.plus(previous_pose.perspective, -1), share
+        )
+        shared_view = path.interpolate(
+            previous_pose.view.relative_to(previous.full_view, output),
+            current_pose.view.relative_to(current.full_view, output),
+            share,
+        )
+        for shot, field, buffer in zip((previous, current), morph.displacements(share), self._buffers, strict=False):
+            view = shared_view.resolved_in(shot.full_view, output).contained(perspective.roll, shot.crop.picture)
+            pose = Pose(view.relative_to(shot.full_view, output), perspective)
+            zoom = output.width / pose.view.width
+            x, y = (self._sampler.sample_map(component, output, pose) * zoom for component in (field.x, field.y))
+            self._expose(shot, second, buffer, Pose(view, perspective), Displacement(x, y))
 
-    def _move(self, second: float) -> None:
+    def _update_travel(self, second: float) -> None:
         """Add up the camera's ways through all takes, so that the air does not jump where pictures change."""
-        pose = self._running.pose(second)
-        if self._seen is not None and self._seen[0] is self._running:
-            a, b = self._seen[1].view, pose.view
+        pose = self._current.pose_at(second)
+        if self._last_pose is not None and self._last_pose[0] is self._current:
+            a, b = self._last_pose[1].view, pose.view
             x, y = b.x + b.width / 2 - a.x - a.width / 2, b.y + b.height / 2 - a.y - a.height / 2
             self._travel = Travel(
                 self._travel.x + x / b.height,
                 self._travel.y + y / b.height,
-                self._travel.into + math.log(a.width / b.width),
+                self._travel.zoom_log + math.log(a.width / b.width),
             )
-        self._seen = self._running, pose
+        self._last_pose = self._current, pose
 
-    def _shoot(self, take: Take, second: float, into: Planes) -> None:
-        if (still := take.still(second)) is not None:
-            for source, out in zip(planes.each(still), planes.each(into), strict=True):
+    def _draw_shot(self, shot: PreparedShot, second: float, into: Planes) -> None:
+        if (exact_frame := shot.exact_frame_at(second)) is not None:
+            for source, out in zip(planes.each(exact_frame), planes.each(into), strict=True):
                 out[:] = source
             return
-        steps, opened = self._exposures(take, second)
+        steps, open_seconds = self._exposures(shot, second)
         if steps == 1:
-            self._expose(take, second, into)
+            self._expose(shot, second, into)
             return
         for step in range(steps):
-            at = second + ((step + 0.5) / steps - 0.5) * opened
-            self._expose(take, at, self._spare[2])
-            for plane, total in zip(planes.each(self._spare[2]), self._sum, strict=True):
+            at = second + ((step + 0.5) / steps - 0.5) * open_seconds
+            self._expose(shot, at, self._buffers[2])
+            for plane, total in zip(planes.each(self._buffers[2]), self._sum, strict=True):
                 if step:
                     cv2.add(plane, total, dst=total, dtype=cv2.CV_16U)
                 else:
@@ -133,27 +145,32 @@ class Reel:
             cv2.convertScaleAbs(total, dst=out, alpha=1 / steps)
 
     def _expose(
-        self, take: Take, second: float, into: Planes, pose: Pose | None = None, bend: Bend | None = None
+        self,
+        shot: PreparedShot,
+        second: float,
+        into: Planes,
+        pose: Pose | None = None,
+        displacement: Displacement | None = None,
     ) -> None:
-        pose, freedom = pose or take.pose(second), take.freedom(second)
-        if take.plain is None or freedom == 1:
-            self._lens.sample(take.sheet, pose, into, bend)
+        pose, strength = pose or shot.pose_at(second), shot.effect_strength_at(second)
+        if shot.plain_crop is None or strength == 1:
+            self._sampler.sample(shot.crop, pose, into, displacement)
             return
-        self._lens.sample(take.plain, pose, into, bend)
-        if freedom:
-            self._lens.sample(take.sheet, pose, self._spare[3], bend)
-            planes.blend(into, self._spare[3], freedom, into)
+        self._sampler.sample(shot.plain_crop, pose, into, displacement)
+        if strength:
+            self._sampler.sample(shot.crop, pose, self._buffers[3], displacement)
+            planes.blend_planes(into, self._buffers[3], strength, into)
 
-    def _exposures(self, take: Take, second: float) -> tuple[int, float]:
+    def _exposures(self, shot: PreparedShot, second: float) -> tuple[int, float]:
         """How many exposures one frame needs, over how many seconds, so that fast moves smear instead of stuttering."""
-        opened = SHUTTER * self._frame_seconds
-        a, b = (take.pose(at).view for at in (second - opened / 2, second + opened / 2))
+        open_seconds = SHUTTER * self._frame_seconds
+        a, b = (shot.pose_at(at).view for at in (second - open_seconds / 2, second + open_seconds / 2))
         corners = (
             (b.x - a.x, b.y - a.y),
             (b.x + b.width - a.x - a.width, b.y + b.height - a.y - a.height),
         )
-        smear = max(math.hypot(*corner) for corner in corners) / a.width / SMEAR_SHARE
-        if smear <= 1:
+        steps = max(math.hypot(*corner) for corner in corners) / a.width / BLUR_STEP_OF_WIDTH
+        if steps <= 1:
             return 1, 0.0
         # The shutter opens by and by, or the sharpness would jump.
-        return min(math.ceil(smear), SMEAR_STEPS_MOST), opened * min(smear - 1, 1.0)
+        return min(math.ceil(steps), BLUR_STEPS_MAX), open_seconds * min(steps - 1, 1.0)

@@ -15,21 +15,21 @@ def floats(values: object) -> Map:
     return np.asarray(values, np.float32)
 
 
-def blurred(values: Map, sigma: float) -> Map:
+def blur(values: Map, sigma: float) -> Map:
     return floats(cv2.GaussianBlur(values, (0, 0), sigma))
 
 
-def scaled(values: Map, width: int, height: int) -> Map:
+def resize_map(values: Map, width: int, height: int) -> Map:
     smaller = width < values.shape[1]
     return floats(cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
 
 
-def glow_of(values: Map, sigma: float) -> Map:
+def wide_blur(values: Map, sigma: float) -> Map:
     """A wide blur, made on a small copy: cheap at any width."""
     height, width = values.shape[:2]
     shrink = max(sigma / 4, 1.0)
-    small = scaled(values, max(round(width / shrink), 4), max(round(height / shrink), 4))
-    return scaled(blurred(small, sigma / shrink), width, height)
+    small = resize_map(values, max(round(width / shrink), 4), max(round(height / shrink), 4))
+    return resize_map(blur(small, sigma / shrink), width, height)
 
 
 def smoothstep(values: Map, low: float, high: float) -> Map:

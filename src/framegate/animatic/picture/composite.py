@@ -9,23 +9,23 @@ import numpy as np
 
 from framegate.animatic.camera.framing import Focus, Size, View, fit_view
 from framegate.animatic.picture import subject
-from framegate.animatic.picture.arrays import Map, blurred, floats, glow_of, scaled
+from framegate.animatic.picture.arrays import Map, blur, floats, resize_map, wide_blur
 from framegate.animatic.picture.cutout import Cutout
 from framegate.animatic.picture.palette import Palette
-from framegate.animatic.picture.planes import Pixels, resized, size_of
+from framegate.animatic.picture.planes import Pixels, resize, size_of
 
-SUBJECT_HEIGHT, SUBJECT_WIDTH_MOST = 0.56, 0.5  # of the view that the output shows
-STANDS_AT = 0.9  # of the view's height, where its foot is
+SUBJECT_HEIGHT, SUBJECT_WIDTH_MAX = 0.56, 0.5  # of the view that the output shows
+FOOT_OF_VIEW = 0.9  # of the view's height, where its foot is
 PLACES = (0.5, 0.32, 0.68)  # across; the first where the scene itself leaves it room
-MIDDLE_GIVEN_AWAY = 1.2  # by how much more must stand out in the middle before the subject goes aside
+MIDDLE_SALIENCE_RATIO_MAX = 1.2  # by how much more must stand out in the middle before the subject goes aside
 COLOUR_MATCH = 0.45
 SHADOW = 0.6
 WRAP_SHARE, WRAP = 0.018, 0.45
-SCENE_SCALE = 1.3  # sheet pixels to one of the output, so that a small scene does not coarsen the subject
+SCENE_OVERSAMPLING = 1.3  # sheet pixels to one of the output, so that a small scene does not coarsen the subject
 
 
 @dataclass(frozen=True)
-class Composed:
+class Composite:
     """The picture made, the subject's place in it, and how much of each place is the subject."""
 
     picture: Pixels
@@ -33,22 +33,22 @@ class Composed:
     cover: Map
 
 
-def compose(cutout: Cutout, scene: Pixels, output: Size) -> Composed:
+def compose(cutout: Cutout, scene: Pixels, output: Size) -> Composite:
     """The scene with the subject in it."""
-    scene = _large_enough(scene, output)
+    scene = _enlarge_scene(scene, output)
     size = size_of(scene)
-    found = subject.find(scene)
-    view = fit_view(size, output, found.focus)
+    scene_subject = subject.find_subject(scene)
+    view = fit_view(size, output, scene_subject.focus)
     height, width = cutout.cover.shape
-    scale = min(SUBJECT_HEIGHT * view.height / height, SUBJECT_WIDTH_MOST * view.width / width)
+    scale = min(SUBJECT_HEIGHT * view.height / height, SUBJECT_WIDTH_MAX * view.width / width)
     width, height = max(round(width * scale), 2), max(round(height * scale), 2)
-    x = round(view.x + _across(found.salience, view, size, width) * view.width - width / 2)
-    y = round(view.y + STANDS_AT * view.height - height)
-    colours, cover = _laid(cutout, (x, y, width, height), size)
-    lit = _lit(colours, cover, scene)
-    shaded = floats(scene) / 255 * (1 - SHADOW * _shadow(cover, y + height, width, height))[..., None]
-    wrap = np.clip(blurred(1 - cover, WRAP_SHARE * width), 0, 1) * cover * WRAP
-    lit += (glow_of(shaded, WRAP_SHARE * 2 * width) - lit) * wrap[..., None]
+    x = round(view.x + _choose_place(scene_subject.salience, view, size, width) * view.width - width / 2)
+    y = round(view.y + FOOT_OF_VIEW * view.height - height)
+    colours, cover = _place_subject(cutout, (x, y, width, height), size)
+    lit = _match_light(colours, cover, scene)
+    shaded = floats(scene) / 255 * (1 - SHADOW * _draw_shadow(cover, y + height, width, height))[..., None]
+    wrap = np.clip(blur(1 - cover, WRAP_SHARE * width), 0, 1) * cover * WRAP
+    lit += (wide_blur(shaded, WRAP_SHARE * 2 * width) - lit) * wrap[..., None]
     mixed = shaded + (lit - shaded) * cover[..., None]
     focus = Focus(
         (x + width / 2) / size.width,
@@ -58,16 +58,16 @@ def compose(cutout: Cutout, scene: Pixels, output: Size) -> Composed:
         (x + width) / size.width,
         (y + height) / size.height,
     )
-    return Composed(np.asarray(np.clip(mixed, 0, 1) * 255 + 0.5, np.uint8), focus, cover)
+    return Composite(np.asarray(np.clip(mixed, 0, 1) * 255 + 0.5, np.uint8), focus, cover)
 
 
-def _large_enough(scene: Pixels, output: Size) -> Pixels:
+def _enlarge_scene(scene: Pixels, output: Size) -> Pixels:
     view = fit_view(size_of(scene), output)
-    scale = max(SCENE_SCALE * output.width / view.width, 1.0)
-    return resized(scene, round(scene.shape[1] * scale), round(scene.shape[0] * scale))
+    scale = max(SCENE_OVERSAMPLING * output.width / view.width, 1.0)
+    return resize(scene, round(scene.shape[1] * scale), round(scene.shape[0] * scale))
 
 
-def _across(salience: Map, view: View, size: Size, width: float) -> float:
+def _choose_place(salience: Map, view: View, size: Size, width: float) -> float:
     """Where in the view the subject goes: the middle, or a third where the scene's own subject is in the way."""
     scale = salience.shape[1] / size.width
     rows = salience[int(view.y * scale) : max(int((view.y + view.height) * scale), int(view.y * scale) + 1)]
@@ -79,14 +79,14 @@ def _across(salience: Map, view: View, size: Size, width: float) -> float:
 
     middle, *sides = (stands_out(place) for place in PLACES)
     best = min(range(2), key=lambda side: sides[side])
-    return PLACES[1 + best] if middle > MIDDLE_GIVEN_AWAY * sides[best] else PLACES[0]
+    return PLACES[1 + best] if middle > MIDDLE_SALIENCE_RATIO_MAX * sides[best] else PLACES[0]
 
 
-def _laid(cutout: Cutout, box: tuple[int, int, int, int], size: Size) -> tuple[Map, Map]:
+def _place_subject(cutout: Cutout, box: tuple[int, int, int, int], size: Size) -> tuple[Map, Map]:
     """The subject's colours and cover at their place over the whole scene."""
     x, y, width, height = box
     colours, cover = np.zeros((size.height, size.width, 3), np.float32), np.zeros((size.height, size.width), np.float32)
-    small, mask = floats(resized(cutout.colours, width, height)) / 255, scaled(cutout.cover, width, height)
+    small, mask = floats(resize(cutout.colours, width, height)) / 255, resize_map(cutout.cover, width, height)
     left, top = max(-x, 0), max(-y, 0)
     right, bottom = min(size.width - x, width), min(size.height - y, height)
     colours[y + top : y + bottom, x + left : x + right] = small[top:bottom, left:right]
@@ -94,14 +94,14 @@ def _laid(cutout: Cutout, box: tuple[int, int, int, int], size: Size) -> tuple[M
     return colours, cover
 
 
-def _lit(colours: Map, cover: Map, scene: Pixels) -> Map:
+def _match_light(colours: Map, cover: Map, scene: Pixels) -> Map:
     """The subject nearer to the scene's colours; only partly, since it has its own."""
-    own = Palette.of(np.asarray(colours * 255, np.uint8), cover)
-    match = Palette.of(scene).onto(own, COLOUR_MATCH)
-    return np.clip(floats(cv2.transform(floats(colours), match)), 0, 1)
+    palette = Palette.of(np.asarray(colours * 255, np.uint8), cover)
+    matrix = Palette.of(scene).transfer_to(palette, COLOUR_MATCH)
+    return np.clip(floats(cv2.transform(floats(colours), matrix)), 0, 1)
 
 
-def _shadow(cover: Map, foot: int, width: int, height: int) -> Map:
+def _draw_shadow(cover: Map, foot: int, width: int, height: int) -> Map:
     """Dark where the subject touches the ground, and a soft pool around its foot."""
     pool = np.zeros_like(cover)
     across = cover[max(foot - max(height // 8, 2), 0) : foot].max(axis=0) if foot > 0 else cover[0]
@@ -111,6 +111,6 @@ def _shadow(cover: Map, foot: int, width: int, height: int) -> Map:
         at = round(middle), round(foot - 0.02 * height)
         axes = max(round(half * 1.04), 1), max(round(half * 0.16), 1)
         cv2.ellipse(pool, at, axes, 0, 0, 360, 1.0, cv2.FILLED, cv2.LINE_AA)
-    wide = glow_of(pool, max(0.06 * width, 1.0))
-    near = glow_of(pool, max(0.02 * width, 0.7))
+    wide = wide_blur(pool, max(0.06 * width, 1.0))
+    near = wide_blur(pool, max(0.02 * width, 0.7))
     return np.clip(0.55 * wide + 0.6 * near, 0, 1)

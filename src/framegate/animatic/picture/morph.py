@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from framegate.animatic.picture.arrays import Map, blurred, floats, scaled
+from framegate.animatic.picture.arrays import Map, blur, floats, resize_map
 from framegate.animatic.picture.planes import Plane, Planes
 
 SIDE_PIXELS = 400  # of the longer side, at which flow is looked for
-AGREED_SHARE = 0.008  # of the longer side: there and back again ends this near to where it began
-RELATED_LEAST = 0.45  # of the frame must agree, and match in its details; unrelated photos stay below 0.15
-ALIKE_LEAST = 0.3
-SURE_LEAST = 0.75
+AGREEMENT_SHARE = 0.008  # of the longer side: there and back again ends this near to where it began
+AGREEMENT_MIN = 0.45  # of the frame must agree, and match in its details; unrelated photos stay below 0.15
+CORRELATION_MIN = 0.3
+SURE_AGREEMENT = 0.75
 SMOOTH_SHARE = 0.006
-FOLD_LEAST = 0.15  # neighbouring samples keep at least this much of their distance: nothing folds over
+SPACING_MIN = 0.15  # neighbouring samples keep at least this much of their distance: nothing folds over
 INVERSIONS = 4
 
 
 @dataclass(frozen=True)
-class Field:
+class FlowField:
     """A displacement over the whole frame, in parts of its width."""
 
     x: Map
@@ -32,88 +32,88 @@ class Field:
 class Morph:
     """`there` leads from the first picture's things to the second's, `back` the other way."""
 
-    there: Field
-    back: Field
-    agreed: float
+    forward: FlowField
+    backward: FlowField
+    agreement: float
 
-    def bends(self, share: float) -> tuple[Field, Field]:
+    def displacements(self, share: float) -> tuple[FlowField, FlowField]:
         """How to sample the first and the second picture, a share of the way from the one to the other."""
-        return _inverse(self.there, share), _inverse(self.back, 1 - share)
+        return _invert(self.forward, share), _invert(self.backward, 1 - share)
 
 
-def relate(first: Planes, second: Planes) -> Morph | None:
+def find_morph(first: Planes, second: Planes) -> Morph | None:
     """The flow between two frames, or nothing where they do not show the same things."""
-    a, b = _prepared(first.y), _prepared(second.y)
-    found = _flows(a, b, (0.0, 0.0))
-    if found[2] < SURE_LEAST:
+    a, b = _prepare(first.y), _prepare(second.y)
+    flows = _estimate_flows(a, b, (0.0, 0.0))
+    if flows[2] < SURE_AGREEMENT:
         # A long way is found from where the frames as wholes fit best.
         window = cv2.createHanningWindow((a.shape[1], a.shape[0]), cv2.CV_32F)
         shift, _ = cv2.phaseCorrelate(floats(a), floats(b), window)
-        found = max(found, _flows(a, b, (shift[0], shift[1])), key=lambda one: one[2])
-    there, back, agreed = found
-    return Morph(_field(there), _field(back), agreed) if agreed >= RELATED_LEAST else None
+        flows = max(flows, _estimate_flows(a, b, (shift[0], shift[1])), key=lambda one: one[2])
+    forward, backward, agreement = flows
+    return Morph(_flow_field(forward), _flow_field(backward), agreement) if agreement >= AGREEMENT_MIN else None
 
 
-def _flows(a: Plane, b: Plane, shift: tuple[float, float]) -> tuple[Map, Map, float]:
+def _estimate_flows(a: Plane, b: Plane, shift: tuple[float, float]) -> tuple[Map, Map, float]:
     """The flow there and back, and how far they agree, looked for around a shift of the whole."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     guess = np.full((*a.shape, 2), shift, np.float32)
-    there = _smooth(floats(search.calc(a, b, guess.copy())))
-    back = _smooth(floats(search.calc(b, a, -guess)))
-    return there, back, min(_agreed(a, b, there, back), _agreed(b, a, back, there))
+    forward = _smooth(floats(search.calc(a, b, guess.copy())))
+    backward = _smooth(floats(search.calc(b, a, -guess)))
+    return forward, backward, min(_agreement(a, b, forward, backward), _agreement(b, a, backward, forward))
 
 
-def _prepared(luma: Plane) -> Plane:
+def _prepare(luma: Plane) -> Plane:
     """Small, and even in brightness and contrast, so that day and night of one place still match."""
     scale = SIDE_PIXELS / max(luma.shape)
     small = floats(cv2.resize(luma, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
-    around = blurred(small, SIDE_PIXELS / 16)
-    contrast = np.sqrt(blurred((small - around) ** 2, SIDE_PIXELS / 16)) + 4
+    around = blur(small, SIDE_PIXELS / 16)
+    contrast = np.sqrt(blur((small - around) ** 2, SIDE_PIXELS / 16)) + 4
     return np.asarray(np.clip(128 + 42 * (small - around) / contrast, 0, 255), np.uint8)
 
 
-def _agreed(a: Plane, b: Plane, there: Map, back: Map) -> float:
+def _agreement(a: Plane, b: Plane, forward: Map, backward: Map) -> float:
     """The share of the frame where the way there and back again is closed, and the details are alike."""
     height, width = a.shape
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    x, y = floats(columns + there[..., 0]), floats(rows + there[..., 1])
-    returned = floats(cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-    off = np.hypot(there[..., 0] + returned[..., 0], there[..., 1] + returned[..., 1])
+    x, y = floats(columns + forward[..., 0]), floats(rows + forward[..., 1])
+    returned = floats(cv2.remap(backward, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    error = np.hypot(forward[..., 0] + returned[..., 0], forward[..., 1] + returned[..., 1])
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     warped = floats(cv2.remap(b, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)) - 128
-    own = floats(a) - 128
+    centered = floats(a) - 128
     sigma = SIDE_PIXELS / 50
-    both = blurred(own * warped, sigma)
-    alike = both / np.sqrt(blurred(own * own, sigma) * blurred(warped * warped, sigma) + 1e-3)
-    return float(((off < AGREED_SHARE * SIDE_PIXELS) & (alike > ALIKE_LEAST) & inside).mean())
+    covariance = blur(centered * warped, sigma)
+    correlation = covariance / np.sqrt(blur(centered * centered, sigma) * blur(warped * warped, sigma) + 1e-3)
+    return float(((error < AGREEMENT_SHARE * SIDE_PIXELS) & (correlation > CORRELATION_MIN) & inside).mean())
 
 
 def _smooth(flow: Map) -> Map:
     """Smoothed, and on until no neighbours change places, even at the full way."""
-    smooth = blurred(flow, SMOOTH_SHARE * SIDE_PIXELS)
+    smooth = blur(flow, SMOOTH_SHARE * SIDE_PIXELS)
     for _ in range(24):
         across, down = 1 + np.diff(smooth[..., 0], axis=1), 1 + np.diff(smooth[..., 1], axis=0)
-        if min(float(across.min()), float(down.min())) >= FOLD_LEAST:
+        if min(float(across.min()), float(down.min())) >= SPACING_MIN:
             break
-        smooth = blurred(smooth, 2 * SMOOTH_SHARE * SIDE_PIXELS)
+        smooth = blur(smooth, 2 * SMOOTH_SHARE * SIDE_PIXELS)
     return smooth
 
 
-def _field(flow: Map) -> Field:
+def _flow_field(flow: Map) -> FlowField:
     height, width = flow.shape[:2]
-    small = scaled(flow, width // 2, height // 2) / width
-    return Field(floats(small[..., 0]), floats(small[..., 1]))
+    small = resize_map(flow, width // 2, height // 2) / width
+    return FlowField(floats(small[..., 0]), floats(small[..., 1]))
 
 
-def _inverse(field: Field, share: float) -> Field:
+def _invert(field: FlowField, share: float) -> FlowField:
     """Where to sample a picture so that its things have gone `share` of their way: d(p) = -share f(p + d(p))."""
     height, width = field.x.shape
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = floats(-share * field.x), floats(-share * field.y)
     for _ in range(INVERSIONS):
-        at = floats(columns + x * width), floats(rows + y * width)
+        places = floats(columns + x * width), floats(rows + y * width)
         x, y = (
-            floats(-share * floats(cv2.remap(one, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)))
-            for one in (field.x, field.y)
+            floats(-share * floats(cv2.remap(component, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)))
+            for component in (field.x, field.y)
         )
-    return Field(x, y)
+    return FlowField(x, y)

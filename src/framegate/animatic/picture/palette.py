@@ -12,8 +12,8 @@ from framegate.animatic.picture.planes import Pixels, small_copy
 Matrix = NDArray[np.float64]
 
 SIDE_PIXELS = 160
-SPREAD_LEAST = 4e-4  # variance given to every colour axis, so that a grey picture is not torn apart
-GAIN_MOST = 2.2  # by which any colour difference may grow
+SPREAD_MIN = 4e-4  # variance given to every colour axis, so that a grey picture is not torn apart
+GAIN_MAX = 2.2  # by which any colour difference may grow
 STRENGTH = 0.85
 
 
@@ -30,28 +30,28 @@ class Palette:
         small = small_copy(picture, SIDE_PIXELS)
         colours = small.reshape(-1, 3).astype(np.float64)
         if weight is None:
-            heavy = np.ones(len(colours))
+            weights = np.ones(len(colours))
         else:
-            heavy = np.asarray(cv2.resize(floats(weight), small.shape[1::-1], interpolation=cv2.INTER_AREA)).ravel()
-        heavy = heavy / max(float(heavy.sum()), 1e-9)
-        mean = (colours * heavy[:, None]).sum(axis=0)
-        away = (colours - mean) * np.sqrt(heavy)[:, None]
-        return cls(mean, away.T @ away + SPREAD_LEAST * np.eye(3))
+            weights = np.asarray(cv2.resize(floats(weight), small.shape[1::-1], interpolation=cv2.INTER_AREA)).ravel()
+        weights = weights / max(float(weights.sum()), 1e-9)
+        mean = (colours * weights[:, None]).sum(axis=0)
+        away = (colours - mean) * np.sqrt(weights)[:, None]
+        return cls(mean, away.T @ away + SPREAD_MIN * np.eye(3))
 
-    def onto(self, other: "Palette", strength: float = STRENGTH) -> Map:
+    def transfer_to(self, target: "Palette", strength: float = STRENGTH) -> Map:
         """The 3x4 matrix that gives a picture of the other palette this one's colours.
 
         The Monge-Kantorovich map between two normal distributions (Pitie and Kokaram, CVMP 2007).
         """
-        root, inverse = _root(other.spread), np.linalg.inv(_root(other.spread))
-        turn = inverse @ _root(root @ self.spread @ root) @ inverse
+        root, inverse = _square_root(target.spread), np.linalg.inv(_square_root(target.spread))
+        turn = inverse @ _square_root(root @ self.spread @ root) @ inverse
         gains, axes = np.linalg.eigh((turn + turn.T) / 2)
-        turn = axes @ np.diag(np.clip(gains, 1 / GAIN_MOST, GAIN_MOST)) @ axes.T
+        turn = axes @ np.diag(np.clip(gains, 1 / GAIN_MAX, GAIN_MAX)) @ axes.T
         turn = strength * turn + (1 - strength) * np.eye(3)
-        mean = strength * self.mean + (1 - strength) * other.mean
-        return floats(np.column_stack([turn, mean - turn @ other.mean]))
+        mean = strength * self.mean + (1 - strength) * target.mean
+        return floats(np.column_stack([turn, mean - turn @ target.mean]))
 
 
-def _root(matrix: Matrix) -> Matrix:
+def _square_root(matrix: Matrix) -> Matrix:
     values, axes = np.linalg.eigh(matrix)
     return axes @ np.diag(np.sqrt(np.maximum(values, 1e-9))) @ axes.T

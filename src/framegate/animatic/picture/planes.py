@@ -18,11 +18,11 @@ from framegate.animatic.picture.arrays import Map, floats
 Plane: TypeAlias = NDArray[np.uint8]
 Pixels: TypeAlias = NDArray[np.uint8]
 
-PIXELS_MOST = 80_000_000
+PIXELS_MAX = 80_000_000
 TITLE_SCALE = 1.25
-TITLE_CHARACTERS_MOST = 240
-GAPS_MOST = 0.1  # of the characters
-TITLE_POINTS_LEAST = 8
+TITLE_CHARS_MAX = 240
+MISSING_CHARS_MAX = 0.1  # of the characters
+TITLE_POINTS_MIN = 8
 
 # ITU-R BT.709, limited range, from full-range RGB of 8 bits: rows are Y, Cb, Cr; the last column is the offset.
 _BT709 = np.array(
@@ -53,8 +53,8 @@ def load_with_alpha(path: str) -> tuple[Pixels, Plane | None]:
     """The picture as `load` gives it, and how opaque each place is if any is not."""
     try:
         with Image.open(path) as image:
-            if image.width * image.height > PIXELS_MOST:
-                raise UnreadablePicture(f"{Path(path).name} has more than {PIXELS_MOST // 1_000_000} million pixels")
+            if image.width * image.height > PIXELS_MAX:
+                raise UnreadablePicture(f"{Path(path).name} has more than {PIXELS_MAX // 1_000_000} million pixels")
             upright = ImageOps.exif_transpose(image)
             alpha = None
             if upright.has_transparency_data:
@@ -83,17 +83,17 @@ def size_of(picture: Pixels) -> Size:
     return Size(picture.shape[1], picture.shape[0])
 
 
-def fitted(picture: Pixels, view: View, output: Size) -> Planes:
+def fit(picture: Pixels, view: View, output: Size) -> Planes:
     """The view as one still of the output's size, without the camera's resampling: the plain picture, fitted."""
     box = (view.x, view.y, view.x + view.width, view.y + view.height)
     still = Image.fromarray(picture).resize((output.width, output.height), Image.Resampling.BICUBIC, box=box)
-    return planes(np.asarray(still))
+    return to_planes(np.asarray(still))
 
 
-def resized(picture: Pixels, width: int, height: int) -> Pixels:
+def resize(picture: Pixels, width: int, height: int) -> Pixels:
     smaller = width < picture.shape[1] or height < picture.shape[0]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    return _pixels(cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=method))
+    return _as_uint8(cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=method))
 
 
 def small_copy(picture: Pixels, side: int) -> Map:
@@ -103,14 +103,14 @@ def small_copy(picture: Pixels, side: int) -> Map:
     return floats(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) / 255
 
 
-def planes(picture: Pixels) -> Planes:
+def to_planes(picture: Pixels) -> Planes:
     """RGB to BT.709 4:2:0. OpenCV's own conversion to I420 knows only BT.601."""
     full = cv2.transform(picture, _BT709)
     y, u, v = cv2.split(full)
-    return Planes(_pixels(y), _subsampled(_pixels(u)), _subsampled(_pixels(v)))
+    return Planes(_as_uint8(y), _subsample(_as_uint8(u)), _subsample(_as_uint8(v)))
 
 
-def blank(output: Size) -> Planes:
+def blank_planes(output: Size) -> Planes:
     half = (output.height // 2, output.width // 2)
     return Planes(np.empty((output.height, output.width), np.uint8), np.empty(half, np.uint8), np.empty(half, np.uint8))
 
@@ -119,83 +119,88 @@ def each(planes: Planes) -> tuple[Plane, Plane, Plane]:
     return planes.y, planes.u, planes.v
 
 
-def copy(a: Planes, into: Planes) -> None:
-    for one, out in zip(each(a), each(into), strict=True):
-        out[:] = one
+def copy_planes(a: Planes, into: Planes) -> None:
+    for source, out in zip(each(a), each(into), strict=True):
+        out[:] = source
 
 
-def blend(a: Planes, b: Planes, share: float, into: Planes) -> None:
+def blend_planes(a: Planes, b: Planes, share: float, into: Planes) -> None:
     """A dissolve: `share` of b over a."""
-    for one, other, out in zip(each(a), each(b), each(into), strict=True):
-        cv2.addWeighted(one, 1 - share, other, share, 0, dst=out)
+    for plane_a, plane_b, out in zip(each(a), each(b), each(into), strict=True):
+        cv2.addWeighted(plane_a, 1 - share, plane_b, share, 0, dst=out)
 
 
-def title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
+def draw_title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
     """A quiet plate that bears the prompt: what a clip without any picture shows.
 
     A prompt in a script that the built-in font lacks leaves the plate empty; boxes would say less.
     """
     width, height = round(output.width * TITLE_SCALE), round(output.height * TITLE_SCALE)
-    chance = np.random.default_rng(seed)
-    tint = np.array([6, 8, 12]) + chance.integers(0, 10, 3)
+    rng = np.random.default_rng(seed)
+    tint = np.array([6, 8, 12]) + rng.integers(0, 10, 3)
     rows, columns = np.mgrid[0:height, 0:width]
-    away = np.hypot((columns / width - 0.5) * 1.1, rows / height - 0.45)
-    light = np.clip(66 - 52 * away, 10, 70)[..., None]
-    grain = chance.random((height, width, 1))  # without it the slow gradient would show as steps
+    distance = np.hypot((columns / width - 0.5) * 1.1, rows / height - 0.45)
+    light = np.clip(66 - 52 * distance, 10, 70)[..., None]
+    grain = rng.random((height, width, 1))  # without it the slow gradient would show as steps
     plate = Image.fromarray((light + tint + grain).astype(np.uint8))
     text = " ".join((prompt or "").split())
-    if len(text) > TITLE_CHARACTERS_MOST:
-        text = text[: TITLE_CHARACTERS_MOST - 1] + "\u2026"
-    if settable := _settable(text):
-        _write(plate, settable)
+    if len(text) > TITLE_CHARS_MAX:
+        text = text[: TITLE_CHARS_MAX - 1] + "\u2026"
+    if text_in_font := _text_in_font(text):
+        _draw_text(plate, text_in_font)
     return np.asarray(plate)
 
 
-def _settable(text: str) -> str:
+def _text_in_font(text: str) -> str:
     """The text in the letters that the built-in font has: without its accents, say. Nothing if that leaves gaps."""
-    missing = _glyph("\uffff")
-    plain = {character: _plain(character, missing) for character in set(text)}
-    gaps = sum(not plain[character] for character in text)
-    return "" if gaps > GAPS_MOST * len(text) else "".join(plain[character] for character in text)
+    missing = _draw_glyph("\uffff")
+    replacements = {character: _replacement(character, missing) for character in set(text)}
+    missing_count = sum(not replacements[character] for character in text)
+    return (
+        "" if missing_count > MISSING_CHARS_MAX * len(text) else "".join(replacements[character] for character in text)
+    )
 
 
-def _plain(character: str, missing: bytes) -> str:
-    spelled = "-" if unicodedata.category(character) == "Pd" else unicodedata.normalize("NFKD", character)
-    return next((one for one in (character, *spelled) if one == " " or _glyph(one) != missing), "")
+def _replacement(character: str, missing: bytes) -> str:
+    decomposed = "-" if unicodedata.category(character) == "Pd" else unicodedata.normalize("NFKD", character)
+    return next(
+        (candidate for candidate in (character, *decomposed) if candidate == " " or _draw_glyph(candidate) != missing),
+        "",
+    )
 
 
-def _glyph(character: str) -> bytes:
+def _draw_glyph(character: str) -> bytes:
     tile = Image.new("L", (48, 48))
     ImageDraw.Draw(tile).text((8, 8), character, font=ImageFont.load_default(20), fill=255)
     return tile.tobytes()
 
 
-def _write(plate: Image.Image, text: str) -> None:
+def _draw_text(plate: Image.Image, text: str) -> None:
     """Set the text in the middle, as large as it goes into three quarters of the width."""
     draw = ImageDraw.Draw(plate)
     points = min(plate.size) // 11
-    while not _set(draw, plate, text, points) and points > TITLE_POINTS_LEAST:
-        points = max(points * 9 // 10, TITLE_POINTS_LEAST)
+    while not _draw_if_fits(draw, plate, text, points) and points > TITLE_POINTS_MIN:
+        points = max(points * 9 // 10, TITLE_POINTS_MIN)
 
 
-def _set(draw: ImageDraw.ImageDraw, plate: Image.Image, text: str, points: int) -> bool:
+def _draw_if_fits(draw: ImageDraw.ImageDraw, plate: Image.Image, text: str, points: int) -> bool:
     font = ImageFont.load_default(points)
     lines = "\n".join(textwrap.wrap(text, max(int(plate.width * 0.72 / (points * 0.52)), 8)))
     spacing = points * 0.45
     left, top, right, bottom = draw.multiline_textbbox((0, 0), lines, font=font, spacing=spacing, align="center")
     fits = right - left <= plate.width * 0.76 and bottom - top <= plate.height * 0.6
-    if fits or points == TITLE_POINTS_LEAST:
+    if fits or points == TITLE_POINTS_MIN:
         middle = (plate.width / 2, plate.height / 2)
         ink = (226, 226, 222)
         draw.multiline_text(middle, lines, font=font, fill=ink, anchor="mm", spacing=spacing, align="center")
     return fits
 
 
-def _subsampled(chroma: Plane) -> Plane:
+def _subsample(chroma: Plane) -> Plane:
     across = cv2.sepFilter2D(chroma, -1, _LEFT_SITED, np.ones((1, 1)), borderType=cv2.BORDER_REPLICATE)
     pairs = across[:, ::2].astype(np.uint16)
     return ((pairs[::2] + pairs[1::2] + 1) // 2).astype(np.uint8)
 
 
-def _pixels(array: object) -> Plane:
+def _as_uint8(array: object) -> Plane:
     return np.asarray(array, np.uint8)

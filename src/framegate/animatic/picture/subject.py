@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.animatic.camera.framing import Focus
-from framegate.animatic.picture.arrays import Map, blurred, floats, scaled
+from framegate.animatic.picture.arrays import Map, blur, floats, resize_map
 from framegate.animatic.picture.planes import Pixels, small_copy
 
 SIDE_PIXELS = 128  # a subject is found in a small copy: details would only distract
@@ -19,7 +19,7 @@ OPPONENTS = floats([[21, 72, 7], [110, -110, 0], [50, 50, -100]])
 COLOUR_NOISE = 25.0  # variance below which two border colours are the same
 SPECTRUM_PIXELS = 64
 CENTRE_X, CENTRE_Y, SPREAD_X, SPREAD_Y = 0.5, 0.45, 0.35, 0.4  # where people put what they photograph
-HELD = 0.1, 0.9  # the subject's box leaves out this much of what stands out on each side
+BOX_QUANTILES = 0.1, 0.9  # the subject's box leaves out this much of what stands out on each side
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class Subject:
     salience: Map
 
 
-def find(picture: Pixels) -> Subject:
+def find_subject(picture: Pixels) -> Subject:
     """The likely subject, as a place and a box in parts of the picture."""
     small = small_copy(picture, SIDE_PIXELS)
     height, width = small.shape[:2]
-    apart = 0.5 * _unlike_border(small) + 0.3 * _unusual(small) + 0.2 * _detailed(small)
+    distinctness = 0.5 * _border_contrast(small) + 0.3 * _spectral_residual(small) + 0.2 * _detail(small)
     rows, columns = np.mgrid[0:height, 0:width]
     x, y = (columns + 0.5) / width, (rows + 0.5) / height
     prior = np.exp(-(((x - CENTRE_X) / SPREAD_X) ** 2 + ((y - CENTRE_Y) / SPREAD_Y) ** 2) / 2)
-    salience = _scaled(blurred(floats(apart * prior), SIDE_PIXELS / 50), 100)
+    salience = _normalize(blur(floats(distinctness * prior), SIDE_PIXELS / 50), 100)
     weight = salience**2 + 1e-9
     left, right = _quantiles(weight.sum(0))
     top, bottom = _quantiles(weight.sum(1))
@@ -47,41 +47,41 @@ def find(picture: Pixels) -> Subject:
     return Subject(Focus(*middle, left, top, right, bottom), salience)
 
 
-def _unlike_border(small: Map) -> Map:
+def _border_contrast(small: Map) -> Map:
     """How unlikely a colour is at the picture's borders, side by side, since they are not of one colour."""
-    lab = blurred(floats(cv2.transform(small, OPPONENTS)), 1.5)
+    lab = blur(floats(cv2.transform(small, OPPONENTS)), 1.5)
     depth = max(round(BORDER_SHARE * SIDE_PIXELS), 2)
     total = np.zeros(small.shape[:2], np.float32)
     for side in (lab[:depth], lab[-depth:], lab[:, :depth], lab[:, -depth:]):
         colours = side.reshape(-1, 3)
-        away = lab - colours.mean(0)
+        difference = lab - colours.mean(0)
         spread = cv2.mulTransposed(floats(colours - colours.mean(0)), True) / len(colours)
         inverse = cv2.invert(spread + np.eye(3) * COLOUR_NOISE)[1]
-        distance = (floats(cv2.transform(floats(away), inverse)) * away).sum(2)
+        distance = (floats(cv2.transform(floats(difference), inverse)) * difference).sum(2)
         total += distance / (distance.mean() + 1e-6)
-    return _scaled(np.sqrt(total), 98)
+    return _normalize(np.sqrt(total), 98)
 
 
-def _unusual(small: Map) -> Map:
+def _spectral_residual(small: Map) -> Map:
     """The spectral residual: what the smooth spectrum of a picture does not foretell (Hou and Zhang, CVPR 2007)."""
-    grey = scaled(floats(small.mean(2)), SPECTRUM_PIXELS, SPECTRUM_PIXELS)
+    grey = resize_map(floats(small.mean(2)), SPECTRUM_PIXELS, SPECTRUM_PIXELS)
     spectrum = np.fft.fft2(grey)
     height = np.log(np.abs(spectrum) + 1e-6)
     residual = height - np.asarray(cv2.blur(height, (3, 3)), np.float64)
     back = np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2
-    return _scaled(scaled(blurred(floats(back), 3), small.shape[1], small.shape[0]), 99)
+    return _normalize(resize_map(blur(floats(back), 3), small.shape[1], small.shape[0]), 99)
 
 
-def _detailed(small: Map) -> Map:
+def _detail(small: Map) -> Map:
     fine = np.abs(floats(cv2.Laplacian(floats(small.mean(2)), cv2.CV_32F)))
-    return _scaled(blurred(fine, SIDE_PIXELS / 40), 97)
+    return _normalize(blur(fine, SIDE_PIXELS / 40), 97)
 
 
-def _scaled(values: Map, percentile: float) -> Map:
+def _normalize(values: Map, percentile: float) -> Map:
     return np.clip(values / max(float(np.percentile(values, percentile)), 1e-6), 0, 1)
 
 
 def _quantiles(profile: NDArray[np.floating]) -> tuple[float, float]:
     along = np.cumsum(profile) / profile.sum()
-    low, high = np.searchsorted(along, HELD)
+    low, high = np.searchsorted(along, BOX_QUANTILES)
     return float(low) / len(profile), float(high + 1) / len(profile)

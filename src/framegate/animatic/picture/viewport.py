@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.animatic.camera.framing import Size, View
-from framegate.animatic.camera.path import PASSING_MOST, YAW, Path, Pose
+from framegate.animatic.camera.path import PARALLAX_MAX, YAW, Path, Pose
 from framegate.animatic.picture.arrays import Map, floats
 from framegate.animatic.picture.planes import Pixels, Plane, Planes, each
 
@@ -32,12 +32,12 @@ class Box:
     right: int
     bottom: int
 
-    def of(self, picture: Pixels) -> Pixels:
+    def crop(self, picture: Pixels) -> Pixels:
         return picture[self.top : self.bottom, self.left : self.right]
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Crop:
     """A part of a picture, filtered for a shot: `scale` sheet pixels to one of the picture.
 
     `near` covers the whole picture; see `depth.Relief`.
@@ -46,7 +46,7 @@ class Sheet:
     planes: Planes
     box: Box
     picture: Size
-    near: Map | None = None
+    displacement: Map | None = None
 
     @property
     def scale_x(self) -> float:
@@ -58,7 +58,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Bend:
+class Displacement:
     """Displacement of a view's samples over a coarse grid, in parts of the view's width."""
 
     x: Map
@@ -66,7 +66,7 @@ class Bend:
 
 
 @dataclass(frozen=True)
-class _Grid:
+class _Affine:
     """From output pixels to the picture's: x = a i + b j + c, y = d i + e j + f, i to the right and j down."""
 
     a: float
@@ -82,10 +82,10 @@ def scale_for(path: Path, output: Size) -> float:
     return OVERSAMPLING * output.width / math.sqrt(path.start.width * path.end.width)
 
 
-def box(path: Path, picture: Size, scale: float, sway: float = 0.0, also: tuple[View, ...] = ()) -> Box:
+def viewport_box(path: Path, picture: Size, scale: float, sway: float = 0.0, also: tuple[View, ...] = ()) -> Box:
     """All that the camera may see on its way, rolled, bent and swaying by up to `sway` of the view, and some more."""
-    reach = (PASSING_MOST + YAW / 2 if path.deep else 0.0) + sway
-    roll = max(abs(path.lean_start.roll), abs(path.lean_end.roll)) + sway
+    reach = (PARALLAX_MAX + YAW / 2 if path.has_depth else 0.0) + sway
+    roll = max(abs(path.perspective_start.roll), abs(path.perspective_end.roll)) + sway
     edges = [_edges(view, roll, reach) for view in (path.start, path.end, *also)]
     margin = MARGIN_PIXELS / scale
     left, top, right, bottom = (pick(edge[at] for edge in edges) for at, pick in enumerate((min, min, max, max)))
@@ -105,26 +105,26 @@ def _edges(view: View, roll: float, reach: float) -> tuple[float, float, float, 
     return x - across, y - down, x + across, y + down
 
 
-def size_of(part: Box, scale: float) -> Size:
+def crop_size(part: Box, scale: float) -> Size:
     """The size of the sheet that holds a part of a picture; both sides even."""
     width, height = (max(round(side * scale / 2), 1) * 2 for side in (part.right - part.left, part.bottom - part.top))
     return Size(width, height)
 
 
-def part_of(field: Map, box: Box, picture: Size, size: Size) -> Map:
+def crop_map(field: Map, box: Box, picture: Size, size: Size) -> Map:
     """The part of a map of the whole picture, at the size of a sheet."""
     sx, sy = field.shape[1] / picture.width, field.shape[0] / picture.height
     right, down = (box.right - box.left) / size.width, (box.bottom - box.top) / size.height
-    at = _Grid(
+    transform = _Affine(
         right * sx, 0.0, (box.left + right / 2) * sx - 0.5,
         0.0, down * sy, (box.top + down / 2) * sy - 0.5,
     )  # fmt: skip
-    seen = np.empty((size.height, size.width), np.float32)
-    _warp(floats(field), seen, at)
-    return seen
+    cropped = np.empty((size.height, size.width), np.float32)
+    _warp(floats(field), cropped, transform)
+    return cropped
 
 
-class Lens:
+class Sampler:
     """Samples sheets at one output size, at exact sub-pixel places."""
 
     def __init__(self, output: Size) -> None:
@@ -139,68 +139,85 @@ class Lens:
         self._maps = np.empty(full, np.float32), np.empty(full, np.float32)
         self._half_maps = np.empty(half, np.float32), np.empty(half, np.float32)
 
-    def sample(self, sheet: Sheet, pose: Pose, into: Planes, bend: Bend | None = None) -> None:
+    def sample(self, crop: Crop, pose: Pose, into: Planes, displacement: Displacement | None = None) -> None:
         """What the camera sees. `bend` comes on top of the relief's displacement."""
-        if sheet.near is not None and pose.lean.deep:
-            passing = self._passing(sheet, pose)
-            bend = passing if bend is None else Bend(bend.x + passing.x, bend.y + passing.y)
-        grid = _grid(pose, self.output)
-        sx, sy = sheet.scale_x, sheet.scale_y
-        luma = _Grid(
-            grid.a * sx, grid.b * sx, (grid.c - sheet.box.left) * sx - 0.5,
-            grid.d * sy, grid.e * sy, (grid.f - sheet.box.top) * sy - 0.5,
+        if crop.displacement is not None and pose.perspective.has_depth:
+            parallax = self._parallax(crop, pose)
+            displacement = (
+                parallax
+                if displacement is None
+                else Displacement(displacement.x + parallax.x, displacement.y + parallax.y)
+            )
+        transform = _to_picture(pose, self.output)
+        sx, sy = crop.scale_x, crop.scale_y
+        luma = _Affine(
+            transform.a * sx, transform.b * sx, (transform.c - crop.box.left) * sx - 0.5,
+            transform.d * sy, transform.e * sy, (transform.f - crop.box.top) * sy - 0.5,
         )  # fmt: skip
         # Chroma sample i lies on luma column 2i, and between the luma rows 2j and 2j + 1.
-        chroma = _Grid(
+        chroma = _Affine(
             luma.a, luma.b, (luma.c + luma.b / 2) / 2,
             luma.d, luma.e, (luma.f + luma.e / 2 - 0.5) / 2,
         )  # fmt: skip
-        if bend is None:
-            for plane, out, at in zip(each(sheet.planes), each(into), (luma, chroma, chroma), strict=True):
-                _warp(plane, out, at)
+        if displacement is None:
+            for plane, out, plane_transform in zip(each(crop.planes), each(into), (luma, chroma, chroma), strict=True):
+                _warp(plane, out, plane_transform)
             return
         reach = pose.view.width * sx, pose.view.width * sy
-        maps = _bent(luma, bend, reach, self._maps)
-        _remap(sheet.planes.y, into.y, maps)
-        maps = _bent(chroma, bend, (reach[0] / 2, reach[1] / 2), self._half_maps)
-        _remap(sheet.planes.u, into.u, maps)
-        _remap(sheet.planes.v, into.v, maps)
+        maps = _sampling_maps(luma, displacement, reach, self._maps)
+        _remap(crop.planes.y, into.y, maps)
+        maps = _sampling_maps(chroma, displacement, (reach[0] / 2, reach[1] / 2), self._half_maps)
+        _remap(crop.planes.u, into.u, maps)
+        _remap(crop.planes.v, into.v, maps)
 
-    def over(self, field: Map, picture: Size, pose: Pose) -> Map:
+    def sample_map(self, field: Map, picture: Size, pose: Pose) -> Map:
         """A field that covers the whole picture, as the view shows it on the coarse grid."""
-        grid = _grid(pose, self.coarse)
+        to_picture = _to_picture(pose, self.coarse)
         sx, sy = field.shape[1] / picture.width, field.shape[0] / picture.height
-        at = _Grid(grid.a * sx, grid.b * sx, grid.c * sx - 0.5, grid.d * sy, grid.e * sy, grid.f * sy - 0.5)
-        seen = np.empty((self.coarse.height, self.coarse.width), np.float32)
-        _warp(floats(field), seen, at)
-        return seen
+        transform = _Affine(
+            to_picture.a * sx,
+            to_picture.b * sx,
+            to_picture.c * sx - 0.5,
+            to_picture.d * sy,
+            to_picture.e * sy,
+            to_picture.f * sy - 0.5,
+        )
+        sampled = np.empty((self.coarse.height, self.coarse.width), np.float32)
+        _warp(floats(field), sampled, transform)
+        return sampled
 
-    def _passing(self, sheet: Sheet, pose: Pose) -> Bend:
+    def _parallax(self, crop: Crop, pose: Pose) -> Displacement:
         """Near things move against far ones; a yaw makes one side of the view larger than the other."""
-        lean = pose.lean
-        near = self.over(sheet.near, sheet.picture, pose) if sheet.near is not None else np.zeros_like(self._across)
-        growth = -lean.zoom * near - lean.yaw * self._across
-        return Bend(lean.x * near + growth * self._across, lean.y * near + growth * self._down)
+        perspective = pose.perspective
+        near = (
+            self.sample_map(crop.displacement, crop.picture, pose)
+            if crop.displacement is not None
+            else np.zeros_like(self._across)
+        )
+        growth = -perspective.zoom * near - perspective.yaw * self._across
+        return Displacement(perspective.x * near + growth * self._across, perspective.y * near + growth * self._down)
 
 
-def _grid(pose: Pose, output: Size) -> _Grid:
+def _to_picture(pose: Pose, output: Size) -> _Affine:
     """Where in the picture the middles of the output's pixels look."""
-    view, cos, sin = pose.view, math.cos(pose.lean.roll), math.sin(pose.lean.roll)
+    view, cos, sin = pose.view, math.cos(pose.perspective.roll), math.sin(pose.perspective.roll)
     right, down = view.width / output.width, view.height / output.height
     a, b, d, e = right * cos, -down * sin, right * sin, down * cos
     i, j = (output.width - 1) / 2, (output.height - 1) / 2
     x, y = view.x + view.width / 2, view.y + view.height / 2
-    return _Grid(a, b, x - a * i - b * j, d, e, y - d * i - e * j)
+    return _Affine(a, b, x - a * i - b * j, d, e, y - d * i - e * j)
 
 
-def _bent(grid: _Grid, bend: Bend, reach: tuple[float, float], maps: tuple[Map, Map]) -> tuple[Map, Map]:
+def _sampling_maps(
+    transform: _Affine, displacement: Displacement, reach: tuple[float, float], maps: tuple[Map, Map]
+) -> tuple[Map, Map]:
     """The sampling places of all pixels; only the displacement comes from the coarse grid, the rest is exact."""
-    _fill(maps[0], bend.x * reach[0], grid.a, grid.b, grid.c)
-    _fill(maps[1], bend.y * reach[1], grid.d, grid.e, grid.f)
+    _fill_map(maps[0], displacement.x * reach[0], transform.a, transform.b, transform.c)
+    _fill_map(maps[1], displacement.y * reach[1], transform.d, transform.e, transform.f)
     return maps
 
 
-def _fill(places: Map, displaced: Map, right: float, down: float, offset: float) -> None:
+def _fill_map(places: Map, displaced: Map, right: float, down: float, offset: float) -> None:
     height, width = places.shape
     cv2.resize(floats(displaced), (width, height), dst=places, interpolation=cv2.INTER_LINEAR)
     if right:
@@ -209,8 +226,8 @@ def _fill(places: Map, displaced: Map, right: float, down: float, offset: float)
         places += floats(down * np.arange(height, dtype=np.float64) + offset)[:, None]
 
 
-def _warp(source: NDArray[Any], into: NDArray[Any], grid: _Grid) -> None:
-    matrix = np.array([[grid.a, grid.b, grid.c], [grid.d, grid.e, grid.f]])
+def _warp(source: NDArray[Any], into: NDArray[Any], transform: _Affine) -> None:
+    matrix = np.array([[transform.a, transform.b, transform.c], [transform.d, transform.e, transform.f]])
     size = (into.shape[1], into.shape[0])
     cv2.warpAffine(source, matrix, size, dst=into, flags=_SAMPLING, borderMode=cv2.BORDER_REFLECT_101)
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from framegate.animatic.prompt.scene import Angle, Framing, Heard, Look
+from framegate.animatic.prompt.scene import Angle, Framing, Look, SoundLayer
 
 
 class Move(StrEnum):
@@ -90,7 +90,7 @@ class Shot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compose:
+class Placement:
     """One reference is a subject that is set into another, the scene; both count from 0."""
 
     subject: int
@@ -103,9 +103,9 @@ class Plan:
 
     shots: tuple[Shot, ...]
     look: Look = field(default_factory=Look)
-    heard: tuple[Heard, ...] = ()
+    sound_layers: tuple[SoundLayer, ...] = ()
     notes: tuple[str, ...] = ()
-    compose: Compose | None = None
+    placement: Placement | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The plan as people read it before anything is rendered."""

@@ -59,45 +59,45 @@ RANGE = (
 
 
 @dataclass(frozen=True)
-class Time:
+class ShotTime:
     """What a clause says of its shot's time, in seconds: how long it lasts, and when in the clip it begins."""
 
-    lasts: float | None = None
-    begins: float | None = None
+    duration: float | None = None
+    start: float | None = None
     delay: float | None = None  # how long after the shot before began
 
 
-def clock(text: str) -> float:
+def parse_clock(text: str) -> float:
     """The seconds of "0:03", "3s" or "3.5"."""
     minutes, _, seconds = text.rpartition(":")
     digits = re.match(_DIGITS, seconds)
     return (float(minutes) * 60 if minutes else 0.0) + (float(digits[0]) if digits else 0.0)
 
 
-def times(text: str, clip_seconds: float) -> list[tuple[int, int, Time]]:
+def find_times(text: str, clip_seconds: float) -> list[tuple[int, int, ShotTime]]:
     """Every time that the words name, and where they stand."""
-    found: list[tuple[int, int, Time]] = []
+    times: list[tuple[int, int, ShotTime]] = []
     for match in LENGTH.finditer(text):
         time = _time(match, text)
         if time is not None:
-            found.append((*match.span(), time))
-    found += [(*match.span(), Time(lasts=BEAT_SECONDS)) for match in BEAT.finditer(text)]
-    found += [(*match.span(), Time(lasts=1.0)) for match in FIRST_SECOND.finditer(text)]
+            times.append((*match.span(), time))
+    times += [(*match.span(), ShotTime(duration=BEAT_SECONDS)) for match in BEAT.finditer(text)]
+    times += [(*match.span(), ShotTime(duration=1.0)) for match in FIRST_SECOND.finditer(text)]
     for match in LAST.finditer(text):
         length = float(match["digits"]) if match["digits"] else NUMBERS.get(match["word"], 1.0)
-        found.append((*match.span(), Time(begins=max(clip_seconds - length, 0.0))))
+        times.append((*match.span(), ShotTime(start=max(clip_seconds - length, 0.0))))
     for match in PART.finditer(text):
         length = PARTS[match["part"]] * clip_seconds
         late = match["which"] in ("last", "final") or (match["which"], match["part"]) in (
             ("second", "half"),
             ("other", "half"),
         )
-        found.append((*match.span(), Time(begins=clip_seconds - length) if late else Time(lasts=length)))
-    found += [(*match.span(), Time(begins=clip_seconds / 2)) for match in HALFWAY.finditer(text)]
-    return sorted(found, key=lambda hit: hit[0])
+        times.append((*match.span(), ShotTime(start=clip_seconds - length) if late else ShotTime(duration=length)))
+    times += [(*match.span(), ShotTime(start=clip_seconds / 2)) for match in HALFWAY.finditer(text)]
+    return sorted(times, key=lambda hit: hit[0])
 
 
-def _time(match: re.Match[str], text: str) -> Time | None:
+def _time(match: re.Match[str], text: str) -> ShotTime | None:
     before = (match["before"] or "").strip()
     if before in ("every", "each", "per", "last", "final"):
         return None
@@ -108,80 +108,88 @@ def _time(match: re.Match[str], text: str) -> Time | None:
         seconds += 0.5
     after = text[match.end() : match.end() + 12]
     if before == "after" or re.match(r" (?:later|in\b(?!to)(?! the))", after):
-        return Time(delay=seconds)
+        return ShotTime(delay=seconds)
     if before in ("at", "from") or (before == "the" and re.match(r" mark", after)):
-        return Time(begins=seconds)
-    return Time(lasts=seconds) if seconds > 0 else None
+        return ShotTime(start=seconds)
+    return ShotTime(duration=seconds) if seconds > 0 else None
 
 
 @dataclass(frozen=True)
-class Laid:
+class Layout:
     """The lengths of shots in seconds; they fill the clip but for `rest`, which the last picture is held for."""
 
     lengths: tuple[float, ...]
-    rest: float = 0.0
-    changed: bool = False  # whether asked lengths had to give way
+    remaining_seconds: float = 0.0
+    is_adjusted: bool = False  # whether asked lengths had to give way
 
 
-def lay(asked: Sequence[Time], seconds: float, least: float) -> Laid:
+def lay_out(times: Sequence[ShotTime], seconds: float, shot_seconds_min: float) -> Layout:
     """Share out a clip: asked lengths as they are while they fit, the others alike. Needs `least` for each shot."""
     lengths: list[float] = []
-    changed = False
-    rest = 0.0
-    for first, last, since, until in _spans([time.begins for time in asked], seconds, least):
-        closing = last == len(asked)
-        part, gave, over = _share([time.lasts for time in asked[first:last]], until - since, least, rest=closing)
+    is_adjusted = False
+    remaining_seconds = 0.0
+    for first, last, since, until in _spans([time.start for time in times], seconds, shot_seconds_min):
+        closing = last == len(times)
+        part, part_adjusted, part_remaining = _distribute(
+            [time.duration for time in times[first:last]], until - since, shot_seconds_min, may_hold=closing
+        )
         lengths += part
-        changed = changed or gave
-        rest = over
-    begun = [time.begins for time in asked]
+        is_adjusted = is_adjusted or part_adjusted
+        remaining_seconds = part_remaining
+    starts = [time.start for time in times]
     at = 0.0
-    for wanted, length in zip(begun, lengths, strict=True):
-        changed = changed or (wanted is not None and abs(wanted - at) > 0.05)
+    for requested_start, length in zip(starts, lengths, strict=True):
+        is_adjusted = is_adjusted or (requested_start is not None and abs(requested_start - at) > 0.05)
         at += length
-    return Laid(tuple(lengths), rest, changed)
+    return Layout(tuple(lengths), remaining_seconds, is_adjusted)
 
 
-def _spans(begins: Sequence[float | None], seconds: float, least: float) -> list[tuple[int, int, float, float]]:
+def _spans(
+    starts: Sequence[float | None], seconds: float, shot_seconds_min: float
+) -> list[tuple[int, int, float, float]]:
     """Runs of shots between the moments that are asked for, leaving out moments that leave no room."""
     knots = [(0, 0.0)]
-    for at, moment in enumerate(begins):
+    for at, moment in enumerate(starts):
         before_at, before = knots[-1]
-        fits = moment is not None and moment - before >= least * (at - before_at)
-        if moment is not None and at and fits and seconds - moment >= least * (len(begins) - at):
+        fits = moment is not None and moment - before >= shot_seconds_min * (at - before_at)
+        if moment is not None and at and fits and seconds - moment >= shot_seconds_min * (len(starts) - at):
             knots.append((at, moment))
-    knots.append((len(begins), seconds))
+    knots.append((len(starts), seconds))
     return [(a, b, since, until) for (a, since), (b, until) in itertools.pairwise(knots)]
 
 
-def _share(
-    asked: Sequence[float | None], seconds: float, least: float, *, rest: bool
+def _distribute(
+    durations: Sequence[float | None], seconds: float, shot_seconds_min: float, *, may_hold: bool
 ) -> tuple[list[float], bool, float]:
-    fixed = [max(length, least) for length in asked if length is not None]
-    changed = any(length is not None and length < least - 1e-9 for length in asked)
-    free = len(asked) - len(fixed)
-    left = seconds - sum(fixed)
-    if free and left >= least * free - 1e-9:
-        return [left / free if length is None else max(length, least) for length in asked], changed, 0.0
-    if not free and rest and left >= least:
-        return fixed, changed, left
-    fair = sum(fixed) / len(fixed) if fixed else 1.0
-    wanted = [fair if length is None else max(length, least) for length in asked]
-    return _scaled(wanted, seconds, least), changed or abs(left) > 0.05, 0.0
+    fixed = [max(length, shot_seconds_min) for length in durations if length is not None]
+    is_adjusted = any(length is not None and length < shot_seconds_min - 1e-9 for length in durations)
+    open_count = len(durations) - len(fixed)
+    open_seconds = seconds - sum(fixed)
+    if open_count and open_seconds >= shot_seconds_min * open_count - 1e-9:
+        return (
+            [open_seconds / open_count if length is None else max(length, shot_seconds_min) for length in durations],
+            is_adjusted,
+            0.0,
+        )
+    if not open_count and may_hold and open_seconds >= shot_seconds_min:
+        return fixed, is_adjusted, open_seconds
+    average = sum(fixed) / len(fixed) if fixed else 1.0
+    requested = [average if length is None else max(length, shot_seconds_min) for length in durations]
+    return _scale(requested, seconds, shot_seconds_min), is_adjusted or abs(open_seconds) > 0.05, 0.0
 
 
-def _scaled(wanted: Sequence[float], seconds: float, least: float) -> list[float]:
+def _scale(lengths: Sequence[float], seconds: float, shot_seconds_min: float) -> list[float]:
     """Lengths in proportion to those wanted, none below `least`."""
-    floor: set[int] = set()
+    at_min: set[int] = set()
     while True:
-        spare = seconds - least * len(floor)
-        total = sum(length for at, length in enumerate(wanted) if at not in floor)
-        scale = spare / total if total else 0.0
-        short = {at for at, length in enumerate(wanted) if at not in floor and length * scale < least}
-        if not short or len(short) + len(floor) == len(wanted):
+        seconds_above_min = seconds - shot_seconds_min * len(at_min)
+        total = sum(length for at, length in enumerate(lengths) if at not in at_min)
+        scale = seconds_above_min / total if total else 0.0
+        too_short = {at for at, length in enumerate(lengths) if at not in at_min and length * scale < shot_seconds_min}
+        if not too_short or len(too_short) + len(at_min) == len(lengths):
             return (
-                [seconds / len(wanted)] * len(wanted)
-                if len(short) + len(floor) == len(wanted)
-                else [least if at in floor else length * scale for at, length in enumerate(wanted)]
+                [seconds / len(lengths)] * len(lengths)
+                if len(too_short) + len(at_min) == len(lengths)
+                else [shot_seconds_min if at in at_min else length * scale for at, length in enumerate(lengths)]
             )
-        floor |= short
+        at_min |= too_short

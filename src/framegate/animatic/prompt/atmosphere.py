@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from framegate.animatic.prompt.scene import Grade, Heard, Light, Look, Sound, Weather
+from framegate.animatic.prompt.scene import Grade, Light, Look, Sound, SoundLayer, Weather
 
 FLICKER, GRAIN, VIGNETTE, BLUR = 0.5, 0.5, 0.5, 0.6
-LAYERS_MOST = 4  # more than so many sounds at once are a noise
+SOUND_LAYERS_MAX = 4  # more than so many sounds at once are a noise
 
 LIGHTS: tuple[tuple[str, Light], ...] = (
     (
@@ -165,14 +165,14 @@ SOUNDS: tuple[tuple[str, Sound], ...] = (
     ),
 )
 # Named as sound, a thing is louder than one that only stands in the picture.
-LEVEL_SEEN, LEVEL_NAMED, LEVEL_SLIGHT = 0.5, 0.75, 0.3
-_NAMED = (
+LEVEL_OF_A_THING, LEVEL_OF_A_SOUND, LEVEL_DISTANT = 0.5, 0.75, 0.3
+_SOUND_CUE = (
     r"(?:sounds? of|sound:|audio:|sfx:|ambien(?:ce|t)(?: sounds?)?(?: of|:)?|hear|noise of|roar(?:s|ing)?"
     r"|howl\w{0,3}|crackl\w{0,3})"
 )
-SENTENCE_CHARACTERS = 80  # how far before a thing "audio:" may stand
-NO_SOUND = r"\b(?:silent|silence|no (?:sound|audio)|without (?:any )?(?:sound|audio)|muted? audio)\b"
-NO_NOISE_MADE = (
+SOUND_CUE_CHARS_MAX = 80  # how far before a thing "audio:" may stand
+SILENCE = r"\b(?:silent|silence|no (?:sound|audio)|without (?:any )?(?:sound|audio)|muted? audio)\b"
+MUSIC_OR_VOICE = (
     r"\b(?:music|song|soundtrack|score|piano|guitar|beat|dialogue|speaks?|speech|voice ?over"
     r"|narrat\w{1,4}|says|singing)\b"
 )
@@ -182,13 +182,13 @@ _NEGATION = re.compile(
 )
 
 
-def look(text: str) -> Look:
+def read_look(text: str) -> Look:
     """The look that the words describe; what they do not touch stays as it is."""
-    textures = {name: _said(pattern, text) is not None for name, pattern in TEXTURES.items()}
-    weather = {kind: amount for pattern, kind in WEATHERS if (amount := _amount(pattern, text))}
+    textures = {name: _first_match(pattern, text) is not None for name, pattern in TEXTURES.items()}
+    weather = {kind: amount for pattern, kind in WEATHERS if (amount := _weather_amount(pattern, text))}
     return Look(
-        light=tuple(dict.fromkeys(light for pattern, light in LIGHTS if _said(pattern, text) is not None)),
-        grade=tuple(dict.fromkeys(grade for pattern, grade in GRADES if _said(pattern, text) is not None)),
+        light=tuple(dict.fromkeys(light for pattern, light in LIGHTS if _first_match(pattern, text) is not None)),
+        grade=tuple(dict.fromkeys(grade for pattern, grade in GRADES if _first_match(pattern, text) is not None)),
         weather=tuple(weather.items()),
         flicker=FLICKER * textures["flicker"],
         grain=GRAIN * textures["grain"],
@@ -197,32 +197,38 @@ def look(text: str) -> Look:
     )
 
 
-def heard(text: str) -> tuple[Heard, ...]:
+def read_sounds(text: str) -> tuple[SoundLayer, ...]:
     """The sounds of what the words describe, the loudest first; none where silence is asked for."""
-    if re.search(NO_SOUND, text):
+    if re.search(SILENCE, text):
         return ()
-    found: list[Heard] = []
+    layers: list[SoundLayer] = []
     for pattern, sound in SOUNDS:
-        match = _said(pattern, text)
+        match = _first_match(pattern, text)
         if match is not None:
-            before = re.split(r"[.;!?\n]", text[max(match.start() - SENTENCE_CHARACTERS, 0) : match.start()])[-1]
+            before = re.split(r"[.;!?\n]", text[max(match.start() - SOUND_CUE_CHARS_MAX, 0) : match.start()])[-1]
             slight = re.search(rf"\b(?:{_SLIGHT}|quiet|far(?: off| away)?|muffled) (?:\w{{1,12}} )?$", before)
-            level = LEVEL_SLIGHT if slight else LEVEL_NAMED if re.search(_NAMED, before + match[0]) else LEVEL_SEEN
-            found.append(Heard(sound=sound, level=level))
-    return tuple(sorted(found, key=lambda one: -one.level)[:LAYERS_MOST])
+            level = (
+                LEVEL_DISTANT
+                if slight
+                else LEVEL_OF_A_SOUND
+                if re.search(_SOUND_CUE, before + match[0])
+                else LEVEL_OF_A_THING
+            )
+            layers.append(SoundLayer(sound=sound, level=level))
+    return tuple(sorted(layers, key=lambda one: -one.level)[:SOUND_LAYERS_MAX])
 
 
-def unmade(text: str, made: Sequence[Heard]) -> list[str]:
+def describe_unsupported_sound(text: str, layers: Sequence[SoundLayer]) -> list[str]:
     """Sentences about the sound that is asked for and not made."""
-    match = re.search(NO_NOISE_MADE, text)
+    match = re.search(MUSIC_OR_VOICE, text)
     notes = [f'no music and no voices are made, only a bed of sound: "{match[0]}"'] if match else []
-    if not made:
+    if not layers:
         notes.append("the sound is silence: the prompt names nothing that this engine has a sound for")
     return notes
 
 
-def _amount(pattern: str, text: str) -> float:
-    match = _said(pattern, text)
+def _weather_amount(pattern: str, text: str) -> float:
+    match = _first_match(pattern, text)
     if match is None:
         return 0.0
     before = text[max(match.start() - 16, 0) : match.end()]
@@ -232,7 +238,7 @@ def _amount(pattern: str, text: str) -> float:
     return WEATHER_AMOUNTS["slight" if slight else ""]
 
 
-def _said(pattern: str, text: str) -> re.Match[str] | None:
+def _first_match(pattern: str, text: str) -> re.Match[str] | None:
     """The first place where the words stand and are not denied."""
     for match in re.finditer(rf"\b(?:{pattern})", text):
         if _NEGATION.search(text[max(match.start() - 40, 0) : match.start()]) is None:

@@ -8,7 +8,7 @@ from framegate.animatic.prompt.scene import Angle, Framing
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
+class Mood:
     """What a mood does to a clip: `amount` multiplies each move; `cuts` is None where it does not matter."""
 
     amount: float = 1.0
@@ -17,27 +17,27 @@ class Pace:
     handheld: float = 0.0
 
 
-PLAIN = Pace()
-PACES: tuple[tuple[str, Pace], ...] = (
-    (r"frantic|chaotic|hectic|frenetic|panicked|panicky", Pace(amount=1.7, cuts=True, handheld=0.8)),
-    (r"found footage|guerrilla", Pace(cuts=True, handheld=0.8)),
+NEUTRAL = Mood()
+MOODS: tuple[tuple[str, Mood], ...] = (
+    (r"frantic|chaotic|hectic|frenetic|panicked|panicky", Mood(amount=1.7, cuts=True, handheld=0.8)),
+    (r"found footage|guerrilla", Mood(cuts=True, handheld=0.8)),
     (
         r"energetic|high energy|upbeat|punchy|fast paced|adrenaline|action packed|dynamic|music video|hype|snappy",
-        Pace(amount=1.4, cuts=True),
+        Mood(amount=1.4, cuts=True),
     ),
     (
         r"documentary|cin[eé]ma v[eé]rit[eé]|newsreel|reportage|fly on the wall",
-        Pace(amount=0.8, cuts=True, handheld=0.3),
+        Mood(amount=0.8, cuts=True, handheld=0.3),
     ),
     (
         r"thriller|suspense(?:ful)?|tense|tension|horror|ominous|eerie|menacing",
-        Pace(amount=0.75, easing=Easing.STEADY, cuts=True),
+        Mood(amount=0.75, easing=Easing.STEADY, cuts=True),
     ),
-    (r"dream(?:y|like|scape)|ethereal|surreal|hypnotic|lullaby", Pace(amount=0.7, easing=Easing.GENTLE, cuts=False)),
-    (r"epic|majestic|grand(?:iose)?\b|sweeping vista|heroic", Pace(amount=1.3, easing=Easing.GENTLE)),
+    (r"dream(?:y|like|scape)|ethereal|surreal|hypnotic|lullaby", Mood(amount=0.7, easing=Easing.GENTLE, cuts=False)),
+    (r"epic|majestic|grand(?:iose)?\b|sweeping vista|heroic", Mood(amount=1.3, easing=Easing.GENTLE)),
     (
         r"romantic|nostalgi(?:c|a)|tender|wistful|melanchol(?:y|ic)|intimate",
-        Pace(amount=0.8, easing=Easing.GENTLE, cuts=False),
+        Mood(amount=0.8, easing=Easing.GENTLE, cuts=False),
     ),
     (
         (
@@ -45,7 +45,7 @@ PACES: tuple[tuple[str, Pace], ...] = (
             r"|quiet mood"
             r"|slow(?:er)? pace(?:d)?|slow motion|slow mo\b|unhurried pace"
         ),
-        Pace(amount=0.7, easing=Easing.GENTLE, cuts=False),
+        Mood(amount=0.7, easing=Easing.GENTLE, cuts=False),
     ),
 )
 FRAMINGS: tuple[tuple[str, Framing], ...] = (
@@ -82,45 +82,45 @@ ANGLES: tuple[tuple[str, Angle], ...] = (
 HANDHELD, HANDHELD_SLIGHT, HANDHELD_STRONG = 0.5, 0.25, 0.9
 _SLIGHT = r"(?:subtle|slight|slightly|gentle|gently|light|soft|softly|barely|a bit|a little|minimal)"
 _STRONG = r"(?:very|heavy|strong|strongly|violent|violently|wild|wildly|extreme|frantic|intense|shaky)"
-_PHRASE = (
+_HANDHELD = (
     r"hand ?held|shak(?:y|ing) (?:hand ?held|cam(?:era)?|footage|shot)|camera (?:shakes?|sways?|wobbles?)"
     r"|sway(?:ing|s) camera"
 )
-_DENIED = r"\b(?:no|not|never|without|avoid|zero|minimal)(?: any| a)? $"
+_NEGATION = r"\b(?:no|not|never|without|avoid|zero|minimal)(?: any| a)? $"
 
 
-def pace(text: str) -> Pace:
+def find_mood(text: str) -> Mood:
     """The pace of the first mood in the table that the words name."""
-    return next((found for pattern, found in PACES if _found(pattern, text)), PLAIN)
+    return next((mood for pattern, mood in MOODS if _first_match(pattern, text)), NEUTRAL)
 
 
-def framing(text: str) -> Framing | None:
+def find_framing(text: str) -> Framing | None:
     """The framing that the words name first."""
-    hits = [(match.start(), found) for pattern, found in FRAMINGS if (match := _found(pattern, text))]
-    return min(hits, key=lambda hit: hit[0])[1] if hits else None
+    matches = [(match.start(), framing) for pattern, framing in FRAMINGS if (match := _first_match(pattern, text))]
+    return min(matches, key=lambda hit: hit[0])[1] if matches else None
 
 
-def angle(text: str) -> Angle | None:
+def find_angle(text: str) -> Angle | None:
     """The angle that the words name."""
-    return next((found for pattern, found in ANGLES if _found(pattern, text)), None)
+    return next((angle for pattern, angle in ANGLES if _first_match(pattern, text)), None)
 
 
-def handheld(text: str) -> float | None:
+def find_handheld(text: str) -> float | None:
     """How far the camera sways by the words, 0 to 1; 0 where they deny it, None where they do not speak of it."""
-    match = re.search(rf"\b(?:{_PHRASE})", text)
+    match = re.search(rf"\b(?:{_HANDHELD})", text)
     if match is None:
         return None
     before = text[max(match.start() - 24, 0) : match.start()]
-    if re.search(_DENIED, before):
+    if re.search(_NEGATION, before):
         return 0.0
     around = before + match[0]
-    if re.search(rf"\b{_SLIGHT} (?:\w{{1,12}} )?(?:{_PHRASE})", around):
+    if re.search(rf"\b{_SLIGHT} (?:\w{{1,12}} )?(?:{_HANDHELD})", around):
         return HANDHELD_SLIGHT
     return HANDHELD_STRONG if re.search(rf"\b{_STRONG}\b", around) else HANDHELD
 
 
-def _found(pattern: str, text: str) -> re.Match[str] | None:
+def _first_match(pattern: str, text: str) -> re.Match[str] | None:
     for match in re.finditer(rf"\b(?:{pattern})", text):
-        if re.search(_DENIED, text[max(match.start() - 16, 0) : match.start()]) is None:
+        if re.search(_NEGATION, text[max(match.start() - 16, 0) : match.start()]) is None:
             return match
     return None

@@ -8,13 +8,19 @@ from itertools import pairwise
 from framegate.animatic.plan.shots import Easing, Move
 from framegate.animatic.prompt import vocabulary as words
 
-GENTLE = 0.65
-AMOUNT_LEAST, AMOUNT_MOST = 0.15, 3.0
-BEFORE_CHARACTERS, AFTER_CHARACTERS = 40, 60
-DEGREES_MOST = 60.0  # a still shows one side
-DEGREES: dict[str, float] = {"orbit": 30, "arc": 30, "pan": 20, "tilt": 20, "roll": 8}  # about what amount 1 comes to
+DEFAULT_AMOUNT = 0.65
+AMOUNT_MIN, AMOUNT_MAX = 0.15, 3.0
+CHARS_BEFORE_MAX, CHARS_AFTER_MAX = 40, 60
+DEGREES_MAX = 60.0  # a still shows one side
+DEGREES_PER_AMOUNT: dict[str, float] = {
+    "orbit": 30,
+    "arc": 30,
+    "pan": 20,
+    "tilt": 20,
+    "roll": 8,
+}  # about what amount 1 comes to
 
-_KNOWN = words.AMOUNTS.keys() | words.SPEEDS.keys() | words.EASINGS.keys() | words.INTENSIFIERS
+_MODIFIERS = words.AMOUNTS.keys() | words.SPEEDS.keys() | words.EASINGS.keys() | words.INTENSIFIERS
 # From here on the words speak of the scene; adverbs still speak of the move, until a new verb may come.
 _SCENE = re.compile(
     r"\b(?:on|of|over|across|past|along|toward|towards|as|to|around|through|into|from|while|where|who)\b"
@@ -23,13 +29,13 @@ _VERB = re.compile(r"\b(?:as|while|where|who|which|that)\b")
 _WIDE, _CLOSE = r"(?:wide|long|full|medium)\b", r"close\b(?: ups?)?"
 _UNTIL = r"[\w ,]{0,40}\b(?:to|into|end(?:s|ing)? (?:up )?(?:on|in|with|at|as))\b[\w ]{0,16}\b"
 FROM_WIDE_TO_CLOSE = rf"\b(?:{_WIDE}{_UNTIL}{_CLOSE}|{_CLOSE}{_UNTIL}{_WIDE})"
-FAR = 1.8
-_FAR = re.compile(FROM_WIDE_TO_CLOSE)
+WIDE_TO_CLOSE_FACTOR = 1.8
+_WIDE_TO_CLOSE = re.compile(FROM_WIDE_TO_CLOSE)
 _DEGREES = re.compile(r"(\d{1,3}) ?(?:degrees?\b|°)")
 
 
 @dataclass(frozen=True)
-class Manner:
+class Pacing:
     """Words, and what they come to: `easing` is None where they do not say."""
 
     amount: float = 1.0
@@ -37,50 +43,50 @@ class Manner:
     words: tuple[str, ...] = ()
 
 
-UNASKED = Manner(GENTLE, None, ("gentle",))
+DEFAULT = Pacing(DEFAULT_AMOUNT, None, ("gentle",))
 
 
-def read(text: str, moves_at: Sequence[tuple[int, int]], moves: Sequence[Move]) -> Manner:
+def read_pacing(text: str, move_spans: Sequence[tuple[int, int]], moves: Sequence[Move]) -> Pacing:
     """The manner of moves that stand at these places of a part of the prompt."""
-    found = tuple(dict.fromkeys(_modifiers(text, moves_at)))
+    modifiers = tuple(dict.fromkeys(_find_modifiers(text, move_spans)))
     amount = 1.0
-    for before, word in pairwise(("", *found)):
+    for before, word in pairwise(("", *modifiers)):
         factor = words.AMOUNTS.get(word, words.SPEEDS.get(word, 1.0))
         amount *= factor**1.5 if before in words.INTENSIFIERS else factor
-    if _FAR.search(text):
-        amount *= FAR
+    if _WIDE_TO_CLOSE.search(text):
+        amount *= WIDE_TO_CLOSE_FACTOR
     degrees = _DEGREES.search(text)
     if degrees:
-        amount = min(float(degrees[1]), DEGREES_MOST) / next(
-            (DEGREES[kind] for kind in DEGREES if moves[0].startswith(kind)), 30
+        amount = min(float(degrees[1]), DEGREES_MAX) / next(
+            (DEGREES_PER_AMOUNT[kind] for kind in DEGREES_PER_AMOUNT if moves[0].startswith(kind)), 30
         )
-    easing = next((words.EASINGS[word] for word in found if word in words.EASINGS), None)
-    return Manner(round(min(max(amount, AMOUNT_LEAST), AMOUNT_MOST), 3), easing, found)
+    easing = next((words.EASINGS[word] for word in modifiers if word in words.EASINGS), None)
+    return Pacing(round(min(max(amount, AMOUNT_MIN), AMOUNT_MAX), 3), easing, modifiers)
 
 
-def _modifiers(text: str, moves_at: Sequence[tuple[int, int]]) -> list[str]:
+def _find_modifiers(text: str, move_spans: Sequence[tuple[int, int]]) -> list[str]:
     """The modifiers beside a move in its own part, its adverbs, and parts of modifiers alone."""
-    found: list[str] = []
+    modifiers: list[str] = []
     at = 0
     for part in text.split(","):
-        own = [(start - at, end - at) for start, end in moves_at if at <= start < at + len(part) + 1]
+        spans = [(start - at, end - at) for start, end in move_spans if at <= start < at + len(part) + 1]
         at += len(part) + 1
-        if not own:
+        if not spans:
             tokens = re.findall(r"[a-z']+", part)
-            alone = tokens and all(token in _KNOWN or token in words.FILLERS for token in tokens)
-            found += [token for token in tokens if token in _KNOWN] if alone else []
+            alone = tokens and all(token in _MODIFIERS or token in words.FILLERS for token in tokens)
+            modifiers += [token for token in tokens if token in _MODIFIERS] if alone else []
             continue
-        first, last = own[0][0], own[-1][1]
-        start = max(first - BEFORE_CHARACTERS, 0)
-        behind = part[last : last + AFTER_CHARACTERS]
+        first, last = spans[0][0], spans[-1][1]
+        start = max(first - CHARS_BEFORE_MAX, 0)
+        behind = part[last : last + CHARS_AFTER_MAX]
         scene, verb = _SCENE.search(behind), _VERB.search(behind)
-        found += _known(part[start:last])
-        found += _known(behind[: scene.start()] if scene else behind)
+        modifiers += _modifiers_in(part[start:last])
+        modifiers += _modifiers_in(behind[: scene.start()] if scene else behind)
         if scene:
             adverbs = behind[scene.start() : verb.start() if verb else None]
-            found += [word for word in _known(adverbs) if word.endswith("ly")]
-    return found
+            modifiers += [word for word in _modifiers_in(adverbs) if word.endswith("ly")]
+    return modifiers
 
 
-def _known(text: str) -> list[str]:
-    return [token for token in re.findall(r"[a-z']+", text) if token in _KNOWN]
+def _modifiers_in(text: str) -> list[str]:
+    return [token for token in re.findall(r"[a-z']+", text) if token in _MODIFIERS]

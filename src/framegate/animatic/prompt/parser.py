@@ -8,16 +8,16 @@ from itertools import pairwise
 
 from framegate.animatic.plan import timing
 from framegate.animatic.plan.shots import Move
-from framegate.animatic.plan.timing import Time
-from framegate.animatic.prompt import mood, pacing
+from framegate.animatic.plan.timing import ShotTime
+from framegate.animatic.prompt import mood
 from framegate.animatic.prompt import vocabulary as words
-from framegate.animatic.prompt.moves import Hit, spot
-from framegate.animatic.prompt.pacing import Manner
-from framegate.animatic.prompt.references import Picture, calls
+from framegate.animatic.prompt.moves import MoveMention, find_moves
+from framegate.animatic.prompt.pacing import DEFAULT, FROM_WIDE_TO_CLOSE, Pacing, read_pacing
+from framegate.animatic.prompt.references import Picture, find_references
 from framegate.animatic.prompt.scene import Angle, Framing
-from framegate.animatic.prompt.vocabulary import Break
+from framegate.animatic.prompt.vocabulary import ClauseBreak
 
-LIST_LEAST = 3  # so many moves with nothing but commas between them are made in turn
+LIST_MOVES_MIN = 3  # so many moves with nothing but commas between them are made in turn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,28 +25,28 @@ class Step:
     """What one part of the prompt asks of the camera. `pictures` are those it names, in its order."""
 
     moves: tuple[Move, ...] = (Move.PUSH_IN,)
-    manner: Manner = pacing.UNASKED
-    asked: bool = False
-    hold: bool = False
+    pacing: Pacing = DEFAULT
+    is_explicit: bool = False
+    is_hold: bool = False
     pictures: tuple[int, ...] = ()
-    time: Time = Time()  # noqa: RUF009  # frozen
+    time: ShotTime = ShotTime()  # noqa: RUF009  # frozen
     framing: Framing | None = None
     angle: Angle | None = None
     handheld: float | None = None
-    after: Break = Break.SENTENCE
+    break_before: ClauseBreak = ClauseBreak.SENTENCE
 
     @property
-    def ordered(self) -> bool:
+    def is_sequential(self) -> bool:
         """Whether the words say that it comes when it stands there."""
-        return self.after is not Break.SENTENCE
+        return self.break_before is not ClauseBreak.SENTENCE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ParsedPrompt:
     """A prompt's steps, and what it says besides: of no step, or that it will not have."""
 
     steps: tuple[Step, ...] = ()
-    denied: frozenset[Move] = frozenset()
+    excluded_moves: frozenset[Move] = frozenset()
     framing: Framing | None = None
     angle: Angle | None = None
     notes: tuple[str, ...] = ()
@@ -56,28 +56,28 @@ class Reading:
 class _Clause:
     """A stretch of the text with all that stands in it."""
 
-    after: Break
+    break_before: ClauseBreak
     start: int
     end: int
-    label: Time | None = None
-    leads: bool = False  # to another shot: "…, then"
-    hits: list[Hit] = field(default_factory=list[Hit])
-    times: list[tuple[int, int, Time]] = field(default_factory=list[tuple[int, int, Time]])
-    calls: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # where, and which picture
+    label_time: ShotTime | None = None
+    leads_on: bool = False  # to another shot: "…, then"
+    mentions: list[MoveMention] = field(default_factory=list[MoveMention])
+    times: list[tuple[int, int, ShotTime]] = field(default_factory=list[tuple[int, int, ShotTime]])
+    references: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # where, and which picture
 
     def part(self, start: int, end: int) -> "_Clause":
         def within(places: Sequence[int]) -> slice:
             return slice(bisect_left(places, start), bisect_left(places, end))
 
         return _Clause(
-            self.after,
+            self.break_before,
             start,
             end,
-            self.label,
-            self.leads,
-            self.hits[within([hit.start for hit in self.hits])],
+            self.label_time,
+            self.leads_on,
+            self.mentions[within([mention.start for mention in self.mentions])],
             self.times[within([time[0] for time in self.times])],
-            self.calls[within([call[0] for call in self.calls])],
+            self.references[within([reference[0] for reference in self.references])],
         )
 
 
@@ -93,222 +93,242 @@ _BREAKS = re.compile(
     r"|(?P<stop>[;!?\n]+|(?<![\w(])\d{1,2}\) |\.(?!\d)|$)"
 )
 _START = re.compile(words.START)
-_SPANS = re.compile(pacing.FROM_WIDE_TO_CLOSE)
+_SPANS = re.compile(FROM_WIDE_TO_CLOSE)
 _PARTS = re.compile(r", | and | while | & ")
-_ONWARD = re.compile(rf" ?{words.ONWARD_WORDS}")
-_AND_ONWARD = re.compile(rf"(?:,| and|, and) {words.ONWARD_WORDS}")
+_CONTINUATION = re.compile(rf" ?{words.CONTINUATION}")
+_AND_CONTINUATION = re.compile(rf"(?:,| and|, and) {words.CONTINUATION}")
 
 
-def read(text: str, pictures: Sequence[Picture], seconds: float) -> Reading:
+def parse(text: str, pictures: Sequence[Picture], seconds: float) -> ParsedPrompt:
     """The steps of a clip of so many seconds, from text made `normal`."""
-    hits, denied = spot(text)
-    clauses = _clauses(text, hits, timing.times(text, seconds), calls(text, pictures))
+    mentions, excluded = find_moves(text)
+    clauses = _split_clauses(text, mentions, timing.find_times(text, seconds), find_references(text, pictures))
     steps: list[Step] = []
     notes: list[str] = []
-    bare: list[str] = []
+    unread_texts: list[str] = []
     for clause in clauses:
-        before = steps[-1].moves if steps and steps[-1].asked else ()
-        found = list(_steps(clause, text, before))
-        if not found:
-            bare.append(text[clause.start : clause.end])
-        for step in found:
-            _add(steps, _agreed(step, notes))
-    said = " ; ".join(bare)
-    return Reading(
+        previous_moves = steps[-1].moves if steps and steps[-1].is_explicit else ()
+        clause_steps = list(_clause_steps(clause, text, previous_moves))
+        if not clause_steps:
+            unread_texts.append(text[clause.start : clause.end])
+        for step in clause_steps:
+            _append_step(steps, _without_locked_off(step, notes))
+    unread_text = " ; ".join(unread_texts)
+    return ParsedPrompt(
         steps=tuple(steps),
-        denied=denied,
-        framing=mood.framing(said),
-        angle=mood.angle(said),
+        excluded_moves=excluded,
+        framing=mood.find_framing(unread_text),
+        angle=mood.find_angle(unread_text),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _clauses(
-    text: str, hits: Sequence[Hit], times: Sequence[tuple[int, int, Time]], called: Sequence[tuple[int, int]]
+def _split_clauses(
+    text: str,
+    mentions: Sequence[MoveMention],
+    times: Sequence[tuple[int, int, ShotTime]],
+    references: Sequence[tuple[int, int]],
 ) -> list[_Clause]:
     clauses: list[_Clause] = []
-    start, after, label = 0, Break.SENTENCE, None
-    queues = list(reversed(hits)), list(reversed(times)), list(reversed(called))
+    start, break_before, label_time = 0, ClauseBreak.SENTENCE, None
+    queues = list(reversed(mentions)), list(reversed(times)), list(reversed(references))
     for match in _BREAKS.finditer(text):
-        if match.end() and any(hit.start < match.start() < hit.end for hit in queues[0][-1:]):
+        if match.end() and any(mention.start < match.start() < mention.end for mention in queues[0][-1:]):
             continue  # "before" or "to" inside of a move's own words
-        clause = _Clause(after, start, match.start(), label, leads=bool(match["then"] or match["cut"]))
-        _deal(clause, *queues)
-        if clause.end > clause.start or label:
+        clause = _Clause(break_before, start, match.start(), label_time, leads_on=bool(match["then"] or match["cut"]))
+        _fill_clause(clause, *queues)
+        if clause.end > clause.start or label_time:
             clauses.append(clause)
-            after, label = Break.SENTENCE, None
+            break_before, label_time = ClauseBreak.SENTENCE, None
         start = match.end()
         if match["label"]:
-            after, label = Break.LABEL, _label(match)
+            break_before, label_time = ClauseBreak.LABEL, _label_time(match)
         elif match["cut"] or match["then"]:
-            after = Break.CUT if match["cut"] else Break.THEN
+            break_before = ClauseBreak.CUT if match["cut"] else ClauseBreak.THEN
     return clauses
 
 
-def _deal(clause: _Clause, hits: list[Hit], times: list[tuple[int, int, Time]], called: list[tuple[int, int]]) -> None:
+def _fill_clause(
+    clause: _Clause,
+    mentions: list[MoveMention],
+    times: list[tuple[int, int, ShotTime]],
+    references: list[tuple[int, int]],
+) -> None:
     """Give a clause what stands in it; what stands in the break before it is passed over."""
-    while hits and hits[-1].start < clause.end:
-        hit = hits.pop()
-        clause.hits += [hit] if hit.start >= clause.start else []
+    while mentions and mentions[-1].start < clause.end:
+        mention = mentions.pop()
+        clause.mentions += [mention] if mention.start >= clause.start else []
     while times and times[-1][0] < clause.end:
         time = times.pop()
         clause.times += [time] if time[0] >= clause.start else []
-    while called and called[-1][0] < clause.end:
-        call = called.pop()
-        clause.calls += [call] if call[0] >= clause.start else []
+    while references and references[-1][0] < clause.end:
+        reference = references.pop()
+        clause.references += [reference] if reference[0] >= clause.start else []
 
 
-def _label(match: re.Match[str]) -> Time:
+def _label_time(match: re.Match[str]) -> ShotTime:
     since, until = match["since"] or match["from"], match["until"] or match["till"]
     inside = match["inside"]
     if inside:
         span = re.fullmatch(timing.RANGE, inside.strip())
         if span is None:
-            return next((time for _, _, time in timing.times(inside, 1.0)), Time())
+            return next((time for _, _, time in timing.find_times(inside, 1.0)), ShotTime())
         since, until = span["since"], span["until"]
     if not since:
-        return Time()
-    begins, ends = timing.clock(since), timing.clock(until)
-    return Time(begins=begins, lasts=ends - begins) if ends > begins else Time(begins=begins)
+        return ShotTime()
+    start, end = timing.parse_clock(since), timing.parse_clock(until)
+    return ShotTime(start=start, duration=end - start) if end > start else ShotTime(start=start)
 
 
-def _steps(clause: _Clause, text: str, before: tuple[Move, ...]) -> Iterator[Step]:
+def _clause_steps(clause: _Clause, text: str, previous_moves: tuple[Move, ...]) -> Iterator[Step]:
     """The steps of one clause; `before` are the moves that "then left" goes on from."""
-    if not clause.hits:
-        yield from _unmoved(clause, text, before)
+    if not clause.mentions:
+        yield from _steps_without_move(clause, text, previous_moves)
         return
-    groups = _groups(clause, text)
+    groups = _group_moves(clause, text)
     pictures: tuple[int, ...] = ()
-    made = Manner()
-    for number, (part, hits) in enumerate(groups):
-        pictures = tuple(dict.fromkeys(picture for _, picture in part.calls)) or pictures
-        said = text[part.start : part.end]
-        moves = tuple(dict.fromkeys(hit.move for hit in hits))
-        starts = _START.search(said) is not None
-        if not hits[0].onward:
-            made = pacing.read(said, [(hit.start - part.start, hit.end - part.start) for hit in hits], moves)
+    pacing = Pacing()
+    for number, (part, mentions) in enumerate(groups):
+        pictures = tuple(dict.fromkeys(picture for _, picture in part.references)) or pictures
+        part_text = text[part.start : part.end]
+        moves = tuple(dict.fromkeys(mention.move for mention in mentions))
+        opens = _START.search(part_text) is not None
+        if not mentions[0].is_continuation:
+            pacing = read_pacing(
+                part_text, [(mention.start - part.start, mention.end - part.start) for mention in mentions], moves
+            )
         yield Step(
             moves=moves,
-            manner=made,
-            asked=True,
-            hold=any(hit.hold for hit in hits),
+            pacing=pacing,
+            is_explicit=True,
+            is_hold=any(mention.is_hold for mention in mentions),
             pictures=pictures,
-            time=_time(part, first=number == 0),
-            framing=mood.framing(_SPANS.sub("", said)),
-            angle=mood.angle(said),
-            handheld=mood.handheld(said),
-            after=_after(clause, starts=starts) if number == 0 else Break.THEN,
+            time=_part_time(part, is_first=number == 0),
+            framing=mood.find_framing(_SPANS.sub("", part_text)),
+            angle=mood.find_angle(part_text),
+            handheld=mood.find_handheld(part_text),
+            break_before=_break_before(clause, starts=opens) if number == 0 else ClauseBreak.THEN,
         )
 
 
-def _groups(clause: _Clause, text: str) -> list[tuple[_Clause, list[Hit]]]:
+def _group_moves(clause: _Clause, text: str) -> list[tuple[_Clause, list[MoveMention]]]:
     """The clause cut where a move comes after the one before it, not at once with it."""
-    hits = [*_with_onward(clause, text)]
-    links = [text[a.end : b.start] for a, b in pairwise(hits)]
-    in_turn = len(hits) >= LIST_LEAST and all(
-        _listed(text, link, hit) for link, hit in zip(links, hits[1:], strict=True)
+    mentions = [*_with_continuations(clause, text)]
+    links = [text[a.end : b.start] for a, b in pairwise(mentions)]
+    in_turn = len(mentions) >= LIST_MOVES_MIN and all(
+        _is_list_item(text, link, mention) for link, mention in zip(links, mentions[1:], strict=True)
     )
-    edges = [clause.start, *(a.end + _edge(link) for a, link in zip(hits, links, strict=False)), clause.end]
-    groups: list[tuple[int, list[Hit]]] = []
-    for hit, start, end in zip(hits, edges, edges[1:], strict=False):
-        here = clause.part(start, end)
-        if groups and not (in_turn or _comes_after(hit, here, groups[-1][1], clause.part(groups[-1][0], start))):
-            groups[-1][1].append(hit)
+    edges = [clause.start, *(a.end + _part_start(link) for a, link in zip(mentions, links, strict=False)), clause.end]
+    groups: list[tuple[int, list[MoveMention]]] = []
+    for mention, start, end in zip(mentions, edges, edges[1:], strict=False):
+        part = clause.part(start, end)
+        if groups and not (in_turn or _is_sequential(mention, part, groups[-1][1], clause.part(groups[-1][0], start))):
+            groups[-1][1].append(mention)
         else:
-            groups.append((start, [hit]))
+            groups.append((start, [mention]))
     ends = [*(start for start, _ in groups[1:]), clause.end]
-    return [(clause.part(start, end), own) for (start, own), end in zip(groups, ends, strict=True)]
+    return [(clause.part(start, end), group) for (start, group), end in zip(groups, ends, strict=True)]
 
 
-def _listed(text: str, link: str, hit: Hit) -> bool:
+def _is_list_item(text: str, link: str, mention: MoveMention) -> bool:
     """Whether a move stands in a list: "…, tilt up", not "…, tilting up" or "with a tilt up"."""
-    _, comma, behind = link.rpartition(",")
-    together = re.search(r"\b(?:while|as|with|plus|also)\b", behind) or re.match(r"\w+ing\b", text[hit.start : hit.end])
-    return bool(comma) and not together
+    _, comma, link_end = link.rpartition(",")
+    simultaneous = re.search(r"\b(?:while|as|with|plus|also)\b", link_end) or re.match(
+        r"\w+ing\b", text[mention.start : mention.end]
+    )
+    return bool(comma) and not simultaneous
 
 
-def _with_onward(clause: _Clause, text: str) -> Iterator[Hit]:
+def _with_continuations(clause: _Clause, text: str) -> Iterator[MoveMention]:
     """The clause's moves, and those that "pan left and right" or "zoom in, out" go on with."""
-    nexts = [*(hit.start for hit in clause.hits[1:]), clause.end]
-    for hit, limit in zip(clause.hits, nexts, strict=True):
-        yield hit
-        match = _AND_ONWARD.match(text, hit.end, limit)
-        if match and (onward := words.ONWARD.get(hit.move, {}).get(match["onward"])):
-            yield Hit(match.start("onward"), match.end(), onward, onward=True)
+    limits = [*(mention.start for mention in clause.mentions[1:]), clause.end]
+    for mention, limit in zip(clause.mentions, limits, strict=True):
+        yield mention
+        match = _AND_CONTINUATION.match(text, mention.end, limit)
+        if match and (move := words.CONTINUATIONS.get(mention.move, {}).get(match["onward"])):
+            yield MoveMention(match.start("onward"), match.end(), move, is_continuation=True)
 
 
-def _edge(link: str) -> int:
+def _part_start(link: str) -> int:
     """Where in the words between two moves the second one's part begins."""
     return max((match.start() for match in _PARTS.finditer(link)), default=len(link))
 
 
-def _comes_after(hit: Hit, here: _Clause, group: Sequence[Hit], there: _Clause) -> bool:
-    if hit.hold != any(before.hold for before in group):
+def _is_sequential(mention: MoveMention, part: _Clause, group: Sequence[MoveMention], group_part: _Clause) -> bool:
+    if mention.is_hold != any(before.is_hold for before in group):
         return True
-    opposite = words.OPPOSITE.get(hit.move)
+    opposite = words.OPPOSITE.get(mention.move)
     if any(before.move is opposite for before in group):
         return True
-    ours, theirs = {picture for _, picture in here.calls}, {picture for _, picture in there.calls}
-    if ours and theirs and ours != theirs:
+    pictures, group_pictures = (
+        {picture for _, picture in part.references},
+        {picture for _, picture in group_part.references},
+    )
+    if pictures and group_pictures and pictures != group_pictures:
         return True
-    waits = any(time.delay is not None or time.begins is not None for *_, time in here.times)
-    return waits or bool(here.times and there.times)
+    is_delayed = any(time.delay is not None or time.start is not None for *_, time in part.times)
+    return is_delayed or bool(part.times and group_part.times)
 
 
-def _unmoved(clause: _Clause, text: str, before: tuple[Move, ...]) -> Iterator[Step]:
+def _steps_without_move(clause: _Clause, text: str, previous_moves: tuple[Move, ...]) -> Iterator[Step]:
     """Steps that name no move: a picture and its time, a label, a framing in its turn, or "then left"."""
-    said = text[clause.start : clause.end]
-    onward = _ONWARD.match(said) if clause.after is Break.THEN and before else None
-    moves = words.ONWARD.get(before[0], {}) if before else {}
-    if onward and onward["onward"] in moves:
-        move = moves[onward["onward"]]
+    clause_text = text[clause.start : clause.end]
+    continuation = (
+        _CONTINUATION.match(clause_text) if clause.break_before is ClauseBreak.THEN and previous_moves else None
+    )
+    moves = words.CONTINUATIONS.get(previous_moves[0], {}) if previous_moves else {}
+    if continuation and continuation["onward"] in moves:
+        move = moves[continuation["onward"]]
         yield Step(
-            moves=(move,), manner=pacing.read(said, [(0, onward.end())], (move,)), asked=True, after=clause.after
+            moves=(move,),
+            pacing=read_pacing(clause_text, [(0, continuation.end())], (move,)),
+            is_explicit=True,
+            break_before=clause.break_before,
         )
         return
-    starts = _START.search(said) is not None
+    opens = _START.search(clause_text) is not None
     for part in _timed_parts(clause, text):
-        words_of = text[part.start : part.end]
-        framing = mood.framing(words_of)
-        turn = clause.after is not Break.SENTENCE or clause.leads or starts
-        time = _time(part, first=part.start == clause.start)
-        called = bool(part.calls) and (turn or time != Time())
-        if called or clause.label is not None or (turn and framing):
+        part_text = text[part.start : part.end]
+        framing = mood.find_framing(part_text)
+        in_sequence = clause.break_before is not ClauseBreak.SENTENCE or clause.leads_on or opens
+        time = _part_time(part, is_first=part.start == clause.start)
+        names_picture = bool(part.references) and (in_sequence or time != ShotTime())
+        if names_picture or clause.label_time is not None or (in_sequence and framing):
             yield Step(
-                pictures=tuple(dict.fromkeys(picture for _, picture in part.calls)),
+                pictures=tuple(dict.fromkeys(picture for _, picture in part.references)),
                 time=time,
                 framing=framing,
-                angle=mood.angle(words_of),
-                after=_after(clause, starts=starts or clause.leads),
+                angle=mood.find_angle(part_text),
+                break_before=_break_before(clause, starts=opens or clause.leads_on),
             )
 
 
-def _after(clause: _Clause, *, starts: bool) -> Break:
+def _break_before(clause: _Clause, *, starts: bool) -> ClauseBreak:
     """What parts the clause from the one before; its own words may say that it comes first."""
-    return Break.START if starts and clause.after is Break.SENTENCE else clause.after
+    return ClauseBreak.START if starts and clause.break_before is ClauseBreak.SENTENCE else clause.break_before
 
 
 def _timed_parts(clause: _Clause, text: str) -> list[_Clause]:
     """The clause in parts, where several have a picture and a time of their own."""
-    if len(clause.times) < 2 or len(clause.calls) < 2:
+    if len(clause.times) < 2 or len(clause.references) < 2:
         return [clause]
     edges = [clause.start, *(match.start() for match in _PARTS.finditer(text, clause.start, clause.end)), clause.end]
     parts = [clause.part(start, end) for start, end in pairwise(edges)]
-    return [part for part in parts if part.calls and part.times] or [clause]
+    return [part for part in parts if part.references and part.times] or [clause]
 
 
-def _time(part: _Clause, *, first: bool) -> Time:
+def _part_time(part: _Clause, *, is_first: bool) -> ShotTime:
     """What the part says of its time; its label's where it says nothing."""
-    given = [time for *_, time in part.times]
-    label = part.label if first and part.label else Time()
-    return Time(
-        lasts=next((time.lasts for time in given if time.lasts is not None), label.lasts),
-        begins=next((time.begins for time in given if time.begins is not None), label.begins),
-        delay=next((time.delay for time in given if time.delay is not None), None),
+    times = [time for *_, time in part.times]
+    label_time = part.label_time if is_first and part.label_time else ShotTime()
+    return ShotTime(
+        duration=next((time.duration for time in times if time.duration is not None), label_time.duration),
+        start=next((time.start for time in times if time.start is not None), label_time.start),
+        delay=next((time.delay for time in times if time.delay is not None), None),
     )
 
 
-def _agreed(step: Step, notes: list[str]) -> Step:
+def _without_locked_off(step: Step, notes: list[str]) -> Step:
     """The step with moves that can be made at once: a locked-off camera gives way to a move that is asked besides."""
     moving = tuple(move for move in step.moves if move is not Move.LOCKED_OFF)
     if not moving or len(moving) == len(step.moves):
@@ -319,27 +339,34 @@ def _agreed(step: Step, notes: list[str]) -> Step:
 
 def _opens_on(last: Step, step: Step) -> bool:
     """Whether a step is the move away from a framing: "start on a close-up, then pull back"."""
-    framed = last.after is Break.START and not (last.asked or last.pictures) and last.time == Time()
-    return framed and step.asked and not step.hold and not step.pictures and step.framing is None
+    framed = (
+        last.break_before is ClauseBreak.START and not (last.is_explicit or last.pictures) and last.time == ShotTime()
+    )
+    return framed and step.is_explicit and not step.is_hold and not step.pictures and step.framing is None
 
 
-def _add(steps: list[Step], step: Step) -> None:
+def _append_step(steps: list[Step], step: Step) -> None:
     """Put a step behind the others, unless it only says more of the one before."""
     last = steps[-1] if steps else None
     if last is not None and _opens_on(last, step):
-        steps[-1] = replace(step, framing=last.framing, angle=step.angle or last.angle, after=last.after)
-    elif last is None or step.ordered or (step.pictures and step.pictures != last.pictures) or step.time != Time():
+        steps[-1] = replace(step, framing=last.framing, angle=step.angle or last.angle, break_before=last.break_before)
+    elif (
+        last is None
+        or step.is_sequential
+        or (step.pictures and step.pictures != last.pictures)
+        or step.time != ShotTime()
+    ):
         steps.append(step)
-    elif not last.asked and step.asked:
+    elif not last.is_explicit and step.is_explicit:
         steps[-1] = replace(
             step,
             pictures=last.pictures,
             time=last.time,
             framing=step.framing or last.framing,
             angle=step.angle or last.angle,
-            after=last.after,
+            break_before=last.break_before,
         )
-    elif step.moves != last.moves or step.hold:
+    elif step.moves != last.moves or step.is_hold:
         steps.append(step)
-    elif not last.manner.words:
-        steps[-1] = replace(last, manner=step.manner)
+    elif not last.pacing.words:
+        steps[-1] = replace(last, pacing=step.pacing)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from framegate.animatic.plan.shots import Compose, Join, Plan, Role, Shot
-from framegate.animatic.prompt.text import normal
+from framegate.animatic.plan.shots import Join, Placement, Plan, Role, Shot
+from framegate.animatic.prompt.text import normalize
 from framegate.animatic.prompt.vocabulary import ORDINALS
 
-DISSOLVE_SECONDS_MOST, DISSOLVE_SHARE_MOST = 0.6, 0.3
+DISSOLVE_SECONDS_MAX, DISSOLVE_SHARE_MAX = 0.6, 0.3
 
 _NOUN = r"(?:image|picture|photo(?:graph)?|reference|element|still)"
 _PUT = r"(?:plac(?:e|es|ing|ed)|set(?:s|ting)?|put(?:s|ting)?|insert(?:s|ing|ed)?|composit(?:e|es|ing|ed))"
@@ -17,48 +17,48 @@ _INTO = r"(?: \w+){0,2}? (?:in|into|inside|on|onto|in front of|against|within)"
 _SCENE = r"(?: the)?(?: (?:scene|background|setting|world|place)(?: (?:of|from|in))?)?"
 
 
-def asked(prompt: str | None, reference_count: int, names: Sequence[str | None]) -> Compose | None:
+def find_placement(prompt: str | None, reference_count: int, names: Sequence[str | None]) -> Placement | None:
     """The subject and the scene, if the words set one reference into another."""
-    text = normal(prompt or "")
-    called = list(_called(reference_count, names))
-    for subject, one in enumerate(called):
-        for scene, other in enumerate(called):
-            put = rf"\b{_PUT} {_OF}{one}{_INTO}{_SCENE} {other}"
-            stands = rf"(?:^|[\s,(])(?=@){one} (?:in|inside|into|within){_SCENE} {other}"
-            if subject != scene and (re.search(put, text) or re.search(stands, text)):
-                return Compose(subject=subject, scene=scene)
+    text = normalize(prompt or "")
+    patterns = list(_reference_patterns(reference_count, names))
+    for subject, subject_pattern in enumerate(patterns):
+        for scene, scene_pattern in enumerate(patterns):
+            verb_phrase = rf"\b{_PUT} {_OF}{subject_pattern}{_INTO}{_SCENE} {scene_pattern}"
+            name_phrase = rf"(?:^|[\s,(])(?=@){subject_pattern} (?:in|inside|into|within){_SCENE} {scene_pattern}"
+            if subject != scene and (re.search(verb_phrase, text) or re.search(name_phrase, text)):
+                return Placement(subject=subject, scene=scene)
     return None
 
 
-def placed(plan: Plan, compose: Compose) -> Plan:
+def apply_placement(plan: Plan, placement: Placement) -> Plan:
     """The plan with the subject in its scene instead of in shots of its own; the others share its time."""
-    kept = [shot for shot in plan.shots if shot.role is not Role.REFERENCE or shot.index != compose.subject]
-    if not kept:
+    remaining = [shot for shot in plan.shots if shot.role is not Role.REFERENCE or shot.index != placement.subject]
+    if not remaining:
         return plan
     seconds = plan.shots[-1].end
-    joins = [Join.OPENS, *(shot.join for shot in kept[1:])]
-    shared = [
-        min(DISSOLVE_SECONDS_MOST, DISSOLVE_SHARE_MOST * shot.seconds) if join is Join.DISSOLVES else 0.0
-        for shot, join in zip(kept, joins, strict=True)
+    joins = [Join.OPENS, *(shot.join for shot in remaining[1:])]
+    overlaps = [
+        min(DISSOLVE_SECONDS_MAX, DISSOLVE_SHARE_MAX * shot.seconds) if join is Join.DISSOLVES else 0.0
+        for shot, join in zip(remaining, joins, strict=True)
     ]
-    stretch = (seconds + sum(shared)) / sum(shot.seconds for shot in kept)
+    stretch = (seconds + sum(overlaps)) / sum(shot.seconds for shot in remaining)
     shots: list[Shot] = []
     at = 0.0
-    for shot, join, overlap in zip(kept, joins, shared, strict=True):
+    for shot, join, overlap in zip(remaining, joins, overlaps, strict=True):
         start = at - overlap
         at = start + shot.seconds * stretch
         shots.append(replace(shot, start=round(start, 6), end=round(at, 6), join=join))
     shots[-1] = replace(shots[-1], end=seconds)
-    return replace(plan, shots=tuple(shots), compose=compose)
+    return replace(plan, shots=tuple(shots), placement=placement)
 
 
-def _called(reference_count: int, names: Sequence[str | None]) -> Iterator[str]:
+def _reference_patterns(reference_count: int, names: Sequence[str | None]) -> Iterator[str]:
     """Patterns for each reference as prompts call it."""
     for index in range(reference_count):
-        ways = [rf"@?{_NOUN} ?#?{index + 1}\b"]
+        choices = [rf"@?{_NOUN} ?#?{index + 1}\b"]
         if index < len(ORDINALS):
-            ways.append(rf"(?:the )?{ORDINALS[index]} {_NOUN}\b")
+            choices.append(rf"(?:the )?{ORDINALS[index]} {_NOUN}\b")
         name = names[index] if index < len(names) else None
         if name:
-            ways.append(rf"@{re.escape(normal(name))}(?!\w)")
-        yield rf"(?:{'|'.join(ways)})"
+            choices.append(rf"@{re.escape(normalize(name))}(?!\w)")
+        yield rf"(?:{'|'.join(choices)})"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from framegate.animatic.plan.shots import Role
-from framegate.animatic.prompt.text import normal
+from framegate.animatic.prompt.text import normalize
 from framegate.animatic.prompt.vocabulary import ORDINALS
 
 _NOUN = r"(?:image|picture|photo(?:graph)?|reference|element|shot|still)"
@@ -30,38 +30,44 @@ class Picture:
     name: str | None = None
 
 
-def calls(text: str, pictures: Sequence[Picture]) -> list[tuple[int, int]]:
+def find_references(text: str, pictures: Sequence[Picture]) -> list[tuple[int, int]]:
     """Where the text calls a picture, and which of them it is."""
-    found = [*_frames(text, pictures), *_numbers(text, pictures), *_names(text, pictures)]
-    return sorted(set(found))
+    references = [*_find_frames(text, pictures), *_find_numbers(text, pictures), *_find_names(text, pictures)]
+    return sorted(set(references))
 
 
-def _frames(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]]:
+def _find_frames(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]]:
     for pattern, role in ((_FIRST, Role.FIRST_FRAME), (_LAST, Role.LAST_FRAME)):
         for at, picture in enumerate(pictures):
             if picture.role is role:
                 yield from ((match.start(), at) for match in pattern.finditer(text))
 
 
-def _numbers(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]]:
-    counted = [at for at, picture in enumerate(pictures) if picture.role is Role.REFERENCE]
-    if not counted:
+def _find_numbers(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]]:
+    reference_pictures = [at for at, picture in enumerate(pictures) if picture.role is Role.REFERENCE]
+    if not reference_pictures:
         return
     for match in _NUMBERED.finditer(text):
         for digits in re.findall(r"\d+", match["one"] + match["more"]):
-            if 1 <= int(digits) <= len(counted):
-                yield match.start(), counted[int(digits) - 1]
+            if 1 <= int(digits) <= len(reference_pictures):
+                yield match.start(), reference_pictures[int(digits) - 1]
     for match in (*_ORDINAL.finditer(text), *_BARE.finditer(text)):
         for word in re.findall(r"[a-z]+", match["list"]):
-            number = ORDINALS.index(word) if word in ORDINALS else len(counted) - 1 if word in ("last", "final") else -1
-            if 0 <= number < len(counted):
-                yield match.start(), counted[number]
+            number = (
+                ORDINALS.index(word)
+                if word in ORDINALS
+                else len(reference_pictures) - 1
+                if word in ("last", "final")
+                else -1
+            )
+            if 0 <= number < len(reference_pictures):
+                yield match.start(), reference_pictures[number]
     for match in _ALL.finditer(text):
-        yield from ((match.start(), at) for at in counted)
+        yield from ((match.start(), at) for at in reference_pictures)
 
 
-def _names(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]]:
-    names = {normal(picture.name): at for at, picture in enumerate(pictures) if picture.name}
+def _find_names(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int, int]]:
+    names = {normalize(picture.name): at for at, picture in enumerate(pictures) if picture.name}
     if not names or "@" not in text:
         return
     longest_first = sorted(names, key=len, reverse=True)

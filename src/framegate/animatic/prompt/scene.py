@@ -73,13 +73,13 @@ class Look:
     blur: float = 0.0  # depth of field: how far the surroundings fall out of focus
 
     @property
-    def plain(self) -> bool:
+    def is_neutral(self) -> bool:
         """Whether pictures stay as they are."""
         return self == Look()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class SoundLayer:
     """One layer of the sound bed; `level` is 0 to 1."""
 
     sound: Sound

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 # What is asked of the camera or the cutting room, and not made here: the pattern, and its name in the sentence.
-NOT_MADE: tuple[tuple[str, str], ...] = (
+FEATURES: tuple[tuple[str, str], ...] = (
     (r"dolly zoom|zolly|vertigo (?:shot|effect)|trombone shot", "a dolly zoom"),
     (
         r"fly ?through|fpv|(?:fl(?:y|ies|ying)|mov(?:e|es|ing)|zoom(?:s|ing)?) (?:straight )?through",
@@ -61,7 +61,7 @@ _CHANGES: tuple[str, ...] = (
         r"|driv|fly|jump|turn|swim)\w{0,4}"
     ),
 )
-_DEEDS = (
+_ACTIONS = (
     r"turns?|walks?|runs?|jumps?|leaps?|dances?|smiles?|laughs?|cries|blinks?|nods?|winks?|speaks?|talks?|sings?"
     r"|says|drives?|fl(?:y|ies)"
     r"|opens?|closes?|raises?|picks?|throws?|grabs?|reaches|lifts?|puts?|pours?|drinks?|eats?|swims?|rides?"
@@ -71,7 +71,7 @@ _DEEDS = (
     r"|lands?|rushes|sprints?|gallops?|enters?|leaves|exits?|appears?|disappears?|vanishes|transforms?|grows?"
     r"|steps? (?:out|in|back|forward)"
 )
-_FINITE = (
+_ACTIONS_THIRD_PERSON = (
     r"turns|walks|runs|jumps|leaps|dances|smiles|laughs|cries|blinks|nods|winks|speaks|talks|sings|drives|flies"
     r"|opens(?! onto| to| into| out| up)|closes|raises|picks up"
     r"|throws|grabs|reaches|lifts|pours|drinks|eats|swims|rides|explodes|collapses|shatters|spins|waves|kicks"
@@ -81,7 +81,7 @@ _FINITE = (
     r"|transforms|morphs|steps (?:out|in|back|forward)"
 )
 # Roads run and doors may open onto a yard without anything moving; what the camera does is no deed of the subject.
-_STAYS = (
+_STILL_SUBJECTS = (
     r"camera|shot|view|lens|frame|scene|clip|video|image|picture|photo|road|river|path|street|trail|stream|line|wall"
     r"|bridge|coast|track|stairs?"
     r"|corridor|valley|staircase|fence|story|film|light|sun|sky|mist|fog|rain|snow|smoke|dust|world|day"
@@ -90,44 +90,44 @@ _STAYS = (
     r"|lighting|mood|pace|city|horizon"
 )
 _AFTER = r"(?: (?!then\b|while\b|and\b|as\b|camera\b)[\w']{1,16}){0,3}"
-_DEED = re.compile(
-    rf"\b(?:(?:he|she|they) (?:\w{{1,14}}ly |then |suddenly )?(?:{_DEEDS})\b"
-    rf"|(?:(?:the|a|an|her|his|their) (?:\w{{1,16}} )?|@)(?!(?:{_STAYS})\b)\w{{2,20}} (?:\w{{1,14}}ly "
-    rf"|then )?(?:{_FINITE})\b){_AFTER}"
+_ACTION = re.compile(
+    rf"\b(?:(?:he|she|they) (?:\w{{1,14}}ly |then |suddenly )?(?:{_ACTIONS})\b"
+    rf"|(?:(?:the|a|an|her|his|their) (?:\w{{1,16}} )?|@)(?!(?:{_STILL_SUBJECTS})\b)\w{{2,20}} (?:\w{{1,14}}ly "
+    rf"|then )?(?:{_ACTIONS_THIRD_PERSON})\b){_AFTER}"
 )
 _CHANGE = re.compile("|".join(rf"\b(?:{pattern})" for pattern in _CHANGES))
-_MADE = re.compile("|".join(rf"(?P<made{at}>\b(?:{pattern})\b)" for at, (pattern, _) in enumerate(NOT_MADE)))
-_WHOLE_TURN = re.compile(
+_FEATURE = re.compile("|".join(rf"(?P<made{at}>\b(?:{pattern})\b)" for at, (pattern, _) in enumerate(FEATURES)))
+_FULL_TURN = re.compile(
     r"\b(?:(?:9\d|[1-9]\d\d) ?(?:degrees?|\u00b0) (?:\w{1,12} )?"
     r"(?:orbit|arc|turn|spin|rotation|circle|around|shot|view)"
     r"|(?:orbit|arc|circle|turn|rotat)\w{0,3} (?:[\w ]{1,24} )?(?:9\d|[1-9]\d\d) ?(?:degrees?|\u00b0)"
     r"|(?:orbit|circle|circling|full circle|all the way|completely) (?:all the way |fully |completely )around (?=\w))"
 )
-_DENIAL = re.compile(r"\b(?:no|not|never|without|avoid|don't|doesn't|do not|does not)(?: \w+)? $")
-QUOTED_MOST = 3
+_NEGATION = re.compile(r"\b(?:no|not|never|without|avoid|don't|doesn't|do not|does not)(?: \w+)? $")
+QUOTES_MAX = 3
 
 
-def notes(text: str) -> Iterator[str]:
+def describe_unsupported(text: str) -> Iterator[str]:
     """Sentences about what the words ask and no camera move gives."""
     names = {
         name: None
-        for match in _MADE.finditer(text)
-        for at, (_, name) in enumerate(NOT_MADE)
-        if match[f"made{at}"] is not None and not _denied(text, match)
+        for match in _FEATURE.finditer(text)
+        for at, (_, name) in enumerate(FEATURES)
+        if match[f"made{at}"] is not None and not _is_negated(text, match)
     }
     if names:
         yield f"not made by this engine: {', '.join(names)}"
-    if turn := _WHOLE_TURN.search(text):
+    if turn := _FULL_TURN.search(text):
         yield f'a still shows one side, so only a part of the turn is made: "{turn[0].strip()}"'
-    asked = sorted(
-        (match for pattern in (_CHANGE, _DEED) for match in pattern.finditer(text)), key=lambda match: match.start()
+    matches = sorted(
+        (match for pattern in (_CHANGE, _ACTION) for match in pattern.finditer(text)), key=lambda match: match.start()
     )
-    said = list(dict.fromkeys(match[0].strip() for match in asked if not _denied(text, match)))
-    if said:
-        more = f" and {len(said) - QUOTED_MOST} more" if len(said) > QUOTED_MOST else ""
-        quoted = ", ".join(f'"{phrase}"' for phrase in said[:QUOTED_MOST])
+    phrases = list(dict.fromkeys(match[0].strip() for match in matches if not _is_negated(text, match)))
+    if phrases:
+        more = f" and {len(phrases) - QUOTES_MAX} more" if len(phrases) > QUOTES_MAX else ""
+        quoted = ", ".join(f'"{phrase}"' for phrase in phrases[:QUOTES_MAX])
         yield f"the pictures stay still; only the camera moves: {quoted}{more}"
 
 
-def _denied(text: str, match: re.Match[str]) -> bool:
-    return _DENIAL.search(text[max(match.start() - 24, 0) : match.start()]) is not None
+def _is_negated(text: str, match: re.Match[str]) -> bool:
+    return _NEGATION.search(text[max(match.start() - 24, 0) : match.start()]) is not None

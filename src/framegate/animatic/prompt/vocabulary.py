@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from framegate.animatic.plan.shots import Easing, Move
 
-_BACK = {
+_REVERSED = {
     Move.PUSH_IN: Move.PULL_OUT,
     Move.PAN_LEFT: Move.PAN_RIGHT,
     Move.TILT_UP: Move.TILT_DOWN,
@@ -18,20 +18,20 @@ _BACK = {
     Move.ARC_LEFT: Move.ARC_RIGHT,
     Move.ROLL_LEFT: Move.ROLL_RIGHT,
 }
-OPPOSITE: dict[Move, Move] = {**_BACK, **{back: there for there, back in _BACK.items()}}
+OPPOSITE: dict[Move, Move] = {**_REVERSED, **{back: there for there, back in _REVERSED.items()}}
 
 # What "…, then left" or "… and back out" goes on with, after a move of the family.
 _PANS = {"left": Move.PAN_LEFT, "right": Move.PAN_RIGHT, "up": Move.TILT_UP, "down": Move.TILT_DOWN}
-_CARRIED = {"left": Move.TRUCK_LEFT, "right": Move.TRUCK_RIGHT, "up": Move.PEDESTAL_UP, "down": Move.PEDESTAL_DOWN}
+_TRUCKS = {"left": Move.TRUCK_LEFT, "right": Move.TRUCK_RIGHT, "up": Move.PEDESTAL_UP, "down": Move.PEDESTAL_DOWN}
 _ZOOMS = {"in": Move.PUSH_IN, "out": Move.PULL_OUT, "away": Move.PULL_OUT}
 _TURNS = ((Move.ORBIT_LEFT, Move.ORBIT_RIGHT), (Move.ARC_LEFT, Move.ARC_RIGHT), (Move.ROLL_LEFT, Move.ROLL_RIGHT))
-ONWARD: dict[Move, dict[str, Move]] = {
+CONTINUATIONS: dict[Move, dict[str, Move]] = {
     **dict.fromkeys(_PANS.values(), _PANS | _ZOOMS),
-    **dict.fromkeys(_CARRIED.values(), _CARRIED | _ZOOMS),
+    **dict.fromkeys(_TRUCKS.values(), _TRUCKS | _ZOOMS),
     **dict.fromkeys(_ZOOMS.values(), _ZOOMS | _PANS),
     **{move: {"left": left, "right": right} for left, right in _TURNS for move in (left, right)},
 }
-ONWARD_WORDS = r"(?:back )?(?:to the )?(?P<onward>left|right|up|down|in|out|away)(?:wards?)?(?: again)?(?![\w'])"
+CONTINUATION = r"(?:back )?(?:to the )?(?P<onward>left|right|up|down|in|out|away)(?:wards?)?(?: again)?(?![\w'])"
 
 # Where an order to the camera may begin: "hold …" here is one, in "they hold …" it is not.
 CUE = (
@@ -273,7 +273,7 @@ HOLD = (
 NEGATION = (
     r"\b(?:no|not|never|without|avoid|nor|do(?:es)?n'?t|shouldn't|won't|instead of|rather than)(?: [\w']+){0,2} $"
 )
-DENIED_BY_NAME: tuple[tuple[str, frozenset[Move]], ...] = (
+EXCLUDABLE: tuple[tuple[str, frozenset[Move]], ...] = (
     (r"(?:zoom(?:s|ing)?|push(?:ing)? in)\b", frozenset({Move.PUSH_IN, Move.PULL_OUT})),
     (r"pan(?:s|ning)?\b", frozenset({Move.PAN_LEFT, Move.PAN_RIGHT})),
     (r"tilt(?:s|ing)?\b", frozenset({Move.TILT_UP, Move.TILT_DOWN})),
@@ -281,7 +281,7 @@ DENIED_BY_NAME: tuple[tuple[str, frozenset[Move]], ...] = (
 HANDHELD = r"hand ?held|shaky(?: cam(?:era)?)?|camera shake|shaking camera|camera shakes|camera sways?|swaying camera"
 
 
-class Break(StrEnum):
+class ClauseBreak(StrEnum):
     """What parts one clause from the one before."""
 
     SENTENCE = "sentence"

@@ -25,7 +25,7 @@ def of(request: Request, target: Target) -> Preflight:
         )
     except TooManyPictures as error:
         frames = len(roles & {Role.FIRST_FRAME, Role.LAST_FRAME})
-        return Preflight(problems=(_too_many(error.most, str(error), len(guides) + frames),))
+        return Preflight(problems=(_too_many(error.shots_max, str(error), len(guides) + frames),))
     warnings = [Problem(code="prompt_not_made", pointer="/prompt", message=f"prompt: {note}.") for note in plan.notes]
     return Preflight(warnings=tuple(warnings), shots=tuple(plan.as_json()["shots"]))
 
