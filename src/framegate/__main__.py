@@ -1,4 +1,4 @@
-"""`python -m framegate` is `framegate`."""
+"""Run the command line with `python -m framegate`."""
 
 from framegate.cli import run
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.fake_gateway import Plan, standing_in
+from support.fake_gateway import Plan, serve_plan
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
     """Base URL of the stand-in."""
-    with standing_in(Plan()) as url:
+    with serve_plan(Plan()) as url:
         yield url

@@ -1,4 +1,4 @@
-"""A small gate for the SDK's tests: speaks the native API over real HTTP, and fails where it is told to."""
+"""Fake gateway for tests of the SDK and the command line: the native API over real HTTP, with planned faults."""
 
 import hashlib
 import json
@@ -16,8 +16,8 @@ SHA256 = hashlib.sha256(VIDEO).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """How a command ended, and what it said."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -25,7 +25,7 @@ class Ran:
 
 
 @dataclass
-class Seen:
+class ReceivedRequest:
     method: str
     path: str
     query: dict[str, list[str]]
@@ -39,20 +39,24 @@ class Seen:
 
 @dataclass
 class Plan:
-    """What the gate does: how the job goes, and what goes wrong on the way."""
+    """The behaviour of the gateway: the states of the job, and faults."""
 
     states: list[str] = field(default_factory=lambda: ["queued", "preparing", "running", "checking", "completed"])
     error: str | None = None
     jobs: int = 1
-    faults: list[tuple[str, Callable[["Handler"], None]]] = field(default_factory=list)  # (path pattern, act) once each
+    faults: list[tuple[str, Callable[["Handler"], None]]] = field(
+        default_factory=list
+    )  # (path pattern, action), each used once
     events_per_connection: int = 100
-    more: dict[str, Any] = field(default_factory=dict)  # of the job
+    job_fields: dict[str, Any] = field(default_factory=dict)
     video: bytes = VIDEO
-    seen: list[Seen] = field(default_factory=list)
+    received: list[ReceivedRequest] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
 
-    def asked(self, method: str, pattern: str) -> list[Seen]:
-        return [one for one in self.seen if one.method == method and re.fullmatch(pattern, one.path)]
+    def requests(self, method: str, pattern: str) -> list[ReceivedRequest]:
+        return [
+            request for request in self.received if request.method == method and re.fullmatch(pattern, request.path)
+        ]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -62,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    def answer(self, status: int, body: object, **headers: str) -> None:
+    def respond(self, status: int, body: object, **headers: str) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
         for name, value in ({"content-type": "application/json"} | headers).items():
@@ -71,9 +75,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def refuse(self, status: int, code: str, message: str, *, headers: dict[str, str] | None = None, **extra: object):
+    def reject(self, status: int, code: str, message: str, *, headers: dict[str, str] | None = None, **extra: object):
         body = {"error": {"code": status, "message": message, "metadata": {"error_type": code, **extra}}}
-        self.answer(status, body, **(headers or {}))
+        self.respond(status, body, **(headers or {}))
 
     def hang_up(self) -> None:
         self.close_connection = True
@@ -87,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
             "polling_url": f"/api/v1/videos/job-{number}",
             "error": self.plan.error,
             "outputs": [{"sha256": SHA256, "width": 1280, "height": 720}] if status == "completed" else [],
-            **self.plan.more,
+            **self.plan.job_fields,
         }
 
     def handle_any(self) -> None:
@@ -96,14 +100,14 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length") or 0)
         body = self.rfile.read(length) if length else self.chunked()
         headers = {name.lower(): value for name, value in self.headers.items()}
-        seen = Seen(self.command, path, parse_qs(parts.query), headers, body)
-        self.plan.seen.append(seen)
+        request = ReceivedRequest(self.command, path, parse_qs(parts.query), headers, body)
+        self.plan.received.append(request)
         for fault in self.plan.faults:
             if re.fullmatch(fault[0], f"{self.command} {path}"):
                 self.plan.faults.remove(fault)
                 fault[1](self)
                 return
-        self.route(seen)
+        self.route(request)
 
     do_GET = do_POST = do_DELETE = handle_any  # noqa: N815 - http.server's names
 
@@ -117,45 +121,45 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    def route(self, seen: Seen) -> None:  # noqa: C901 - one case for each route
-        match seen.method, seen.path.strip("/").split("/"):
+    def route(self, request: ReceivedRequest) -> None:  # noqa: C901 - one case for each route
+        match request.method, request.path.strip("/").split("/"):
             case "POST", ["assets"]:
-                self.answer(201, {"url": f"asset://{hashlib.sha256(seen.body).hexdigest()}"})
+                self.respond(201, {"url": f"asset://{hashlib.sha256(request.body).hexdigest()}"})
             case "POST", ["videos"]:
-                key = seen.headers["idempotency-key"]
+                key = request.headers["idempotency-key"]
                 self.plan.keys.setdefault(key, f"job-{len(self.plan.keys)}")
-                self.answer(202, self.job() | {"id": self.plan.keys[key], "status": "pending"})
+                self.respond(202, self.job() | {"id": self.plan.keys[key], "status": "pending"})
             case "POST", ["videos", "check"]:
-                self.answer(200, {"ok": True, "model": "m", "problems": [], "estimate": {"usd": 0.4, "basis": "4 s"}})
+                self.respond(200, {"ok": True, "model": "m", "problems": [], "estimate": {"usd": 0.4, "basis": "4 s"}})
             case "GET", ["videos", "models"]:
-                self.answer(200, {"data": [{"id": "framegate/animatic", "name": "Animatic"}]})
+                self.respond(200, {"data": [{"id": "framegate/animatic", "name": "Animatic"}]})
             case "GET", ["videos"]:
-                self.page(seen)
+                self.page(request)
             case "GET", ["videos", _, "events"]:
-                self.stream(seen)
+                self.stream(request)
             case "GET", ["videos", _, "content"]:
-                self.content(seen)
+                self.content(request)
             case "GET", ["videos", _, "report"]:
-                self.answer(200, {"verdict": "pass"})
+                self.respond(200, {"verdict": "pass"})
             case "GET", ["videos", _]:
-                self.answer(200, self.job())
+                self.respond(200, self.job())
             case "POST", ["videos", _, "cancel"]:
-                self.answer(200, self.job() | {"status": "cancelled"})
+                self.respond(200, self.job() | {"status": "cancelled"})
             case "DELETE", ["videos", _]:
                 self.send_response(204)
                 self.end_headers()
             case _:
-                self.refuse(404, "not_found", "There is no such thing here.")
+                self.reject(404, "not_found", "Not found.")
 
-    def page(self, seen: Seen) -> None:
-        start = int(seen.query.get("after", ["0"])[0])
-        limit = min(2, int(seen.query["limit"][0]))
+    def page(self, request: ReceivedRequest) -> None:
+        start = int(request.query.get("after", ["0"])[0])
+        limit = min(2, int(request.query["limit"][0]))
         end = min(self.plan.jobs, start + limit)
         page = [self.job(number) for number in range(start, end)]
-        self.answer(200, {"data": page, "next": str(end) if end < self.plan.jobs else None})
+        self.respond(200, {"data": page, "next": str(end) if end < self.plan.jobs else None})
 
-    def stream(self, seen: Seen) -> None:
-        after = int(seen.headers.get("last-event-id", "0"))
+    def stream(self, request: ReceivedRequest) -> None:
+        after = int(request.headers.get("last-event-id", "0"))
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.end_headers()
@@ -166,26 +170,26 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(f"id: {seq}\nevent: state\ndata: {json.dumps(data)}\n\n".encode())
         self.close_connection = True
 
-    def content(self, seen: Seen, *, stop_after: int | None = None) -> None:
+    def content(self, request: ReceivedRequest, *, stop_after: int | None = None) -> None:
         start = 0
-        asked = re.fullmatch(r"bytes=(\d+)-", seen.headers.get("range", ""))
-        if asked and seen.headers.get("if-range") == f'"{SHA256}"':
-            start = int(asked[1])
-        rest = self.plan.video[start:]
+        byte_range = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+        if byte_range and request.headers.get("if-range") == f'"{SHA256}"':
+            start = int(byte_range[1])
+        content = self.plan.video[start:]
         self.send_response(206 if start else 200)
         self.send_header("etag", f'"{SHA256}"')
-        self.send_header("content-length", str(len(rest)))
+        self.send_header("content-length", str(len(content)))
         if start:
             self.send_header("content-range", f"bytes {start}-{len(self.plan.video) - 1}/{len(self.plan.video)}")
         self.end_headers()
-        self.wfile.write(rest[:stop_after])
+        self.wfile.write(content[:stop_after])
         if stop_after is not None:
             self.close_connection = True
 
 
 @contextmanager
-def standing_in(plan: Plan) -> Iterator[str]:
-    """Serve the plan on a free port; yields the address."""
+def serve_plan(plan: Plan) -> Iterator[str]:
+    """Serve a plan on a free port; yields the address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Planned", (Handler,), {"plan": plan}))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

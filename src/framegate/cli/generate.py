@@ -168,14 +168,14 @@ def requested(flags: Mapping[str, Any]) -> "VideoRequest":
 
 def references(given: list[str] | None) -> list[Any]:
     """Read `NAME=FILE` where the right is there or an address; else the whole is the file."""
-    from framegate.client.requests import ADDRESSES
+    from framegate.client.requests import URL_PREFIXES
 
     found: list[Any] = []
     for text in given or ():
         named = NAMED.fullmatch(text)
         if named and not Path(text).exists():
             name, where = named.groups()
-            if where.lower().startswith(ADDRESSES) or Path(where).expanduser().exists():
+            if where.lower().startswith(URL_PREFIXES) or Path(where).expanduser().exists():
                 found.append({"url": where, "name": name})
                 continue
         found.append(text)
@@ -218,11 +218,11 @@ def _tell(job: "Job", place: Path, told: "Sequence[Problem]") -> None:
 
 def _uploaded(gate: "Framegate", request: "VideoRequest") -> "VideoRequest":
     """The same request with local files stored at the gate, once for the check and the job alike."""
-    from framegate.client.requests import Upload, inputs
+    from framegate.client.requests import Upload, resolve_references
 
     stored: list[Any] = []
     frames: dict[str, Any] = {}
-    for given in inputs(request):
+    for given in resolve_references(request):
         url = _kept(gate, given.source) if isinstance(given.source, Upload) else given.source
         if given.role in ("first_frame", "last_frame"):
             frames[given.role] = url

@@ -5,26 +5,26 @@ job = client.videos.create(prompt="a slow push-in at dusk", references=["front.j
 job.wait().save("out.mp4")
 """
 
-from framegate.client.client import AsyncFramegate, AsyncJob, Framegate, Job
-from framegate.client.errors import (
-    AddressInvalid,
-    BrokenVideo,
+from framegate.client.client import AsyncFramegate, AsyncJob, AsyncVideo, Framegate, Job, Video
+from framegate.client.errors import AddressInvalid, BrokenVideo, KeyInvalid, Unreachable, WaitTimeout
+from framegate.client.models import (
+    Asset,
+    CheckResult,
     JobCancelled,
     JobEnded,
     JobExpired,
     JobFailed,
-    KeyInvalid,
-    Unreachable,
-    WaitTimeout,
+    JobView,
+    ModelRecord,
 )
-from framegate.client.models import Asset, CheckResult, JobView, Record
-from framegate.client.requests import ReferenceInput, Source, VideoRequest
+from framegate.client.requests import ReferenceInput, ReferenceSource, VideoRequest
 
 __all__ = [
     "AddressInvalid",
     "Asset",
     "AsyncFramegate",
     "AsyncJob",
+    "AsyncVideo",
     "BrokenVideo",
     "CheckResult",
     "Framegate",
@@ -35,10 +35,29 @@ __all__ = [
     "JobFailed",
     "JobView",
     "KeyInvalid",
-    "Record",
+    "ModelRecord",
     "ReferenceInput",
-    "Source",
+    "ReferenceSource",
     "Unreachable",
+    "Video",
     "VideoRequest",
     "WaitTimeout",
 ]
+
+_RENAMED = {  # until 0.3.0
+    "AsyncGate": "AsyncFramegate",
+    "Gate": "Framegate",
+    "Record": "ModelRecord",
+    "Source": "ReferenceSource",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Former names, with a warning."""
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import warnings  # noqa: PLC0415 - only for former names
+
+    new_name = _RENAMED[name]
+    warnings.warn(f"{__name__}.{name} is now {__name__}.{new_name}", DeprecationWarning, stacklevel=2)
+    return globals()[new_name]

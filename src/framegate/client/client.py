@@ -1,4 +1,4 @@
-"""The gate as a client sees it, sync and async: one-line methods over the same flows."""
+"""The clients, sync and async: one-line methods over the same operations."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from os import PathLike
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Self, Unpack
 
 from framegate.client import operations
-from framegate.client.models import Asset, CheckResult, JobView, Record
-from framegate.client.requests import Source, VideoRequest
-from framegate.client.streaming import Following
+from framegate.client.models import Asset, CheckResult, JobView, ModelRecord
+from framegate.client.requests import ReferenceSource, VideoRequest
+from framegate.client.streaming import EventFollower
 from framegate.client.transport import AsyncDriver, Driver
 from framegate.domain import Event
 
@@ -16,11 +16,11 @@ OnEvent = Callable[[Event], object]
 
 
 class Job(JobView):
-    """A job, as it was when last looked at, and what can be done with it."""
+    """A job as of the last response, with its operations."""
 
-    def __init__(self, raw: Mapping[str, Any], gate: Driver) -> None:
+    def __init__(self, raw: Mapping[str, Any], driver: Driver) -> None:
         super().__init__(raw)
-        self.gate = gate
+        self.driver = driver
 
     @property
     def video(self) -> "Video":
@@ -28,31 +28,31 @@ class Job(JobView):
         return Video(self, 0)
 
     def refresh(self) -> Self:
-        """Look again."""
-        self.raw = self.gate.run(operations.get(self.id))
+        """Get the current state of the job."""
+        self.raw = self.driver.run(operations.get(self.id))
         return self
 
     def wait(self, timeout: float | None = None, on_event: OnEvent | None = None) -> Self:
-        """Return once the video is there. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
-        self.raw = self.gate.run(operations.wait(self.id, timeout, on_event, 0))
+        """Wait until the video is ready. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
+        self.raw = self.driver.run(operations.wait(self.id, timeout, on_event, 0))
         return self
 
     def cancel(self) -> Self:
-        """Stop the job; raises `Conflict` when it is over already."""
-        self.raw = self.gate.run(operations.cancel(self.id))
+        """Cancel the job. Raises `Conflict` if it has already ended."""
+        self.raw = self.driver.run(operations.cancel(self.id))
         return self
 
     def save(self, path: str | PathLike[str], index: int = 0) -> Path:
-        """Download a finished video; the file is whole and right, or not there."""
-        return self.gate.run(operations.save(self, path, index))
+        """Download a finished video. The file is verified, and written completely or not at all."""
+        return self.driver.run(operations.save(self, path, index))
 
 
 class AsyncJob(JobView):
-    """A job, as it was when last looked at, and what can be done with it."""
+    """A job as of the last response, with its operations."""
 
-    def __init__(self, raw: Mapping[str, Any], gate: AsyncDriver) -> None:
+    def __init__(self, raw: Mapping[str, Any], driver: AsyncDriver) -> None:
         super().__init__(raw)
-        self.gate = gate
+        self.driver = driver
 
     @property
     def video(self) -> "AsyncVideo":
@@ -60,23 +60,23 @@ class AsyncJob(JobView):
         return AsyncVideo(self, 0)
 
     async def refresh(self) -> Self:
-        """Look again."""
-        self.raw = await self.gate.run(operations.get(self.id))
+        """Get the current state of the job."""
+        self.raw = await self.driver.run(operations.get(self.id))
         return self
 
     async def wait(self, timeout: float | None = None, on_event: OnEvent | None = None) -> Self:  # noqa: ASYNC109 - the same signature as the sync one
-        """Return once the video is there. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
-        self.raw = await self.gate.run(operations.wait(self.id, timeout, on_event, 0))
+        """Wait until the video is ready. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
+        self.raw = await self.driver.run(operations.wait(self.id, timeout, on_event, 0))
         return self
 
     async def cancel(self) -> Self:
-        """Stop the job; raises `Conflict` when it is over already."""
-        self.raw = await self.gate.run(operations.cancel(self.id))
+        """Cancel the job. Raises `Conflict` if it has already ended."""
+        self.raw = await self.driver.run(operations.cancel(self.id))
         return self
 
     async def save(self, path: str | PathLike[str], index: int = 0) -> Path:
-        """Download a finished video; the file is whole and right, or not there."""
-        return await self.gate.run(operations.save(self, path, index))
+        """Download a finished video. The file is verified, and written completely or not at all."""
+        return await self.driver.run(operations.save(self, path, index))
 
 
 class Video:
@@ -87,16 +87,16 @@ class Video:
         self.index = index
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Download it; the file is whole and right, or not there."""
+        """Download it. The file is verified, and written completely or not at all."""
         return self._job.save(path, self.index)
 
     def save_poster(self, path: str | PathLike[str]) -> Path:
-        """Save one frame of it, as a JPEG."""
-        return self._job.gate.run(operations.save(self._job, path, self.index, "poster.jpg"))
+        """Save one frame as a JPEG."""
+        return self._job.driver.run(operations.save(self._job, path, self.index, "poster.jpg"))
 
     def save_contact_sheet(self, path: str | PathLike[str]) -> Path:
-        """Save frames from the whole of it on one sheet, as a JPEG."""
-        return self._job.gate.run(operations.save(self._job, path, self.index, "contact-sheet.jpg"))
+        """Save frames of the whole video on one sheet, as a JPEG."""
+        return self._job.driver.run(operations.save(self._job, path, self.index, "contact-sheet.jpg"))
 
 
 class AsyncVideo:
@@ -107,223 +107,223 @@ class AsyncVideo:
         self.index = index
 
     async def save(self, path: str | PathLike[str]) -> Path:
-        """Download it; the file is whole and right, or not there."""
+        """Download it. The file is verified, and written completely or not at all."""
         return await self._job.save(path, self.index)
 
     async def save_poster(self, path: str | PathLike[str]) -> Path:
-        """Save one frame of it, as a JPEG."""
-        return await self._job.gate.run(operations.save(self._job, path, self.index, "poster.jpg"))
+        """Save one frame as a JPEG."""
+        return await self._job.driver.run(operations.save(self._job, path, self.index, "poster.jpg"))
 
     async def save_contact_sheet(self, path: str | PathLike[str]) -> Path:
-        """Save frames from the whole of it on one sheet, as a JPEG."""
-        return await self._job.gate.run(operations.save(self._job, path, self.index, "contact-sheet.jpg"))
+        """Save frames of the whole video on one sheet, as a JPEG."""
+        return await self._job.driver.run(operations.save(self._job, path, self.index, "contact-sheet.jpg"))
 
 
 class Videos:
-    """Jobs that make videos."""
+    """The jobs of a gateway."""
 
-    def __init__(self, gate: Driver) -> None:
-        self._gate = gate
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
 
     def create(self, *, idempotency_key: str | None = None, **request: Unpack[VideoRequest]) -> Job:
-        """Ask for a video and return at once. Raises `InvalidRequest` with every problem."""
-        return Job(self._gate.run(operations.create(request, idempotency_key)), self._gate)
+        """Create a job and return immediately. Raises `InvalidRequest` with every problem."""
+        return Job(self._driver.run(operations.create(request, idempotency_key)), self._driver)
 
     def check(self, **request: Unpack[VideoRequest]) -> CheckResult:
-        """Say what would come of the request; nothing is placed, nothing is spent."""
-        return self._gate.run(operations.check(request))
+        """Validate a request without submitting it."""
+        return self._driver.run(operations.check(request))
 
     def get(self, job_id: str) -> Job:
-        """Find a job."""
-        return Job(self._gate.run(operations.get(job_id)), self._gate)
+        """Get a job."""
+        return Job(self._driver.run(operations.get(job_id)), self._driver)
 
     def list(self, *, limit: int | None = None, status: Sequence[str] = (), model: str | None = None) -> Iterator[Job]:
-        """Go through the jobs, newest first."""
-        return self._gate.iterate(operations.pages(limit, status, model, lambda raw: Job(raw, self._gate)))
+        """List the jobs, newest first."""
+        return self._driver.iterate(operations.pages(limit, status, model, lambda raw: Job(raw, self._driver)))
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job; raises `Conflict` when it is over already."""
-        return Job(self._gate.run(operations.cancel(job_id)), self._gate)
+        """Cancel a job. Raises `Conflict` if it has already ended."""
+        return Job(self._driver.run(operations.cancel(job_id)), self._driver)
 
     def bill(self, job_id: str) -> Mapping[str, Any]:
-        """Read how the money of a job stands: reserved, settled, void or held; in millionths of a US dollar."""
-        return self._gate.run(operations.bill(job_id))
+        """Get the ledger entry of a job: reserved, settled, void or held, in millionths of a US dollar."""
+        return self._driver.run(operations.bill(job_id))
 
     def retry(self, job_id: str, *, void_first: bool = False) -> Job:
-        """Order again what may have been ordered already, as a new job. It may cost twice.
+        """Resubmit a job whose submission outcome is unknown, as a new job. It may cost twice.
 
-        `void_first` gives up the reservation that the unsure job holds. Raises `Conflict` where its fate is known.
+        `void_first` releases the reservation that the original job holds. Raises `Conflict` if the outcome is known.
         """
-        return Job(self._gate.run(operations.retry(job_id, void_first=void_first)), self._gate)
+        return Job(self._driver.run(operations.retry(job_id, void_first=void_first)), self._driver)
 
     def delete(self, job_id: str) -> None:
-        """Remove a job that is over, and its files."""
-        self._gate.run(operations.delete(job_id))
+        """Delete a job that has ended, and its files."""
+        self._driver.run(operations.delete(job_id))
 
     def events(self, job_id: str, after: int = 0) -> Iterator[Event]:
-        """Follow a job, change by change, to its end; a broken connection is taken up where it broke."""
-        return self._gate.iterate(operations.follow(Following(job_id, after=after)))
+        """Follow the events of a job until it ends. After a lost connection the stream continues where it stopped."""
+        return self._driver.iterate(operations.follow(EventFollower(job_id, after=after)))
 
     def report(self, job_id: str) -> Mapping[str, Any]:
-        """Read the quality report of a finished job."""
-        return self._gate.run(operations.report(job_id))
+        """Get the quality report of a finished job."""
+        return self._driver.run(operations.report(job_id))
 
     def webhooks(self, job_id: str) -> Sequence[Mapping[str, Any]]:
-        """Read what a job had to tell its `callback_url`, and every try to do so."""
-        return self._gate.run(operations.webhooks(job_id))
+        """Get the webhooks of a job with their delivery attempts."""
+        return self._driver.run(operations.webhooks(job_id))
 
     def replay_webhook(self, job_id: str, webhook_id: str) -> Mapping[str, Any]:
-        """Have a webhook sent again, under the same id."""
-        return self._gate.run(operations.replay_webhook(job_id, webhook_id))
+        """Send a webhook again, with the same id."""
+        return self._driver.run(operations.replay_webhook(job_id, webhook_id))
 
 
 class AsyncVideos:
-    """Jobs that make videos."""
+    """The jobs of a gateway."""
 
-    def __init__(self, gate: AsyncDriver) -> None:
-        self._gate = gate
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
 
     async def create(self, *, idempotency_key: str | None = None, **request: Unpack[VideoRequest]) -> AsyncJob:
-        """Ask for a video and return at once. Raises `InvalidRequest` with every problem."""
-        return AsyncJob(await self._gate.run(operations.create(request, idempotency_key)), self._gate)
+        """Create a job and return immediately. Raises `InvalidRequest` with every problem."""
+        return AsyncJob(await self._driver.run(operations.create(request, idempotency_key)), self._driver)
 
     async def check(self, **request: Unpack[VideoRequest]) -> CheckResult:
-        """Say what would come of the request; nothing is placed, nothing is spent."""
-        return await self._gate.run(operations.check(request))
+        """Validate a request without submitting it."""
+        return await self._driver.run(operations.check(request))
 
     async def get(self, job_id: str) -> AsyncJob:
-        """Find a job."""
-        return AsyncJob(await self._gate.run(operations.get(job_id)), self._gate)
+        """Get a job."""
+        return AsyncJob(await self._driver.run(operations.get(job_id)), self._driver)
 
     def list(
         self, *, limit: int | None = None, status: Sequence[str] = (), model: str | None = None
     ) -> AsyncIterator[AsyncJob]:
-        """Go through the jobs, newest first."""
-        return self._gate.iterate(operations.pages(limit, status, model, lambda raw: AsyncJob(raw, self._gate)))
+        """List the jobs, newest first."""
+        return self._driver.iterate(operations.pages(limit, status, model, lambda raw: AsyncJob(raw, self._driver)))
 
     async def cancel(self, job_id: str) -> AsyncJob:
-        """Stop a job; raises `Conflict` when it is over already."""
-        return AsyncJob(await self._gate.run(operations.cancel(job_id)), self._gate)
+        """Cancel a job. Raises `Conflict` if it has already ended."""
+        return AsyncJob(await self._driver.run(operations.cancel(job_id)), self._driver)
 
     async def bill(self, job_id: str) -> Mapping[str, Any]:
-        """Read how the money of a job stands: reserved, settled, void or held; in millionths of a US dollar."""
-        return await self._gate.run(operations.bill(job_id))
+        """Get the ledger entry of a job: reserved, settled, void or held, in millionths of a US dollar."""
+        return await self._driver.run(operations.bill(job_id))
 
     async def retry(self, job_id: str, *, void_first: bool = False) -> AsyncJob:
-        """Order again what may have been ordered already, as a new job. It may cost twice.
+        """Resubmit a job whose submission outcome is unknown, as a new job. It may cost twice.
 
-        `void_first` gives up the reservation that the unsure job holds. Raises `Conflict` where its fate is known.
+        `void_first` releases the reservation that the original job holds. Raises `Conflict` if the outcome is known.
         """
-        return AsyncJob(await self._gate.run(operations.retry(job_id, void_first=void_first)), self._gate)
+        return AsyncJob(await self._driver.run(operations.retry(job_id, void_first=void_first)), self._driver)
 
     async def delete(self, job_id: str) -> None:
-        """Remove a job that is over, and its files."""
-        await self._gate.run(operations.delete(job_id))
+        """Delete a job that has ended, and its files."""
+        await self._driver.run(operations.delete(job_id))
 
     def events(self, job_id: str, after: int = 0) -> AsyncIterator[Event]:
-        """Follow a job, change by change, to its end; a broken connection is taken up where it broke."""
-        return self._gate.iterate(operations.follow(Following(job_id, after=after)))
+        """Follow the events of a job until it ends. After a lost connection the stream continues where it stopped."""
+        return self._driver.iterate(operations.follow(EventFollower(job_id, after=after)))
 
     async def report(self, job_id: str) -> Mapping[str, Any]:
-        """Read the quality report of a finished job."""
-        return await self._gate.run(operations.report(job_id))
+        """Get the quality report of a finished job."""
+        return await self._driver.run(operations.report(job_id))
 
     async def webhooks(self, job_id: str) -> Sequence[Mapping[str, Any]]:
-        """Read what a job had to tell its `callback_url`, and every try to do so."""
-        return await self._gate.run(operations.webhooks(job_id))
+        """Get the webhooks of a job with their delivery attempts."""
+        return await self._driver.run(operations.webhooks(job_id))
 
     async def replay_webhook(self, job_id: str, webhook_id: str) -> Mapping[str, Any]:
-        """Have a webhook sent again, under the same id."""
-        return await self._gate.run(operations.replay_webhook(job_id, webhook_id))
+        """Send a webhook again, with the same id."""
+        return await self._driver.run(operations.replay_webhook(job_id, webhook_id))
 
 
 class Models:
-    """The models behind the gate."""
+    """The models of a gateway."""
 
-    def __init__(self, gate: Driver) -> None:
-        self._gate = gate
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
 
-    def list(self) -> "list[Record]":
-        """Read them all, with their limits and prices."""
-        return self._gate.run(operations.list_models())
+    def list(self) -> "list[ModelRecord]":
+        """List the models with their limits and prices."""
+        return self._driver.run(operations.list_models())
 
 
 class AsyncModels:
-    """The models behind the gate."""
+    """The models of a gateway."""
 
-    def __init__(self, gate: AsyncDriver) -> None:
-        self._gate = gate
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
 
-    async def list(self) -> "list[Record]":
-        """Read them all, with their limits and prices."""
-        return await self._gate.run(operations.list_models())
+    async def list(self) -> "list[ModelRecord]":
+        """List the models with their limits and prices."""
+        return await self._driver.run(operations.list_models())
 
 
 class Assets:
-    """Files that the gate keeps for references."""
+    """Stored files that requests can refer to."""
 
-    def __init__(self, gate: Driver) -> None:
-        self._gate = gate
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
 
-    def upload(self, source: Source) -> Asset:
-        """Store a local file; its `url` works as a reference in any later request."""
-        return self._gate.run(operations.upload(source))
+    def upload(self, source: ReferenceSource) -> Asset:
+        """Upload a local file. Its `url` can be used as a reference in later requests."""
+        return self._driver.run(operations.upload(source))
 
 
 class AsyncAssets:
-    """Files that the gate keeps for references."""
+    """Stored files that requests can refer to."""
 
-    def __init__(self, gate: AsyncDriver) -> None:
-        self._gate = gate
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
 
-    async def upload(self, source: Source) -> Asset:
-        """Store a local file; its `url` works as a reference in any later request."""
-        return await self._gate.run(operations.upload(source))
+    async def upload(self, source: ReferenceSource) -> Asset:
+        """Upload a local file. Its `url` can be used as a reference in later requests."""
+        return await self._driver.run(operations.upload(source))
 
 
 class Framegate(Driver):
-    """A gate, by its address and key: `FRAMEGATE_URL` and `FRAMEGATE_API_KEY` where none is given."""
+    """A client of a gateway. Address and key default to `FRAMEGATE_URL` and `FRAMEGATE_API_KEY`."""
 
     @property
     def videos(self) -> Videos:
-        """Jobs that make videos."""
+        """The jobs of a gateway."""
         return Videos(self)
 
     @property
     def models(self) -> Models:
-        """The models behind the gate."""
+        """The models of a gateway."""
         return Models(self)
 
     @property
     def assets(self) -> Assets:
-        """Files that the gate keeps for references."""
+        """Stored files that requests can refer to."""
         return Assets(self)
 
     def spend(self, *, by: str = "model", since: str | None = None, until: str | None = None) -> Mapping[str, Any]:
-        """Read what was spent, by key, model, provider or day; days are those of UTC, such as 2026-11-01."""
+        """Get the spending by key, model, provider or day. `since` and `until` are UTC days such as 2026-11-01."""
         return self.run(operations.spend(by, since, until))
 
 
 class AsyncFramegate(AsyncDriver):
-    """A gate, by its address and key: `FRAMEGATE_URL` and `FRAMEGATE_API_KEY` where none is given."""
+    """A client of a gateway. Address and key default to `FRAMEGATE_URL` and `FRAMEGATE_API_KEY`."""
 
     @property
     def videos(self) -> AsyncVideos:
-        """Jobs that make videos."""
+        """The jobs of a gateway."""
         return AsyncVideos(self)
 
     @property
     def models(self) -> AsyncModels:
-        """The models behind the gate."""
+        """The models of a gateway."""
         return AsyncModels(self)
 
     @property
     def assets(self) -> AsyncAssets:
-        """Files that the gate keeps for references."""
+        """Stored files that requests can refer to."""
         return AsyncAssets(self)
 
     async def spend(
         self, *, by: str = "model", since: str | None = None, until: str | None = None
     ) -> Mapping[str, Any]:
-        """Read what was spent, by key, model, provider or day; days are those of UTC, such as 2026-11-01."""
+        """Get the spending by key, model, provider or day. `since` and `until` are UTC days such as 2026-11-01."""
         return await self.run(operations.spend(by, since, until))

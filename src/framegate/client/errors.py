@@ -1,41 +1,38 @@
-"""What the SDK raises: the gate's own error tree, and what only a client can see.
+"""Errors that only a client sees, and the exception for an error response of the gateway.
 
 FramegateError
-├── AddressInvalid the gate's address is none
-├── KeyInvalid     the gate's key cannot be sent as it is
-├── Unreachable    no whole answer came from the gate
-├── WaitTimeout    the job goes on, the waiting is over
-├── BrokenVideo    the file that arrived is not the file that the gate keeps
-└── JobEnded       the job is over, without a video
+├── AddressInvalid  the gateway's address is not valid
+├── KeyInvalid      the gateway's key cannot be sent in an HTTP header
+├── Unreachable     the gateway did not return a complete response
+├── WaitTimeout     the job is still running when the time to wait has passed
+├── BrokenVideo     the downloaded file does not match the gateway's checksum
+└── JobEnded        the job ended without a video (`models`)
     ├── JobFailed
     ├── JobCancelled
     └── JobExpired
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from framegate.domain import Problem, Status, errors
+from framegate.domain import Problem, errors
 from framegate.domain.errors import FramegateError, InvalidRequest
-
-if TYPE_CHECKING:
-    from framegate.client.models import JobView
 
 
 class AddressInvalid(FramegateError):
-    """That is no address of a gate."""
+    """The gateway's address is not valid."""
 
     code = "address_invalid"
 
 
 class KeyInvalid(FramegateError):
-    """That cannot be a gate's key."""
+    """The gateway's key cannot be sent in an HTTP header."""
 
     code = "key_invalid"
 
 
 class Unreachable(FramegateError):
-    """The gate cannot be reached."""
+    """The gateway cannot be reached."""
 
     code = "unreachable"
     status = 503
@@ -43,68 +40,31 @@ class Unreachable(FramegateError):
 
 
 class WaitTimeout(FramegateError):
-    """The job is not over yet. It goes on; wait for it again whenever you like."""
+    """The job has not ended yet. It is still running; wait for it again at any time."""
 
     code = "wait_timeout"
     retryable = True
 
 
 class BrokenVideo(FramegateError):
-    """The file that arrived is not the one that the gate keeps."""
+    """The downloaded file does not match the gateway's checksum."""
 
     code = "broken_download"
     retryable = True
 
 
-class JobEnded(FramegateError):
-    """The job ended without a video."""
-
-    code = "job_ended"
-
-    def __init__(self, job: "JobView") -> None:
-        self.job = job
-        self.problems = job.problems
-        super().__init__(job.error or "", code=job.error_code or "")
-
-
-class JobFailed(JobEnded):
-    """The job failed."""
-
-    code = "job_failed"
-
-
-class JobCancelled(JobEnded):
-    """The job was cancelled."""
-
-    code = "cancelled"
-
-
-class JobExpired(JobEnded):
-    """The job did not end before its deadline."""
-
-    code = "expired"
-
-
-ENDS: Mapping[Status, type[JobEnded]] = {
-    Status.FAILED: JobFailed,
-    Status.CANCELLED: JobCancelled,
-    Status.EXPIRED: JobExpired,
-}
-
-
-def _tree(root: type[FramegateError]) -> Iterator[type[FramegateError]]:
+def _subclasses(root: type[FramegateError]) -> Iterator[type[FramegateError]]:
     yield root
-    for branch in root.__subclasses__():
-        yield from _tree(branch)
+    for subclass in root.__subclasses__():
+        yield from _subclasses(subclass)
 
 
-_PLAIN = [
-    kind
-    for kind in _tree(FramegateError)
-    if kind.__module__ == errors.__name__ and not issubclass(kind, InvalidRequest)
-]
-BY_CODE = {kind.code: kind for kind in _PLAIN}
-BY_STATUS = {
+ERRORS_BY_CODE = {
+    error.code: error
+    for error in _subclasses(FramegateError)
+    if error.__module__ == errors.__name__ and not issubclass(error, InvalidRequest)
+}
+ERRORS_BY_STATUS = {
     401: errors.Unauthorized,
     402: errors.BudgetExceeded,
     403: errors.Forbidden,
@@ -119,41 +79,40 @@ BY_STATUS = {
 }
 
 
-def problems(items: object) -> tuple[Problem, ...]:
-    """Read problems out of a JSON answer."""
+def parse_problems(items: object) -> tuple[Problem, ...]:
+    """Read the problems of a JSON response."""
     if not isinstance(items, list):
         return ()
-    found = [cast("Mapping[str, Any]", item) for item in cast("list[object]", items) if isinstance(item, Mapping)]
+    rows = [cast("Mapping[str, Any]", item) for item in cast("list[object]", items) if isinstance(item, Mapping)]
     return tuple(
         Problem(
-            code=str(item.get("code", "")),
-            pointer=str(item.get("pointer", "")),
-            message=str(item.get("message", "")),
-            allowed=item.get("allowed"),
-            nearest=item.get("nearest"),
+            code=str(row.get("code", "")),
+            pointer=str(row.get("pointer", "")),
+            message=str(row.get("message", "")),
+            allowed=row.get("allowed"),
+            nearest=row.get("nearest"),
         )
-        for item in found
+        for row in rows
     )
 
 
 def error_from_response(status: int, body: object) -> FramegateError:
-    """Turn an error answer into the exception of its code, else of its HTTP status."""
+    """The exception for an error response: that of its code, or else of its HTTP status."""
     error: Mapping[str, Any] = {}
     if isinstance(body, Mapping):
         inner = cast("Mapping[str, Any]", body).get("error")
         error = cast("Mapping[str, Any]", inner) if isinstance(inner, Mapping) else {"message": inner}
-    extra: Mapping[str, Any] = error.get("metadata") or {}
-    message = str(error.get("message") or f"The gate answered HTTP {status} without saying why.")
-    code = str(extra.get("error_type") or "")
+    metadata: Mapping[str, Any] = error.get("metadata") or {}
+    message = str(error.get("message") or f"The gateway responded with HTTP {status} and no message.")
+    code = str(metadata.get("error_type") or "")
     if status in (400, 422):
-        broken = problems(extra.get("problems"))
-        refusal = InvalidRequest(
-            broken,
+        invalid = InvalidRequest(
+            parse_problems(metadata.get("problems")),
             message=message,
-            warnings=problems(extra.get("warnings")),
-            alternatives=[str(name) for name in extra.get("alternatives") or ()],
+            warnings=parse_problems(metadata.get("warnings")),
+            alternatives=[str(name) for name in metadata.get("alternatives") or ()],
         )
-        refusal.code = code or refusal.code
-        return refusal
-    kind = BY_CODE.get(code) or BY_STATUS.get(status, FramegateError)
-    return kind(message, code=code)
+        invalid.code = code or invalid.code
+        return invalid
+    error_class = ERRORS_BY_CODE.get(code) or ERRORS_BY_STATUS.get(status, FramegateError)
+    return error_class(message, code=code)

@@ -1,7 +1,7 @@
-"""What the SDK does, written once and without I/O: each flow yields its steps, and a gate, sync or async, takes them.
+"""The operations of the SDK, written once and without I/O: flows yield steps, which a sync or async driver executes.
 
-A step's outcome is sent back into the flow: a `Reply` for `Send` and `Pull`, nothing for `Pause` and `Items`. A
-connection that fails is thrown into it as `Unreachable`.
+The driver sends the outcome of a step back into the flow: a `Reply` for `Send` and `Stream`, None for `Pause` and
+`Yield`. A connection error is thrown into the flow as `Unreachable`.
 """
 
 import time
@@ -13,28 +13,28 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from framegate.client import models, requests
-from framegate.client.errors import ENDS, Unreachable
-from framegate.client.models import Reply
+from framegate.client.errors import Unreachable
+from framegate.client.models import ERRORS_OF_ENDS, Reply
 from framegate.client.requests import Call, Upload, VideoRequest
-from framegate.client.streaming import Download, Following, Sink
+from framegate.client.streaming import Download, EventFollower, Sink
 from framegate.domain import Event, Status
 
 TRIES_MAX = 4
 FOLLOW_TRIES_MAX = 10  # without a new event between them
 PAUSE_SECONDS_MAX = 30.0
-SILENCE_SECONDS_MAX = 60.0  # the gate sends a sign of life four times as often
+SILENCE_SECONDS_MAX = 60.0  # the gateway sends a heartbeat four times as often
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a request and read the whole answer."""
+    """Send a request and read the complete response."""
 
     call: Call
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Send a request and pour the answer into a sink."""
+    """Send a request and pass the response to a sink in pieces."""
 
     call: Call
     sink: Sink
@@ -42,16 +42,16 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Let time pass."""
+    """Wait."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """Hand these to whoever iterates."""
+    """Return items to the caller, who iterates over them."""
 
-    found: Sequence[Any]
+    items: Sequence[Any]
 
 
 Step = Send | Stream | Pause | Yield
@@ -60,120 +60,120 @@ Flow = Generator[Step, Any, T]
 
 
 def send(call: Call) -> Flow[Reply]:
-    """Send, and again where that is safe: after a broken connection, and when the gate says 429 or 503."""
-    for tried in range(1, TRIES_MAX + 1):
-        seconds = 0.1 * 2**tried
+    """Send a request; repeat it, if that is safe, after a lost connection and after a 429 or 503."""
+    for attempt in range(1, TRIES_MAX + 1):
+        seconds = 0.1 * 2**attempt
         try:
             reply: Reply = yield Send(call)
         except Unreachable:
-            if not call.repeatable or tried == TRIES_MAX:
+            if not call.repeatable or attempt == TRIES_MAX:
                 raise
         else:
-            asked = _retry_after(reply)
-            if reply.status not in (429, 503) or tried == TRIES_MAX or asked > PAUSE_SECONDS_MAX:
+            retry_after = _retry_after(reply)
+            if reply.status not in (429, 503) or attempt == TRIES_MAX or retry_after > PAUSE_SECONDS_MAX:
                 return reply.checked()
-            seconds = max(seconds, asked)
+            seconds = max(seconds, retry_after)
         yield Pause(seconds)
-    raise AssertionError("the last try returns or raises")
+    raise AssertionError("the last attempt returns or raises")
 
 
 def create(request: VideoRequest, key: str | None) -> Flow[Mapping[str, Any]]:
-    """Upload what is local, then ask for the video."""
-    made = yield from _body(request)
-    return (yield from send(requests.create(made, key))).json()
+    """Upload local files, then create the job."""
+    body = yield from _request_body(request)
+    return (yield from send(requests.create(body, key))).json()
 
 
 def check(request: VideoRequest) -> Flow[models.CheckResult]:
-    """Upload what is local, then ask what the gate would say."""
-    made = yield from _body(request)
-    reply = yield from send(Call(method="POST", path="/videos/check", json=made))
+    """Upload local files, then validate the request."""
+    body = yield from _request_body(request)
+    reply = yield from send(Call(method="POST", path="/videos/check", json=body))
     return models.check_result(reply.json())
 
 
 def get(job_id: str) -> Flow[Mapping[str, Any]]:
-    """Look at a job."""
+    """Get a job."""
     return (yield from send(Call(method="GET", path=requests.video_path(job_id)))).json()
 
 
-def pages(limit: int | None, status: Sequence[str], model: str | None, into: Callable[[Any], Any]) -> Flow[None]:
-    """Go through the jobs, newest first, a page at a time."""
+def pages(limit: int | None, status: Sequence[str], model: str | None, build: Callable[[Any], Any]) -> Flow[None]:
+    """List the jobs, newest first, page by page."""
     after: str | None = None
-    left = limit
-    while left is None or left > 0:
-        params: dict[str, str | int | float | list[str]] = {"limit": min(left or 100, 100)}
+    remaining = limit
+    while remaining is None or remaining > 0:
+        params: dict[str, str | int | float | list[str]] = {"limit": min(remaining or 100, 100)}
         params |= {name: value for name, value in (("after", after), ("model", model)) if value}
         if status:
             params["status"] = list(status)
         page = (yield from send(Call(method="GET", path="/videos", params=params))).json()
-        yield Yield([into(raw) for raw in page["data"]])
+        yield Yield([build(raw) for raw in page["data"]])
         after = page.get("next")
         if not after:
             return
-        left = None if left is None else left - len(page["data"])
+        remaining = None if remaining is None else remaining - len(page["data"])
 
 
 def cancel(job_id: str) -> Flow[Mapping[str, Any]]:
-    """Stop a job."""
+    """Cancel a job."""
     return (yield from send(Call(method="POST", path=requests.video_path(job_id, "/cancel")))).json()
 
 
 def bill(job_id: str) -> Flow[Mapping[str, Any]]:
-    """Read how the money of a job stands."""
+    """Get the ledger entry of a job."""
     return (yield from send(Call(method="GET", path=requests.video_path(job_id, "/bill")))).json()
 
 
 def retry(job_id: str, *, void_first: bool) -> Flow[Mapping[str, Any]]:
-    """Order again what may have been ordered already; the gate does so once, so it may be asked again."""
-    made = {"confirm": True, "void_first": void_first}
-    return (yield from send(Call(method="POST", path=requests.video_path(job_id, "/retry"), json=made))).json()
+    """Resubmit a job whose submission outcome is unknown. The gateway does so once, so the call may be repeated."""
+    body = {"confirm": True, "void_first": void_first}
+    return (yield from send(Call(method="POST", path=requests.video_path(job_id, "/retry"), json=body))).json()
 
 
 def spend(by: str, since: str | None, until: str | None) -> Flow[Mapping[str, Any]]:
-    """Read what was spent."""
+    """Get the spending."""
     params: dict[str, str | int | float | list[str]] = {"by": by}
     params |= {name: day for name, day in (("since", since), ("until", until)) if day}
     return (yield from send(Call(method="GET", path="/spend", params=params))).json()
 
 
 def delete(job_id: str) -> Flow[None]:
-    """Remove a job that is over."""
+    """Delete a job that has ended."""
     yield from send(Call(method="DELETE", path=requests.video_path(job_id)))
 
 
 def report(job_id: str) -> Flow[Mapping[str, Any]]:
-    """Read the quality report."""
+    """Get the quality report of a job."""
     return (yield from send(Call(method="GET", path=requests.video_path(job_id, "/report")))).json()
 
 
 def webhooks(job_id: str) -> Flow[list[Mapping[str, Any]]]:
-    """Read what a job had to tell its `callback_url`."""
+    """Get the webhooks of a job with their delivery attempts."""
     return (yield from send(Call(method="GET", path=requests.video_path(job_id, "/webhooks")))).json()["data"]
 
 
 def replay_webhook(job_id: str, webhook_id: str) -> Flow[Mapping[str, Any]]:
-    """Have a webhook sent again."""
+    """Send a webhook again."""
     path = requests.video_path(job_id, f"/webhooks/{quote(webhook_id, safe='')}/replay")
     return (yield from send(Call(method="POST", path=path))).json()
 
 
-def list_models() -> Flow[list[models.Record]]:
-    """Read the model list."""
+def list_models() -> Flow[list[models.ModelRecord]]:
+    """List the models."""
     reply = yield from send(Call(method="GET", path="/videos/models"))
-    return [models.Record(raw) for raw in reply.json()["data"]]
+    return [models.ModelRecord(raw) for raw in reply.json()["data"]]
 
 
-def upload(source: requests.Source) -> Flow[models.Asset]:
+def upload(source: requests.ReferenceSource) -> Flow[models.Asset]:
     """Store a local file."""
-    return (yield from _store(requests.uploads(source)))
+    return (yield from _store(requests.local_file(source)))
 
 
-def follow(following: Following) -> Flow[None]:
-    """Stream events until the last, over as many connections as it takes."""
+def follow(follower: EventFollower) -> Flow[None]:
+    """Stream the events of a job until the last, over any number of connections."""
     failures = 0
-    path = requests.video_path(following.job_id, "/events")
-    while not following.over:
-        before = following.seq
-        left = following.seconds_left()
+    path = requests.video_path(follower.job_id, "/events")
+    while not follower.is_complete:
+        before = follower.seq
+        left = follower.seconds_left()
         call = Call(
             method="GET",
             path=path,
@@ -181,71 +181,71 @@ def follow(following: Following) -> Flow[None]:
             timeout_seconds=SILENCE_SECONDS_MAX if left is None else max(0.05, min(left, SILENCE_SECONDS_MAX)),
         )
         try:
-            reply: Reply = yield Stream(call, following)
+            reply: Reply = yield Stream(call, follower)
             if reply.status not in (429, 503):
                 reply.checked()
         except Unreachable:
-            following.expire()
+            follower.expire()
             if failures >= FOLLOW_TRIES_MAX:
                 raise
-        if following.over:
+        if follower.is_complete:
             return
-        failures = 0 if following.seq > before else failures + 1
+        failures = 0 if follower.seq > before else failures + 1
         if failures > FOLLOW_TRIES_MAX:
-            raise Unreachable(f"The gate does not go on telling of job {following.job_id}.")
-        following.expire()
+            raise Unreachable(f"The gateway sends no more events of job {follower.job_id}.")
+        follower.expire()
         yield Pause(min(5.0, 0.1 * 2**failures))
 
 
 def wait(
     job_id: str, seconds: float | None, on_event: Callable[[Event], object] | None, seq: int
 ) -> Flow[Mapping[str, Any]]:
-    """Follow a job to its end and look at it; raises the end that is not a video."""
+    """Follow a job until it ends. Raises the `JobEnded` error of an end without a video."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    yield from follow(Following(job_id, after=seq, deadline=deadline, on_event=on_event))
+    yield from follow(EventFollower(job_id, after=seq, deadline=deadline, on_event=on_event))
     raw = yield from get(job_id)
     view = models.JobView(raw)
     if view.status is not Status.COMPLETED:
-        raise ENDS[view.status](view)
+        raise ERRORS_OF_ENDS[view.status](view)
     return raw
 
 
-def save(job: models.JobView, path: str | PathLike[str], index: int, what: str = "content") -> Flow[Path]:
-    """Download a finished video, or a picture of it; the file is whole and right, or not there."""
-    call = Call(method="GET", path=requests.video_path(job.id, f"/{what}"), params={"index": index})
-    sha256 = job.sha256(index) if what == "content" else None
+def save(job: models.JobView, path: str | PathLike[str], index: int, resource: str = "content") -> Flow[Path]:
+    """Download a finished video, or a picture of it. The file is verified, and written completely or not at all."""
+    call = Call(method="GET", path=requests.video_path(job.id, f"/{resource}"), params={"index": index})
+    sha256 = job.sha256(index) if resource == "content" else None
     with Download(Path(path).expanduser(), sha256) as download:
-        for tried in range(1, TRIES_MAX + 1):
+        for attempt in range(1, TRIES_MAX + 1):
             try:
                 reply: Reply = yield Stream(replace(call, headers=download.headers()), download)
             except Unreachable:
-                if tried == TRIES_MAX:
+                if attempt == TRIES_MAX:
                     raise
             else:
-                if reply.status not in (429, 503) or tried == TRIES_MAX:
+                if reply.status not in (429, 503) or attempt == TRIES_MAX:
                     reply.checked()
                     return download.finish()
-            yield Pause(0.1 * 2**tried)
-    raise AssertionError("the last try returns or raises")
+            yield Pause(0.1 * 2**attempt)
+    raise AssertionError("the last attempt returns or raises")
 
 
-def _body(request: VideoRequest) -> Flow[dict[str, Any]]:
-    placed: list[tuple[requests.ResolvedReference, str]] = []
-    for given in requests.inputs(request):
-        if isinstance(given.source, Upload):
-            asset = yield from _store(given.source)
-            placed.append((given, asset.url))
+def _request_body(request: VideoRequest) -> Flow[dict[str, Any]]:
+    references: list[tuple[requests.ResolvedReference, str]] = []
+    for reference in requests.resolve_references(request):
+        if isinstance(reference.source, Upload):
+            asset = yield from _store(reference.source)
+            references.append((reference, asset.url))
         else:
-            placed.append((given, given.source))
-    return requests.body(request, placed)
+            references.append((reference, reference.source))
+    return requests.request_body(request, references)
 
 
 def _store(file: Upload) -> Flow[models.Asset]:
-    raw = (yield from send(requests.upload(file))).json()
+    raw = (yield from send(requests.store_asset(file))).json()
     return models.Asset(url=raw["url"], raw=raw)
 
 
 def _retry_after(reply: Reply) -> float:
-    """Seconds that the gate asks to wait; the date form of the header is not used by it."""
+    """Seconds to wait; the gateway does not use the date form of the header."""
     value = reply.headers.get("retry-after", "")
     return float(value) if value.isdigit() else 0.0

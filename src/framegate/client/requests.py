@@ -1,4 +1,4 @@
-"""Requests to the gate as plain values: built here, sent by whoever can."""
+"""Requests to the gateway as plain values; the transport sends them."""
 
 import io
 import math
@@ -17,32 +17,32 @@ from framegate.domain.errors import InvalidRequest, NotFound
 
 DEFAULT_URL = "http://127.0.0.1:8787"
 DEFAULT_MODEL = "framegate/animatic"
-ADDRESSES = ("https://", "http://", "data:", "asset://")
+URL_PREFIXES = ("https://", "http://", "data:", "asset://")
 CHUNK_BYTES = 256 * 1024
-JOB_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-NOT_JOBS = ("models", "check")  # what lies beside the jobs
+JOB_ID_PATTERN = re.compile(r"[\w-]{1,64}", re.ASCII)
+RESERVED_IDS = ("models", "check")  # paths beside those of the jobs
 
-Source = str | PathLike[str] | bytes | IO[bytes]  # an address, a path, or what the file holds
+ReferenceSource = str | PathLike[str] | bytes | IO[bytes]  # a URL, a path, or the content of the file
 
 
 class ReferenceInput(TypedDict, total=False):
-    """A reference with more to say than where it lies."""
+    """A reference with a role, a name or a type."""
 
-    url: Source
+    url: ReferenceSource
     role: str  # reference, first_frame, last_frame, source, mask
-    name: str  # the prompt calls it @name
-    reference_type: str  # what of it guides: asset, style, character, location
-    kind: str  # image, video, audio; by the file's name where not given
+    name: str  # the prompt refers to it by @name
+    reference_type: str  # asset, style, character, location
+    kind: str  # image, video, audio; default: by the file's name
 
 
 class VideoRequest(TypedDict, total=False):
-    """What `videos.create` and `videos.check` take; whatever is left out, the model decides."""
+    """The parameters of `videos.create` and `videos.check`. The model decides about those that are left out."""
 
     model: str | None
     prompt: str | None
-    references: Sequence[Source | ReferenceInput]
-    first_frame: Source | None
-    last_frame: Source | None
+    references: Sequence[ReferenceSource | ReferenceInput]
+    first_frame: ReferenceSource | None
+    last_frame: ReferenceSource | None
     duration: int | None  # seconds
     resolution: str | None  # "720p"
     aspect_ratio: str | None  # "16:9"
@@ -51,12 +51,12 @@ class VideoRequest(TypedDict, total=False):
     seed: int | None
     generate_audio: bool | None
     negative_prompt: str | None
-    models: Sequence[str]  # fall-backs, in order
+    models: Sequence[str]  # fallback models, in order
     provider: Mapping[str, Any] | None  # order, only, ignore, options
     max_cost_usd: float | None
     metadata: Mapping[str, str] | None
     callback_url: str | None
-    previous_job_id: str | None  # a completed job to go on from
+    previous_job_id: str | None  # a completed job whose video is extended
 
 
 PLAIN_FIELDS = tuple(VideoRequest.__annotations__.keys() - {"references", "first_frame", "last_frame"})
@@ -64,18 +64,18 @@ PLAIN_FIELDS = tuple(VideoRequest.__annotations__.keys() - {"references", "first
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A local file on its way to the gate."""
+    """A local file to upload."""
 
     source: Path | bytes
     media_type: str
 
     @property
     def size_bytes(self) -> int:
-        """The length, told ahead so that a file that is too large is refused before it is sent."""
+        """The size, sent ahead so that a file that is too large is rejected before it is sent."""
         return len(self.source) if isinstance(self.source, bytes) else self.source.stat().st_size
 
     def chunks(self) -> Iterator[bytes]:
-        """Read the file piece by piece, so that a long video does not fill the memory."""
+        """The content in pieces, so that a long video does not fill the memory."""
         with io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
@@ -93,13 +93,13 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     json: Any = None
     upload: Upload | None = None
-    repeatable: bool = True  # sending it twice does no more than sending it once
-    timeout_seconds: float | None = None  # without a byte; None: the client's own
+    repeatable: bool = True  # idempotent
+    timeout_seconds: float | None = None  # without receiving a byte; None: the client's default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedReference:
-    """A reference as the caller gave it: an address that stands, or a file that must be uploaded first."""
+    """A reference as a URL, or as a file that must be uploaded first."""
 
     source: str | Upload
     kind: str
@@ -109,7 +109,7 @@ class ResolvedReference:
 
 
 def base_url(address: str) -> str:
-    """Complete the address of a gate to the base URL of its API."""
+    """The base URL of the API at a gateway's address."""
     address = address.rstrip("/")
     if "://" not in address:
         address = f"http://{address}"
@@ -117,131 +117,134 @@ def base_url(address: str) -> str:
 
 
 def video_path(job_id: str, tail: str = "") -> str:
-    """The path of one job. Raises `NotFound` for a text that can be no id, and would lead elsewhere."""
-    if not JOB_ID.fullmatch(job_id) or job_id in NOT_JOBS:
-        raise NotFound(f"There is no job {job_id[:64]!r} here.")
+    """The path of one job. Raises `NotFound` for a text that cannot be an id and would lead to another path."""
+    if not JOB_ID_PATTERN.fullmatch(job_id) or job_id in RESERVED_IDS:
+        raise NotFound(f"Job not found: {job_id[:64]!r}.")
     return f"/videos/{quote(job_id, safe='')}{tail}"
 
 
-def inputs(request: VideoRequest) -> list[ResolvedReference]:
-    """Read the references of a request; a path that leads to no file is refused here, before anything is sent."""
+def resolve_references(request: VideoRequest) -> list[ResolvedReference]:
+    """The references of a request. Raises `InvalidRequest` for a path without a file, before anything is sent."""
     unknown = request.keys() - VideoRequest.__annotations__.keys()
     if unknown:
         raise TypeError(f"unexpected arguments: {', '.join(sorted(unknown))}")
-    found: list[ResolvedReference] = []
+    resolved: list[ResolvedReference] = []
     for role in (Role.FIRST_FRAME, Role.LAST_FRAME):
         frame = request.get(role.value)
         if frame is not None:
-            found.append(_input({"url": frame, "role": role.value}, f"/{role.value}"))
+            resolved.append(_resolve({"url": frame, "role": role.value}, f"/{role.value}"))
     for index, item in enumerate(request.get("references") or ()):
-        described = item if isinstance(item, Mapping) else ReferenceInput(url=item)
-        found.append(_input(described, f"/references/{index}"))
-    return found
+        reference = item if isinstance(item, Mapping) else ReferenceInput(url=item)
+        resolved.append(_resolve(reference, f"/references/{index}"))
+    return resolved
 
 
-def body(request: VideoRequest, references: Sequence[tuple[ResolvedReference, str]]) -> dict[str, Any]:
-    """Build the JSON body; every input comes with the address under which the gate knows it."""
-    made: dict[str, Any] = {"model": request.get("model") or DEFAULT_MODEL}
+def request_body(request: VideoRequest, references: Sequence[tuple[ResolvedReference, str]]) -> dict[str, Any]:
+    """Build the JSON body. Each reference comes with its URL."""
+    body: dict[str, Any] = {"model": request.get("model") or DEFAULT_MODEL}
     for name in PLAIN_FIELDS:
         value = request.get(name)
         if value is not None and value != () and name != "model":
-            made[name] = list(value) if name == "models" else value
-            _look_through(value, f"/{name}")
+            body[name] = list(value) if name == "models" else value
+            _reject_non_finite(value, f"/{name}")
     frames: list[dict[str, Any]] = []
-    others: list[dict[str, Any]] = []
-    for given, url in references:
-        part = f"{given.kind}_url"
+    input_references: list[dict[str, Any]] = []
+    for reference, url in references:
+        part = f"{reference.kind}_url"
         item: dict[str, Any] = {"type": part, part: {"url": url}}
-        if given.role in (Role.FIRST_FRAME, Role.LAST_FRAME):
-            frames.append(item | {"frame_type": given.role})
+        if reference.role in (Role.FIRST_FRAME, Role.LAST_FRAME):
+            frames.append(item | {"frame_type": reference.role})
             continue
-        if given.role != Role.REFERENCE:
-            item["role"] = given.role
-        if given.name:
-            item["name"] = given.name
-        if given.type:
-            item["reference_type"] = given.type
-        others.append(item)
+        if reference.role != Role.REFERENCE:
+            item["role"] = reference.role
+        if reference.name:
+            item["name"] = reference.name
+        if reference.type:
+            item["reference_type"] = reference.type
+        input_references.append(item)
     if frames:
-        made["frame_images"] = frames
-    if others:
-        made["input_references"] = others
-    return made
+        body["frame_images"] = frames
+    if input_references:
+        body["input_references"] = input_references
+    return body
 
 
-def _look_through(value: object, pointer: str) -> None:
-    """Refuse NaN and infinity, for which JSON has no number. Raises `InvalidRequest`."""
+def _reject_non_finite(value: object, pointer: str) -> None:
+    """Reject NaN and infinity, which JSON cannot represent. Raises `InvalidRequest`."""
     if isinstance(value, float) and not math.isfinite(value):
-        message = f"`{pointer[1:].replace('/', '.')}` must be a number, and {value} is none."
+        message = f"`{pointer[1:].replace('/', '.')}` must be a finite number, not {value}."
         raise InvalidRequest([Problem(code="invalid_value", pointer=pointer, message=message)])
     if isinstance(value, Mapping):
         for name, inner in cast("Mapping[str, Any]", value).items():
-            _look_through(inner, f"{pointer}/{name}")
+            _reject_non_finite(inner, f"{pointer}/{name}")
 
 
-def create(made: Mapping[str, Any], key: str | None) -> Call:
-    """Ask for a video. The key makes a repeated create the same job, so it may be sent again."""
+def create(body: Mapping[str, Any], key: str | None) -> Call:
+    """Create a job. The idempotency key makes it safe to send again."""
     headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-    return Call(method="POST", path="/videos", json=made, headers=headers)
+    return Call(method="POST", path="/videos", json=body, headers=headers)
 
 
-def upload(given: Upload) -> Call:
-    """Store a file; the gate keeps it by its content, so the same file twice is one."""
-    headers = {"Content-Type": given.media_type, "Content-Length": str(given.size_bytes)}
-    return Call(method="POST", path="/assets", upload=given, headers=headers)
+def store_asset(file: Upload) -> Call:
+    """Store a file. The storage is content-addressed, so that the same file twice is stored once."""
+    headers = {"Content-Type": file.media_type, "Content-Length": str(file.size_bytes)}
+    return Call(method="POST", path="/assets", upload=file, headers=headers)
 
 
-def uploads(source: Source, *, pointer: str = "") -> Upload:
-    """Find the file that is meant, and what it holds by its name or its first bytes."""
+def local_file(source: ReferenceSource, *, pointer: str = "") -> Upload:
+    """A local file with its media type, by its name or its first bytes. Raises `InvalidRequest` if there is none."""
     if isinstance(source, bytes):
-        return Upload(source=source, media_type=_sniffed(source))
+        return Upload(source=source, media_type=_type_by_content(source))
     if not isinstance(source, (str, PathLike)):
-        held = source.read()
+        content = source.read()
         name = getattr(source, "name", "")
-        return Upload(source=held, media_type=_named(name) if isinstance(name, str) else _sniffed(held))
+        media_type = _type_by_name(name) if isinstance(name, str) else _type_by_content(content)
+        return Upload(source=content, media_type=media_type)
     path = Path(source).expanduser()
     try:
         if path.is_file():
-            return Upload(source=path, media_type=_named(path.name))
-        what = "a folder, not a file" if path.is_dir() else "no file here and not an address"
+            return Upload(source=path, media_type=_type_by_name(path.name))
+        reason = "This is a folder" if path.is_dir() else "File not found"
     except OSError as error:
-        what = f"no file: {error.strerror}"
-    message = f"`{str(path)[:200]}` is {what}. Give the path of a picture, or an https:// address."
+        reason = error.strerror or "This is not a path"
+    message = f"{reason}: {str(path)[:200]}. Use the path of a picture, or an https:// URL."
     raise InvalidRequest([Problem(code="reference_not_found", pointer=pointer, message=message)])
 
 
-def _input(given: ReferenceInput, pointer: str) -> ResolvedReference:
-    source = given.get("url")
+def _resolve(reference: ReferenceInput, pointer: str) -> ResolvedReference:
+    source = reference.get("url")
     if source is None:
         raise TypeError(f"the reference at {pointer} has no `url`")
-    if isinstance(source, str) and source.lower().startswith(ADDRESSES):
-        where: str | Upload = source
-        media_type = source[5:].split(";", 1)[0] if source.startswith("data:") else _named(source.split("?", 1)[0])
+    if isinstance(source, str) and source.lower().startswith(URL_PREFIXES):
+        location: str | Upload = source
+        media_type = (
+            source[5:].split(";", 1)[0] if source.startswith("data:") else _type_by_name(source.split("?", 1)[0])
+        )
     else:
-        where = uploads(source, pointer=pointer)
-        media_type = where.media_type
-    guessed = media_type.split("/", 1)[0]
+        location = local_file(source, pointer=pointer)
+        media_type = location.media_type
+    main_type = media_type.split("/", 1)[0]
     return ResolvedReference(
-        source=where,
-        kind=given.get("kind") or (guessed if guessed in (Kind.VIDEO, Kind.AUDIO) else Kind.IMAGE),
-        role=given.get("role") or Role.REFERENCE,
-        name=given.get("name"),
-        type=given.get("reference_type"),
+        source=location,
+        kind=reference.get("kind") or (main_type if main_type in (Kind.VIDEO, Kind.AUDIO) else Kind.IMAGE),
+        role=reference.get("role") or Role.REFERENCE,
+        name=reference.get("name"),
+        type=reference.get("reference_type"),
     )
 
 
-def _named(name: str) -> str:
+def _type_by_name(name: str) -> str:
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _sniffed(held: bytes) -> str:
-    """Tell the few types that a model takes by their first bytes; the gate looks at the rest."""
-    marks = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
-    for mark, media_type in marks:
-        if held.startswith(mark):
+def _type_by_content(content: bytes) -> str:
+    """The media type by the first bytes, for the types that models accept. The gateway checks the whole file."""
+    signatures = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+    for signature, media_type in signatures:
+        if content.startswith(signature):
             return media_type
-    if held[:4] == b"RIFF" and held[8:12] == b"WEBP":
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
-    if held[4:8] == b"ftyp":
-        return "image/avif" if held[8:12] in (b"avif", b"avis") else "video/mp4"
+    if content[4:8] == b"ftyp":
+        return "image/avif" if content[8:12] in (b"avif", b"avis") else "video/mp4"
     return "application/octet-stream"

@@ -1,4 +1,4 @@
-"""Where streamed answers go: a file that appears whole or not at all, and events one by one."""
+"""Sinks of streamed responses: a file that appears complete or not at all, and the events of a job."""
 
 import codecs
 import hashlib
@@ -17,21 +17,22 @@ EVENT_CHARS_MAX = 1_000_000
 
 
 class Sink(Protocol):
-    """Takes a streamed answer; called only where the status says that it went well."""
+    """Receives a streamed response that has a status of success."""
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """Learn what is coming."""
+        """Receive the status and the headers of a response."""
         ...
 
     def write(self, chunk: bytes) -> Iterable[Event]:
-        """Take a piece, and give back what it completed."""
+        """Receive a piece of the body, and return the events that it completes."""
         ...
 
 
 class Download:
-    """A file that grows beside its place, is checked, and then takes its place.
+    """A download into a temporary file, which is verified and then renamed.
 
-    A broken stream goes on where it stopped. Raises `BrokenVideo` where length or checksum are not as announced.
+    After a lost connection the download continues where it stopped. Raises `BrokenVideo` if the size or the checksum
+    does not match.
     """
 
     def __init__(self, path: Path, sha256: str | None) -> None:
@@ -54,15 +55,15 @@ class Download:
         self.part.unlink(missing_ok=True)
 
     def headers(self) -> dict[str, str]:
-        """Ask for the rest of the file that was begun, if it is still the same file."""
+        """Request headers for the missing part of the file, if it is still the same file."""
         if not self.received or not self.etag:
             return {}
         return {"Range": f"bytes={self.received}-", "If-Range": self.etag}
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """Append to what is there when the answer is the rest of it; else begin anew."""
+        """Continue the file if the response is its missing part; otherwise start again."""
         if self._file is None:
-            raise RuntimeError("a download is used in a with statement")
+            raise RuntimeError("use a download in a with statement")
         if status == 206:
             self.size_bytes = int(headers["content-range"].rpartition("/")[2])
             return
@@ -74,29 +75,29 @@ class Download:
         self.size_bytes = int(headers["content-length"]) if "content-length" in headers else None
 
     def write(self, chunk: bytes) -> Iterable[Event]:
-        """Keep a piece."""
+        """Append a piece."""
         if self._file is None:
-            raise RuntimeError("a download is used in a with statement")
+            raise RuntimeError("use a download in a with statement")
         self._file.write(chunk)
         self._hash.update(chunk)
         self.received += len(chunk)
         return ()
 
     def finish(self) -> Path:
-        """Check the file and put it in its place."""
+        """Verify the file and rename it. Returns its path."""
         if self._file is None:
-            raise RuntimeError("a download is used in a with statement")
+            raise RuntimeError("use a download in a with statement")
         self._file.close()
         if self.size_bytes is not None and self.received != self.size_bytes:
-            raise BrokenVideo(f"The video has {self.received} bytes where {self.size_bytes} were announced.")
+            raise BrokenVideo(f"The downloaded file has {self.received} bytes instead of {self.size_bytes}.")
         if self.sha256 and self._hash.hexdigest() != self.sha256:
-            raise BrokenVideo("The video that arrived does not have the checksum that the gate keeps for it.")
+            raise BrokenVideo("The checksum of the downloaded file does not match the gateway's.")
         self.part.replace(self.path)
         return self.path
 
 
-class Following:
-    """A job's events out of a server-sent stream, each once and in order, over as many connections as it takes."""
+class EventFollower:
+    """The events of a job, each once and in order, over any number of connections."""
 
     def __init__(
         self,
@@ -108,42 +109,48 @@ class Following:
     ) -> None:
         self.job_id = job_id
         self.seq = after
-        self.over = False
+        self.is_complete = False  # the last event of the job has been received
         self._deadline = deadline
         self._on_event = on_event
-        self._lines = Lines()
+        self._parser = EventStreamParser()
 
-    def begin(self, status: int, headers: Mapping[str, str]) -> None:  # noqa: ARG002 - a sink is told both
-        """Forget the half event of a connection that broke."""
-        self._lines = Lines()
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:  # noqa: ARG002 - the signature of a sink
+        """Discard the incomplete event of a lost connection."""
+        self._parser = EventStreamParser()
 
     def write(self, chunk: bytes) -> Iterable[Event]:
-        """Read on; raises `WaitTimeout` at the deadline, heartbeats or not."""
-        found: list[Event] = []
-        for seq, data in self._lines.feed(chunk):
+        """Parse the next events. Raises `WaitTimeout` at the deadline, also if there are only heartbeats."""
+        events: list[Event] = []
+        for seq, data in self._parser.feed(chunk):
             event = models.parse_event(self.job_id, seq, data)
             if event is None or event.seq <= self.seq:
                 continue
             self.seq = event.seq
-            self.over = event.state.is_final
-            found.append(event)
+            self.is_complete = event.state.is_final
+            events.append(event)
             if self._on_event:
                 self._on_event(event)
         self.expire()
-        return found
+        return events
 
     def expire(self) -> None:
         """Raise `WaitTimeout` if the deadline has passed."""
-        if not self.over and (left := self.seconds_left()) is not None and left <= 0:
-            raise WaitTimeout(f"Job {self.job_id} is not over yet. It goes on; wait for it again whenever you like.")
+        if not self.is_complete and (left := self.seconds_left()) is not None and left <= 0:
+            raise WaitTimeout(
+                f"Job {self.job_id} has not ended yet. It is still running; wait for it again at any time."
+            )
 
     def seconds_left(self) -> float | None:
-        """Time until the deadline; None where there is none."""
+        """Time until the deadline; None if there is none."""
         return None if self._deadline is None else self._deadline - time.monotonic()
 
 
-class Lines:
-    """The event stream format of the HTML standard, as far as a client of ours needs it: `id` and `data`."""
+class EventStreamParser:
+    """Parser of the event stream format of the HTML standard: `id` and `data` of each event.
+
+    `httpx2.EventSource` returns nothing for comments. A stream that has only heartbeats would never give control back,
+    and `wait(timeout=…)` would never end.
+    """
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -152,20 +159,20 @@ class Lines:
         self._data: list[str] = []
 
     def feed(self, chunk: bytes) -> list[tuple[str, str]]:
-        """Return the (id, data) of each event that the chunk completes."""
+        """The (id, data) of each event that the chunk completes."""
         text = self._text + self._decoder.decode(chunk)
         if len(text) > EVENT_CHARS_MAX:
-            raise BrokenVideo(f"The gate sent an event of more than {EVENT_CHARS_MAX} characters.")
-        held = "\r" if text.endswith("\r") else ""  # half of a line end, perhaps
-        *lines, rest = re.split("\r\n|\n|\r", text.removesuffix(held))
-        self._text = rest + held
-        return [done for line in lines if (done := self._line(line))]
+            raise BrokenVideo(f"The gateway sent an event of more than {EVENT_CHARS_MAX} characters.")
+        last_cr = "\r" if text.endswith("\r") else ""  # may be the first half of a line end
+        *lines, incomplete = re.split("\r\n|\n|\r", text.removesuffix(last_cr))
+        self._text = incomplete + last_cr
+        return [event for line in lines if (event := self._feed_line(line))]
 
-    def _line(self, line: str) -> tuple[str, str] | None:
+    def _feed_line(self, line: str) -> tuple[str, str] | None:
         if not line:
-            done = (self._id, "\n".join(self._data)) if self._data else None
+            event = (self._id, "\n".join(self._data)) if self._data else None
             self._data = []
-            return done
+            return event
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "data":

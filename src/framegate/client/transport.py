@@ -1,4 +1,4 @@
-"""Take the steps of a flow over HTTP, sync and async. The only place of the SDK where anything is sent."""
+"""Drivers that execute the steps of a flow over HTTP, sync and async. All I/O of the SDK is in this module."""
 
 import asyncio
 import time
@@ -24,22 +24,22 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class _Connection:
-    """Where the gate is, and how a call becomes a request; no I/O."""
+    """Address, key and request options of a gateway; no I/O."""
 
     def __init__(self, base_url: str | None, api_key: str | None) -> None:
         url, key = client_defaults()
-        given = base_url or url or requests.DEFAULT_URL
-        self.socket_path = given.removeprefix("unix:") if given.startswith("unix:") else None
-        self.base_url = requests.base_url("http://localhost" if self.socket_path else given)
+        address = base_url or url or requests.DEFAULT_URL
+        self.socket_path = address.removeprefix("unix:") if address.startswith("unix:") else None
+        self.base_url = requests.base_url("http://localhost" if self.socket_path else address)
         self.api_key = api_key or key
         if self.api_key is not None and not API_KEY_PATTERN.fullmatch(self.api_key):
-            raise KeyInvalid("The gate's key has a blank, a line break or a letter beyond ASCII in it.")
+            raise KeyInvalid("The gateway's key contains a space, a line break or a non-ASCII character.")
         host = _host(self.base_url)
         self._options: dict[str, Any] = {
             "base_url": self.base_url,
             "headers": {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {},
             "timeout": httpx2.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
-            "trust_env": host not in LOOPBACK,  # no proxy stands between a machine and itself
+            "trust_env": host not in LOOPBACK,  # no proxy for this machine itself
         }
 
     def _arguments(self, call: Call) -> dict[str, Any]:
@@ -58,40 +58,40 @@ class _Connection:
     def _unreachable(self, error: httpx2.TransportError) -> Unreachable:
         origin = self.socket_path or self.base_url.removesuffix("/api/v1")
         if isinstance(error, httpx2.ConnectError):
-            return Unreachable(f"Nothing answers at {origin} ({error}).")
+            return Unreachable(f"Cannot connect to {origin} ({error}).")
         if isinstance(error, httpx2.TimeoutException):
-            return Unreachable(f"{origin} did not answer in time ({type(error).__name__}).")
-        return Unreachable(f"The connection to {origin} broke ({error or type(error).__name__}).")
+            return Unreachable(f"{origin} did not respond in time ({type(error).__name__}).")
+        return Unreachable(f"The connection to {origin} was lost ({error or type(error).__name__}).")
 
 
 class _FlowRunner(Generic[T]):
-    """A flow on its way: the step to take next, and in the end what it returned."""
+    """A flow in progress: its next step, and finally its result."""
 
     result: T
 
     def __init__(self, flow: Flow[T]) -> None:
         self.flow = flow
         self.step: Step | None = None
-        self.answer(None)
+        self.send(None)
 
-    def answer(self, value: Reply | None) -> None:
-        """Tell the flow what its step brought."""
-        self._go(lambda: self.flow.send(value))
+    def send(self, value: Reply | None) -> None:
+        """Continue the flow with the outcome of its step."""
+        self._advance(lambda: self.flow.send(value))
 
-    def fail(self, error: FramegateError) -> None:
-        """Tell the flow that its step failed."""
-        self._go(lambda: self.flow.throw(error))
+    def throw(self, error: FramegateError) -> None:
+        """Continue the flow with the error of its step."""
+        self._advance(lambda: self.flow.throw(error))
 
-    def _go(self, advance: Callable[[], Step]) -> None:
+    def _advance(self, resume: Callable[[], Step]) -> None:
         try:
-            self.step = advance()
-        except StopIteration as end:
+            self.step = resume()
+        except StopIteration as stop:
             self.step = None
-            self.result = end.value
+            self.result = stop.value
 
 
 class Driver(_Connection):
-    """Takes the steps of a flow, blocking."""
+    """Executes the steps of a flow, blocking."""
 
     def __init__(
         self,
@@ -116,26 +116,26 @@ class Driver(_Connection):
         self._http.close()
 
     def run(self, flow: Flow[T]) -> T:
-        """Take every step and return what the flow returns."""
-        walk = _FlowRunner(flow)
-        for _ in self._walk(walk):
+        """Execute a flow and return its result."""
+        runner = _FlowRunner(flow)
+        for _ in self._items(runner):
             pass
-        return walk.result
+        return runner.result
 
     def iterate(self, flow: Flow[None]) -> Iterator[Any]:
-        """Take every step and hand out what is found on the way."""
-        yield from self._walk(_FlowRunner(flow))
+        """Execute a flow and iterate over the items that it yields."""
+        yield from self._items(_FlowRunner(flow))
 
-    def _walk(self, walk: _FlowRunner[Any]) -> Iterator[Any]:  # noqa: C901 - one case for each step
-        with closing(walk.flow):
-            while walk.step:
+    def _items(self, runner: _FlowRunner[Any]) -> Iterator[Any]:  # noqa: C901 - one case for each step
+        with closing(runner.flow):
+            while runner.step:
                 reply: Reply | None = None
                 try:
-                    match walk.step:
+                    match runner.step:
                         case Pause(seconds):
                             time.sleep(seconds)
-                        case Yield(found):
-                            yield from found
+                        case Yield(items):
+                            yield from items
                         case Send(call):
                             content = call.upload.chunks() if call.upload else None
                             reply = _reply(self._http.request(**self._arguments(call), content=content))
@@ -149,15 +149,15 @@ class Driver(_Connection):
                                         yield from sink.write(chunk)
                                 reply = _reply(response, b"" if response.is_success else None)
                 except httpx2.TransportError as error:
-                    walk.fail(self._unreachable(error))
+                    runner.throw(self._unreachable(error))
                 except FramegateError as error:
-                    walk.fail(error)
+                    runner.throw(error)
                 else:
-                    walk.answer(reply)
+                    runner.send(reply)
 
 
 class AsyncDriver(_Connection):
-    """Takes the steps of a flow, in asyncio's loop."""
+    """Executes the steps of a flow in the event loop of asyncio."""
 
     def __init__(
         self,
@@ -182,29 +182,29 @@ class AsyncDriver(_Connection):
         await self._http.aclose()
 
     async def run(self, flow: Flow[T]) -> T:
-        """Take every step and return what the flow returns."""
-        walk = _FlowRunner(flow)
-        async with aclosing(self._walk(walk)) as steps:
-            async for _ in steps:
+        """Execute a flow and return its result."""
+        runner = _FlowRunner(flow)
+        async with aclosing(self._items(runner)) as items:
+            async for _ in items:
                 pass
-        return walk.result
+        return runner.result
 
     async def iterate(self, flow: Flow[None]) -> AsyncIterator[Any]:
-        """Take every step and hand out what is found on the way."""
-        async with aclosing(self._walk(_FlowRunner(flow))) as found:
-            async for item in found:
+        """Execute a flow and iterate over the items that it yields."""
+        async with aclosing(self._items(_FlowRunner(flow))) as items:
+            async for item in items:
                 yield item
 
-    async def _walk(self, walk: _FlowRunner[Any]) -> AsyncGenerator[Any]:  # noqa: C901, PLR0912 - the same, async
-        with closing(walk.flow):
-            while walk.step:
+    async def _items(self, runner: _FlowRunner[Any]) -> AsyncGenerator[Any]:  # noqa: C901, PLR0912 - the same, async
+        with closing(runner.flow):
+            while runner.step:
                 reply: Reply | None = None
                 try:
-                    match walk.step:
+                    match runner.step:
                         case Pause(seconds):
                             await asyncio.sleep(seconds)
-                        case Yield(found):
-                            for item in found:
+                        case Yield(items):
+                            for item in items:
                                 yield item
                         case Send(call):
                             content = _async_chunks(call.upload) if call.upload else None
@@ -220,29 +220,29 @@ class AsyncDriver(_Connection):
                                             yield item
                                 reply = _reply(response, b"" if response.is_success else None)
                 except httpx2.TransportError as error:
-                    walk.fail(self._unreachable(error))
+                    runner.throw(self._unreachable(error))
                 except FramegateError as error:
-                    walk.fail(error)
+                    runner.throw(error)
                 else:
-                    walk.answer(reply)
+                    runner.send(reply)
 
 
 def _host(url: str) -> str:
-    """The host of the gate's address. Raises `AddressInvalid`."""
+    """The host of a gateway's address. Raises `AddressInvalid`."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
         httpx2.URL(url)
     except (ValueError, httpx2.InvalidURL) as error:
-        raise AddressInvalid(f"`{url}` is no address of a gate: {error}.") from error
+        raise AddressInvalid(f"Invalid gateway address: {url} ({error}).") from error
     if parts.scheme not in ("http", "https") or not host:
-        raise AddressInvalid(f"`{url}` is no address of a gate. It looks like http://127.0.0.1:8787.")
+        raise AddressInvalid(f"Invalid gateway address: {url}. Use an address such as http://127.0.0.1:8787.")
     return host
 
 
 def _reply(response: httpx2.Response, content: bytes | None = None) -> Reply:
-    whole = response.content if content is None else content
-    return Reply(status=response.status_code, headers=response.headers, content=whole)
+    body = response.content if content is None else content
+    return Reply(status=response.status_code, headers=response.headers, content=body)
 
 
 async def _async_chunks(upload: Upload) -> AsyncIterator[bytes]:

@@ -93,7 +93,7 @@ def _use_new_names(values: dict[str, Any], origins: dict[str, str]) -> list[str]
             )
         else:
             values[new], origins[new] = value, origin
-            _log.warning("%s is now called %s; the former name works until version 0.3.0.", old_name, new_name)
+            _log.warning("%s was renamed to %s; the former name works until version 0.3.0.", old_name, new_name)
     return faults
 
 

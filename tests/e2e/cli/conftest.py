@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framegate.cli import main
-from support.fake_gateway import Plan, Ran, standing_in
+from support.fake_gateway import CommandResult, Plan, serve_plan
 
 
 @pytest.fixture(autouse=True)
@@ -25,17 +25,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
     """Run `framegate` with these arguments."""
 
-    def framegate(*arguments: object) -> Ran:
+    def framegate(*arguments: object) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["framegate", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
         said = capsys.readouterr()
         assert "Traceback" not in said.err
-        return Ran(int(ended.value.code or 0), said.out, said.err)
+        return CommandResult(int(ended.value.code or 0), said.out, said.err)
 
     return framegate
 
@@ -48,5 +48,5 @@ def plan() -> Plan:
 @pytest.fixture
 def address(plan: Plan) -> Iterator[str]:
     """A gate that goes by the plan."""
-    with standing_in(plan) as url:
+    with serve_plan(plan) as url:
         yield url

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from support.fake_gateway import Plan, Ran
+from support.fake_gateway import CommandResult, Plan
 from support.served_gateway import ServedGate
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 KEY, WRONG = "key-of-the-account", "wrong-key-of-the-account"
 
 
@@ -66,5 +66,5 @@ def test_nobody_is_asked_unless_it_is_wished_and_never_in_the_sandbox(
         monkeypatch.setenv("FRAMEGATE_SANDBOX", "1")
     ran = run(*arguments)
 
-    assert (ran.code, plan.seen) == (0, [])
+    assert (ran.code, plan.received) == (0, [])
     assert ("so none was asked" in ran.out) is ("--ask" in arguments)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from framegate.store import FolderLock
-from support.fake_gateway import VIDEO, Plan, Ran
+from support.fake_gateway import VIDEO, CommandResult, Plan
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 ID = "01a1fb4f-a193-77fc-9b11-9664e0b83787"
 
 
@@ -138,7 +138,7 @@ def test_5_nobody_at_that_address(run: Run):
 
 
 def test_5_a_key_that_is_not_taken(run: Run, address: str, plan: Plan):
-    plan.faults.append(("GET /videos/models", lambda handler: handler.refuse(401, "unauthorized", "The key is wrong.")))
+    plan.faults.append(("GET /videos/models", lambda handler: handler.reject(401, "unauthorized", "The key is wrong.")))
     ran = run("models", "--server", address)
 
     assert (ran.code, ran.err.splitlines()[0]) == (5, "error: The key is wrong.")

@@ -9,9 +9,9 @@ import pytest
 
 from framegate.app.embedded import embedded_gateway
 from framegate.config.loading import load
-from support.fake_gateway import Ran
+from support.fake_gateway import CommandResult
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 KEY = re.compile(r"fg_([a-z0-9]{12})_[A-Za-z0-9_-]{43}\n")
 
 

@@ -16,10 +16,10 @@ from framegate.domain import Estimate, Fault, Job, Request, State, Target
 from framegate.domain.ledger import ledger_change
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
-from support.fake_gateway import Ran
+from support.fake_gateway import CommandResult
 from support.paths import PHOTOS
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 UNSURE = "0190a000-0000-7000-8000-000000000001"
 
 
@@ -38,7 +38,7 @@ def placed(*jobs: Job) -> None:
     async def put() -> None:
         async with Store(sqlite_url(settings.data_dir)) as store:
             for job in jobs:
-                await store.insert(job, owing=ledger_change(None, job, allow_unpriced=False))
+                await store.insert(job, ledger_change=ledger_change(None, job, allow_unpriced=False))
 
     asyncio.run(put())
 
@@ -211,7 +211,7 @@ def test_a_retry_makes_the_video_as_a_job_that_names_the_old_one(run: Run, folde
             job = await store.get(made["id"])
             assert job is not None
             lost = unsure(request=job.request)
-            await store.insert(lost, owing=ledger_change(None, lost, allow_unpriced=False))
+            await store.insert(lost, ledger_change=ledger_change(None, lost, allow_unpriced=False))
 
     asyncio.run(lose())
     ran = run("retry", UNSURE, "--yes", "--void-first", "-o", "again.mp4")

@@ -23,10 +23,10 @@ from framegate.cli.generate import references
 from framegate.cli.models import spans
 from framegate.cli.output_path import NAME_CHARS_MAX, default_name
 from framegate.domain import Problem
-from support.fake_gateway import Plan, Ran
+from support.fake_gateway import CommandResult, Plan
 from support.pages import page
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 FRAMEGATE = (sys.executable, "-m", "framegate")
 DOCS = page("reference/cli.md")
 ROOT: Any = typer.main.get_command(app)
@@ -138,7 +138,7 @@ def test_a_server_on_all_addresses_is_reached_on_this_machine(listens: str, reac
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
 def test_a_strangers_text_cannot_command_the_terminal(run: Run, address: str, plan: Plan, flags: tuple[str, ...]):
-    plan.more = {"prompt": "a \x1b[31mred\x07 \x9b2J \u202eeman"}
+    plan.job_fields = {"prompt": "a \x1b[31mred\x07 \x9b2J \u202eeman"}
     ran = run("jobs", "show", "job-0", *flags, "--server", address)
 
     assert (ran.code, "[31mred" in ran.out) == (0, True)
@@ -187,7 +187,7 @@ def test_off_a_terminal_progress_is_plain_lines(run: Run, address: str):
 def test_what_was_not_as_asked_is_said(run: Run, address: str, plan: Plan):
     change = {"reference": 1, "what": "resized", "before": "9000x9000", "after": "4096x4096", "reason": "too large"}
     warning = {"code": "seed", "pointer": "/seed", "message": "The seed is only a hint to this model."}
-    plan.more = {"adjustments": [change], "warnings": [warning], "quality": "warn", "usage": {"cost": 1.6}}
+    plan.job_fields = {"adjustments": [change], "warnings": [warning], "quality": "warn", "usage": {"cost": 1.6}}
     ran = run("generate", "-p", "x", "-o", "x.mp4", "--server", address)
 
     assert (ran.code, ran.out) == (0, "x.mp4\n")
@@ -243,7 +243,7 @@ def test_a_model_is_shown_with_what_it_takes_and_each_price_in_words(run: Run):
 
 
 def test_a_job_is_shown_with_times_that_a_person_reads(run: Run, address: str, plan: Plan):
-    plan.more = {"completed_at": 1_800_000_000}
+    plan.job_fields = {"completed_at": 1_800_000_000}
     ran = run("jobs", "show", "job-0", "--server", address)
 
     assert re.search(r"^completed_at +2027-01-1\d \d\d:\d0:00$", ran.out, re.MULTILINE)
@@ -256,7 +256,7 @@ WAY = {"model": "m", "provider": "fal", "account": "studio", "error": "fal answe
 def test_where_another_provider_made_it_the_one_that_did_not_is_told_with_its_account(
     run: Run, address: str, plan: Plan
 ):
-    plan.more = {"tried": [WAY]}
+    plan.job_fields = {"tried": [WAY]}
     ran = run("generate", "-p", "x", "-o", "x.mp4", "--server", address)
 
     assert ran.code == 0
@@ -264,7 +264,7 @@ def test_where_another_provider_made_it_the_one_that_did_not_is_told_with_its_ac
 
 
 def test_a_job_that_failed_is_told_with_every_way_and_with_its_id(run: Run, address: str, plan: Plan):
-    plan.states, plan.error, plan.more = ["queued", "failed"], "Pictory said no.", {"tried": [WAY]}
+    plan.states, plan.error, plan.job_fields = ["queued", "failed"], "Pictory said no.", {"tried": [WAY]}
     ran = run("watch", "job-0", "--server", address)
 
     assert ran.err.splitlines()[-3:] == [
@@ -276,7 +276,7 @@ def test_a_job_that_failed_is_told_with_every_way_and_with_its_id(run: Run, addr
 
 def test_an_order_of_unknown_fate_is_told_with_what_there_is_to_do(run: Run, address: str, plan: Plan):
     plan.states, plan.error = ["queued", "failed"], "The order may have been taken."
-    plan.more = {"error_code": "submit_unsure", "provider": "openrouter"}
+    plan.job_fields = {"error_code": "submit_unsure", "provider": "openrouter"}
     ran = run("generate", "-p", "x", "--server", address)
 
     assert ran.code == 1
@@ -303,7 +303,7 @@ def test_an_estimate_says_how_it_was_reckoned(run: Run):
 
 
 def test_in_the_sandbox_it_is_said_that_nothing_is_spent(run: Run, address: str, plan: Plan):
-    plan.more = {"provider": "sandbox"}
+    plan.job_fields = {"provider": "sandbox"}
 
     assert "nothing is spent" in run("generate", "-p", "x", "--server", address).err
 

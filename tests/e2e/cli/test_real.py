@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from support.fake_gateway import Ran
+from support.fake_gateway import CommandResult
 from support.paths import PHOTOS
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 FRAMEGATE = (sys.executable, "-m", "framegate")
 QUICK = ("--duration", "1", "--resolution", "360p")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from support.fake_gateway import Ran
+from support.fake_gateway import CommandResult
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 
 
 def test_doctor_reports_invalid_settings_and_variables_without_effect(
@@ -31,5 +31,5 @@ def test_a_former_name_of_a_setting_is_a_warning_on_stderr(
     ran = run("doctor")
 
     assert ran.code == 0
-    assert [message for message in caplog.messages if "is now called FRAMEGATE_CATALOGUE_DIR" in message]
+    assert [message for message in caplog.messages if "was renamed to FRAMEGATE_CATALOGUE_DIR" in message]
     assert "FRAMEGATE_MODELS_DIR" not in ran.out

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from framegate.animatic import Spec, render
-from support.fake_gateway import Ran
+from support.fake_gateway import CommandResult
 from support.paths import PHOTOS
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 CAT, CUP = PHOTOS / "cat.png", PHOTOS / "coffee.png"
 
 
@@ -62,9 +62,9 @@ def test_the_best_matches_are_saved_where_asked(run: Run, video: Path, folder: P
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("-r", "none.png"), 4, "There is no file none.png; references are files here."),
-        (("--first-frame", "page.png"), 3, "page.png: That is a web page, not a picture."),
-        (("--matches", "nowhere"), 2, "There is no folder nowhere."),
+        (("-r", "none.png"), 4, "File not found: none.png. References must be local files."),
+        (("--first-frame", "page.png"), 3, "page.png: The file is a web page, not an image."),
+        (("--matches", "nowhere"), 2, "Folder not found: nowhere"),
     ],
 )
 def test_what_cannot_be_compared_ends_in_a_sentence(

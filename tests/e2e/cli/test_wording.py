@@ -6,9 +6,9 @@ import pytest
 
 from framegate.cli import console
 from framegate.domain import Problem
-from support.fake_gateway import Ran
+from support.fake_gateway import CommandResult
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 
 
 def test_a_provider_that_does_not_have_the_model_is_changed_by_the_flag_that_was_typed(

@@ -40,7 +40,7 @@ def test_21_a_model_that_nobody_here_knew_is_added_by_a_row(client: Client, serv
 def test_21_a_service_of_a_shape_of_its_own_needs_an_adapter_and_is_refused_without(tmp_path):
     (tmp_path / "framegate.toml").write_text(SERVICE.format(name="brandnew"))
 
-    with pytest.raises(SettingsInvalid, match="must be one of openrouter.*; there is no provider 'brandnew'"):
+    with pytest.raises(SettingsInvalid, match=r"must be one of openrouter.*; there is no provider 'brandnew'"):
         load({}, file=tmp_path / "framegate.toml")
 
 

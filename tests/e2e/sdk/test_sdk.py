@@ -1,4 +1,4 @@
-"""The SDK against the real gate."""
+"""The SDK against a real gateway."""
 
 import asyncio
 from pathlib import Path
@@ -13,20 +13,20 @@ from support.served_gateway import ServedGate
 pytestmark = pytest.mark.slow
 
 
-def test_a_video_from_local_files_and_everything_about_it(
+def test_a_video_from_local_files_with_all_operations(
     served_gate: ServedGate, photos: tuple[Path, ...], tmp_path: Path
 ):
-    with Framegate(served_gate.url, served_gate.key) as gate:
+    with Framegate(served_gate.url, served_gate.key) as client:
         request = {
             "prompt": "a slow push-in on @hero, then the rest",
             "references": [{"url": photos[0], "name": "hero"}, str(photos[1]), photos[2].read_bytes()],
             "duration": 1,
             "resolution": "360p",
         }
-        verdict = gate.videos.check(**request)
+        verdict = client.videos.check(**request)
         assert (verdict.ok, verdict.cost_usd) == (True, 0)
 
-        job = gate.videos.create(**request).wait(timeout=60)
+        job = client.videos.create(**request).wait(timeout=60)
         video = job.video.save(tmp_path / "out.mp4")
         sheet, poster = job.video.save_contact_sheet(tmp_path / "s.jpg"), job.video.save_poster(tmp_path / "p.jpg")
 
@@ -38,32 +38,32 @@ def test_a_video_from_local_files_and_everything_about_it(
         )
         assert video.stat().st_size == job.outputs[0]["bytes"]
         assert sheet.read_bytes()[:3] == poster.read_bytes()[:3] == b"\xff\xd8\xff"
-        assert gate.videos.report(job.id)["verdict"] == "pass"
-        assert [event.state for event in gate.videos.events(job.id)][-1] == "completed"
-        assert job.id in [listed.id for listed in gate.videos.list(status=["completed"], model=job.model)]
+        assert client.videos.report(job.id)["verdict"] == "pass"
+        assert [event.state for event in client.videos.events(job.id)][-1] == "completed"
+        assert job.id in [listed.id for listed in client.videos.list(status=["completed"], model=job.model)]
         with pytest.raises(Conflict):
             job.cancel()
-        gate.videos.delete(job.id)
+        client.videos.delete(job.id)
         with pytest.raises(NotFound):
-            gate.videos.get(job.id)
+            client.videos.get(job.id)
 
 
 def test_the_async_sdk_cancels_a_job(served_gate: ServedGate, photos: tuple[Path, ...]):
     async def make_and_cancel() -> Status:
-        async with AsyncFramegate(served_gate.url, served_gate.key) as gate:
-            job = await gate.videos.create(prompt="x", references=[photos[0]], duration=30)
+        async with AsyncFramegate(served_gate.url, served_gate.key) as client:
+            job = await client.videos.create(prompt="x", references=[photos[0]], duration=30)
             return (await job.cancel()).status
 
     assert asyncio.run(make_and_cancel()) is Status.CANCELLED
 
 
-def test_a_refusal_has_the_nearest_legal_value(served_gate: ServedGate):
-    with Framegate(served_gate.url, served_gate.key) as gate, pytest.raises(InvalidRequest) as refusal:
-        gate.videos.create(prompt="x", duration=99)
+def test_a_rejection_has_the_nearest_valid_value(served_gate: ServedGate):
+    with Framegate(served_gate.url, served_gate.key) as client, pytest.raises(InvalidRequest) as refusal:
+        client.videos.create(prompt="x", duration=99)
 
     assert [(problem.pointer, problem.nearest) for problem in refusal.value.problems] == [("/duration", 60)]
 
 
-def test_without_the_key_nothing_is_told(served_gate: ServedGate):
-    with Framegate(served_gate.url, "wrong") as gate, pytest.raises(Unauthorized):
-        list(gate.videos.list())
+def test_without_the_key_nothing_is_listed(served_gate: ServedGate):
+    with Framegate(served_gate.url, "wrong") as client, pytest.raises(Unauthorized):
+        list(client.videos.list())

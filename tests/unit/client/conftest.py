@@ -1,15 +1,15 @@
-"""A gate to talk to, and an environment that says nothing of another."""
+"""A fake gateway and a client of it, without settings of the environment."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from framegate import Framegate
-from support.fake_gateway import Plan, standing_in
+from support.fake_gateway import Plan, serve_plan
 
 
 @pytest.fixture(autouse=True)
-def no_gate_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_gateway_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FRAMEGATE_URL", raising=False)
     monkeypatch.delenv("FRAMEGATE_API_KEY", raising=False)
 
@@ -21,19 +21,19 @@ def plan() -> Plan:
 
 @pytest.fixture
 def address(plan: Plan) -> Iterator[str]:
-    with standing_in(plan) as url:
+    with serve_plan(plan) as url:
         yield url
 
 
 @pytest.fixture
-def gate(address: str) -> Iterator[Framegate]:
-    with Framegate(address) as gate:
-        yield gate
+def client(address: str) -> Iterator[Framegate]:
+    with Framegate(address) as client:
+        yield client
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Pauses take no time; the list says how long each would have been."""
-    pauses: list[float] = []
-    monkeypatch.setattr("framegate.client.transport.time.sleep", pauses.append)
-    return pauses
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pauses take no time; the list has the length of each."""
+    seconds: list[float] = []
+    monkeypatch.setattr("framegate.client.transport.time.sleep", seconds.append)
+    return seconds

@@ -28,7 +28,7 @@ def test_a_former_name_in_framegate_toml_works_with_one_warning(
 
     assert getattr(load({}), RENAMED[old]) == value
     assert caplog.messages == [
-        f"framegate.toml: `{old}` is now called `{RENAMED[old]}`; the former name works until version 0.3.0."
+        f"framegate.toml: `{old}` was renamed to `{RENAMED[old]}`; the former name works until version 0.3.0."
     ]
     assert caplog.records[0].levelno == logging.WARNING
 
@@ -39,7 +39,7 @@ def test_a_former_name_in_the_environment_works_with_one_warning(old: str, caplo
     variable, new_variable = f"FRAMEGATE_{old.upper()}", f"FRAMEGATE_{RENAMED[old].upper()}"
 
     assert getattr(load({variable: text}), RENAMED[old]) == value
-    assert caplog.messages == [f"{variable} is now called {new_variable}; the former name works until version 0.3.0."]
+    assert caplog.messages == [f"{variable} was renamed to {new_variable}; the former name works until version 0.3.0."]
 
 
 @pytest.mark.parametrize("old", RENAMED)
