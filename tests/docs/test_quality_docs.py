@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 
-from framegate.media.quality import asked, conformance, fidelity, learned, motion
+from framegate.media.quality import conformance, fidelity, learned, motion
+from framegate.media.quality.allowances import read_prompt
 from support.pages import page
 
 DOCS = page("reference/quality-report.md")
-NAME = re.compile(r"(?:_finding|_share|_unknown)\(\s*\"(\w+)\"|Finding\(name=\"(\w+)\"")
+NAME = re.compile(r"(?:_finding|_unmeasured)\(\s*\"(\w+)\"|Finding\(name=\"(\w+)\"")
 
 
 def names() -> set[str]:
@@ -32,22 +33,22 @@ def test_every_documented_finding_exists():
 
 def test_the_documented_thresholds_are_those_of_the_code():
     for number in (
-        f"at most {motion.FROZEN_MOST:.0%}".replace("%", " %"),
-        f"at most {motion.BLACK_MOST:.0%}".replace("%", " %"),
-        f"at most {motion.FLICKER_MOST:g} levels",
-        f"at most {motion.JERK_MOST:g} pixels",
-        f"at most {motion.NOISE_MOST:.0%}".replace("%", " %"),
-        f"differs by {motion.STILL_LEVELS:g} levels",
-        f"at most {fidelity.PALETTE_MOST:g}, and less",
-        f"at least {fidelity.SSIM_LEAST:g}, and {fidelity.SSIM_MARGIN:g} above decoys",
-        f"at least {learned.COSINE_LEAST:g}, and {learned.COSINE_MARGIN:g} above other pictures",
+        f"at most {motion.FROZEN_SHARE_MAX:.0%}".replace("%", " %"),
+        f"at most {motion.BLACK_SHARE_MAX:.0%}".replace("%", " %"),
+        f"at most {motion.FLICKER_LEVELS_MAX:g} levels",
+        f"at most {motion.JERK_PIXELS_MAX:g} pixels",
+        f"at most {motion.NOISE_SHARE_MAX:.0%}".replace("%", " %"),
+        f"differs by {motion.STILL_LEVELS_MAX:g} levels",
+        f"at most {fidelity.PALETTE_DISTANCE_MAX:g}, and less",
+        f"at least {fidelity.SSIM_MIN:g}, and {fidelity.SSIM_MARGIN:g} above decoys",
+        f"at least {learned.COSINE_MIN:g}, and {learned.COSINE_MARGIN:g} above other pictures",
     ):
         assert number in DOCS, number
 
 
 def test_words_that_excuse_a_fault_are_read_as_documented():
     for name in ("still", "cuts", "flicker", "dark", "flat", "shake", "noise"):
-        assert not getattr(asked.read("a slow push-in on the cat", pictures=1, known=True), name)
+        assert not getattr(read_prompt("a slow push-in on the cat", image_count=1, has_request=True), name)
     phrases_by_name = {
         "still": ("locked-off", "still", "static", "freeze"),
         "dark": ("fade to black", "blackout"),
@@ -59,6 +60,6 @@ def test_words_that_excuse_a_fault_are_read_as_documented():
     }
     for name, phrases in phrases_by_name.items():
         for phrase in phrases:
-            assert getattr(asked.read(f"a clip with {phrase} in it", pictures=1, known=True), name) == phrase
+            assert getattr(read_prompt(f"a clip with {phrase} in it", image_count=1, has_request=True), name) == phrase
             assert phrase in DOCS
-    assert asked.read("then closer, in one take", pictures=1, known=True).cuts == ""
+    assert read_prompt("then closer, in one take", image_count=1, has_request=True).cuts == ""

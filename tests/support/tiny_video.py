@@ -1,4 +1,4 @@
-"""Small videos, made in a moment."""
+"""Small generated videos."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -7,7 +7,7 @@ import av
 import numpy as np
 
 
-def make(  # noqa: PLR0913 - one name for each way in which a video may differ
+def make_video(  # noqa: PLR0913 - one parameter for each property that tests vary
     path: Path,
     *,
     frames: int = 12,
@@ -26,12 +26,12 @@ def make(  # noqa: PLR0913 - one name for each way in which a video may differ
     aspect: Fraction | None = None,
     times: list[int] | None = None,
 ) -> Path:
-    """A bright bar wandering over a dark picture, with a tone if asked; `times` are frame times in 1/fps."""
+    """Write a video of a moving bar, with a tone if `sound` is true; `times` are frame times in 1/fps."""
     options = {"movflags": "+faststart"} if faststart and container in ("mp4", "mov") else {}
     with av.open(str(path), "w", format=container, options=options) as file:
         if frames:
-            coding = {"preset": "veryfast", "bf": "2" if b_frames else "0"} if codec == "libx264" else {}
-            video = file.add_stream(codec, rate=fps, options=coding)
+            encoder_options = {"preset": "veryfast", "bf": "2" if b_frames else "0"} if codec == "libx264" else {}
+            video = file.add_stream(codec, rate=fps, options=encoder_options)
             video.width, video.height, video.pix_fmt = width, height, pix_fmt
             if aspect:
                 video.sample_aspect_ratio = aspect
@@ -40,12 +40,12 @@ def make(  # noqa: PLR0913 - one name for each way in which a video may differ
         if sound:
             audio = file.add_stream("aac", rate=48_000, layout="stereo")
         for index in range(frames):
-            picture = np.zeros((height, width, 3), np.uint8)
-            left = index * 2 % width
-            picture[:, left : left + width // 4] = 230
-            picture[:, :, 2] = index * 5 % 256
-            picture[: height // 4, width // 2 :, 0] = 250
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            pixels = np.zeros((height, width, 3), np.uint8)
+            x = index * 2 % width
+            pixels[:, x : x + width // 4] = 230
+            pixels[:, :, 2] = index * 5 % 256
+            pixels[: height // 4, width // 2 :, 0] = 250
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts = times[index] if times else index
             frame.time_base = Fraction(1, fps)
             file.mux(video.encode(frame))

@@ -1,1 +1,1 @@
-"""Pictures, videos and the store that keeps them."""
+"""Media files: image fitting, video probing, thumbnails and the quality report."""

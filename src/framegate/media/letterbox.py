@@ -1,91 +1,80 @@
-"""Pictures brought to the shape of the video, for servers that would stretch them to it, and made small enough."""
+"""Letterboxing: images brought to the size of the video without cropping, for servers that would stretch them."""
 
 import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageStat
+from PIL import Image
 
-WHITE = (255, 255, 255)
-STRETCH_MAX = 1.03  # what is called 16:9 is 832x480 to some models; nobody sees so little, and everybody sees bars
-QUALITIES = (95, 90, 85, 80, 70, 60, 50)  # of JPEG: the first that is small enough is taken
+from framegate.media.canvas import WHITE, Color, Size, center, edge_color, flatten, size_label
 
-Size = tuple[int, int]
-
-
-def on_white(path: Path, size: Size) -> tuple[Image.Image, str | None]:
-    """The whole picture, as large as it fits, centred on white, and what that changed; for what guides a video."""
-    whole = _opened(path)
-    inside = _inside(whole.size, size)
-    return _centred(whole, inside, size, WHITE), None if inside == size else f"laid on white in {_by(size)}"
+STRETCH_MAX = 1.03  # some models call 832x480 16:9; such a stretch is invisible, bars are not
+STRETCH_MIN = 1.001  # a smaller stretch is not worth a note
+QUALITIES = (95, 90, 85, 80, 70, 60, 50)  # of JPEG, tried in this order until the result is small enough
 
 
-def as_frame(path: Path, size: Size) -> tuple[Image.Image, str | None]:
-    """The picture in the size of the video, and what that changed; for a frame of it.
+def fit_on_white(path: Path, size: Size) -> tuple[Image.Image, str | None]:
+    """Scale an image to fit the size, centered on white; return it with a description of the change, if any."""
+    image = _open_rgb(path)
+    scaled_size = _size_within(image.size, size)
+    change = None if scaled_size == size else f"placed on white, {size_label(size)}"
+    return _scale_and_center(image, scaled_size, size, WHITE), change
 
-    The whole picture fills the frame where its shape is nearly the video's. Where it is not, bars in the colour of its
-    own edges stand at its sides: nothing is cropped.
+
+def fit_frame(path: Path, size: Size) -> tuple[Image.Image, str | None]:
+    """Bring an image to the size of a video frame; return it with a description of the change, if any.
+
+    An image of nearly the same shape fills the frame. Any other is padded with the color of its own edges: nothing is
+    cropped.
     """
-    whole = _opened(path)
-    stretch = whole.width * size[1] / (whole.height * size[0])
+    image = _open_rgb(path)
+    stretch = image.width * size[1] / (image.height * size[0])
     stretch = max(stretch, 1 / stretch)
     if stretch <= STRETCH_MAX:
-        told = f"stretched by {stretch - 1:.1%} to {_by(size)}" if stretch >= 1.001 else None
-        return whole.resize(size, Image.Resampling.LANCZOS), told
-    inside = _inside(whole.size, size)
-    colour = _edge_colour(whole, at_the_sides=inside[0] < size[0])
-    return _centred(whole, inside, size, colour), f"padded in the colour of its edges to {_by(size)}"
+        change = f"stretched by {stretch - 1:.1%} to {size_label(size)}" if stretch >= STRETCH_MIN else None
+        return image.resize(size, Image.Resampling.LANCZOS), change
+    scaled_size = _size_within(image.size, size)
+    has_side_bars = scaled_size[0] < size[0]
+    color = edge_color(image, left_right=has_side_bars, top_bottom=not has_side_bars)
+    change = f"padded with its edge color to {size_label(size)}"
+    return _scale_and_center(image, scaled_size, size, color), change
 
 
-def png(image: Image.Image) -> bytes:
-    """The picture as it is."""
+def encode_png(image: Image.Image) -> bytes:
+    """Encode an image as PNG, without loss."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def small(images: Sequence[Image.Image], bytes_max: int) -> tuple[list[bytes], int] | None:
-    """All pictures as JPEG, and the best quality at which they have no more bytes together; None where none does."""
+def encode_jpegs(images: Sequence[Image.Image], bytes_max: int) -> tuple[list[bytes], int] | None:
+    """Encode images as JPEG at the best quality at which they have at most `bytes_max` bytes together.
+
+    Return them with the quality, or None if they are too large at every quality.
+    """
     for quality in QUALITIES:
-        encoded = [jpeg(image, quality) for image in images]
+        encoded = [encode_jpeg(image, quality) for image in images]
         if sum(map(len, encoded)) <= bytes_max:
             return encoded, quality
     return None
 
 
-def jpeg(image: Image.Image, quality: int) -> bytes:
-    """The picture with what that quality leaves of it."""
+def encode_jpeg(image: Image.Image, quality: int) -> bytes:
+    """Encode an image as JPEG at the given quality."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality, optimize=True)
     return buffer.getvalue()
 
 
-def _opened(path: Path) -> Image.Image:
+def _open_rgb(path: Path) -> Image.Image:
     with Image.open(path) as image:
-        whole = image.convert("RGBA")
-    white = Image.new("RGBA", whole.size, WHITE)
-    return Image.alpha_composite(white, whole).convert("RGB")
+        return flatten(image.convert("RGBA"))
 
 
-def _inside(size: Size, room: Size) -> Size:
-    scale = min(room[0] / size[0], room[1] / size[1])
+def _size_within(size: Size, limit: Size) -> Size:
+    scale = min(limit[0] / size[0], limit[1] / size[1])
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _centred(whole: Image.Image, inside: Size, size: Size, colour: tuple[int, ...]) -> Image.Image:
-    scaled = whole.resize(inside, Image.Resampling.LANCZOS)
-    canvas = Image.new("RGB", size, colour)
-    canvas.paste(scaled, ((size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2))
-    return canvas
-
-
-def _edge_colour(image: Image.Image, *, at_the_sides: bool) -> tuple[int, ...]:
-    """The mean colour of the two edges at which bars stand, so that these do not jump to the eye."""
-    width, height = image.size
-    sides, ends = ((0, 0, 1, height), (width - 1, 0, width, height)), ((0, 0, width, 1), (0, height - 1, width, height))
-    means = [ImageStat.Stat(image.crop(edge)).mean for edge in (sides if at_the_sides else ends)]
-    return tuple(round(sum(channel) / len(means)) for channel in zip(*means, strict=True))
-
-
-def _by(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
+def _scale_and_center(image: Image.Image, scaled_size: Size, size: Size, color: Color) -> Image.Image:
+    return center(image.resize(scaled_size, Image.Resampling.LANCZOS), size, color)

@@ -1,6 +1,6 @@
-"""What a file is by its first bytes, whatever it is called."""
+"""Media type detection by the first bytes of a file; its name and declared type are ignored."""
 
-HEAD_BYTES = 1024  # enough for every rule here
+HEAD_BYTES = 1024  # enough for every rule below
 
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<title", b"<!--")
 _MAGIC = (
@@ -26,7 +26,7 @@ _MAGIC = (
     (b"fLaC", "audio/flac"),
     (b"OggS", "audio/ogg"),
 )
-_OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip")  # boxes that a file without `ftyp` begins with
+_OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip")  # the first box of a file without `ftyp`
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 _BRANDS = {
     b"avif": "image/avif",
@@ -41,20 +41,20 @@ _BRANDS = {
 
 
 def looks_like_html(head: bytes) -> bool:
-    """Whether a file that begins so is a web page. A drawing (SVG) is not."""
-    start = _text_start(head)
+    """Whether these first bytes are those of a web page; an SVG image is not one."""
+    start = _leading_text(head)
     return start.startswith(_HTML) and b"<svg" not in start
 
 
 def media_type_of(head: bytes) -> str | None:
-    """The media type of a file that begins so; None for what has no mark of its own."""
+    """Detect the media type by the first bytes of a file; None if it is unknown."""
     for magic, media_type in _MAGIC:
         if head.startswith(magic):
             return media_type
-    return _contained(head) or _text(head)
+    return _container_type(head) or _text_type(head)
 
 
-def _contained(head: bytes) -> str | None:
+def _container_type(head: bytes) -> str | None:
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12])
     if head.startswith(b"\x1aE\xdf\xa3"):
@@ -64,16 +64,16 @@ def _contained(head: bytes) -> str | None:
         return "image/avif" if avif else _BRANDS.get(head[8:12], "video/mp4")
     if head[4:8] in _OLD_QUICKTIME:
         return "video/quicktime"
-    mpeg_ts = head[:1] == b"G" == head[188:189]  # packets of 188 bytes, each beginning so
+    mpeg_ts = head[:1] == b"G" == head[188:189]  # packets of 188 bytes, each starts with this byte
     return "video/mp2t" if mpeg_ts else None
 
 
-def _text(head: bytes) -> str | None:
+def _text_type(head: bytes) -> str | None:
     if looks_like_html(head):
         return "text/html"
-    start = _text_start(head)
+    start = _leading_text(head)
     return "image/svg+xml" if start.startswith(b"<") and b"<svg" in start else None
 
 
-def _text_start(head: bytes) -> bytes:
+def _leading_text(head: bytes) -> bytes:
     return head[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()

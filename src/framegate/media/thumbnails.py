@@ -1,4 +1,4 @@
-"""Stills of a video, taken while it is decoded anyway: a poster and a contact sheet."""
+"""Thumbnails of a video: the poster, the contact sheet and the last frame."""
 
 import io
 import math
@@ -9,49 +9,49 @@ import av
 from av import VideoFrame
 from PIL import Image, ImageDraw, ImageFont
 
-STILLS = 8
+CELLS = 8
 POSTER_SIDE_MAX = 1280  # pixels
-POSTER_AT = 1 / 3  # of the duration: past a fade-in, before the end
+POSTER_POSITION = 1 / 3  # of the duration: past a fade-in, before the end
 COLUMNS = 4
-CELL_WIDTH = 392  # pixels: four cells and five gaps are 1598
+CELL_SIDE_MAX = 392  # pixels: four cells and five gaps are 1598
 GAP = 6
 QUALITY = 85
 
 
 class Stills:
-    """Picks a poster and eight frames, evenly spread, out of frames that come in order.
+    """Poster and contact sheet, collected frame by frame while a video is decoded.
 
-    Holds those and the first, scaled, and nothing else, however long the video is.
+    Memory use does not depend on the length of the video: only scaled copies of the chosen frames are stored.
     """
 
     def __init__(self, duration: float | None) -> None:
         length = duration or 0.0
-        self._due = [length * (index + 0.5) / STILLS for index in range(STILLS)]
-        self._poster_due = length * POSTER_AT
+        self._due = [length * (index + 0.5) / CELLS for index in range(CELLS)]
+        self._poster_due = length * POSTER_POSITION
         self._cells: list[tuple[float, Image.Image]] = []
         self._poster: Image.Image | None = None
-        self._first: Image.Image | None = None  # for a file that is shorter than it claims
+        self._first: Image.Image | None = None  # used if the file is shorter than its stated duration
 
-    def take(self, frame: VideoFrame, time: float) -> None:
-        """Look at the next frame, shown at `time` seconds; keep a copy of it if its turn has come."""
+    def add_frame(self, frame: VideoFrame, time: float) -> None:
+        """Store a copy of the next frame, shown at `time` seconds, if it is due."""
         if self._first is None:
             self._first = _scaled(frame, POSTER_SIDE_MAX)
         if self._poster is None and time >= self._poster_due:
             self._poster = _scaled(frame, POSTER_SIDE_MAX)
-        reached = 0
-        while reached < len(self._due) and self._due[reached] <= time:
-            reached += 1
-        if reached:
-            del self._due[:reached]
-            self._cells.append((time, _scaled(frame, CELL_WIDTH)))
+        due_count = 0
+        while due_count < len(self._due) and self._due[due_count] <= time:
+            due_count += 1
+        if due_count:
+            del self._due[:due_count]
+            self._cells.append((time, _scaled(frame, CELL_SIDE_MAX)))
 
     def poster_jpeg(self) -> bytes | None:
-        """The frame at a third of the video; None if there was none."""
+        """Encode the frame at a third of the video as JPEG; None without any frame."""
         poster = self._poster or self._first
         return poster and _jpeg(poster)
 
     def contact_sheet_jpeg(self) -> bytes | None:
-        """The frames in a grid, each with its time; None if there were none."""
+        """Encode the frames as a JPEG grid, each with its time; None without any frame."""
         cells = self._cells or ([(0.0, _thumbnail(self._first))] if self._first else [])
         if not cells:
             return None
@@ -71,21 +71,21 @@ class Stills:
 
 
 def last_frame_png(path: Path) -> bytes:
-    """The very last frame of a video that is known to decode, in its own size; read from the last key frame on."""
+    """Encode the last frame of a decodable video as PNG, at full size; decoding starts at the last key frame."""
     with av.open(path) as container:
         container.seek(max(0, (container.duration or 0) - 1))
-        last = deque(container.decode(video=0), maxlen=1)
-        if not last:
+        frames = deque(container.decode(video=0), maxlen=1)
+        if not frames:
             container.seek(0)
-            last = deque(container.decode(video=0), maxlen=1)
+            frames = deque(container.decode(video=0), maxlen=1)
     buffer = io.BytesIO()
-    _scaled(last[0], max(last[0].width, last[0].height)).save(buffer, "PNG")
+    _scaled(frames[0], max(frames[0].width, frames[0].height)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def _thumbnail(image: Image.Image) -> Image.Image:
     small = image.copy()
-    small.thumbnail((CELL_WIDTH, CELL_WIDTH))
+    small.thumbnail((CELL_SIDE_MAX, CELL_SIDE_MAX))
     return small
 
 

@@ -1,4 +1,4 @@
-"""References in: from wherever a client points, into the store, looked at."""
+"""Ingest of references and uploads: fetch or decode, inspect, and store as blobs."""
 
 import base64
 import binascii
@@ -17,90 +17,90 @@ from framegate.config.settings import Settings
 from framegate.domain import Adjustment, Blob, Kind, PreparedReference, Reference
 from framegate.domain.errors import ReferenceUnusable, TooLarge, UnsupportedMediaType
 from framegate.media import images, videos
-from framegate.media.images import FitLimits, Picture
+from framegate.media.images import FitLimits, ImageInfo
 from framegate.media.sniff import HEAD_BYTES, media_type_of
 from framegate.storage.blobs import BlobStore, write_stream
 
 DATA_HEADER_CHARS_MAX = 256
-BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-ASSET = re.compile(r"asset://([0-9a-f]{64})")
+INVALID_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+ASSET_URL = re.compile(r"asset://([0-9a-f]{64})")
 
 
 class Fetched(Protocol):
-    """A fetched file, as `framegate.net.fetcher.Fetched` has it."""
+    """A fetched file; implemented by `framegate.net.fetcher.Fetched`."""
 
     @property
     def path(self) -> Path: ...
 
 
 class Fetcher(Protocol):
-    """The way out, as `framegate.net.fetcher.Net` has it."""
+    """HTTP client for URLs of clients; implemented by `framegate.net.fetcher.Fetcher`."""
 
     async def fetch(self, url: str, into: Path, *, bytes_max: int, seconds_max: float) -> Fetched:
-        """Stream what lies at `url` into the file `into`. Raises `ReferenceUnusable`."""
+        """Download a URL into the file `into`. Raises `ReferenceUnusable`."""
         ...
 
 
-HasAsset = Callable[[str], Awaitable[Blob | None]]
+FindAsset = Callable[[str], Awaitable[Blob | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestedReference:
-    """A reference that is kept and known to decode; a video or a sound has a length and no picture."""
+    """A stored reference that was inspected: an image has `image`, a video or audio file has `seconds`."""
 
     blob: Blob
-    picture: Picture | None
+    image: ImageInfo | None
     seconds: float | None = None
 
 
-async def ingest(
-    reference: Reference, *, index: int, net: Fetcher, blobs: BlobStore, settings: Settings, has_asset: HasAsset
+async def ingest_reference(
+    reference: Reference, *, index: int, fetcher: Fetcher, blobs: BlobStore, settings: Settings, find_asset: FindAsset
 ) -> IngestedReference:
-    """Fetch, read or find what a reference points at, look at it, and keep it under its true media type.
+    """Fetch a reference or read its data URL or asset, inspect it, and store it with its detected media type.
 
-    `has_asset` answers whether this client may use the asset with that hash. Raises `ReferenceUnusable`, which names
-    the reference's place in the request.
+    `find_asset` returns the asset with a hash if the client owns it. Raises `ReferenceUnusable`, with the reference's
+    place in the request.
     """
     bytes_max = settings.reference_bytes_max if reference.kind is Kind.IMAGE else settings.video_bytes_max
-    with pointing(reference.pointer or f"/references/{index}"):
+    with locate_errors(reference.pointer or f"/references/{index}"):
         scheme = reference.url[:16].partition(":")[0].lower()
         if scheme == "asset":
-            return await _take_asset(reference, blobs, settings, has_asset)
-        async with _scratch(blobs) as path:
+            return await _ingest_asset(reference, blobs, settings, find_asset)
+        async with _scratch_file(blobs) as path:
             if scheme == "data":
                 data = await anyio.to_thread.run_sync(read_data_url, reference.url, bytes_max)
                 await anyio.Path(path).write_bytes(data)
             else:
                 seconds = settings.fetch_timeout_seconds
-                await net.fetch(reference.url, path, bytes_max=bytes_max, seconds_max=seconds)
-            seen = await anyio.to_thread.run_sync(_judge, path, reference.kind, settings)
-            blob = await blobs.add_file(path, seen.media_type, move=True)
-            return IngestedReference(blob=blob, picture=seen.picture, seconds=seen.seconds)
+                await fetcher.fetch(reference.url, path, bytes_max=bytes_max, seconds_max=seconds)
+            info = await anyio.to_thread.run_sync(_inspect, path, reference.kind, settings)
+            blob = await blobs.add_file(path, info.media_type, move=True)
+            return IngestedReference(blob=blob, image=info.image, seconds=info.seconds)
 
 
 async def ingest_upload(
     stream: AsyncIterator[bytes], media_type: str | None = None, *, blobs: BlobStore, settings: Settings
 ) -> Blob:
-    """Keep an uploaded picture, video or sound under its true media type.
+    """Store an uploaded image, video or audio file with its detected media type.
 
-    Raises `TooLarge`, `UnsupportedMediaType` for what is none of these or plainly not what `media_type` says, and
-    `ReferenceUnusable` for what does not decode.
+    Raises `TooLarge`, `UnsupportedMediaType` for other files and for a wrong `media_type`, and `ReferenceUnusable` for
+    a file that cannot be decoded.
     """
-    async with _scratch(blobs) as path:
+    async with _scratch_file(blobs) as path:
         size, _ = await write_stream(stream, path, bytes_max=settings.video_bytes_max)
-        with pointing(""):
-            kind = await anyio.to_thread.run_sync(_kind_of, path)
-            claimed = (media_type or "").partition("/")[0].lower()
-            if claimed in tuple(Kind) and claimed != kind:
-                raise UnsupportedMediaType(f"The body is called {media_type}, but it is of the kind {kind}.")
+        with locate_errors(""):
+            kind = await anyio.to_thread.run_sync(_detect_kind, path)
+            declared_kind = (media_type or "").partition("/")[0].lower()
+            if declared_kind in tuple(Kind) and declared_kind != kind:
+                raise UnsupportedMediaType(f"The declared type is {media_type}, but the file is of kind {kind}.")
             if kind is Kind.IMAGE and size > settings.reference_bytes_max:
-                raise TooLarge(f"A picture has at most {settings.reference_bytes_max:,} bytes, this one {size:,}.")
-            seen = await anyio.to_thread.run_sync(_judge, path, kind, settings)
-        return await blobs.add_file(path, seen.media_type, move=True)
+                raise TooLarge(f"The image has {size:,} bytes; the maximum is {settings.reference_bytes_max:,}.")
+            info = await anyio.to_thread.run_sync(_inspect, path, kind, settings)
+        return await blobs.add_file(path, info.media_type, move=True)
 
 
-async def prepare(
-    taken: IngestedReference,
+async def prepare_reference(
+    ingested: IngestedReference,
     reference: Reference,
     index: int,
     blobs: BlobStore,
@@ -108,19 +108,19 @@ async def prepare(
     *,
     keep: bool = True,
 ) -> tuple[PreparedReference, list[Adjustment]]:
-    """Make the copy of a reference that a model takes, keep it, and say what was changed.
+    """Fit a reference to the limits of a model, store the copy, and list the adjustments.
 
-    A picture comes out upright and within the limits; a video or a sound as it is. With `keep` False a changed copy is
-    only measured, and what is told of it has no file. Raises `ReferenceUnusable`.
+    An image becomes upright and fits the limits; a video or audio file is not changed. With `keep` False, a changed
+    copy is only measured and has no file. Raises `ReferenceUnusable`.
     """
-    path = blobs.path(taken.blob.sha256)
-    if taken.picture is None:
-        return PreparedReference(reference=reference, blob=taken.blob, path=str(path)), []
-    picture = taken.picture
-    with pointing(reference.pointer or f"/references/{index}"):
-        fitted = await anyio.to_thread.run_sync(lambda: images.fit(path, picture, limits, index=index))
+    path = blobs.path(ingested.blob.sha256)
+    if ingested.image is None:
+        return PreparedReference(reference=reference, blob=ingested.blob, path=str(path)), []
+    image = ingested.image
+    with locate_errors(reference.pointer or f"/references/{index}"):
+        fitted = await anyio.to_thread.run_sync(lambda: images.fit(path, image, limits, index=index))
     if fitted.data is None:
-        blob = taken.blob
+        blob = ingested.blob
     elif keep:
         blob = await blobs.add_bytes(fitted.data, fitted.media_type)
     else:
@@ -137,83 +137,84 @@ async def prepare(
 
 
 def read_data_url(url: str, bytes_max: int) -> bytes:
-    """The bytes of a data URL (RFC 2397), read strictly; the limit is held before anything is decoded.
+    """Decode a data URL (RFC 2397) strictly; the size limit is checked before decoding.
 
     Raises `ReferenceUnusable`.
     """
     header, comma, body = url.partition(",")
-    words = header[:DATA_HEADER_CHARS_MAX].lower().split(";")
-    if not comma or len(header) > DATA_HEADER_CHARS_MAX or not words[0].startswith("data:"):
-        raise _bad_data_url("It is written data:image/png;base64,… with one comma before the data.")
+    parameters = header[:DATA_HEADER_CHARS_MAX].lower().split(";")
+    if not comma or len(header) > DATA_HEADER_CHARS_MAX or not parameters[0].startswith("data:"):
+        raise _bad_data_url("Write data:image/png;base64,… with one comma before the data.")
     if not body.isascii():
-        raise _bad_data_url("Its data holds characters beyond ASCII.")
-    if BAD_PERCENT.search(body):
-        raise _bad_data_url("A % in it is not followed by two hexadecimal digits.")
-    coded = words[-1].strip() == "base64"
+        raise _bad_data_url("Its data contains characters outside ASCII.")
+    if INVALID_ESCAPE.search(body):
+        raise _bad_data_url("A % is not followed by two hexadecimal digits.")
+    is_base64 = parameters[-1].strip() == "base64"
     size = len(body) - 2 * body.count("%")
-    if (size * 3 // 4 - 2 if coded else size) > bytes_max:
-        message = f"The data URL holds more than {bytes_max:,} bytes, the most that is taken. Upload the file instead."
+    if (size * 3 // 4 - 2 if is_base64 else size) > bytes_max:
+        message = f"The data URL contains more than {bytes_max:,} bytes, the maximum. Upload the file instead."
         raise ReferenceUnusable("reference_too_large", message)
-    data = urllib.parse.unquote_to_bytes(body) if "%" in body or not coded else body.encode()
-    if coded:
+    data = urllib.parse.unquote_to_bytes(body) if "%" in body or not is_base64 else body.encode()
+    if is_base64:
         try:
             data = base64.b64decode(data, validate=True)
         except binascii.Error as error:
-            raise _bad_data_url(f"Its base64 is not valid ({error}).") from error
+            raise _bad_data_url(f"Its base64 is invalid ({error}).") from error
     return data
 
 
-def _bad_data_url(why: str) -> ReferenceUnusable:
-    return ReferenceUnusable("reference_bad_data_url", f"The data URL cannot be read. {why}")
+def _bad_data_url(reason: str) -> ReferenceUnusable:
+    return ReferenceUnusable("reference_bad_data_url", f"Invalid data URL. {reason}")
 
 
-async def _take_asset(
-    reference: Reference, blobs: BlobStore, settings: Settings, has_asset: HasAsset
+async def _ingest_asset(
+    reference: Reference, blobs: BlobStore, settings: Settings, find_asset: FindAsset
 ) -> IngestedReference:
-    named = ASSET.fullmatch(reference.url)
-    blob = await has_asset(named[1]) if named else None
+    match = ASSET_URL.fullmatch(reference.url)
+    blob = await find_asset(match[1]) if match else None
     if blob is None or not await anyio.to_thread.run_sync(blobs.has, blob.sha256):
-        message = "There is no such asset. Upload the file again and use the address asset://SHA256 that is answered."
+        message = f"Asset not found: {reference.url[:80]}. Upload the file again and use the returned asset URL."
         raise ReferenceUnusable("reference_unknown_asset", message)
-    seen = await anyio.to_thread.run_sync(_judge, blobs.path(blob.sha256), reference.kind, settings)
-    return IngestedReference(blob=blob, picture=seen.picture, seconds=seen.seconds)
+    info = await anyio.to_thread.run_sync(_inspect, blobs.path(blob.sha256), reference.kind, settings)
+    return IngestedReference(blob=blob, image=info.image, seconds=info.seconds)
 
 
-def _kind_of(path: Path) -> Kind:
+def _detect_kind(path: Path) -> Kind:
     with path.open("rb") as file:
         media_type = media_type_of(file.read(HEAD_BYTES)) or ""
     if media_type in videos.DEMUXERS:
-        with _readable():
+        with _translate_unreadable():
             return Kind.VIDEO if videos.probe(path).codec else Kind.AUDIO
     if media_type.startswith("image/") or path.stat().st_size == 0:
         return Kind.IMAGE
-    raise UnsupportedMediaType(f"A picture, a video or a sound is taken here; this is {media_type or 'none of them'}.")
+    detected = f"is {media_type}" if media_type else "has an unknown format"
+    raise UnsupportedMediaType(f"The file must be an image, a video or an audio file; it {detected}.")
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    media_type: str  # the true one
-    picture: Picture | None = None
+class _FileInfo:
+    media_type: str  # as detected
+    image: ImageInfo | None = None
     seconds: float | None = None
 
 
-def _judge(path: Path, kind: Kind, settings: Settings) -> _Seen:
-    """What a file that should be of this kind is."""
+def _inspect(path: Path, kind: Kind, settings: Settings) -> _FileInfo:
+    """Inspect a file that should be of the given kind."""
     if kind is Kind.IMAGE:
-        picture = images.look(path, pixels_max=settings.reference_pixels_max)
-        return _Seen(picture.media_type, picture=picture)
-    with _readable():
-        found = videos.probe(path)
-    if found.container in ("mp4", "mov") and (fault := videos.boxes(path).fault):
+        image = images.inspect_image(path, pixels_max=settings.reference_pixels_max)
+        return _FileInfo(image.media_type, image=image)
+    with _translate_unreadable():
+        probe = videos.probe(path)
+    if probe.container in ("mp4", "mov") and (fault := videos.read_boxes(path).fault):
         raise ReferenceUnusable("reference_truncated", fault)
-    if (kind is Kind.VIDEO and not found.codec) or (kind is Kind.AUDIO and not found.audio):
-        message = f"The reference should be of the kind {kind}, but the file has no such track ({found.media_type})."
+    if (kind is Kind.VIDEO and not probe.codec) or (kind is Kind.AUDIO and not probe.has_audio):
+        message = f"The reference must be of kind {kind}, but the file has no {kind} track ({probe.media_type})."
         raise ReferenceUnusable("reference_unsupported_format", message)
-    return _Seen(found.media_type, seconds=found.duration)
+    return _FileInfo(probe.media_type, seconds=probe.duration)
 
 
 @contextmanager
-def _readable() -> Generator[None]:
+def _translate_unreadable() -> Generator[None]:
     try:
         yield
     except videos.Unreadable as error:
@@ -222,8 +223,8 @@ def _readable() -> Generator[None]:
 
 
 @contextmanager
-def pointing(pointer: str) -> Generator[None]:
-    """Let an error name the reference's place in the request."""
+def locate_errors(pointer: str) -> Generator[None]:
+    """Add the reference's place in the request to a `ReferenceUnusable`."""
     try:
         yield
     except ReferenceUnusable as error:
@@ -231,7 +232,7 @@ def pointing(pointer: str) -> Generator[None]:
 
 
 @asynccontextmanager
-async def _scratch(blobs: BlobStore) -> AsyncGenerator[Path]:
+async def _scratch_file(blobs: BlobStore) -> AsyncGenerator[Path]:
     path = await anyio.to_thread.run_sync(blobs.scratch)
     try:
         yield path

@@ -121,7 +121,7 @@ def test_three_photos_come_whole_to_vace(farm: Farm, photos: tuple[Path, ...], t
     assert job["usage"]["cost"] == 0
     said = " ".join(warning["message"] for warning in job["warnings"])
     assert "JPEG of quality 95" in said
-    assert "laid on white in 832x480" in said
+    assert "placed on white, 832x480" in said
     assert "seed" in said
     for photo, frame in zip(photos, frames_at(tmp_path / "out.mp4", 0, 0.5, 1), strict=False):
         with Image.open(photo) as image:
@@ -157,7 +157,7 @@ def test_a_first_frame_begins_the_video_on_either_server(
     assert job["provider"] == SERVERS[account][0]
     assert farm.engines[account].made == before + 1
     said = [warning["message"] for warning in job["warnings"]]
-    assert any("The first frame (512x512) was padded in the colour of its edges" in one for one in said)
+    assert any("The first frame (512x512) was padded with its edge color" in one for one in said)
 
 
 @pytest.mark.parametrize(("account", "provider"), [("h3", "vllm_omni"), ("h3s", "sglang")])

@@ -1,4 +1,4 @@
-"""Looking at pictures, and making them fit."""
+"""Image inspection, and fitting to the limits of a model."""
 
 import io
 import random
@@ -14,63 +14,63 @@ from PIL import Image, ImageCms
 
 from framegate.domain.errors import ReferenceUnusable
 from framegate.media import images
-from framegate.media.images import FitLimits, Picture, fit, look, plan
+from framegate.media.images import FitLimits, ImageInfo, fit, inspect_image, plan_sizes
 from support.broken_images import png
 
 PIXELS_MAX = 10**7
 
 
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
+    image.save(buffer, file_format, **options)
     return buffer.getvalue()
 
 
-def placed(tmp_path: Path, data: bytes) -> Path:
+def write_file(tmp_path: Path, data: bytes) -> Path:
     path = tmp_path / "file"
     path.write_bytes(data)
     return path
 
 
 def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    chance = random.Random(1)
-    return Image.frombytes(mode, (width, height), chance.randbytes(width * height * len(mode)))
+    generator = random.Random(1)
+    return Image.frombytes(mode, (width, height), generator.randbytes(width * height * len(mode)))
 
 
 def halves(width: int = 60, height: int = 40) -> Image.Image:
-    """Red on the left, blue on the right: it shows which way is up."""
+    """An image that is red on the left and blue on the right, so that its orientation is visible."""
     image = Image.new("RGB", (width, height), "red")
     image.paste("blue", (width // 2, 0, width, height))
     return image
 
 
 @pytest.mark.parametrize("name", ["astronaut.png", "cat.png", "coffee.png", "deep-field.jpg", "rocket.jpg"])
-def test_photos_are_what_they_are(photo_dir: Path, name: str):
-    picture = look(photo_dir / name, pixels_max=PIXELS_MAX)
+def test_photos_are_identified(photo_dir: Path, name: str):
+    picture = inspect_image(photo_dir / name, pixels_max=PIXELS_MAX)
     assert picture.media_type == ("image/png" if name.endswith("png") else "image/jpeg")
-    assert (picture.alpha, picture.oriented, picture.frames) == (False, False, 1)
+    assert (picture.has_alpha, picture.is_reoriented, picture.frames) == (False, False, 1)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF"])
-def test_every_kind_is_decoded_and_named(tmp_path: Path, kind: str):
-    picture = look(placed(tmp_path, saved(halves(), kind)), pixels_max=PIXELS_MAX)
-    assert picture == Picture(
+def test_every_format_is_decoded_and_identified(tmp_path: Path, kind: str):
+    picture = inspect_image(write_file(tmp_path, encoded(halves(), kind)), pixels_max=PIXELS_MAX)
+    assert picture == ImageInfo(
         format=kind,
         media_type=f"image/{kind.lower()}",
         width=60,
         height=40,
-        alpha=False,
-        oriented=False,
+        has_alpha=False,
+        is_reoriented=False,
         frames=1,
     )
 
 
 @pytest.mark.parametrize("lossless", [True, False])
-def test_both_codings_of_webp_are_measured_by_their_header(tmp_path: Path, lossless: bool):
-    path = placed(tmp_path, saved(halves(300, 200), "WEBP", lossless=lossless))
+def test_the_size_of_lossless_and_lossy_webp_is_read_from_the_header(tmp_path: Path, lossless: bool):
+    path = write_file(tmp_path, encoded(halves(300, 200), "WEBP", lossless=lossless))
     assert images._webp_size(path.read_bytes()) == (300, 200)
     with pytest.raises(ReferenceUnusable, match="300 x 200 pixels"):
-        look(path, pixels_max=300 * 200 - 1)
+        inspect_image(path, pixels_max=300 * 200 - 1)
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_both_codings_of_webp_are_measured_by_their_header(tmp_path: Path, lossl
         ("L", "JPEG", False),
     ],
 )
-def test_every_colour_mode_decodes_and_comes_out_as_eight_bit_rgb(tmp_path: Path, mode: str, kind: str, alpha: bool):
+def test_every_color_mode_is_converted_to_eight_bit_rgb(tmp_path: Path, mode: str, kind: str, alpha: bool):
     image = Image.new("I;16", (64, 48), 40_000) if mode == "I;16" else halves(64, 48).convert(mode)
     if alpha:
         image.putalpha(Image.linear_gradient("L").resize((64, 48)))
-    path = placed(tmp_path, saved(image, kind))
-    picture = look(path, pixels_max=PIXELS_MAX)
-    assert picture.alpha is alpha
+    path = write_file(tmp_path, encoded(image, kind))
+    picture = inspect_image(path, pixels_max=PIXELS_MAX)
+    assert picture.has_alpha is alpha
     fitted = fit(path, picture, FitLimits(max_side=32, formats=("image/png",)), index=0)
     assert fitted.data
     with Image.open(io.BytesIO(fitted.data)) as small:
@@ -105,14 +105,14 @@ def test_every_colour_mode_decodes_and_comes_out_as_eight_bit_rgb(tmp_path: Path
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF"])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
-def test_a_cut_off_picture_says_so(tmp_path: Path, photo_dir: Path, kind: str, share: float):
+def test_a_truncated_image_is_rejected_as_truncated(tmp_path: Path, photo_dir: Path, kind: str, share: float):
     with Image.open(photo_dir / "cat.png") as cat:
-        whole = saved(cat.convert("RGB"), kind)
-    path = placed(tmp_path, whole[: int(len(whole) * share)])
-    with pytest.raises(ReferenceUnusable) as caught:
-        look(path, pixels_max=PIXELS_MAX, pointer="/input_references/0")
-    assert caught.value.code == "reference_truncated"
-    assert caught.value.problems[0].pointer == "/input_references/0"
+        data = encoded(cat.convert("RGB"), kind)
+    path = write_file(tmp_path, data[: int(len(data) * share)])
+    with pytest.raises(ReferenceUnusable) as error_info:
+        inspect_image(path, pixels_max=PIXELS_MAX, pointer="/input_references/0")
+    assert error_info.value.code == "reference_truncated"
+    assert error_info.value.problems[0].pointer == "/input_references/0"
 
 
 @pytest.mark.parametrize(
@@ -136,15 +136,15 @@ def test_a_cut_off_picture_says_so(tmp_path: Path, photo_dir: Path, kind: str, s
         (b"RIFF\0\0\0\0WEBPVP8 ", "reference_truncated"),
         (png(100, 100, b"not deflate at all"), "reference_truncated"),
         (png(0, 0), "reference_truncated"),
-        (saved(Image.new("RGB", (1, 1)), "PNG"), "reference_tracking_pixel"),
-        (saved(Image.new("L", (1, 1)), "GIF"), "reference_tracking_pixel"),
-        (saved(Image.new("RGB", (2, 2)), "JPEG"), "reference_tracking_pixel"),
+        (encoded(Image.new("RGB", (1, 1)), "PNG"), "reference_tracking_pixel"),
+        (encoded(Image.new("L", (1, 1)), "GIF"), "reference_tracking_pixel"),
+        (encoded(Image.new("RGB", (2, 2)), "JPEG"), "reference_tracking_pixel"),
     ],
 )
-def test_each_file_that_is_no_picture_has_its_own_error(tmp_path: Path, data: bytes, code: str):
-    with pytest.raises(ReferenceUnusable) as caught:
-        look(placed(tmp_path, data), pixels_max=PIXELS_MAX)
-    assert caught.value.code == code
+def test_each_kind_of_unusable_file_has_its_own_error_code(tmp_path: Path, data: bytes, code: str):
+    with pytest.raises(ReferenceUnusable) as error_info:
+        inspect_image(write_file(tmp_path, data), pixels_max=PIXELS_MAX)
+    assert error_info.value.code == code
 
 
 def webp_canvas(width: int, height: int) -> bytes:
@@ -153,15 +153,15 @@ def webp_canvas(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def jpeg_claiming(width: int, height: int) -> bytes:
-    data = bytearray(saved(halves(), "JPEG"))
-    place = data.index(b"\xff\xc0") + 5
-    data[place : place + 4] = struct.pack(">HH", height, width)
+def jpeg_with_header_size(width: int, height: int) -> bytes:
+    data = bytearray(encoded(halves(), "JPEG"))
+    offset = data.index(b"\xff\xc0") + 5
+    data[offset : offset + 4] = struct.pack(">HH", height, width)
     return bytes(data)
 
 
-def gif_claiming(width: int, height: int) -> bytes:
-    data = bytearray(saved(halves(), "GIF"))
+def gif_with_header_size(width: int, height: int) -> bytes:
+    data = bytearray(encoded(halves(), "GIF"))
     data[6:10] = struct.pack("<HH", width, height)
     return bytes(data)
 
@@ -172,39 +172,39 @@ def gif_claiming(width: int, height: int) -> bytes:
         png(50_000, 50_000, zlib.compress(b"\0" * 3_000_000)[:4000]),
         png(2**31 - 1, 2**31 - 1),
         webp_canvas(16_384, 16_384),
-        jpeg_claiming(65_000, 65_000),
-        gif_claiming(65_000, 65_000),
+        jpeg_with_header_size(65_000, 65_000),
+        gif_with_header_size(65_000, 65_000),
     ],
     ids=["png", "largest png", "webp", "jpeg", "gif"],
 )
-def test_a_bomb_is_refused_by_its_header_with_memory_flat(tmp_path: Path, bomb: bytes):
+def test_a_decompression_bomb_is_rejected_by_its_header_without_using_memory(tmp_path: Path, bomb: bytes):
     assert len(bomb) < 5000
-    path = placed(tmp_path, bomb)
+    path = write_file(tmp_path, bomb)
     tracemalloc.start()
     try:
-        with pytest.raises(ReferenceUnusable) as caught:
-            look(path, pixels_max=100_000_000)
+        with pytest.raises(ReferenceUnusable) as error_info:
+            inspect_image(path, pixels_max=100_000_000)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert caught.value.code == "reference_too_many_pixels"
+    assert error_info.value.code == "reference_too_many_pixels"
     assert peak < 2**20
 
 
-def test_a_jpeg_of_endless_passes_is_refused_before_it_is_decoded(tmp_path: Path):
-    data = saved(noise(512, 512), "JPEG", progressive=True)
+def test_a_jpeg_with_too_many_scans_is_rejected_before_it_is_decoded(tmp_path: Path):
+    data = encoded(noise(512, 512), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
-    assert look(placed(tmp_path, data), pixels_max=PIXELS_MAX).width == 512
-    with pytest.raises(ReferenceUnusable, match="passes") as caught:
-        look(placed(tmp_path, data[:-2] + data[last:-2] * 200 + data[-2:]), pixels_max=PIXELS_MAX)
-    assert caught.value.code == "reference_unsupported_format"
+    assert inspect_image(write_file(tmp_path, data), pixels_max=PIXELS_MAX).width == 512
+    with pytest.raises(ReferenceUnusable, match="scans") as error_info:
+        inspect_image(write_file(tmp_path, data[:-2] + data[last:-2] * 200 + data[-2:]), pixels_max=PIXELS_MAX)
+    assert error_info.value.code == "reference_unsupported_format"
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_of_an_animation_the_first_frame_is_used_and_said_so(tmp_path: Path, kind: str):
-    more = [Image.new("RGB", (60, 40), colour) for colour in ("green", "white")]
-    path = placed(tmp_path, saved(halves(), kind, save_all=True, append_images=more))
-    picture = look(path, pixels_max=PIXELS_MAX)
+def test_only_the_first_frame_of_an_animation_is_used_and_the_change_is_listed(tmp_path: Path, kind: str):
+    further_frames = [Image.new("RGB", (60, 40), color) for color in ("green", "white")]
+    path = write_file(tmp_path, encoded(halves(), kind, save_all=True, append_images=further_frames))
+    picture = inspect_image(path, pixels_max=PIXELS_MAX)
     assert picture.frames == (2 if kind == "GIF" else 3)
     fitted = fit(path, picture, FitLimits(), index=4)
     assert fitted.data
@@ -218,11 +218,11 @@ def test_of_an_animation_the_first_frame_is_used_and_said_so(tmp_path: Path, kin
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_that_only_exif_holds_upright_is_made_upright(tmp_path: Path, orientation: int):
+def test_exif_orientation_is_applied_to_the_pixels(tmp_path: Path, orientation: int):
     upright = Image.new("RGB", (60, 40), "white")
-    upright.paste("red", (0, 0, 30, 20))  # the corner tells all eight apart
+    upright.paste("red", (0, 0, 30, 20))  # the corner distinguishes all eight orientations
     upright.paste("blue", (30, 0, 60, 20))
-    undo = {
+    inverse = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -231,12 +231,12 @@ def test_a_picture_that_only_exif_holds_upright_is_made_upright(tmp_path: Path, 
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }
-    lying = upright.transpose(undo[orientation]) if orientation > 1 else upright
+    stored = upright.transpose(inverse[orientation]) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = placed(tmp_path, saved(lying, "PNG", exif=exif))
-    picture = look(path, pixels_max=PIXELS_MAX)
-    assert (picture.width, picture.height, picture.oriented) == (60, 40, orientation > 1)
+    path = write_file(tmp_path, encoded(stored, "PNG", exif=exif))
+    picture = inspect_image(path, pixels_max=PIXELS_MAX)
+    assert (picture.width, picture.height, picture.is_reoriented) == (60, 40, orientation > 1)
     fitted = fit(path, picture, FitLimits(), index=0)
     assert (fitted.width, fitted.height) == (60, 40)
     if orientation == 1:
@@ -250,23 +250,25 @@ def test_a_picture_that_only_exif_holds_upright_is_made_upright(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("formats", [("image/png",), ("image/jpeg", "image/png"), ("image/webp",)])
-def test_a_model_that_takes_no_transparency_is_given_the_picture_on_white(tmp_path: Path, formats: tuple[str, ...]):
-    glass = Image.new("RGBA", (60, 40), (255, 0, 0, 0))
-    glass.paste((0, 0, 255, 255), (0, 0, 30, 40))
-    path = placed(tmp_path, saved(glass, "PNG"))
-    fitted = fit(path, look(path, pixels_max=PIXELS_MAX), FitLimits(formats=formats, alpha=False), index=1)
+def test_transparency_becomes_white_for_a_model_that_does_not_support_it(tmp_path: Path, formats: tuple[str, ...]):
+    transparent = Image.new("RGBA", (60, 40), (255, 0, 0, 0))
+    transparent.paste((0, 0, 255, 255), (0, 0, 30, 40))
+    path = write_file(tmp_path, encoded(transparent, "PNG"))
+    fitted = fit(
+        path, inspect_image(path, pixels_max=PIXELS_MAX), FitLimits(formats=formats, allows_alpha=False), index=1
+    )
     assert fitted.data
     assert ("flattened", 1) in [(change.what, change.reference) for change in fitted.adjustments]
     with Image.open(io.BytesIO(fitted.data)) as plain:
         assert not plain.has_transparency_data
         left, right = (plain.convert("RGB").getpixel((x, 20)) for x in (10, 50))
     assert max(abs(a - b) for a, b in zip(left + right, (0, 0, 255, 255, 255, 255), strict=True)) < 12
-    kept = fit(path, look(path, pixels_max=PIXELS_MAX), FitLimits(formats=("image/png",)), index=1)
-    assert (kept.data, kept.adjustments) == (None, [])
+    unchanged = fit(path, inspect_image(path, pixels_max=PIXELS_MAX), FitLimits(formats=("image/png",)), index=1)
+    assert (unchanged.data, unchanged.adjustments) == (None, [])
 
 
-def test_a_picture_that_fits_is_left_alone(photo_dir: Path):
-    picture = look(photo_dir / "cat.png", pixels_max=PIXELS_MAX)
+def test_an_image_within_the_limits_is_not_changed(photo_dir: Path):
+    picture = inspect_image(photo_dir / "cat.png", pixels_max=PIXELS_MAX)
     limits = FitLimits(
         min_side=100, max_side=1000, max_bytes=10**6, min_ratio=0.5, max_ratio=2.0, formats=("image/png",)
     )
@@ -290,10 +292,10 @@ def test_a_picture_that_fits_is_left_alone(photo_dir: Path):
         (FitLimits(max_bytes=20_000, formats=("image/png",)), None, ["recompressed"]),
     ],
 )
-def test_each_limit_is_met_and_each_change_is_named(
+def test_each_limit_is_met_and_each_change_is_listed(
     tmp_path: Path, photo_dir: Path, limits: FitLimits, size: tuple[int, int] | None, changes: list[str]
 ):
-    picture = look(photo_dir / "cat.png", pixels_max=PIXELS_MAX)
+    picture = inspect_image(photo_dir / "cat.png", pixels_max=PIXELS_MAX)
     fitted = fit(photo_dir / "cat.png", picture, limits, index=2)
     assert [change.what for change in fitted.adjustments] == changes
     for change in fitted.adjustments:
@@ -301,25 +303,25 @@ def test_each_limit_is_met_and_each_change_is_named(
         assert change.before != change.after
         assert change.reason.endswith(".")
     assert fitted.data
-    again = look(placed(tmp_path, fitted.data), pixels_max=PIXELS_MAX)
-    assert (again.width, again.height, again.media_type) == (fitted.width, fitted.height, fitted.media_type)
-    assert size is None or size == (again.width, again.height)
+    result = inspect_image(write_file(tmp_path, fitted.data), pixels_max=PIXELS_MAX)
+    assert (result.width, result.height, result.media_type) == (fitted.width, fitted.height, fitted.media_type)
+    assert size is None or size == (result.width, result.height)
     assert len(fitted.data) <= (limits.max_bytes or 10**7)
-    assert not limits.formats or again.media_type in limits.formats
+    assert not limits.formats or result.media_type in limits.formats
 
 
-def test_formats_may_be_named_as_vendors_name_them(photo_dir: Path):
+def test_formats_are_accepted_as_short_names_and_media_types(photo_dir: Path):
     cat = photo_dir / "cat.png"
-    picture = look(cat, pixels_max=PIXELS_MAX)
+    picture = inspect_image(cat, pixels_max=PIXELS_MAX)
     assert fit(cat, picture, FitLimits(formats=("jpeg", "PNG", "bmp")), index=0).data is None
     assert fit(cat, picture, FitLimits(formats=("jpg",)), index=0).media_type == "image/jpeg"
 
 
-def test_padding_keeps_the_whole_picture_in_the_colour_of_its_border(tmp_path: Path):
+def test_padding_has_the_edge_color_and_crops_nothing(tmp_path: Path):
     image = Image.new("RGB", (100, 50), (10, 200, 30))
     image.putpixel((50, 25), (255, 0, 0))
-    path = placed(tmp_path, saved(image, "PNG"))
-    fitted = fit(path, look(path, pixels_max=PIXELS_MAX), FitLimits(max_ratio=1.0), index=0)
+    path = write_file(tmp_path, encoded(image, "PNG"))
+    fitted = fit(path, inspect_image(path, pixels_max=PIXELS_MAX), FitLimits(max_ratio=1.0), index=0)
     assert fitted.data
     with Image.open(io.BytesIO(fitted.data)) as padded:
         assert padded.size == (100, 100)
@@ -327,9 +329,9 @@ def test_padding_keeps_the_whole_picture_in_the_colour_of_its_border(tmp_path: P
         assert padded.getpixel((0, 0)) == padded.getpixel((99, 99)) == (10, 200, 30)
 
 
-def test_transparency_turns_white_only_where_the_model_takes_nothing_better(tmp_path: Path):
-    path = placed(tmp_path, saved(Image.new("RGBA", (50, 50), (255, 0, 0, 0)), "PNG"))
-    picture = look(path, pixels_max=PIXELS_MAX)
+def test_transparency_becomes_white_only_if_no_allowed_format_supports_it(tmp_path: Path):
+    path = write_file(tmp_path, encoded(Image.new("RGBA", (50, 50), (255, 0, 0, 0)), "PNG"))
+    picture = inspect_image(path, pixels_max=PIXELS_MAX)
     assert fit(path, picture, FitLimits(formats=("image/jpeg", "image/webp")), index=0).media_type == "image/webp"
     fitted = fit(path, picture, FitLimits(formats=("image/jpeg",)), index=0)
     assert fitted.data
@@ -337,42 +339,42 @@ def test_transparency_turns_white_only_where_the_model_takes_nothing_better(tmp_
         assert flat.getpixel((25, 25)) == (255, 255, 255)
 
 
-def test_a_wide_gamut_picture_is_turned_into_srgb_and_an_srgb_one_is_not_touched(tmp_path: Path, photo_dir: Path):
+def test_a_wide_gamut_image_is_converted_to_srgb_and_an_srgb_one_is_not_changed(tmp_path: Path, photo_dir: Path):
     rocket = photo_dir / "rocket.jpg"  # in Adobe RGB
-    fitted = fit(rocket, look(rocket, pixels_max=PIXELS_MAX), FitLimits(), index=0)
-    assert [change.before for change in fitted.adjustments] == ["its own colour profile"]
+    fitted = fit(rocket, inspect_image(rocket, pixels_max=PIXELS_MAX), FitLimits(), index=0)
+    assert [change.before for change in fitted.adjustments] == ["embedded color profile"]
     assert fitted.data
     assert "icc_profile" not in Image.open(io.BytesIO(fitted.data)).info
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    path = placed(tmp_path, saved(halves(), "PNG", icc_profile=srgb))
-    assert fit(path, look(path, pixels_max=PIXELS_MAX), FitLimits(), index=0).data is None
+    path = write_file(tmp_path, encoded(halves(), "PNG", icc_profile=srgb))
+    assert fit(path, inspect_image(path, pixels_max=PIXELS_MAX), FitLimits(), index=0).data is None
 
 
-def test_a_broken_colour_profile_is_ignored(tmp_path: Path):
-    path = placed(tmp_path, saved(halves(), "PNG", icc_profile=b"not a profile"))
-    assert fit(path, look(path, pixels_max=PIXELS_MAX), FitLimits(), index=0).data is None
+def test_an_invalid_color_profile_is_ignored(tmp_path: Path):
+    path = write_file(tmp_path, encoded(halves(), "PNG", icc_profile=b"not a profile"))
+    assert fit(path, inspect_image(path, pixels_max=PIXELS_MAX), FitLimits(), index=0).data is None
 
 
-def test_a_byte_limit_that_nothing_meets_is_refused(tmp_path: Path):
-    path = placed(tmp_path, saved(noise(64, 64), "PNG"))
-    with pytest.raises(ReferenceUnusable) as caught:
-        fit(path, look(path, pixels_max=PIXELS_MAX), FitLimits(max_bytes=50), index=0)
-    assert caught.value.code == "reference_too_large"
+def test_an_image_that_cannot_meet_the_byte_limit_is_rejected(tmp_path: Path):
+    path = write_file(tmp_path, encoded(noise(64, 64), "PNG"))
+    with pytest.raises(ReferenceUnusable) as error_info:
+        fit(path, inspect_image(path, pixels_max=PIXELS_MAX), FitLimits(max_bytes=50), index=0)
+    assert error_info.value.code == "reference_too_large"
 
 
-def test_a_format_that_cannot_be_written_is_refused(tmp_path: Path):
-    path = placed(tmp_path, saved(halves(), "PNG"))
-    with pytest.raises(ReferenceUnusable) as caught:
-        fit(path, look(path, pixels_max=PIXELS_MAX), FitLimits(formats=("image/gif",)), index=0)
-    assert caught.value.code == "reference_unsupported_format"
+def test_an_unsupported_output_format_is_rejected(tmp_path: Path):
+    path = write_file(tmp_path, encoded(halves(), "PNG"))
+    with pytest.raises(ReferenceUnusable) as error_info:
+        fit(path, inspect_image(path, pixels_max=PIXELS_MAX), FitLimits(formats=("image/gif",)), index=0)
+    assert error_info.value.code == "reference_unsupported_format"
 
 
 @pytest.mark.parametrize(
     "limits",
     [{"min_side": 500, "max_side": 400}, {"min_side": 500, "max_pixels": 499**2}, {"min_ratio": 2, "max_ratio": 1}],
 )
-def test_limits_that_contradict_each_other_are_a_fault_of_ours(limits: dict[str, int]):
-    with pytest.raises(ValueError, match="No picture fits"):
+def test_contradictory_limits_raise_a_value_error(limits: dict[str, int]):
+    with pytest.raises(ValueError, match="No image fits"):
         FitLimits(**limits)
 
 
@@ -383,7 +385,7 @@ def test_limits_that_contradict_each_other_are_a_fault_of_ours(limits: dict[str,
     st.integers(512 * 2048, 4096**2) | st.none(),
     st.sampled_from([(None, None), (0.4, 2.5), (0.5, 2.0), (1.0, 1.0), (None, 1.778)]),
 )
-def test_whatever_the_picture_the_plan_keeps_every_limit(
+def test_the_planned_sizes_keep_every_limit_for_any_image(
     size: tuple[int, int],
     min_side: int | None,
     max_side: int | None,
@@ -393,7 +395,7 @@ def test_whatever_the_picture_the_plan_keeps_every_limit(
     limits = FitLimits(
         min_side=min_side, max_side=max_side, max_pixels=max_pixels, min_ratio=ratios[0], max_ratio=ratios[1]
     )
-    scaled, canvas = plan(size, limits)
+    scaled, canvas = plan_sizes(size, limits)
     assert all(inner <= outer for inner, outer in zip(scaled, canvas, strict=True))
     assert min(canvas) >= (min_side or 1)
     assert max(canvas) <= (max_side or 10**9)
@@ -402,19 +404,19 @@ def test_whatever_the_picture_the_plan_keeps_every_limit(
     assert canvas[0] / canvas[1] >= (ratios[0] or 0)
 
 
-@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # Pillow tells of damaged EXIF data, which spoils no picture
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # Pillow warns about damaged EXIF data, which does not matter
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["JPEG", "PNG", "WEBP", "AVIF", "GIF"]),
     st.lists(st.tuples(st.integers(0, 5000), st.binary(min_size=1, max_size=6)), min_size=1, max_size=6),
 )
-def test_whatever_is_damaged_a_picture_is_used_or_refused(tmp_path: Path, kind: str, patches: list[tuple[int, bytes]]):
-    data = bytearray(saved(halves(), kind))
+def test_a_damaged_image_is_either_used_or_rejected(tmp_path: Path, kind: str, patches: list[tuple[int, bytes]]):
+    data = bytearray(encoded(halves(), kind))
     for offset, patch in patches:
         data[offset % len(data) : offset % len(data) + len(patch)] = patch
-    path = placed(tmp_path, bytes(data))
+    path = write_file(tmp_path, bytes(data))
     try:
-        picture = look(path, pixels_max=10**6)
+        picture = inspect_image(path, pixels_max=10**6)
     except ReferenceUnusable:
         return
     fitted = fit(path, picture, FitLimits(max_side=30, formats=("image/jpeg",)), index=0)

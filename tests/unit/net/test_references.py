@@ -9,7 +9,7 @@ from framegate.domain import Blob, Reference
 from framegate.domain.errors import ReferenceUnusable
 from framegate.net.fetcher import Fetcher
 from framegate.storage.blobs import BlobStore
-from framegate.storage.ingest import ingest
+from framegate.storage.ingest import ingest_reference
 from support.paths import PHOTOS
 from support.web_server import Web, answer
 
@@ -24,7 +24,8 @@ async def no_asset(sha256: str) -> Blob | None:
 async def test_a_served_photo_becomes_a_kept_reference(net: Fetcher, web: Web, settings: Settings, tmp_path: Path):
     blobs = BlobStore(tmp_path / "blobs")
     url = web.says("/cat", answer(CAT.read_bytes(), content_type="application/octet-stream"))
-    found = await ingest(Reference(url=url), index=0, net=net, blobs=blobs, settings=settings, has_asset=no_asset)
+    reference = Reference(url=url)
+    found = await ingest_reference(reference, index=0, fetcher=net, blobs=blobs, settings=settings, find_asset=no_asset)
     assert found.blob.media_type == "image/png"
     assert blobs.path(found.blob.sha256).read_bytes() == CAT.read_bytes()
 
@@ -44,6 +45,6 @@ async def test_a_served_file_of_no_use_is_refused_and_not_kept(
     blobs = BlobStore(tmp_path / "blobs")
     reference = Reference(url=web.says("/cat.png", reply), pointer="/input_references/0/image_url/url")
     with pytest.raises(ReferenceUnusable) as caught:
-        await ingest(reference, index=0, net=net, blobs=blobs, settings=settings, has_asset=no_asset)
+        await ingest_reference(reference, index=0, fetcher=net, blobs=blobs, settings=settings, find_asset=no_asset)
     assert (caught.value.code, caught.value.problems[0].pointer) == (code, reference.pointer)
     assert not any(path.is_file() for path in blobs.root.rglob("*"))

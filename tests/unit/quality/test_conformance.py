@@ -1,4 +1,4 @@
-"""The report: what is said of good files, of files other than asked for, and of broken ones."""
+"""Conformance: findings about good files, files that differ from the request, and damaged files."""
 
 import io
 import json
@@ -15,35 +15,36 @@ from PIL import Image
 
 from framegate.domain import Target
 from framegate.media import videos
-from framegate.media.quality import Finding, Report, Verdict, decoding, inspect, verify
-from support.tiny_video import make
+from framegate.media.quality import Finding, Report, Verdict, check_conformance, decoding, verify_file
+from support.tiny_video import make_video
 
 TARGET = Target(width=160, height=90, fps=24, duration=1, audio=False, seed=None)
 
 
-def found(report: Report, name: str) -> Finding:
+def finding_of(report: Report, name: str) -> Finding:
     return next(finding for finding in report.findings if finding.name == name)
 
 
 def verdicts(report: Report) -> dict[str, str]:
-    """Everything that did not simply pass."""
+    """Verdicts other than `pass`, by finding."""
     return {finding.name: str(finding.verdict) for finding in report.findings if finding.verdict is not Verdict.PASS}
 
 
-def test_a_file_as_it_was_asked_for_passes_every_check(tmp_path: Path):
-    path = make(tmp_path / "a.mp4", frames=24, sound=True, b_frames=True)
-    verified = verify(path, replace(TARGET, audio=True))
+def test_a_file_that_matches_the_request_passes_every_check(tmp_path: Path):
+    path = make_video(tmp_path / "a.mp4", frames=24, sound=True, b_frames=True)
+    verified = verify_file(path, replace(TARGET, audio=True))
     assert verdicts(verified.report) == {}
     assert verified.report.verdict == "pass"
     assert verified.report.playable
     assert (verified.width, verified.height, verified.fps, verified.frames) == (160, 90, 24.0, 24)
-    assert (verified.duration, verified.audio) == (1.0, True)
+    assert (verified.duration, verified.has_audio) == (1.0, True)
     for jpeg in (verified.poster_jpeg, verified.contact_sheet_jpeg):
         assert Image.open(io.BytesIO(jpeg or b"")).format == "JPEG"
 
 
-def test_the_report_is_json_with_a_sentence_and_a_threshold_for_each_check(tmp_path: Path):
-    report = json.loads(json.dumps(inspect(make(tmp_path / "a.mp4", frames=24), target=TARGET).as_json()))
+def test_the_report_is_json_with_a_sentence_and_a_threshold_for_each_finding(tmp_path: Path):
+    path = make_video(tmp_path / "a.mp4", frames=24)
+    report = json.loads(json.dumps(check_conformance(path, target=TARGET).as_json()))
     assert (report["verdict"], report["playable"]) == ("pass", True)
     names = [finding["name"] for finding in report["findings"]]
     assert names == [
@@ -83,14 +84,16 @@ def test_the_report_is_json_with_a_sentence_and_a_threshold_for_each_check(tmp_p
         ({"audio": True}, {"audio": "fail"}),
     ],
 )
-def test_what_differs_from_the_request_is_named(tmp_path: Path, change: dict[str, Any], expected: dict[str, str]):
-    report = inspect(make(tmp_path / "a.mp4", frames=24), target=replace(TARGET, **change))
+def test_each_difference_from_the_request_has_a_finding(
+    tmp_path: Path, change: dict[str, Any], expected: dict[str, str]
+):
+    report = check_conformance(make_video(tmp_path / "a.mp4", frames=24), target=replace(TARGET, **change))
     assert verdicts(report) == expected
     assert report.playable
 
 
 @pytest.mark.parametrize(
-    ("making", "expected"),
+    ("options", "expected"),
     [
         ({"frames": 25}, {}),
         ({"frames": 29, "fps": 24}, {"frames": "fail", "duration": "warn"}),
@@ -110,25 +113,26 @@ def test_what_differs_from_the_request_is_named(tmp_path: Path, change: dict[str
         ),
     ],
 )
-def test_what_a_player_or_a_reader_would_stumble_over_is_named(
-    tmp_path: Path, making: dict[str, Any], expected: dict[str, str]
+def test_each_property_that_players_may_not_support_has_a_finding(
+    tmp_path: Path, options: dict[str, Any], expected: dict[str, str]
 ):
-    report = inspect(make(tmp_path / "a.mp4", **({"frames": 24} | making)), target=TARGET)
+    report = check_conformance(make_video(tmp_path / "a.mp4", **({"frames": 24} | options)), target=TARGET)
     assert verdicts(report) == expected
     assert report.playable
 
 
-def test_a_video_that_goes_on_from_a_source_is_measured_with_its_source(tmp_path: Path):
-    path = make(tmp_path / "a.mp4", frames=60)
+def test_the_length_of_an_extended_video_includes_its_source(tmp_path: Path):
+    path = make_video(tmp_path / "a.mp4", frames=60)
 
-    assert verdicts(inspect(path, target=replace(TARGET, source_seconds=1.5))) == {}
-    report = inspect(path, target=replace(TARGET, source_seconds=0.5))
+    assert verdicts(check_conformance(path, target=replace(TARGET, source_seconds=1.5))) == {}
+    report = check_conformance(path, target=replace(TARGET, source_seconds=0.5))
     assert verdicts(report) == {"frames": "fail", "duration": "fail"}
-    assert found(report, "duration").sentence == "It lasts 2.50 s; 1.5 s, the source among them, were asked for."
+    sentence = finding_of(report, "duration").sentence
+    assert sentence == "The duration is 2.50 s; 1.5 s, including the source, were requested."
 
 
-def test_without_a_request_nothing_is_compared(tmp_path: Path):
-    report = inspect(make(tmp_path / "a.mp4", width=100, height=200))
+def test_without_a_request_there_are_no_comparisons_with_it(tmp_path: Path):
+    report = check_conformance(make_video(tmp_path / "a.mp4", width=100, height=200))
     assert report.verdict == "pass"
     names = {finding.name for finding in report.findings}
     assert not names & {"size", "aspect_ratio", "fps", "frames", "duration"}
@@ -136,24 +140,24 @@ def test_without_a_request_nothing_is_compared(tmp_path: Path):
 
 @pytest.mark.parametrize("faststart", [True, False])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
-def test_a_cut_off_file_fails_and_is_not_playable(tmp_path: Path, faststart: bool, share: float):
-    path = make(tmp_path / "a.mp4", frames=48, faststart=faststart)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * share)])
-    verified = verify(path, TARGET)
+def test_a_truncated_file_fails_and_is_not_playable(tmp_path: Path, faststart: bool, share: float):
+    path = make_video(tmp_path / "a.mp4", frames=48, faststart=faststart)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    verified = verify_file(path, TARGET)
     assert (verified.report.verdict, verified.report.playable) == ("fail", False)
 
 
-def test_a_file_damaged_in_the_middle_fails_at_decoding(tmp_path: Path):
-    path = make(tmp_path / "a.mp4", frames=48)
+def test_a_file_damaged_in_the_middle_fails_to_decode(tmp_path: Path):
+    path = make_video(tmp_path / "a.mp4", frames=48)
     data = bytearray(path.read_bytes())
-    media = next(box for box in videos.boxes(path).boxes if box.kind == "mdat")
+    media = next(box for box in videos.read_boxes(path).boxes if box.kind == "mdat")
     middle = media.offset + media.size // 2
     data[middle : middle + 600] = b"\xff" * 600
     path.write_bytes(data)
-    report = inspect(path, target=TARGET)
-    assert found(report, "decodes").verdict == "fail"
-    assert found(report, "complete").verdict == "pass"
+    report = check_conformance(path, target=TARGET)
+    assert finding_of(report, "decodes").verdict == "fail"
+    assert finding_of(report, "complete").verdict == "pass"
 
 
 @pytest.mark.parametrize(
@@ -167,62 +171,62 @@ def test_a_file_damaged_in_the_middle_fails_at_decoding(tmp_path: Path):
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "truncated"),
     ],
 )
-def test_a_file_that_is_no_video_is_a_finding_and_not_an_error(tmp_path: Path, data: bytes, code: str):
+def test_a_file_that_is_not_a_video_results_in_a_finding_not_an_exception(tmp_path: Path, data: bytes, code: str):
     path = tmp_path / "a.mp4"
     path.write_bytes(data)
-    verified = verify(path, TARGET)
+    verified = verify_file(path, TARGET)
     assert [(finding.name, finding.value) for finding in verified.report.findings] == [("decodes", code)]
     assert (verified.report.verdict, verified.report.playable) == ("fail", False)
     assert (verified.frames, verified.poster_jpeg, verified.contact_sheet_jpeg) == (0, None, None)
 
 
-def test_a_sound_alone_is_no_playable_video(tmp_path: Path):
-    verified = verify(make(tmp_path / "a.mp4", frames=0, sound=True), TARGET)
-    assert found(verified.report, "decodes").verdict == "fail"
-    assert "no picture track" in found(verified.report, "decodes").sentence
+def test_audio_alone_is_not_a_playable_video(tmp_path: Path):
+    verified = verify_file(make_video(tmp_path / "a.mp4", frames=0, sound=True), TARGET)
+    assert finding_of(verified.report, "decodes").verdict == "fail"
+    assert "no video track" in finding_of(verified.report, "decodes").sentence
     assert not verified.report.playable
-    assert verified.audio
+    assert verified.has_audio
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.tuples(st.integers(0, 10_000), st.binary(min_size=1, max_size=40)), min_size=1, max_size=8))
-def test_no_damage_whatever_raises(tmp_path: Path, cuts: list[tuple[int, bytes]]):
+def test_no_damage_raises_an_exception(tmp_path: Path, cuts: list[tuple[int, bytes]]):
     path = tmp_path / "a.mp4"
-    if not (tmp_path / "whole.mp4").exists():
-        make(tmp_path / "whole.mp4", sound=True)
-    data = bytearray((tmp_path / "whole.mp4").read_bytes())
+    if not (tmp_path / "intact.mp4").exists():
+        make_video(tmp_path / "intact.mp4", sound=True)
+    data = bytearray((tmp_path / "intact.mp4").read_bytes())
     for offset, patch in cuts:
         start = offset % len(data)
         data[start : start + len(patch)] = patch
     path.write_bytes(data)
-    json.dumps(verify(path, TARGET).report.as_json(), allow_nan=False)
+    json.dumps(verify_file(path, TARGET).report.as_json(), allow_nan=False)
 
 
-def test_a_file_that_takes_too_long_is_left_unverified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_takes_too_long_to_decode_is_unverifiable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(decoding, "SECONDS_MAX", 0.0)
-    report = inspect(make(tmp_path / "a.mp4", frames=24))
-    assert found(report, "decodes").verdict == "unverifiable"
+    report = check_conformance(make_video(tmp_path / "a.mp4", frames=24))
+    assert finding_of(report, "decodes").verdict == "unverifiable"
 
 
-def test_memory_does_not_grow_with_the_length(tmp_path: Path):
+def test_memory_use_does_not_depend_on_the_duration(tmp_path: Path):
     peaks = []
     for frames in (48, 480):
-        path = make(tmp_path / "a.mp4", frames=frames)
+        path = make_video(tmp_path / "a.mp4", frames=frames)
         tracemalloc.start()
         try:
-            assert verify(path).frames == frames
+            assert verify_file(path).frames == frames
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
     assert peaks[1] < peaks[0] + 2**20
 
 
-def test_the_worst_finding_decides_and_what_cannot_be_verified_does_not():
+def test_the_worst_finding_decides_the_verdict_and_unverifiable_does_not_count():
     def report(*verdicts: Verdict) -> Report:
         findings = [
             Finding(name="x", group="x", verdict=verdict, value=1, expected="", sentence="X.") for verdict in verdicts
         ]
-        return Report(playable=True, findings=()).having(findings)
+        return Report(playable=True, findings=()).with_findings(findings)
 
     assert report().verdict == "pass"
     assert report(Verdict.PASS, Verdict.UNVERIFIABLE).verdict == "pass"

@@ -1,4 +1,4 @@
-"""A report is made of a file of any shape: models make odd ones, and decoders pad their rows."""
+"""Quality reports of videos of any frame size, including those whose decoded rows are padded."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from framegate.domain import Role, Target
-from framegate.media.quality import ReferencePicture, verify
-from support.tiny_video import make
+from framegate.media.quality import ReferenceImage, verify_file
+from support.tiny_video import make_video
 
 sides = st.integers(16, 540).map(lambda half: half * 2)
 
@@ -21,16 +21,16 @@ sides = st.integers(16, 540).map(lambda half: half * 2)
 @example(width=512, height=896)
 @example(width=854, height=480)
 @example(width=1120, height=480)
-def test_a_file_of_any_shape_is_measured_and_held_against_its_references(
+def test_a_file_of_any_frame_size_is_measured_and_compared_with_its_references(
     width: int, height: int, tmp_path: Path, photos: tuple[Path, ...]
 ):
     target = Target(width=width, height=height, fps=24, duration=1, audio=False, seed=None)
     references = [
-        ReferencePicture(path=photos[0], role=role, index=0, name=None) for role in (Role.FIRST_FRAME, Role.REFERENCE)
+        ReferenceImage(path=photos[0], role=role, index=0, name=None) for role in (Role.FIRST_FRAME, Role.REFERENCE)
     ]
-    path = make(tmp_path / "a.mp4", frames=5, width=width, height=height)
+    path = make_video(tmp_path / "a.mp4", frames=5, width=width, height=height)
 
-    verified = verify(path, target, references=references)
+    verified = verify_file(path, target, references=references)
 
     assert verified.report.playable
     assert (verified.width, verified.height) == (width, height)
@@ -38,6 +38,6 @@ def test_a_file_of_any_shape_is_measured_and_held_against_its_references(
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_a_file_that_lies_on_its_side_is_measured_too(rotation: int, tmp_path: Path):
+def test_a_file_with_rotation_metadata_is_measured_too(rotation: int, tmp_path: Path):
     target = Target(width=480, height=832, fps=24, duration=1, audio=False, seed=None)
-    assert verify(make(tmp_path / "a.mp4", width=832, height=480, rotation=rotation), target).report.playable
+    assert verify_file(make_video(tmp_path / "a.mp4", width=832, height=480, rotation=rotation), target).report.playable

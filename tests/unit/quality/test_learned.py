@@ -1,4 +1,4 @@
-"""The learned tier: with tiny models of random weights, which prove the way and know nothing."""
+"""Learned checks, with tiny models of random weights: they test the integration, not the recognition."""
 
 import json
 import socket
@@ -6,26 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from framegate.media.quality import Finding, ReferencePicture, learned, verify
-from support.clips import pan, write
+from framegate.media.quality import Finding, ReferenceImage, learned, verify_file
+from support.clips import pan, write_clip
 
 
 @pytest.fixture(scope="module")
 def dinov2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return model(tmp_path_factory.mktemp("dinov2"), "dinov2")
+    return make_model(tmp_path_factory.mktemp("dinov2"), "dinov2")
 
 
-def model(folder: Path, kind: str) -> Path:
-    """A folder as transformers saves it: some thousand random weights."""
-    reason = "waits for torch and transformers, the extra `learned`: pip install framegate[learned]"
+def make_model(folder: Path, kind: str) -> Path:
+    """Save a tiny model with random weights in the format of transformers."""
+    reason = "requires torch and transformers, the extra `learned`: pip install framegate[learned]"
     torch = pytest.importorskip("torch", reason=reason)
     transformers = pytest.importorskip("transformers", reason=reason)
     torch.manual_seed(1)
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     if kind == "clip":
         vision = {**sizes, "image_size": 32, "patch_size": 8}
-        words = {**sizes, "vocab_size": 100, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-        config = transformers.CLIPConfig(vision_config=vision, text_config=words, projection_dim=16)
+        text = {**sizes, "vocab_size": 100, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+        config = transformers.CLIPConfig(vision_config=vision, text_config=text, projection_dim=16)
         network, side = transformers.CLIPModel(config), 32
     else:
         config = transformers.Dinov2Config(**sizes, image_size=28, patch_size=7)
@@ -40,24 +40,24 @@ def model(folder: Path, kind: str) -> Path:
     return folder
 
 
-def said(path: Path, photo: Path, folder: Path | None) -> list[Finding]:
-    report = verify(path, references=[ReferencePicture(path=photo, name="hero")], model_dir=folder).report
+def learned_findings_of(path: Path, photo: Path, folder: Path | None) -> list[Finding]:
+    report = verify_file(path, references=[ReferenceImage(path=photo, name="hero")], model_dir=folder).report
     return [finding for finding in report.findings if finding.name == "learned"]
 
 
 @pytest.mark.parametrize("kind", ["dinov2", "clip"])
-def test_a_model_in_a_local_folder_looks_at_the_references_with_the_network_shut(
+def test_a_model_in_a_local_folder_checks_the_references_without_network_access(
     tmp_path: Path, photos: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch, kind: str
 ):
-    folder = model(tmp_path / "model", kind)
+    folder = make_model(tmp_path / "model", kind)
 
-    def refused(*_: object) -> None:
-        raise AssertionError("the learned tier went out to the network")
+    def refuse(*_: object) -> None:
+        raise AssertionError("the learned checks used the network")
 
-    monkeypatch.setattr(socket.socket, "connect", refused)
-    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
-    (finding,) = said(write(tmp_path / "a.mp4", pan(photos[0])), photos[0], folder)
+    (finding,) = learned_findings_of(write_clip(tmp_path / "a.mp4", pan(photos[0])), photos[0], folder)
 
     assert finding.value.keys() == {"reference", "name", "model", "cosine", "decoy_cosine", "frame"}
     assert finding.value["model"] == kind
@@ -67,30 +67,30 @@ def test_a_model_in_a_local_folder_looks_at_the_references_with_the_network_shut
     assert "@hero" in finding.sentence
 
 
-def test_the_same_picture_has_the_same_vector_and_another_has_another(dinov2: Path, photos: tuple[Path, ...]):
-    loaded = learned.load(dinov2)
+def test_embeddings_are_equal_for_the_same_image_and_differ_for_another(dinov2: Path, photos: tuple[Path, ...]):
+    loaded = learned.load_model(dinov2)
     frames = [pan(photo, frames=1)[0] for photo in (photos[0], photos[0], photos[1])]
 
-    vectors = loaded.vectors(frames)
+    vectors = loaded.embed(frames)
 
     assert vectors[0] @ vectors[1] == pytest.approx(1, abs=1e-5)
     assert vectors[0] @ vectors[2] < 0.9999
-    assert learned.load(dinov2) is loaded
+    assert learned.load_model(dinov2) is loaded
 
 
-def test_without_a_folder_nothing_is_loaded_and_nothing_said(tmp_path: Path, photos: tuple[Path, ...]):
-    assert said(write(tmp_path / "a.mp4", pan(photos[0])), photos[0], None) == []
+def test_without_a_folder_there_is_no_finding(tmp_path: Path, photos: tuple[Path, ...]):
+    assert learned_findings_of(write_clip(tmp_path / "a.mp4", pan(photos[0])), photos[0], None) == []
 
 
-def test_a_folder_that_cannot_be_used_is_said_and_spoils_nothing(tmp_path: Path, photos: tuple[Path, ...]):
-    (finding,) = said(write(tmp_path / "a.mp4", pan(photos[0])), photos[0], tmp_path / "none")
+def test_a_folder_without_a_model_results_in_an_unverifiable_finding(tmp_path: Path, photos: tuple[Path, ...]):
+    (finding,) = learned_findings_of(write_clip(tmp_path / "a.mp4", pan(photos[0])), photos[0], tmp_path / "none")
 
     assert finding.verdict == "unverifiable"
     assert f"no config.json in {tmp_path / 'none'}" in finding.sentence
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "why"),
+    ("name", "text", "reason"),
     [
         ("config.json", '{"model_type": "bert"}', "type bert"),
         ("config.json", "{", "cannot load it"),
@@ -98,22 +98,22 @@ def test_a_folder_that_cannot_be_used_is_said_and_spoils_nothing(tmp_path: Path,
         ("model.safetensors", "no weights", "cannot load it"),
     ],
 )
-def test_a_broken_folder_says_what_is_wrong_with_it(
-    tmp_path: Path, photos: tuple[Path, ...], name: str, text: str, why: str
+def test_the_error_says_what_is_wrong_with_the_model_folder(
+    tmp_path: Path, photos: tuple[Path, ...], name: str, text: str, reason: str
 ):
-    folder = model(tmp_path / "model", "dinov2")
+    folder = make_model(tmp_path / "model", "dinov2")
     (folder / name).write_text(text, encoding="utf-8")
 
-    with pytest.raises(learned.ModelUnusable, match=why):
-        learned.load(folder)
+    with pytest.raises(learned.ModelUnusable, match=reason):
+        learned.load_model(folder)
 
 
-def test_weights_that_are_not_all_there_are_not_filled_up_with_random_ones(tmp_path: Path):
-    folder = model(tmp_path / "model", "dinov2")
-    stored = pytest.importorskip("safetensors.torch")
-    weights = stored.load_file(folder / "model.safetensors")
+def test_missing_weights_are_an_error_and_not_filled_with_random_ones(tmp_path: Path):
+    folder = make_model(tmp_path / "model", "dinov2")
+    safetensors = pytest.importorskip("safetensors.torch")
+    weights = safetensors.load_file(folder / "model.safetensors")
     weights.pop("layernorm.weight")
-    stored.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    safetensors.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
     with pytest.raises(learned.ModelUnusable, match=r"lack layernorm\.weight"):
-        learned.load(folder)
+        learned.load_model(folder)

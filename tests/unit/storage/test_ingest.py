@@ -1,4 +1,4 @@
-"""References in: data URLs, assets, uploads, and what the way out brings."""
+"""Ingest of data URLs, assets, uploads and fetched references."""
 
 import base64
 import shutil
@@ -16,80 +16,96 @@ from framegate.domain import Blob, Kind, Reference
 from framegate.domain.errors import ReferenceUnusable, TooLarge, UnsupportedMediaType
 from framegate.media.images import FitLimits
 from framegate.storage.blobs import BlobStore
-from framegate.storage.ingest import IngestedReference, ingest, ingest_upload, prepare, read_data_url
-from support.tiny_video import make
+from framegate.storage.ingest import (
+    IngestedReference,
+    ingest_reference,
+    ingest_upload,
+    prepare_reference,
+    read_data_url,
+)
+from support.tiny_video import make_video
 
 pytestmark = pytest.mark.anyio
 
 
 @dataclass(frozen=True)
-class Copied:
+class CopiedFile:
     path: Path
 
 
 @dataclass
-class Disk:
-    """A way out that finds one file, and notes its limits."""
+class FileFetcher:
+    """Fetcher that copies one file and records the limits it was called with."""
 
     source: Path
     limits: tuple[int, float] = (0, 0)
 
-    async def fetch(self, url: str, into: Path, *, bytes_max: int, seconds_max: float) -> Copied:
+    async def fetch(self, url: str, into: Path, *, bytes_max: int, seconds_max: float) -> CopiedFile:
         if not self.source.exists():
-            raise ReferenceUnusable("reference_not_found", "There is nothing.", retryable=True)
+            raise ReferenceUnusable("reference_not_found", "Not found.", retryable=True)
         self.limits = (bytes_max, seconds_max)
         shutil.copy(self.source, into)
-        return Copied(into)
+        return CopiedFile(into)
 
 
 async def no_asset(sha256: str) -> Blob | None:
     return None
 
 
-async def taken(
+async def ingest(
     reference: Reference, blobs: BlobStore, settings: Settings, source: Path = Path("none")
 ) -> IngestedReference:
-    return await ingest(reference, index=3, net=Disk(source), blobs=blobs, settings=settings, has_asset=no_asset)
+    return await ingest_reference(
+        reference, index=3, fetcher=FileFetcher(source), blobs=blobs, settings=settings, find_asset=no_asset
+    )
 
 
-def empty(blobs: BlobStore) -> bool:
+def is_empty(blobs: BlobStore) -> bool:
     return not any(path.is_file() for path in blobs.root.rglob("*"))
 
 
-async def test_a_fetched_picture_is_kept_under_its_true_type(blobs: BlobStore, settings: Settings, photo_dir: Path):
-    disk = Disk(photo_dir / "cat.png")
+async def test_a_fetched_image_is_stored_with_its_detected_type(blobs: BlobStore, settings: Settings, photo_dir: Path):
+    fetcher = FileFetcher(photo_dir / "cat.png")
     reference = Reference(url="https://pictures.example/cat.jpg")
-    found = await ingest(reference, index=0, net=disk, blobs=blobs, settings=settings, has_asset=no_asset)
-    assert found.blob.media_type == "image/png"
-    assert found.picture
-    assert (found.picture.width, found.picture.height) == (451, 300)
-    assert blobs.path(found.blob.sha256).read_bytes() == (photo_dir / "cat.png").read_bytes()
-    assert disk.limits == (settings.reference_bytes_max, settings.fetch_timeout_seconds)
+    ingested = await ingest_reference(
+        reference, index=0, fetcher=fetcher, blobs=blobs, settings=settings, find_asset=no_asset
+    )
+    assert ingested.blob.media_type == "image/png"
+    assert ingested.image
+    assert (ingested.image.width, ingested.image.height) == (451, 300)
+    assert blobs.path(ingested.blob.sha256).read_bytes() == (photo_dir / "cat.png").read_bytes()
+    assert fetcher.limits == (settings.reference_bytes_max, settings.fetch_timeout_seconds)
     assert list((blobs.root / "tmp").iterdir()) == []
 
 
-@pytest.mark.parametrize(("pointer", "shown"), [("", "/references/3"), ("/frame_images/0/url", "/frame_images/0/url")])
-async def test_an_error_names_the_place_in_the_request(blobs: BlobStore, settings: Settings, pointer: str, shown: str):
-    with pytest.raises(ReferenceUnusable) as caught:
-        await taken(Reference(url="https://pictures.example/a.png", pointer=pointer), blobs, settings)
-    assert caught.value.problems[0].pointer == shown
-    assert (caught.value.code, caught.value.retryable) == ("reference_not_found", True)
-    assert empty(blobs)
+@pytest.mark.parametrize(
+    ("pointer", "reported"), [("", "/references/3"), ("/frame_images/0/url", "/frame_images/0/url")]
+)
+async def test_an_error_points_to_the_reference_in_the_request(
+    blobs: BlobStore, settings: Settings, pointer: str, reported: str
+):
+    with pytest.raises(ReferenceUnusable) as error_info:
+        await ingest(Reference(url="https://pictures.example/a.png", pointer=pointer), blobs, settings)
+    assert error_info.value.problems[0].pointer == reported
+    assert (error_info.value.code, error_info.value.retryable) == ("reference_not_found", True)
+    assert is_empty(blobs)
 
 
-async def test_a_data_url_is_a_reference(blobs: BlobStore, settings: Settings, photo_dir: Path):
+async def test_a_data_url_is_stored_with_its_detected_type(blobs: BlobStore, settings: Settings, photo_dir: Path):
     data = (photo_dir / "rocket.jpg").read_bytes()
-    url = "data:image/png;base64," + base64.b64encode(data).decode()  # whatever it is called, it is a JPEG
-    found = await taken(Reference(url=url), blobs, settings)
-    assert found.blob.media_type == "image/jpeg"
-    assert blobs.path(found.blob.sha256).read_bytes() == data
+    url = "data:image/png;base64," + base64.b64encode(data).decode()  # a JPEG, despite its declared type
+    ingested = await ingest(Reference(url=url), blobs, settings)
+    assert ingested.blob.media_type == "image/jpeg"
+    assert blobs.path(ingested.blob.sha256).read_bytes() == data
 
 
 @given(st.binary(max_size=2000))
-async def test_every_data_url_gives_back_its_bytes(data: bytes):
-    coded = base64.b64encode(data).decode()
-    assert read_data_url(f"data:;base64,{coded}", 2000) == data
-    assert read_data_url(f"DATA:image/png;name=a;BASE64,{coded.replace('+', '%2B').replace('=', '%3D')}", 2000) == data
+async def test_every_data_url_decodes_to_its_bytes(data: bytes):
+    encoded = base64.b64encode(data).decode()
+    assert read_data_url(f"data:;base64,{encoded}", 2000) == data
+    assert (
+        read_data_url(f"DATA:image/png;name=a;BASE64,{encoded.replace('+', '%2B').replace('=', '%3D')}", 2000) == data
+    )
     assert read_data_url("data:," + "".join(f"%{byte:02x}" for byte in data), 2000) == data
 
 
@@ -109,77 +125,83 @@ async def test_every_data_url_gives_back_its_bytes(data: bytes):
         "data:" + "a" * 300 + ",x",
     ],
 )
-async def test_a_data_url_is_read_strictly(blobs: BlobStore, settings: Settings, url: str):
-    with pytest.raises(ReferenceUnusable) as caught:
-        await taken(Reference(url=url), blobs, settings)
-    assert caught.value.code == "reference_bad_data_url"
-    assert empty(blobs)
+async def test_an_invalid_data_url_is_rejected(blobs: BlobStore, settings: Settings, url: str):
+    with pytest.raises(ReferenceUnusable) as error_info:
+        await ingest(Reference(url=url), blobs, settings)
+    assert error_info.value.code == "reference_bad_data_url"
+    assert is_empty(blobs)
 
 
 @pytest.mark.parametrize("url", ["data:;base64," + "A" * 1372, "data:," + "a" * 1025, "data:," + "%41" * 1025])
-def test_a_data_url_beyond_the_limit_is_refused_before_it_is_decoded(url: str):
-    with pytest.raises(ReferenceUnusable) as caught:
+def test_a_data_url_beyond_the_limit_is_rejected_before_it_is_decoded(url: str):
+    with pytest.raises(ReferenceUnusable) as error_info:
         read_data_url(url, 1024)
-    assert caught.value.code == "reference_too_large"
+    assert error_info.value.code == "reference_too_large"
 
 
 @pytest.mark.parametrize(
     ("body", "code"),
     [("", "reference_is_empty"), ("hello", "reference_not_an_image"), ("<html>", "reference_is_html")],
 )
-async def test_a_data_url_of_no_picture_has_its_own_error(blobs: BlobStore, settings: Settings, body: str, code: str):
-    with pytest.raises(ReferenceUnusable) as caught:
-        await taken(Reference(url=f"data:,{body}"), blobs, settings)
-    assert caught.value.code == code
+async def test_a_data_url_without_an_image_has_its_own_error_code(
+    blobs: BlobStore, settings: Settings, body: str, code: str
+):
+    with pytest.raises(ReferenceUnusable) as error_info:
+        await ingest(Reference(url=f"data:,{body}"), blobs, settings)
+    assert error_info.value.code == code
 
 
-async def test_an_asset_is_found_only_by_those_who_have_it(blobs: BlobStore, settings: Settings, photo_dir: Path):
+async def test_an_asset_is_available_only_to_its_owner(blobs: BlobStore, settings: Settings, photo_dir: Path):
     blob = await blobs.add_file(photo_dir / "cat.png", "image/png")
 
-    async def mine(sha256: str) -> Blob | None:
+    async def own_asset(sha256: str) -> Blob | None:
         return blob if sha256 == blob.sha256 else None
 
     reference = Reference(url=f"asset://{blob.sha256}")
-    disk = Disk(Path("none"))
-    found = await ingest(reference, index=0, net=disk, blobs=blobs, settings=settings, has_asset=mine)
-    assert found.blob == blob
-    assert found.picture
-    strangers = [reference, Reference(url="asset://" + "0" * 64), Reference(url="asset://../../etc/passwd")]
-    for stranger in strangers:
-        with pytest.raises(ReferenceUnusable) as caught:
-            await taken(stranger, blobs, settings)
-        assert caught.value.code == "reference_unknown_asset"
+    fetcher = FileFetcher(Path("none"))
+    ingested = await ingest_reference(
+        reference, index=0, fetcher=fetcher, blobs=blobs, settings=settings, find_asset=own_asset
+    )
+    assert ingested.blob == blob
+    assert ingested.image
+    foreign_references = [reference, Reference(url="asset://" + "0" * 64), Reference(url="asset://../../etc/passwd")]
+    for foreign in foreign_references:
+        with pytest.raises(ReferenceUnusable) as error_info:
+            await ingest(foreign, blobs, settings)
+        assert error_info.value.code == "reference_unknown_asset"
     await blobs.delete(blob.sha256)
     with pytest.raises(ReferenceUnusable, match="Upload the file again"):
-        await ingest(reference, index=0, net=disk, blobs=blobs, settings=settings, has_asset=mine)
+        await ingest_reference(
+            reference, index=0, fetcher=fetcher, blobs=blobs, settings=settings, find_asset=own_asset
+        )
 
 
-async def test_videos_and_sounds_are_kept_and_probed(blobs: BlobStore, settings: Settings, tmp_path: Path):
-    clip = make(tmp_path / "clip", container="webm", codec="libvpx-vp9")
-    found = await taken(Reference(url="https://x.example/a", kind=Kind.VIDEO), blobs, settings, clip)
-    assert (found.blob.media_type, found.picture) == ("video/webm", None)
-    song = make(tmp_path / "song", frames=0, sound=True)
-    found = await taken(Reference(url="https://x.example/a", kind=Kind.AUDIO), blobs, settings, song)
-    assert (found.blob.media_type, found.picture) == ("audio/mp4", None)
+async def test_video_and_audio_references_are_stored_and_probed(blobs: BlobStore, settings: Settings, tmp_path: Path):
+    clip = make_video(tmp_path / "clip", container="webm", codec="libvpx-vp9")
+    ingested = await ingest(Reference(url="https://x.example/a", kind=Kind.VIDEO), blobs, settings, clip)
+    assert (ingested.blob.media_type, ingested.image) == ("video/webm", None)
+    song = make_video(tmp_path / "song", frames=0, sound=True)
+    ingested = await ingest(Reference(url="https://x.example/a", kind=Kind.AUDIO), blobs, settings, song)
+    assert (ingested.blob.media_type, ingested.image) == ("audio/mp4", None)
 
 
-async def test_a_file_of_another_kind_than_said_is_refused(
+async def test_a_file_of_another_kind_than_declared_is_rejected(
     blobs: BlobStore, settings: Settings, photo_dir: Path, tmp_path: Path
 ):
-    clip, song = make(tmp_path / "clip"), make(tmp_path / "song", frames=0, sound=True)
-    cut = tmp_path / "cut"
-    cut.write_bytes(clip.read_bytes()[:-100])
+    clip, song = make_video(tmp_path / "clip"), make_video(tmp_path / "song", frames=0, sound=True)
+    truncated = tmp_path / "truncated"
+    truncated.write_bytes(clip.read_bytes()[:-100])
     for kind, path, code in (
         (Kind.IMAGE, clip, "reference_unsupported_format"),
         (Kind.VIDEO, photo_dir / "cat.png", "reference_unsupported_format"),
         (Kind.VIDEO, song, "reference_unsupported_format"),
         (Kind.AUDIO, clip, "reference_unsupported_format"),
-        (Kind.VIDEO, cut, "reference_truncated"),
+        (Kind.VIDEO, truncated, "reference_truncated"),
     ):
-        with pytest.raises(ReferenceUnusable) as caught:
-            await taken(Reference(url="https://x.example/a", kind=kind), blobs, settings, path)
-        assert caught.value.code == code
-    assert empty(blobs)
+        with pytest.raises(ReferenceUnusable) as error_info:
+            await ingest(Reference(url="https://x.example/a", kind=kind), blobs, settings, path)
+        assert error_info.value.code == code
+    assert is_empty(blobs)
 
 
 async def stream(data: bytes) -> AsyncIterator[bytes]:
@@ -187,16 +209,16 @@ async def stream(data: bytes) -> AsyncIterator[bytes]:
         yield data[start : start + 1000]
 
 
-async def test_an_upload_is_kept_under_its_true_type(
+async def test_an_upload_is_stored_with_its_detected_type(
     blobs: BlobStore, settings: Settings, photo_dir: Path, tmp_path: Path
 ):
     cat = (photo_dir / "cat.png").read_bytes()
-    for claimed in (None, "image/png", "image/jpeg", "application/octet-stream"):
-        blob = await ingest_upload(stream(cat), claimed, blobs=blobs, settings=settings)
+    for declared in (None, "image/png", "image/jpeg", "application/octet-stream"):
+        blob = await ingest_upload(stream(cat), declared, blobs=blobs, settings=settings)
         assert blob.media_type == "image/png"
-    clip = make(tmp_path / "clip").read_bytes()
+    clip = make_video(tmp_path / "clip").read_bytes()
     assert (await ingest_upload(stream(clip), blobs=blobs, settings=settings)).media_type == "video/mp4"
-    song = make(tmp_path / "song", frames=0, sound=True).read_bytes()
+    song = make_video(tmp_path / "song", frames=0, sound=True).read_bytes()
     assert (await ingest_upload(stream(song), blobs=blobs, settings=settings)).media_type == "audio/mp4"
 
 
@@ -214,43 +236,43 @@ async def test_an_upload_is_kept_under_its_true_type(
         (b"x" * 5000, None, TooLarge, "too_large"),
     ],
 )
-async def test_an_upload_that_is_of_no_use_is_refused_and_not_kept(
+async def test_an_unusable_upload_is_rejected_and_not_stored(
     blobs: BlobStore, tmp_path: Path, data: bytes, media_type: str | None, error: type[Exception], code: str
 ):
-    tight = Settings(data_dir=tmp_path, reference_bytes_max=1024, video_bytes_max=4096)
-    with pytest.raises(error) as caught:
-        await ingest_upload(stream(data), media_type, blobs=blobs, settings=tight)
-    assert getattr(caught.value, "code", "") == code
-    assert empty(blobs)
+    small_limits = Settings(data_dir=tmp_path, reference_bytes_max=1024, video_bytes_max=4096)
+    with pytest.raises(error) as error_info:
+        await ingest_upload(stream(data), media_type, blobs=blobs, settings=small_limits)
+    assert getattr(error_info.value, "code", "") == code
+    assert is_empty(blobs)
 
 
-async def test_a_reference_is_prepared_within_the_limits_and_the_changes_are_told(
+async def test_a_reference_is_prepared_within_the_limits_and_the_changes_are_listed(
     blobs: BlobStore, settings: Settings, photo_dir: Path
 ):
     reference = Reference(url="https://x.example/a", name="rocket")
-    found = await taken(reference, blobs, settings, photo_dir / "rocket.jpg")
-    prepared, changes = await prepare(found, reference, 1, blobs, FitLimits(max_side=320))
+    ingested = await ingest(reference, blobs, settings, photo_dir / "rocket.jpg")
+    prepared, changes = await prepare_reference(ingested, reference, 1, blobs, FitLimits(max_side=320))
     assert (prepared.width, prepared.height, prepared.reference) == (320, 214, reference)
     assert [(change.what, change.reference) for change in changes] == [("converted", 1), ("resized", 1)]
     with Image.open(prepared.path) as image:
         assert image.size == (320, 214)
-    assert prepared.blob != found.blob
+    assert prepared.blob != ingested.blob
     assert prepared.fitted
     assert blobs.has(prepared.blob.sha256)
 
-    told, again = await prepare(found, reference, 1, blobs, FitLimits(max_side=300), keep=False)
-    assert (told.width, told.fitted, told.path, len(again)) == (300, True, "", 2)
+    measured, adjustments = await prepare_reference(ingested, reference, 1, blobs, FitLimits(max_side=300), keep=False)
+    assert (measured.width, measured.fitted, measured.path, len(adjustments)) == (300, True, "", 2)
 
 
-async def test_a_reference_that_fits_is_handed_on_as_it_is(
+async def test_a_reference_within_the_limits_is_not_changed(
     blobs: BlobStore, settings: Settings, photo_dir: Path, tmp_path: Path
 ):
     reference = Reference(url="https://x.example/a")
-    found = await taken(reference, blobs, settings, photo_dir / "cat.png")
-    prepared, changes = await prepare(found, reference, 0, blobs, FitLimits(max_side=1000))
-    assert (prepared.blob, prepared.width, prepared.height, changes) == (found.blob, 451, 300, [])
+    ingested = await ingest(reference, blobs, settings, photo_dir / "cat.png")
+    prepared, changes = await prepare_reference(ingested, reference, 0, blobs, FitLimits(max_side=1000))
+    assert (prepared.blob, prepared.width, prepared.height, changes) == (ingested.blob, 451, 300, [])
     assert not prepared.fitted
     clip = Reference(url="https://x.example/a", kind=Kind.VIDEO)
-    found = await taken(clip, blobs, settings, make(tmp_path / "clip"))
-    prepared, changes = await prepare(found, clip, 0, blobs, FitLimits(max_side=10))
-    assert (prepared.blob, prepared.width, changes) == (found.blob, None, [])
+    ingested = await ingest(clip, blobs, settings, make_video(tmp_path / "clip"))
+    prepared, changes = await prepare_reference(ingested, clip, 0, blobs, FitLimits(max_side=10))
+    assert (prepared.blob, prepared.width, changes) == (ingested.blob, None, [])

@@ -1,4 +1,4 @@
-"""The report on a finished file: does it hold together, does it move, and is it what the references show?"""
+"""Quality report of a finished video: conformance, motion and fidelity, measured in one decoding pass."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,20 +6,31 @@ from pathlib import Path
 
 from framegate.domain import Target
 from framegate.media import videos
-from framegate.media.quality import asked, fidelity, motion
-from framegate.media.quality.conformance import inspect
-from framegate.media.quality.motion import Motion
-from framegate.media.quality.pictures import Match, ReferencePicture
+from framegate.media.quality.allowances import read_prompt
+from framegate.media.quality.conformance import check_conformance
+from framegate.media.quality.fidelity import check_fidelity
+from framegate.media.quality.motion import MotionMeter, motion_findings
+from framegate.media.quality.references import Match, ReferenceImage
 from framegate.media.quality.report import Finding, Report, Verdict
-from framegate.media.quality.samples import Samples
+from framegate.media.quality.sampling import FrameSampler
 from framegate.media.thumbnails import Stills
 
-__all__ = ["Finding", "Match", "ReferencePicture", "Report", "Verdict", "Verified", "inspect", "verify"]
+__all__ = [
+    "Finding",
+    "Match",
+    "ReferenceImage",
+    "Report",
+    "Verdict",
+    "Verification",
+    "check_conformance",
+    "describe_unverified",
+    "verify_file",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """A finished file, measured: zero and None where there was nothing to measure."""
+class Verification:
+    """Quality report of a file, with its measures and images; 0 and None if there was nothing to measure."""
 
     report: Report
     width: int = 0
@@ -27,71 +38,71 @@ class Verified:
     fps: float = 0.0
     frames: int = 0
     duration: float = 0.0  # seconds
-    audio: bool = False
+    has_audio: bool = False
     poster_jpeg: bytes | None = None
     contact_sheet_jpeg: bytes | None = None
-    matches: tuple[Match, ...] = ()  # for each reference, the frame that is most like it
+    matches: tuple[Match, ...] = ()  # for each reference, the most similar frame
 
 
-def unjudged(path: Path) -> Verified:
-    """A file that could not be judged for a fault of ours, as it describes itself. Raises `Unreadable`."""
-    claimed = videos.probe(path)
+def describe_unverified(path: Path) -> Verification:
+    """Describe a file by its own metadata, after an internal error of the verification. Raises `Unreadable`."""
+    probe = videos.probe(path)
     finding = Finding(
         name="report",
         group="conformance",
         verdict=Verdict.WARN,
         value=None,
         expected="",
-        sentence="No report could be made, for a fault of Framegate's; the file is kept as it came.",
+        sentence="The quality report failed because of an internal error; the file is stored unchanged.",
     )
-    return Verified(
+    return Verification(
         report=Report(playable=True, findings=(finding,)),
-        width=claimed.width,
-        height=claimed.height,
-        fps=claimed.fps or 0.0,
-        frames=claimed.frames or 0,
-        duration=claimed.duration or 0.0,
-        audio=claimed.audio,
+        width=probe.width,
+        height=probe.height,
+        fps=probe.fps or 0.0,
+        frames=probe.frames or 0,
+        duration=probe.duration or 0.0,
+        has_audio=probe.has_audio,
     )
 
 
-def verify(
+def verify_file(
     path: Path,
     target: Target | None = None,
     *,
-    references: Sequence[ReferencePicture] = (),
+    references: Sequence[ReferenceImage] = (),
     prompt: str | None = None,
     model_dir: Path | None = None,
-) -> Verified:
-    """Judge any file, made here or not, and take its poster and contact sheet, all in one decoding pass.
+) -> Verification:
+    """Verify a video file, and take its poster and contact sheet in the same decoding pass.
 
-    `references` are what it should show, `prompt` what it was asked for; `model_dir` holds a DINOv2 or CLIP model.
-    Never raises for a bad file; blocks for as long as decoding takes, so call it in a thread.
+    `references` are what it should show, `prompt` is what was requested; `model_dir` contains a DINOv2 or CLIP model.
+    A damaged file results in findings, not in an exception. Blocks while decoding: call it in a thread.
     """
     try:
-        claimed = videos.probe(path).duration
+        stated_duration = videos.probe(path).duration
     except videos.Unreadable:
-        return Verified(report=inspect(path, target=target))
-    stills, moving, samples = Stills(claimed), Motion(), Samples(claimed, len(references))
-    report = inspect(path, target=target, sinks=(stills, moving, samples))
+        return Verification(report=check_conformance(path, target=target))
+    stills, meter, sampler = Stills(stated_duration), MotionMeter(), FrameSampler(stated_duration, len(references))
+    report = check_conformance(path, target=target, sinks=(stills, meter, sampler))
     facts = report.facts
-    if "frames" not in facts:  # the file changed under our hands
-        return Verified(report=report)
-    known = target is not None or prompt is not None or bool(references)
-    measured, judged = moving.measured, fidelity.judge(references, samples, model_dir)
-    if measured.frames:
-        allowed = asked.read(prompt, pictures=len(references), known=known)
-        report = report.having([*motion.findings(measured, allowed), *judged.findings])
-        report = replace(report, facts={**facts, "motion": measured.motion and round(measured.motion, 4)})
-    return Verified(
+    if "frames" not in facts:  # the file changed meanwhile
+        return Verification(report=report)
+    has_request = target is not None or prompt is not None or bool(references)
+    clip, fidelity = meter.measurement, check_fidelity(references, sampler, model_dir)
+    if clip.frames:
+        allowances = read_prompt(prompt, image_count=len(references), has_request=has_request)
+        report = report.with_findings([*motion_findings(clip, allowances), *fidelity.findings])
+        report = replace(report, facts={**facts, "motion": clip.motion and round(clip.motion, 4)})
+    return Verification(
         report=report,
         width=facts["width"],
         height=facts["height"],
         fps=facts["fps"] or 0.0,
         frames=facts["frames"],
         duration=facts["duration"],
-        audio=bool(facts["audio_seconds"]),
+        has_audio=bool(facts["audio_seconds"]),
         poster_jpeg=stills.poster_jpeg(),
         contact_sheet_jpeg=stills.contact_sheet_jpeg(),
-        matches=tuple(judged.matches),
+        matches=tuple(fidelity.matches),
     )

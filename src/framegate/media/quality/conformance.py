@@ -1,4 +1,4 @@
-"""Conformance: does the file hold together, and is it what was asked for?"""
+"""Conformance checks: whether a file is intact, plays everywhere and matches the request."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,54 +7,55 @@ from typing import Any
 
 from framegate.domain import Target
 from framegate.media import videos
-from framegate.media.quality.decoding import Decoded, FrameSink, decode
+from framegate.media.canvas import size_label
+from framegate.media.quality.decoding import DecodeStats, FrameSink, decode
 from framegate.media.quality.report import Finding, Report, Verdict
 from framegate.media.videos import Boxes
 
 GROUP = "conformance"
 PROFILES = ("Constrained Baseline", "Baseline", "Main", "High")
 PIX_FMTS = ("yuv420p", "yuvj420p")
-SIZE_WARN = 0.05  # services round a side to a multiple of 16 or 32
+SIZE_WARN = 0.05  # providers round a side to a multiple of 16 or 32
 RATIO_PASS, RATIO_WARN = 0.01, 0.05
 FPS_PASS = 0.005  # 23.976 passes for 24
-FRAMES_PASS, FRAMES_WARN = 1, 0.05  # a frame either way; generators make 4n+1
+FRAMES_PASS, FRAMES_WARN = 1, 0.05  # one frame more or less; generators make 4n+1
 DURATION_PASS, DURATION_WARN = 0.1, 0.5  # seconds
 GAP_WARN = 1.75  # times the usual distance between two frames
-PLAYABLE_SHARE = 0.9  # of the promised frames
+PLAYABLE_SHARE_MIN = 0.9  # of the announced frames
 SILENCE_PEAK = 10 ** (-60 / 20)  # -60 dBFS
 
 
-def inspect(path: Path, *, target: Target | None = None, sinks: Sequence[FrameSink] = ()) -> Report:
-    """Decode a file from end to end and judge it, against the request where there is one.
+def check_conformance(path: Path, *, target: Target | None = None, sinks: Sequence[FrameSink] = ()) -> Report:
+    """Decode a file to its end and report its faults and, if `target` is given, its differences from the request.
 
-    Never raises for a bad file: what cannot be opened is a finding. `sinks` are shown every frame of the same pass.
+    A file that cannot be opened results in a finding, not in an exception. `sinks` receive every frame.
     """
     size_bytes = path.stat().st_size
     try:
-        done = decode(path, sinks)
+        stats = decode(path, sinks)
     except videos.Unreadable as error:
-        found = _finding("decodes", Verdict.FAIL, error.code, "a video that can be decoded", str(error))
-        return Report(playable=False, findings=(found,), facts={"size_bytes": size_bytes})
-    boxes = videos.boxes(path) if done.probe.container in ("mp4", "mov") else None
-    findings = list(_whole(done, boxes))
-    if done.probe.codec:
-        findings += [*_encoding(done, boxes), *_timing(done)]
-    if done.frames and target:
-        findings += [*_geometry(done, target), *_length(done, target)]
-    findings += _sound(done, target)
-    facts = {"size_bytes": size_bytes} | _facts(done, boxes)
-    return Report(playable=_playable(done, boxes), findings=tuple(findings), facts=facts)
+        finding = _finding("decodes", Verdict.FAIL, error.code, "a video that can be decoded", str(error))
+        return Report(playable=False, findings=(finding,), facts={"size_bytes": size_bytes})
+    boxes = videos.read_boxes(path) if stats.probe.container in ("mp4", "mov") else None
+    findings = list(_integrity_findings(stats, boxes))
+    if stats.probe.codec:
+        findings += [*_encoding_findings(stats, boxes), *_timing_findings(stats)]
+    if stats.frames and target:
+        findings += [*_size_findings(stats, target), *_length_findings(stats, target)]
+    findings += _audio_findings(stats, target)
+    facts = {"size_bytes": size_bytes} | _facts(stats, boxes)
+    return Report(playable=_is_playable(stats, boxes), findings=tuple(findings), facts=facts)
 
 
-def shown_size(done: Decoded) -> tuple[int, int]:
-    """Width and height as a player shows them, but for any stretching of pixels that are not square."""
-    width, height = done.probe.width, done.probe.height
-    return (height, width) if done.rotation % 180 else (width, height)
+def _display_size(stats: DecodeStats) -> tuple[int, int]:
+    """Width and height after rotation; pixels that are not square are not accounted for."""
+    width, height = stats.probe.width, stats.probe.height
+    return (height, width) if stats.rotation % 180 else (width, height)
 
 
-def _facts(done: Decoded, boxes: Boxes | None) -> dict[str, Any]:
-    probe = done.probe
-    width, height = shown_size(done)
+def _facts(stats: DecodeStats, boxes: Boxes | None) -> dict[str, Any]:
+    probe = stats.probe
+    width, height = _display_size(stats)
     return {
         "container": probe.container,
         "media_type": probe.media_type,
@@ -63,159 +64,164 @@ def _facts(done: Decoded, boxes: Boxes | None) -> dict[str, Any]:
         "pix_fmt": probe.pix_fmt,
         "width": width,
         "height": height,
-        "rotation": done.rotation,
-        "fps": done.fps and round(done.fps, 3),
-        "frames": done.frames,
-        "duration": round(done.duration, 3),
+        "rotation": stats.rotation,
+        "fps": stats.fps and round(stats.fps, 3),
+        "frames": stats.frames,
+        "duration": round(stats.duration, 3),
         "audio_codec": probe.audio_codec,
         "audio_rate": probe.audio_rate,
         "audio_channels": probe.audio_channels,
-        "audio_seconds": round(done.samples / probe.audio_rate, 3) if probe.audio_rate else None,
+        "audio_seconds": round(stats.audio_samples / probe.audio_rate, 3) if probe.audio_rate else None,
         "moov_first": boxes and boxes.moov_first,
     }
 
 
-def _playable(done: Decoded, boxes: Boxes | None) -> bool:
-    promised = max(done.probe.frames or 0, done.packets)
-    cut = boxes is not None and boxes.fault is not None
-    return not cut and done.frames > 0 and done.frames >= PLAYABLE_SHARE * promised
+def _is_playable(stats: DecodeStats, boxes: Boxes | None) -> bool:
+    announced = max(stats.probe.frames or 0, stats.packets)
+    is_truncated = boxes is not None and boxes.fault is not None
+    return not is_truncated and stats.frames > 0 and stats.frames >= PLAYABLE_SHARE_MIN * announced
 
 
 def _finding(name: str, verdict: Verdict, value: Any, expected: str, sentence: str) -> Finding:  # noqa: ANN401 - JSON
     return Finding(name=name, group=GROUP, verdict=verdict, value=value, expected=expected, sentence=sentence)
 
 
-def _ranked(off: float, *, passes: float, warns: float) -> Verdict:
-    return Verdict.PASS if off <= passes else Verdict.WARN if off <= warns else Verdict.FAIL
+def _rate(deviation: float, *, pass_max: float, warn_max: float) -> Verdict:
+    return Verdict.PASS if deviation <= pass_max else Verdict.WARN if deviation <= warn_max else Verdict.FAIL
 
 
-def _whole(done: Decoded, boxes: Boxes | None) -> Iterator[Finding]:
-    """Is everything there, and does all of it decode?"""
-    value, expected = done.frames, "every frame, to the last"
-    if done.out_of_time:
+def _integrity_findings(stats: DecodeStats, boxes: Boxes | None) -> Iterator[Finding]:
+    """Check that the file is complete and decodes to its end."""
+    value, expected = stats.frames, "every frame, to the last"
+    if stats.timed_out:
         yield _finding("decodes", Verdict.UNVERIFIABLE, value, expected, "Decoding took too long and was stopped.")
-    elif done.error or not done.frames:
-        why = done.error or ("there is no picture track" if not done.probe.codec else "no frame came out")
-        yield _finding("decodes", Verdict.FAIL, value, expected, f"The video cannot be decoded to its end: {why}.")
-    elif done.corrupt or done.frames < done.packets:
-        lost = max(done.corrupt, done.packets - done.frames)
-        yield _finding("decodes", Verdict.FAIL, value, expected, f"{lost:,} of {done.packets:,} frames are damaged.")
+    elif stats.error or not stats.frames:
+        cause = stats.error or ("it has no frames" if stats.probe.codec else "it has no video track")
+        yield _finding("decodes", Verdict.FAIL, value, expected, f"The video cannot be decoded to its end: {cause}.")
+    elif stats.corrupt or stats.frames < stats.packets:
+        damaged = max(stats.corrupt, stats.packets - stats.frames)
+        sentence = f"{damaged:,} of {stats.packets:,} frames are damaged."
+        yield _finding("decodes", Verdict.FAIL, value, expected, sentence)
     else:
-        yield _finding("decodes", Verdict.PASS, value, expected, f"All {value:,} frames decode.")
+        yield _finding("decodes", Verdict.PASS, value, expected, f"All {value:,} frames can be decoded.")
     if boxes is None:
-        sentence = "This kind of file does not say how long it should be."
+        sentence = "This container format does not state the length of the file."
         yield _finding("complete", Verdict.UNVERIFIABLE, None, "no part missing", sentence)
         return
     verdict = Verdict.FAIL if boxes.fault else Verdict.PASS
-    sentence = boxes.fault or "Every part of the file is there to its end."
-    yield _finding("complete", verdict, boxes.file_size, "no part missing", sentence)
+    yield _finding("complete", verdict, boxes.file_size, "no part missing", boxes.fault or "The file is complete.")
 
 
-def _encoding(done: Decoded, boxes: Boxes | None) -> Iterator[Finding]:
-    """Will every player and browser take it?"""
-    probe = done.probe
-    for name, said, value, usual in (
+def _encoding_findings(stats: DecodeStats, boxes: Boxes | None) -> Iterator[Finding]:
+    """Check that every player and browser supports the encoding."""
+    probe = stats.probe
+    for name, label, value, supported in (
         ("container", "container", probe.container, ("mp4",)),
         ("codec", "codec", probe.codec, ("h264",)),
-        ("profile", "codec's profile", probe.profile, PROFILES if probe.codec == "h264" else ()),
+        ("profile", "codec profile", probe.profile, PROFILES if probe.codec == "h264" else ()),
         ("pix_fmt", "pixel format", probe.pix_fmt, PIX_FMTS),
     ):
-        expected, told = ", ".join(usual), value or "not told"
-        if not usual:
-            sentence = f"The {said} is {told}; which players take it is not known here."
+        expected, actual = ", ".join(supported), value or "not stated"
+        if not supported:
+            sentence = f"The {label} is {actual}; which players support it is unknown."
             yield _finding(name, Verdict.UNVERIFIABLE, value, expected, sentence)
-        elif value in usual:
-            yield _finding(name, Verdict.PASS, value, expected, f"The {said} is {told}, which plays everywhere.")
+        elif value in supported:
+            yield _finding(name, Verdict.PASS, value, expected, f"The {label} is {actual}: every player supports it.")
         else:
-            sentence = f"The {said} is {told}; some players take only {expected}."
+            sentence = f"The {label} is {actual}; some players support only {expected}."
             yield _finding(name, Verdict.WARN, value, expected, sentence)
     ratio = probe.sample_aspect_ratio
-    square = "Pixels are square." if ratio == 1 else f"Pixels are {ratio} as wide as high; some players ignore that."
-    yield _finding("sample_aspect_ratio", Verdict.PASS if ratio == 1 else Verdict.WARN, str(ratio), "1", square)
+    sentence = "Pixels are square." if ratio == 1 else f"The pixel aspect ratio is {ratio}; some players ignore it."
+    yield _finding("sample_aspect_ratio", Verdict.PASS if ratio == 1 else Verdict.WARN, str(ratio), "1", sentence)
     if boxes:
-        sentence = "The index comes first, so playing starts at once."
+        sentence = "The index precedes the media data, so playback starts at once."
         if not boxes.moov_first:
-            sentence = "The index comes last, so playing starts only when everything is loaded."
+            sentence = "The index follows the media data, so playback starts only when the whole file is loaded."
         verdict = Verdict.PASS if boxes.moov_first else Verdict.WARN
         yield _finding("moov_first", verdict, boxes.moov_first, "index before media", sentence)
 
 
-def _timing(done: Decoded) -> Iterator[Finding]:
-    """Does the clock run forward, evenly, from a frame that stands by itself?"""
-    if done.first_is_key is not None:
-        sentence = "The first frame stands by itself." if done.first_is_key else "The first frame needs one before it."
-        verdict = Verdict.PASS if done.first_is_key else Verdict.FAIL
-        yield _finding("first_key_frame", verdict, done.first_is_key, "a key frame", sentence)
-    sentence = (
-        f"The clock stands still or runs back {done.disorder} times." if done.disorder else "The clock runs forward."
-    )
-    verdict = Verdict.FAIL if done.disorder else Verdict.PASS
-    yield _finding("timestamps", verdict, done.disorder, "no step back", sentence)
-    if done.fps and done.frames > 2:
-        steps = round(done.longest_gap * done.fps, 2)
-        sentence = f"The longest wait between two frames is {steps:g} times the usual."
-        verdict = Verdict.PASS if steps <= GAP_WARN else Verdict.WARN
-        yield _finding("frame_spacing", verdict, steps, f"at most {GAP_WARN} times the usual", sentence)
-    if len(done.sizes) > 1:
-        sizes = sorted(f"{width}x{height}" for width, height in done.sizes)
-        yield _finding("one_size", Verdict.FAIL, sizes, "one size throughout", "The picture changes its size midway.")
-    promised = done.probe.frames
-    if promised and promised != done.frames:
-        sentence = f"The file promises {promised:,} frames and holds {done.frames:,}."
-        yield _finding("promised_frames", Verdict.WARN, done.frames, f"{promised} frames", sentence)
+def _timing_findings(stats: DecodeStats) -> Iterator[Finding]:
+    """Check the first frame, the timestamps, and that size and frame count are as announced."""
+    if stats.first_is_key is not None:
+        sentence = "The first frame is a key frame."
+        if not stats.first_is_key:
+            sentence = "The first frame is not a key frame: it depends on a missing frame."
+        verdict = Verdict.PASS if stats.first_is_key else Verdict.FAIL
+        yield _finding("first_key_frame", verdict, stats.first_is_key, "a key frame", sentence)
+    sentence = "Timestamps increase monotonically."
+    if stats.disorder:
+        sentence = f"Timestamps are missing or do not increase at {stats.disorder:,} frames."
+    verdict = Verdict.FAIL if stats.disorder else Verdict.PASS
+    yield _finding("timestamps", verdict, stats.disorder, "strictly increasing", sentence)
+    if stats.fps and stats.frames > 2:
+        gap = round(stats.longest_gap * stats.fps, 2)
+        sentence = f"The longest gap between two frames is {gap:g} times the usual."
+        verdict = Verdict.PASS if gap <= GAP_WARN else Verdict.WARN
+        yield _finding("frame_spacing", verdict, gap, f"at most {GAP_WARN} times the usual", sentence)
+    if len(stats.sizes) > 1:
+        sizes = sorted(map(size_label, stats.sizes))
+        sentence = "The frame size changes within the video."
+        yield _finding("one_size", Verdict.FAIL, sizes, "one size throughout", sentence)
+    announced = stats.probe.frames
+    if announced and announced != stats.frames:
+        sentence = f"The file announces {announced:,} frames and contains {stats.frames:,}."
+        yield _finding("promised_frames", Verdict.WARN, stats.frames, f"{announced} frames", sentence)
 
 
-def _geometry(done: Decoded, target: Target) -> Iterator[Finding]:
-    width, height = shown_size(done)
-    off = max(abs(width / target.width - 1), abs(height / target.height - 1))
-    sentence = f"The picture is {width}x{height}; {target.width}x{target.height} was asked for."
-    verdict = _ranked(off, passes=0, warns=SIZE_WARN)
-    yield _finding("size", verdict, f"{width}x{height}", f"{target.width}x{target.height}", sentence)
-    stretch = done.probe.sample_aspect_ratio
-    ratio = width / height * float(1 / stretch if done.rotation % 180 else stretch)
-    asked = target.width / target.height
-    sentence = f"The picture is shown {ratio:.3f} times as wide as high; {asked:.3f} was asked for."
-    verdict = _ranked(abs(ratio / asked - 1), passes=RATIO_PASS, warns=RATIO_WARN)
-    yield _finding("aspect_ratio", verdict, round(ratio, 4), f"{asked:.4f} ± {RATIO_PASS:.0%}", sentence)
+def _size_findings(stats: DecodeStats, target: Target) -> Iterator[Finding]:
+    width, height = _display_size(stats)
+    size, requested_size = size_label((width, height)), size_label((target.width, target.height))
+    deviation = max(abs(width / target.width - 1), abs(height / target.height - 1))
+    verdict = _rate(deviation, pass_max=0, warn_max=SIZE_WARN)
+    sentence = f"The frame size is {size}; {requested_size} was requested."
+    yield _finding("size", verdict, size, requested_size, sentence)
+    pixel_ratio = stats.probe.sample_aspect_ratio
+    ratio = width / height * float(1 / pixel_ratio if stats.rotation % 180 else pixel_ratio)
+    requested = target.width / target.height
+    sentence = f"The displayed aspect ratio is {ratio:.3f}; {requested:.3f} was requested."
+    verdict = _rate(abs(ratio / requested - 1), pass_max=RATIO_PASS, warn_max=RATIO_WARN)
+    yield _finding("aspect_ratio", verdict, round(ratio, 4), f"{requested:.4f} ± {RATIO_PASS:.0%}", sentence)
 
 
-def _length(done: Decoded, target: Target) -> Iterator[Finding]:
-    fps = done.fps or 0.0
-    sentence = f"It runs at {fps:.3f} frames per second; {target.fps} were asked for."
-    verdict = _ranked(abs(fps / target.fps - 1), passes=FPS_PASS, warns=FPS_PASS)
+def _length_findings(stats: DecodeStats, target: Target) -> Iterator[Finding]:
+    fps = stats.fps or 0.0
+    sentence = f"The frame rate is {fps:.3f} frames per second; {target.fps} was requested."
+    verdict = _rate(abs(fps / target.fps - 1), pass_max=FPS_PASS, warn_max=FPS_PASS)
     yield _finding("fps", verdict, round(fps, 3), f"{target.fps} ± {FPS_PASS:.1%}", sentence)
     frames, seconds = target.file_frames, target.file_seconds
-    whole = "" if target.source_seconds is None else ", the source among them,"
-    sentence = f"It has {done.frames:,} frames; {frames:,}{whole} were asked for."
-    verdict = _ranked(abs(done.frames - frames), passes=FRAMES_PASS, warns=FRAMES_WARN * frames)
-    yield _finding("frames", verdict, done.frames, f"{frames} ± {FRAMES_PASS}", sentence)
-    sentence = f"It lasts {done.duration:.2f} s; {round(seconds, 2):g} s{whole} were asked for."
-    verdict = _ranked(abs(done.duration - seconds), passes=DURATION_PASS, warns=DURATION_WARN)
+    source = "" if target.source_seconds is None else ", including the source,"
+    sentence = f"The video has {stats.frames:,} frames; {frames:,}{source} were requested."
+    verdict = _rate(abs(stats.frames - frames), pass_max=FRAMES_PASS, warn_max=FRAMES_WARN * frames)
+    yield _finding("frames", verdict, stats.frames, f"{frames} ± {FRAMES_PASS}", sentence)
+    sentence = f"The duration is {stats.duration:.2f} s; {round(seconds, 2):g} s{source} were requested."
+    verdict = _rate(abs(stats.duration - seconds), pass_max=DURATION_PASS, warn_max=DURATION_WARN)
     expected = f"{round(seconds, 2):g} s ± {DURATION_PASS} s"
-    yield _finding("duration", verdict, round(done.duration, 3), expected, sentence)
+    yield _finding("duration", verdict, round(stats.duration, 3), expected, sentence)
 
 
-def _sound(done: Decoded, target: Target | None) -> Iterator[Finding]:
-    """Is there sound where it was asked for, and is it more than silence?"""
-    heard = done.samples > 0
+def _audio_findings(stats: DecodeStats, target: Target | None) -> Iterator[Finding]:
+    """Check that audio is present if requested, as long as the video, and not silent."""
+    has_audio = stats.audio_samples > 0
     if target is None:
-        sentence = "There is a sound track." if heard else "There is no sound track."
-        yield _finding("audio", Verdict.PASS, heard, "", sentence)
-    elif target.audio == heard:
-        sentence = "There is sound, as asked." if heard else "There is no sound, as asked."
-        yield _finding("audio", Verdict.PASS, heard, "sound" if heard else "no sound", sentence)
+        sentence = "The file has an audio track." if has_audio else "The file has no audio track."
+        yield _finding("audio", Verdict.PASS, has_audio, "", sentence)
+    elif target.audio == has_audio:
+        sentence = "The file has audio, as requested." if has_audio else "The file has no audio, as requested."
+        yield _finding("audio", Verdict.PASS, has_audio, "audio" if has_audio else "no audio", sentence)
     elif target.audio:
-        yield _finding("audio", Verdict.FAIL, heard, "sound", "Sound was asked for, and there is none.")
+        yield _finding("audio", Verdict.FAIL, has_audio, "audio", "Audio was requested, but the file has none.")
     else:
-        yield _finding("audio", Verdict.WARN, heard, "no sound", "There is sound, which was not asked for.")
-    if heard and done.frames and done.probe.audio_rate:
-        seconds = done.samples / done.probe.audio_rate
-        sentence = f"The sound lasts {seconds:.2f} s, the picture {done.duration:.2f} s."
-        verdict = _ranked(abs(seconds - done.duration), passes=DURATION_WARN, warns=math.inf)
-        expected = f"{done.duration:.2f} s ± {DURATION_WARN} s"
+        yield _finding("audio", Verdict.WARN, has_audio, "no audio", "The file has audio, which was not requested.")
+    if has_audio and stats.frames and stats.probe.audio_rate:
+        seconds = stats.audio_samples / stats.probe.audio_rate
+        sentence = f"The audio lasts {seconds:.2f} s, the video {stats.duration:.2f} s."
+        verdict = _rate(abs(seconds - stats.duration), pass_max=DURATION_WARN, warn_max=math.inf)
+        expected = f"{stats.duration:.2f} s ± {DURATION_WARN} s"
         yield _finding("audio_length", verdict, round(seconds, 3), expected, sentence)
-    if heard:
-        silent = done.peak < SILENCE_PEAK
-        sentence = "The sound track is silent throughout." if silent else "The sound track can be heard."
-        verdict = Verdict.WARN if silent else Verdict.PASS
-        yield _finding("audio_level", verdict, round(done.peak, 4), f"a peak of at least {SILENCE_PEAK:g}", sentence)
+    if has_audio:
+        is_silent = stats.audio_peak < SILENCE_PEAK
+        sentence = "The audio track is silent." if is_silent else "The audio track is audible."
+        verdict = Verdict.WARN if is_silent else Verdict.PASS
+        expected = f"a peak of at least {SILENCE_PEAK:g}"
+        yield _finding("audio_level", verdict, round(stats.audio_peak, 4), expected, sentence)

@@ -1,4 +1,4 @@
-"""One pass over a file from its first packet to its last, counting what conformance asks about."""
+"""Decoding pass over a file, from its first packet to its last, with the statistics that conformance needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from av.packet import Packet
 from framegate.media import videos
 from framegate.media.videos import Probe
 
-SECONDS_MAX = 600.0  # of work on one file
-LEVELS = {  # silence and full scale of each sample format
+SECONDS_MAX = 600.0  # for decoding one file
+SAMPLE_LEVELS = {  # silence and full scale of each sample format
     "float32": (0, 1),
     "float64": (0, 1),
     "int32": (0, 2**31),
@@ -27,108 +27,109 @@ LEVELS = {  # silence and full scale of each sample format
 
 
 class FrameSink(Protocol):
-    """Whoever wants to see the frames while they are decoded."""
+    """Receiver of every frame of a decoding pass."""
 
-    def take(self, frame: VideoFrame, time: float) -> None:
-        """Look at the next frame, in the order of showing; `time` is in seconds from the first."""
+    def add_frame(self, frame: VideoFrame, time: float) -> None:
+        """Process the next frame, in display order; `time` is in seconds from the first frame."""
         ...
 
 
 @dataclass(slots=True, kw_only=True)
-class Decoded:
-    """What one pass found."""
+class DecodeStats:
+    """Statistics of one decoding pass."""
 
     probe: Probe
     packets: int = 0
     frames: int = 0
     corrupt: int = 0  # frames that the decoder had to patch
     first_is_key: bool | None = None
-    disorder: int = 0  # times at which the clock stood still or ran back
+    disorder: int = 0  # timestamps that do not increase, or are missing
     first_time: float | None = None  # seconds
     last_time: float | None = None
-    last_length: float = 0.0  # how long the last frame is shown, seconds
+    last_frame_seconds: float = 0.0  # how long the last frame is shown
     longest_gap: float = 0.0  # between two frames, seconds
     sizes: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
     rotation: int = 0  # degrees, counter-clockwise
-    samples: int = 0  # of sound, in each channel
-    peak: float = 0.0  # of the sound; 1 is full scale
+    audio_samples: int = 0  # in each channel
+    audio_peak: float = 0.0  # 1 is full scale
     error: str | None = None  # why the pass ended early
-    out_of_time: bool = False
+    timed_out: bool = False
 
     @property
     def duration(self) -> float:
-        """How long the frames are shown in all, in seconds, by their own time stamps."""
+        """Duration of all frames by their own timestamps, in seconds."""
         if self.first_time is None or self.last_time is None:
             return 0.0
-        return self.last_time - self.first_time + self.last_length
+        return self.last_time - self.first_time + self.last_frame_seconds
 
     @property
     def fps(self) -> float | None:
-        """Frames per second, counted and not claimed."""
+        """Frames per second, measured from the timestamps if possible, else as the file states it."""
         span = (self.last_time or 0.0) - (self.first_time or 0.0)
         return (self.frames - 1) / span if self.frames > 1 and span > 0 else self.probe.fps
 
 
-def decode(path: Path, sinks: Sequence[FrameSink] = (), *, seconds_max: float | None = None) -> Decoded:
-    """Decode the first video track and the first sound track to their ends.
+def decode(path: Path, sinks: Sequence[FrameSink] = (), *, seconds_max: float | None = None) -> DecodeStats:
+    """Decode the first video track and the first audio track to their ends.
 
-    Memory does not grow with the length. A fault in the middle ends up in `error`; raises `videos.Unreadable` only for
-    a file that cannot be opened at all.
+    Memory use does not depend on the duration. An error within the file is stored in `error`. Raises
+    `videos.Unreadable` only if the file cannot be opened.
     """
-    with videos.opened(path) as (container, media_type):
-        done = Decoded(probe=videos.describe(container, media_type))
-        tracks = videos.tracks(container)
+    with videos.open_media(path) as (container, media_type):
+        stats = DecodeStats(probe=videos.describe(container, media_type))
+        tracks = videos.select_tracks(container)
         for track in tracks:
             track.codec_context.thread_type = ThreadType.AUTO
-        until = monotonic() + (SECONDS_MAX if seconds_max is None else seconds_max)
+        deadline = monotonic() + (SECONDS_MAX if seconds_max is None else seconds_max)
         try:
             for packet in container.demux(tracks):
-                _count(done, packet)
+                _count_packet(stats, packet)
                 for frame in packet.decode():
                     if isinstance(frame, VideoFrame):
-                        _see(done, frame, sinks)
+                        _count_frame(stats, frame, sinks)
                     elif isinstance(frame, AudioFrame):
-                        _hear(done, frame)
-                if monotonic() > until:
-                    done.out_of_time = True
+                        _count_audio(stats, frame)
+                if monotonic() > deadline:
+                    stats.timed_out = True
                     break
         except (av.error.FFmpegError, ValueError) as error:
-            done.error = f"{type(error).__name__} after {done.frames:,} frames"
-    return done
+            stats.error = f"{type(error).__name__} after {stats.frames:,} frames"
+    return stats
 
 
-def _count(done: Decoded, packet: "Packet[Any]") -> None:
+def _count_packet(stats: DecodeStats, packet: "Packet[Any]") -> None:
     if packet.stream.type != "video" or packet.size == 0:  # an empty one flushes the decoder
         return
-    if done.first_is_key is None:
-        done.first_is_key = packet.is_keyframe
-    done.packets += 1
-    done.corrupt += packet.is_corrupt
+    if stats.first_is_key is None:
+        stats.first_is_key = packet.is_keyframe
+    stats.packets += 1
+    stats.corrupt += packet.is_corrupt
 
 
-def _see(done: Decoded, frame: VideoFrame, sinks: Sequence[FrameSink]) -> None:
-    done.frames += 1
-    done.corrupt += frame.is_corrupt
-    done.sizes.add((frame.width, frame.height))
-    done.rotation = frame.rotation
+def _count_frame(stats: DecodeStats, frame: VideoFrame, sinks: Sequence[FrameSink]) -> None:
+    stats.frames += 1
+    stats.corrupt += frame.is_corrupt
+    stats.sizes.add((frame.width, frame.height))
+    stats.rotation = frame.rotation
     if frame.pts is None or frame.time_base is None:
-        done.disorder += 1
+        stats.disorder += 1
         return
     time = float(frame.pts * frame.time_base)
-    if done.first_time is None or done.last_time is None:
-        done.first_time = time
+    if stats.first_time is None or stats.last_time is None:
+        stats.first_time = time
     else:
-        done.disorder += time <= done.last_time
-        done.longest_gap = max(done.longest_gap, time - done.last_time)
-    done.last_time = time
-    done.last_length = float(frame.duration * frame.time_base)
+        stats.disorder += time <= stats.last_time
+        stats.longest_gap = max(stats.longest_gap, time - stats.last_time)
+    stats.last_time = time
+    stats.last_frame_seconds = float(frame.duration * frame.time_base)
     for sink in sinks:
-        sink.take(frame, time - done.first_time)
+        sink.add_frame(frame, time - stats.first_time)
 
 
-def _hear(done: Decoded, frame: AudioFrame) -> None:
-    done.samples += frame.samples
+def _count_audio(stats: DecodeStats, frame: AudioFrame) -> None:
+    stats.audio_samples += frame.samples
     values = frame.to_ndarray()
-    middle, full_scale = LEVELS[values.dtype.name]
+    silence, full_scale = SAMPLE_LEVELS[values.dtype.name]
     if values.size:
-        done.peak = max(done.peak, float(np.abs(values.astype(np.float32) - middle).max()) / full_scale)
+        peak = float(np.abs(values.astype(np.float32) - silence).max()) / full_scale
+        stats.audio_peak = max(stats.audio_peak, peak)

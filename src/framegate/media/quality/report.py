@@ -1,4 +1,4 @@
-"""What is said of a finished file: findings, each with its number, its rule and one plain sentence."""
+"""Quality report: findings about a file, each with its value, its rule, a verdict and a sentence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 
 class Verdict(StrEnum):
-    """How a check ended. `unverifiable` says that the method cannot tell, which is no fault of the file."""
+    """Result of a check. `unverifiable` means that the method cannot tell; it is not a fault of the file."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     WARN = "warn"
@@ -17,19 +17,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check: what was measured, and what was expected of it."""
+    """Result of one check: the measured value, the expected value, and the verdict."""
 
     name: str
     group: str
     verdict: Verdict
-    value: Any  # a JSON value; None where nothing could be measured
-    expected: str  # the threshold in words; empty where nothing is expected
+    value: Any  # a JSON value; None if nothing could be measured
+    expected: str  # the threshold in words; empty if nothing is expected
     sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Every finding about one file. `playable` is false where a player would show nothing, or stop before the end."""
+    """All findings about one file. `playable` is false if a player would show nothing or stop before the end."""
 
     playable: bool
     findings: tuple[Finding, ...]
@@ -37,16 +37,16 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of the findings; what could not be verified does not make it worse."""
+        """The worst verdict of the findings; `unverifiable` does not count."""
         verdicts = {finding.verdict for finding in self.findings}
         return next((verdict for verdict in (Verdict.FAIL, Verdict.WARN) if verdict in verdicts), Verdict.PASS)
 
-    def having(self, findings: Sequence[Finding]) -> Self:
-        """The same report with more findings."""
+    def with_findings(self, findings: Sequence[Finding]) -> Self:
+        """Return a copy of the report with additional findings."""
         return type(self)(playable=self.playable, findings=(*self.findings, *findings), facts=self.facts)
 
     def as_json(self) -> dict[str, Any]:
-        """The report as JSON values."""
+        """Return the report as JSON values."""
         return {
             "verdict": str(self.verdict),
             "playable": self.playable,

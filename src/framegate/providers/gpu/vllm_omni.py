@@ -94,11 +94,11 @@ async def _pictures(order: Order) -> tuple[dict[str, tuple[Any, ...]], list[str]
         data, said = await frame_file(order.references[0], order)
         return {"input_reference": ("frame.png", data, "image/png")}, said
     size = order.target.width, order.target.height
-    laid = [await anyio.to_thread.run_sync(letterbox.on_white, Path(one.path), size) for one in order.references]
+    laid = [await anyio.to_thread.run_sync(letterbox.fit_on_white, Path(one.path), size) for one in order.references]
     said = [f"Reference {number} was {change}." for number, (_, change) in enumerate(laid, 1) if change]
     images = [image for image, _ in laid]
     if len(images) == 1:
-        data = await anyio.to_thread.run_sync(letterbox.png, images[0])
+        data = await anyio.to_thread.run_sync(letterbox.encode_png, images[0])
         return {"input_reference": ("reference.png", data, "image/png")}, said
     field, quality = await _field(images, order)
     return {"image_reference": (None, field)}, [*said, f"The references went as JPEG of quality {quality}."]
@@ -108,7 +108,7 @@ async def _field(images: Sequence[Image.Image], order: Order) -> tuple[str, int]
     """Several pictures as one text that the server's form takes, and their quality as JPEG. Raises `Refused`."""
     around = len(json.dumps([{"image_url": ADDRESS}] * len(images)))
     room = (FIELD_BYTES_MAX - around) * 3 // 4 - 3 * len(images)
-    found = await anyio.to_thread.run_sync(partial(letterbox.small, images, room))
+    found = await anyio.to_thread.run_sync(partial(letterbox.encode_jpegs, images, room))
     if found is None:
         raise Refused(_too_large(images, order))
     encoded, quality = found
@@ -116,7 +116,7 @@ async def _field(images: Sequence[Image.Image], order: Order) -> tuple[str, int]
 
 
 def _too_large(images: Sequence[Image.Image], order: Order) -> str:
-    sizes = [len(letterbox.jpeg(image, letterbox.QUALITIES[-1])) for image in images]
+    sizes = [len(letterbox.encode_jpeg(image, letterbox.QUALITIES[-1])) for image in images]
     worst = sizes.index(max(sizes))
     place = order.references[worst].reference.pointer or f"/references/{worst}"
     return (

@@ -1,4 +1,4 @@
-"""What a prompt asks for that would otherwise look like a fault: a still camera, cuts, a flicker, a fade to black."""
+"""Allowances of a prompt: what it asks for that would otherwise be a fault, such as cuts or a flicker."""
 
 import re
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ NOISE = r"nois[ey]\w*|grain\w*|tv static|snow\w*|rain\w*|glitch\w*|vhs|sandstorm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the request allows. The words of the prompt that allow it, or an empty text where none does."""
+class Allowances:
+    """What the request allows: for each fault, the words of the prompt that ask for it, or an empty text."""
 
-    known: bool = True  # False where no request is known at all
+    has_request: bool = True  # False if neither a target, a prompt nor references are given
     still: str = ""
     cuts: str = ""
     flicker: str = ""
@@ -35,25 +35,25 @@ class Asked:
     flat: str = ""
     shake: str = ""
     noise: str = ""
-    pictures: int = 0  # of which shots may be made; each one more allows one cut more
+    image_count: int = 0  # images that can each become a shot; every image after the first allows one cut
 
 
-def read(prompt: str | None, *, pictures: int, known: bool) -> Asked:
-    """What the prompt allows, by its words alone; `pictures` counts the references and frames given."""
+def read_prompt(prompt: str | None, *, image_count: int, has_request: bool) -> Allowances:
+    """Find the allowances of a prompt by its words alone; `image_count` counts the references and frames given."""
     text = re.sub(r"\s+", " ", (prompt or "").lower())
-    return Asked(
-        known=known,
-        pictures=pictures,
-        still=_word(STILL, text),
-        cuts="" if _word(ONE_TAKE, text) else _word(CUTS, text),
-        flicker=_word(FLICKER, text),
-        dark=_word(DARK, text),
-        flat=_word(FLAT, text),
-        shake=_word(SHAKE, text),
-        noise=_word(NOISE, text),
+    return Allowances(
+        has_request=has_request,
+        image_count=image_count,
+        still=_match(STILL, text),
+        cuts="" if _match(ONE_TAKE, text) else _match(CUTS, text),
+        flicker=_match(FLICKER, text),
+        dark=_match(DARK, text),
+        flat=_match(FLAT, text),
+        shake=_match(SHAKE, text),
+        noise=_match(NOISE, text),
     )
 
 
-def _word(pattern: str, text: str) -> str:
-    found = re.search(rf"\b(?:{pattern})\b", text)
-    return found[0] if found else ""
+def _match(pattern: str, text: str) -> str:
+    match = re.search(rf"\b(?:{pattern})\b", text)
+    return match[0] if match else ""
