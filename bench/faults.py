@@ -69,42 +69,42 @@ class Fault:
     unverifiable: frozenset[str] = frozenset()
 
 
-def frozen(frames: Frames, other: Frames) -> Frames:
+def frozen(frames: Frames, other_frames: Frames) -> Frames:
     return [frames[len(frames) // 2]] * len(frames)
 
 
-def black(frames: Frames, other: Frames) -> Frames:
+def black(frames: Frames, other_frames: Frames) -> Frames:
     half = len(frames) // 2
     return [*frames[:half], *([np.zeros_like(frames[0])] * (len(frames) - half))]
 
 
-def gray(frames: Frames, other: Frames) -> Frames:
+def gray(frames: Frames, other_frames: Frames) -> Frames:
     half = len(frames) // 2
     return [*frames[:half], *([np.full_like(frames[0], 128)] * (len(frames) - half))]
 
 
-def flicker(frames: Frames, other: Frames) -> Frames:
+def flicker(frames: Frames, other_frames: Frames) -> Frames:
     return [
         np.clip(frame.astype(int) + (18 if index % 2 else -18), 0, 255).astype(np.uint8)
         for index, frame in enumerate(frames)
     ]
 
 
-def shuffled(frames: Frames, other: Frames) -> Frames:
+def shuffled(frames: Frames, other_frames: Frames) -> Frames:
     return random.Random(4).sample(frames, len(frames))
 
 
-def noise(frames: Frames, other: Frames) -> Frames:
+def noise(frames: Frames, other_frames: Frames) -> Frames:
     generator = np.random.default_rng(5)
     return [generator.integers(0, 256, frame.shape, np.uint8) for frame in frames]
 
 
-def cut(frames: Frames, other: Frames) -> Frames:
+def cut(frames: Frames, other_frames: Frames) -> Frames:
     half = len(frames) // 2
-    return [*frames[:half], *other[half:]]
+    return [*frames[:half], *other_frames[half:]]
 
 
-def shortened(frames: Frames, other: Frames) -> Frames:
+def shortened(frames: Frames, other_frames: Frames) -> Frames:
     return frames[: len(frames) * 2 // 3]
 
 

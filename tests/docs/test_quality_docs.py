@@ -41,7 +41,7 @@ def test_the_documented_thresholds_are_those_of_the_code():
         f"differs by {motion.STILL_LEVELS_MAX:g} levels",
         f"at most {fidelity.PALETTE_DISTANCE_MAX:g}, and less",
         f"at least {fidelity.SSIM_MIN:g}, and {fidelity.SSIM_MARGIN:g} above decoys",
-        f"at least {learned.COSINE_MIN:g}, and {learned.COSINE_MARGIN:g} above other pictures",
+        f"at least {learned.COSINE_MIN:g}, and {learned.COSINE_MARGIN:g} above other images",
     ):
         assert number in DOCS, number
 

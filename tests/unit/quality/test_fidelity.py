@@ -194,7 +194,7 @@ def test_features_recognize_an_image_in_any_view(photos: tuple[Path, ...], view:
     image = load_image(photos[0])
     assert image is not None
     height, width = image.shape[:2]
-    shown: Any = {
+    transformed: Any = {
         "upright": lambda: image,
         "small": lambda: cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA),
         "rotated": lambda: np.ascontiguousarray(np.rot90(image)),
@@ -205,8 +205,8 @@ def test_features_recognize_an_image_in_any_view(photos: tuple[Path, ...], view:
         "fog": lambda: (image * 0.2 + 180).astype(np.uint8),
     }[view]()
 
-    assert count_inliers(extract_features(image), extract_features(shown)) > 30
-    assert count_inliers(extract_features(np.ascontiguousarray(image[:, ::-1])), extract_features(shown)) < 15
+    assert count_inliers(extract_features(image), extract_features(transformed)) > 30
+    assert count_inliers(extract_features(np.ascontiguousarray(image[:, ::-1])), extract_features(transformed)) < 15
 
 
 def test_an_image_matches_any_crop_of_it(photos: tuple[Path, ...]):

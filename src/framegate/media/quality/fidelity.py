@@ -94,16 +94,16 @@ def check_fidelity(
     spread = samples.spread or [first]
     frames = [_analyze(sample) for sample in spread] if subjects else []
     for reference in loaded:
-        others = [other for other in loaded if other is not reference]
+        other_references = [other for other in loaded if other is not reference]
         role = reference.image.role
         if role is Role.REFERENCE:
             comparisons = [_compare(reference, frame) for frame in frames]
             best = max(comparisons, key=lambda item: (item.is_certain, item.inliers, -item.color_distance))
             result.findings.append(_feature_finding(reference, comparisons, best))
-            result.findings.append(_palette_finding(reference, best, others))
+            result.findings.append(_palette_finding(reference, best, other_references))
         else:
             best = _compare(reference, _analyze(first if role is Role.FIRST_FRAME else last))
-            result.findings.append(_frame_finding(reference, best, others))
+            result.findings.append(_frame_finding(reference, best, other_references))
         result.matches.append(_match(reference, best.sample))
     if model_dir and subjects:
         images = [(reference.image, reference.pixels) for reference in subjects]
@@ -212,12 +212,14 @@ def _spans(comparisons: Sequence[FrameComparison]) -> Iterator[list[float]]:
         yield [round(start, 3), round(end, 3)]
 
 
-def _palette_finding(reference: LoadedReference, best: FrameComparison, others: Sequence[LoadedReference]) -> Finding:
+def _palette_finding(
+    reference: LoadedReference, best: FrameComparison, other_references: Sequence[LoadedReference]
+) -> Finding:
     """Compare by colors, which show style and scene but not the subject."""
     palette = extract_palette(best.sample.pixels)
     crop_palette = extract_crop_palette(reference.pixels, best.sample.pixels)
     distance = min(best.color_distance, palette_distance(crop_palette, palette))
-    foreign = *(other.palette for other in others), *_decoy_palettes()
+    foreign = *(other.palette for other in other_references), *_decoy_palettes()
     decoy_distances = [
         palette_distance(decoy, palette)
         for decoy in foreign
@@ -241,11 +243,13 @@ def _palette_finding(reference: LoadedReference, best: FrameComparison, others: 
     return _finding("palette", Verdict.UNVERIFIABLE, value, rule, sentence)
 
 
-def _frame_finding(reference: LoadedReference, best: FrameComparison, others: Sequence[LoadedReference]) -> Finding:
+def _frame_finding(
+    reference: LoadedReference, best: FrameComparison, other_references: Sequence[LoadedReference]
+) -> Finding:
     """Compare a first or last frame pixel by pixel with the image that it should be."""
     image, pixels = reference.image, best.sample.pixels
     result = compare_frame(reference.pixels, pixels)
-    rivals = [(other, compare_frame(other.pixels, pixels)) for other in others]
+    rivals = [(other, compare_frame(other.pixels, pixels)) for other in other_references]
     foreign = [decoy for decoy in load_decoys() if compare_frame(decoy, reference.pixels).ssim < SSIM_MIN]
     decoy_ssims = [compare_frame(decoy, pixels).ssim for decoy in foreign]
     rival, rival_result = max(rivals, key=lambda item: item[1].ssim, default=(None, Similarity(-1.0, 0.0)))

@@ -258,7 +258,7 @@ def motion_findings(clip: MotionMeasurement, allowances: Allowances) -> Iterator
 def _jerk_finding(jerk: float, order: float | None, allowances: Allowances) -> Finding:
     """Report jerk only if the frames also seem to be out of order, because optical flow fails in plain areas.
 
-    If frames are in order, a picture changes more over two steps than over one.
+    If frames are in order, the image changes more over two steps than over one.
     """
     value = {"pixels": round(jerk, 4), "order": None if order is None else round(order, 4)}
     rule = (
