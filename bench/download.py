@@ -30,7 +30,7 @@ JOB_ID = "00000000-0000-7000-8000-000000000000"
 SERVE = """
 import socket, sys
 from pathlib import Path
-from framegate.app.embedded import run
+from framegate.app.server import run
 from framegate.config.settings import Settings
 listener = socket.create_server(("127.0.0.1", 0))
 run(Settings(data_dir=Path(sys.argv[1])), listener, on_ready=lambda url: print(url, flush=True), log_level="warning")

@@ -15,7 +15,7 @@ import uuid_utils
 
 from framegate.config.settings import Settings
 from framegate.domain import Fault, Job, Request, State, Target
-from framegate.domain.clock import SystemClock
+from framegate.domain.machine import Machine
 from framegate.jobs.state_machine.transition import Transition
 from framegate.jobs.worker import Worker
 from framegate.providers.base import ProviderRegistry
@@ -80,7 +80,7 @@ async def measure(jobs: int, group_max: int) -> tuple[float, float]:
     """Jobs per second, and milliseconds of CPU per job."""
     with tempfile.TemporaryDirectory() as folder:
         async with Store(sqlite_url(Path(folder)), group_max=group_max) as store:
-            runner = Worker(store, NoMoves(), clock=SystemClock())
+            runner = Worker(store, NoMoves(), clock=Machine())
             await runner.start()
             began, cpu = time.perf_counter(), time.process_time()
             await asyncio.gather(*(store.insert(make_job()) for _ in range(jobs)))

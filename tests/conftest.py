@@ -42,7 +42,7 @@ def photos() -> tuple[Path, ...]:
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """An open sandbox in this process; references may come from this machine."""
-    from framegate.app.parts import build_app
+    from framegate.app.asgi import build_app
     from framegate.config.settings import Settings
 
     data_dir = tmp_path_factory.mktemp("sandbox")

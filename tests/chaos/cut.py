@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 
-from framegate.app.embedded import run
+from framegate.app.server import run
 from framegate.config.settings import Settings
 from framegate.domain import State
 from framegate.storage.blobs import BlobStore

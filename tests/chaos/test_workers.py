@@ -6,7 +6,6 @@ import time
 import pytest
 
 from framegate.app import parts
-from framegate.app.parts import running
 from framegate.config.settings import Settings
 from framegate.domain import Request, State
 from framegate.jobs.state_machine.machine import ATTEMPTS_MAX
@@ -79,7 +78,7 @@ async def end(gate, job):
 async def test_a_renderer_that_dies_every_time_fails_the_job_after_a_stated_number_of_tries(
     settings, renderers, monkeypatch
 ):
-    monkeypatch.setattr(parts, "SystemClock", FastClock)
+    monkeypatch.setattr(parts, "Machine", FastClock)
     monkeypatch.setattr(
         "framegate.jobs.state_machine.machine.SENDING_SECONDS", 500.0
     )  # a busy machine is not a frozen one

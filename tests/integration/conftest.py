@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from framegate.app.parts import build_app
+from framegate.app.asgi import build_app
 from framegate.config.settings import Settings
 
 BASE = "http://127.0.0.1:8787"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from framegate.api.auth import CACHE_SECONDS, new_key
+from framegate.api.auth import CACHE_SECONDS
+from framegate.domain.keys import new_key
 
 UNKNOWN = "0190a000-0000-7000-8000-000000000001"
 ORIGIN = "http://127.0.0.1:8787"
@@ -28,7 +29,7 @@ ROUTES = [
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory: pytest.TempPathFactory, photos: tuple[Path, ...]):
     """A gate with two owners, and a finished job of the first."""
-    from framegate.app.parts import build_app
+    from framegate.app.asgi import build_app
     from framegate.config.settings import Settings
 
     folder = tmp_path_factory.mktemp("owners")

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message, Scope
 
 from framegate.api.middleware.vendor_hosts import HOSTS, VendorHosts
-from framegate.app.parts import build_app
+from framegate.app.asgi import build_app
 from framegate.config.settings import Settings
 
 KEY = "sk-test"
@@ -127,7 +127,7 @@ def test_only_whole_parts_of_a_path_are_replaced():
     ):
         raw = path.replace(" ", "%20").encode()
         scope = {"type": "http", "path": path, "raw_path": raw, "headers": [(b"host", host.encode())]}
-        asyncio.run(routed({**scope, "state": {"gate": Gate()}}, unused, unused))
+        asyncio.run(routed({**scope, "state": {"gateway": Gate()}}, unused, unused))
 
     assert seen == [
         ("/phaseo/v1/videos/a b", b"/phaseo/v1/videos/a%20b"),

@@ -15,7 +15,7 @@ import pytest
 
 START = """
 import json, logging, socket, sys
-from framegate.app.embedded import run
+from framegate.app.server import run
 from framegate.config.settings import Settings
 logging.basicConfig()
 settings = Settings(**json.loads(sys.argv[1]))

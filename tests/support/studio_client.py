@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from framegate.domain.keys import new_key
 from framegate.config.loading import load
 from framegate.domain import BudgetPeriod
+from framegate.domain.keys import new_key
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
 from support import served_gateway as serving

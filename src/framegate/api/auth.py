@@ -1,119 +1,31 @@
-"""Keys: who is calling, whose jobs they may see, and how often they may ask."""
+"""Authentication by API key, and the rate limit of each key."""
 
-import hashlib
 import hmac
 import re
-import secrets
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from framegate.domain import BudgetPeriod, Key, Problem, Scope
-from framegate.domain.clock import Clock
-from framegate.domain.errors import Busy, Forbidden, InvalidRequest, Unauthorized
+from framegate.domain import Key, Scope
+from framegate.domain.errors import Busy, Forbidden, Unauthorized
+from framegate.domain.keys import OPERATOR, Caller, hash_key
+from framegate.domain.machine import Clock
 from framegate.store.api_keys import ApiKeyStore
 
-DEFAULT_OWNER = "default"  # of an open gate, and of the operator's own key
 CACHE_SECONDS = 5.0  # how long a key that was revoked elsewhere may still work
 CACHED_KEYS_MAX = 10_000
-USED_SECONDS = 60.0  # how finely the last use is told
+USED_SECONDS = 60.0  # resolution of `last_used_at`
 KEY_CHARS_MAX = 200
-REQUESTS_PER_MINUTE_MAX = 1_000_000
-BUDGET_MICRO_USD_MAX = 10**15  # a billion dollars
 _KEY = re.compile(r"fg_([a-z0-9]{12})_[A-Za-z0-9_-]{43}")
-_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who is calling; `key_id` is None on an open gate and for the operator's own key."""
-
-    owner: str
-    scopes: frozenset[Scope]
-    key_id: str | None = None
-
-
-OPERATOR = Caller(owner=DEFAULT_OWNER, scopes=frozenset(Scope))
-_calling: ContextVar[Caller | None] = ContextVar("calling", default=None)
-
-
-def calling() -> Caller | None:
-    """On whose behalf the running task works, as its key told; None where nobody was asked.
-
-    The authenticator notes it, so that no dialect can place a job beside the budget of the key that it was sent.
-    """
-    return _calling.get()
-
-
-def call_as(caller: Caller) -> Caller:
-    """Note on whose behalf the running task works from here on."""
-    _calling.set(caller)
-    return caller
-
-
-def new_key(
-    *,
-    now: float,
-    owner: str = DEFAULT_OWNER,
-    name: str = "",
-    scopes: tuple[Scope, ...] = (Scope.CREATE, Scope.READ),
-    expires_at: float | None = None,
-    requests_per_minute: int | None = None,
-    budget_micro_usd: int | None = None,
-    budget_period: BudgetPeriod | None = None,
-) -> tuple[str, Key]:
-    """A new key, and its text, which is kept nowhere. Raises `InvalidRequest`."""
-    if not _OWNER.fullmatch(owner):
-        rule = "An owner's name has 1 to 64 letters, digits, dots, dashes, underscores or @, a letter or digit first."
-        raise InvalidRequest([Problem(code="owner_invalid", pointer="/owner", message=rule)])
-    if len(name) > 100:
-        rule = "A key's name has at most 100 characters."
-        raise InvalidRequest([Problem(code="name_too_long", pointer="/name", message=rule)])
-    if requests_per_minute is not None and not 1 <= requests_per_minute <= REQUESTS_PER_MINUTE_MAX:
-        rule = f"A rate lies between 1 and {REQUESTS_PER_MINUTE_MAX:,} requests a minute."
-        raise InvalidRequest([Problem(code="rate_invalid", pointer="/requests_per_minute", message=rule)])
-    check_budget(budget_micro_usd, budget_period)
-    key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
-    text = f"fg_{key_id}_{secrets.token_urlsafe(32)}"
-    key = Key(
-        id=key_id,
-        owner=owner,
-        name=name,
-        sha256=_hash(text),
-        scopes=tuple(dict.fromkeys(scopes)),
-        created_at=now,
-        expires_at=expires_at,
-        requests_per_minute=requests_per_minute,
-        budget_micro_usd=budget_micro_usd,
-        budget_period=None if budget_micro_usd is None else budget_period or BudgetPeriod.TOTAL,
-    )
-    return text, key
-
-
-def check_budget(micro_usd: int | None, period: BudgetPeriod | None) -> None:
-    """Hold a budget to its limits. Raises `InvalidRequest`."""
-    if micro_usd is None and period is not None:
-        rule = "A budget's period goes with a budget. Say how much, or leave the period out."
-        raise InvalidRequest([Problem(code="budget_missing", pointer="/budget_period", message=rule)])
-    if micro_usd is not None and not 0 <= micro_usd <= BUDGET_MICRO_USD_MAX:
-        rule = "A budget lies between $0 and $1,000,000,000."
-        raise InvalidRequest([Problem(code="budget_invalid", pointer="/budget", message=rule)])
-
-
-def _hash(text: str) -> str:
-    """A key has 256 random bits, so one round of SHA-256 is as good as many."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """A minute's requests, refilled as time passes."""
+    """Token bucket with the requests of one minute."""
 
     tokens: float
     at: float
 
     def take(self, per_minute: int, now: float) -> float:
-        """Take one; say how many seconds too early that was, 0 where it was not."""
+        """Take one token; return the seconds until there is one, 0 if there was."""
         passed = max(0.0, now - self.at)
         self.tokens, self.at = min(float(per_minute), self.tokens + passed * per_minute / 60), now
         if self.tokens >= 1:
@@ -131,9 +43,9 @@ class _Cache:
 
 
 class Authenticator:
-    """Tells who is calling by the key that they send.
+    """Authenticator: from the text of a key to its caller.
 
-    A gate is open as long as nobody ever made a key and the operator set none. Rates are counted in this process.
+    A gateway is open until the first key is made or the operator sets one. Rates are counted in this process.
     """
 
     def __init__(self, keyring: ApiKeyStore, *, operator_key: str | None, clock: Clock) -> None:
@@ -144,24 +56,21 @@ class Authenticator:
 
     @property
     def needs_key(self) -> bool:
-        """Whether callers must send a key, as far as was last seen."""
+        """Whether callers must send a key, as of the last `look`."""
         return self._cache.needed
 
     async def look(self) -> bool:
-        """Whether callers must send a key, at most five seconds ago."""
+        """Whether callers must send a key; the answer is at most five seconds old."""
         cache, now = self._cache, self._clock.now()
         if not cache.needed and not 0 <= now - cache.needed_at <= CACHE_SECONDS:
             cache.needed, cache.needed_at = await self._keyring.any(), now
         return cache.needed
 
     async def authenticate(self, text: str | None, scope: Scope) -> Caller:
-        """Who is calling, if their key may be used for that; `calling` tells it from then on.
+        """Return the caller that a key stands for, if the key has the scope.
 
-        Raises `Unauthorized`, `Forbidden` for a key without the scope, and `Busy` for one that is used too often.
+        Raises `Unauthorized`, `Forbidden` for a key without the scope, and `Busy` above the rate of the key.
         """
-        return call_as(await self._authenticated(text, scope))
-
-    async def _authenticated(self, text: str | None, scope: Scope) -> Caller:
         if not await self.look():
             return OPERATOR
         if not text:
@@ -192,7 +101,7 @@ class Authenticator:
             if len(self._cache.keys) >= CACHED_KEYS_MAX:
                 self._cache.keys.clear()
             self._cache.keys[key_id] = (key, now)
-        return key if hmac.compare_digest(key.sha256, _hash(text)) else None
+        return key if hmac.compare_digest(key.sha256, hash_key(text)) else None
 
     def _meter(self, key: Key, now: float) -> None:
         if key.requests_per_minute is None:

@@ -1,4 +1,4 @@
-"""What every dialect is handed: the parts of the running gate, who is calling, and under which address."""
+"""Context of a request: the parts of the gateway, the caller, and the base URL."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,33 +11,38 @@ from starlette.requests import HTTPConnection
 from framegate.api.auth import Authenticator
 from framegate.catalogue import Offer
 from framegate.config.settings import Settings
-from framegate.domain import Scope
+from framegate.domain import Caller, Scope
+from framegate.domain.machine import Machine
+from framegate.jobs.deduplication import RequestContext
 from framegate.jobs.service import JobService
 
-LOOKS = frozenset({"GET", "HEAD", "OPTIONS"})
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+REQUEST_CONTEXT = "framegate.request_context"  # key of the ASGI scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiContext:
-    """The parts of a running gate. `closing` is set when it begins to stop: whoever waits must end then.
+    """Parts of a running gateway that dialects use.
 
-    `orderable` tells whether there is an account or a server that makes what is offered.
+    `closing` is set when the gateway begins to stop: open streams must end then. `orderable` says whether a configured
+    account or server makes an offer.
     """
 
     settings: Settings
     jobs: JobService
     keys: Authenticator
+    machine: Machine
     closing: asyncio.Event
     orderable: Callable[[Offer], bool]
 
 
 def context_of(connection: HTTPConnection) -> ApiContext:
-    """The running gate, as the lifespan handed it to every request."""
-    return connection.state.gate
+    """Return the parts of the running gateway, from the state that the lifespan yields."""
+    return connection.state.gateway
 
 
 def key_in(connection: HTTPConnection, *, scheme: str = "Bearer", header: str = "authorization") -> str | None:
-    """The key that a caller sent as `Authorization: Bearer KEY`; as the whole header where `scheme` is empty."""
+    """Return the key sent as `Authorization: Bearer KEY`; the whole header if `scheme` is empty."""
     sent = connection.headers.get(header, "").strip()
     if not scheme:
         return sent or None
@@ -45,29 +50,46 @@ def key_in(connection: HTTPConnection, *, scheme: str = "Bearer", header: str = 
     return key.strip() or None if said.lower() == scheme.lower() else None
 
 
-def owners(
+def callers(
     read: Callable[[HTTPConnection], str | None], *, scope: Scope | None = None
-) -> Callable[[HTTPConnection], Awaitable[str]]:
-    """A dependency that tells whose jobs a caller may see, for a dialect whose clients put the key where `read` looks.
+) -> Callable[[HTTPConnection], Awaitable[Caller]]:
+    """Return a dependency that authenticates the caller, for a dialect whose clients put the key where `read` looks.
 
-    Without a `scope`, to look (GET, HEAD) takes `read`, and anything else `create`. It raises `Unauthorized`,
-    `Forbidden` and `Busy`, for the dialect to answer in its own shape.
+    Without a `scope`, GET and HEAD need `read`, everything else `create`. It raises `Unauthorized`, `Forbidden` and
+    `Busy`, which the dialect answers in its own shape.
     """
 
-    async def owner(connection: HTTPConnection) -> str:
-        looks = connection.scope.get("method", "GET") in LOOKS
-        needed = scope or (Scope.READ if looks else Scope.CREATE)
-        return (await context_of(connection).keys.authenticate(read(connection), needed)).owner
+    async def caller(connection: HTTPConnection) -> Caller:
+        reads = connection.scope.get("method", "GET") in READING_METHODS
+        needed = scope or (Scope.READ if reads else Scope.CREATE)
+        return await context_of(connection).keys.authenticate(read(connection), needed)
 
-    return owner
+    return caller
 
 
-owner_of = owners(key_in)
-Owner = Annotated[str, Depends(owner_of)]
+caller_of = callers(key_in)
+CallerDependency = Annotated[Caller, Depends(caller_of)]
+
+
+async def _owner(caller: CallerDependency) -> str:
+    return caller.owner
+
+
+Owner = Annotated[str, Depends(_owner)]
+
+
+async def owner_of(connection: HTTPConnection) -> str:
+    """Return the tenant of the caller. Raises what `callers` says."""
+    return (await caller_of(connection)).owner
+
+
+def request_context_of(connection: HTTPConnection) -> RequestContext | None:
+    """Return the request as create deduplication sees it, from the middleware `ClientDisconnect`; else None."""
+    return connection.scope.get(REQUEST_CONTEXT)
 
 
 def base_url(connection: HTTPConnection) -> str:
-    """The absolute address of the dialect that is being spoken, as this client can reach it; no slash at the end."""
+    """Return the absolute base URL of the dialect as this client reaches it, without a slash at the end."""
     mounted = connection.scope.get("root_path", "").removeprefix(connection.scope.get("app_root_path", ""))
     public = context_of(connection).settings.public_url or f"{connection.url.scheme}://{connection.url.netloc}"
     return public.rstrip("/") + mounted

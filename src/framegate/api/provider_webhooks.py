@@ -1,4 +1,4 @@
-"""Where providers call when an order is over: it makes the gate look at once, and nothing that is said is believed."""
+"""Inbound provider webhooks. A verified call triggers an immediate poll; its payload is never trusted."""
 
 import logging
 from dataclasses import dataclass
@@ -7,21 +7,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from framegate.domain import State
-from framegate.domain.clock import Clock
 from framegate.domain.errors import FramegateError, NotFound, TooLarge, Unauthorized, Unavailable
+from framegate.domain.machine import Clock
 from framegate.providers.base import ProviderRegistry
 from framegate.store import Store
 
-PATH = "/providers/{provider}/{account}/webhook"
 BODY_BYTES_MAX = 4 * 2**20
 ID_CHARS = 36  # of a UUID
 
 _log = logging.getLogger(__name__)
-
-
-def address(public_url: str, provider: str, account: str, job_id: str) -> str:
-    """Where a provider calls about one job."""
-    return f"{public_url.rstrip('/')}{PATH.format(provider=provider, account=account)}?job={job_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,41 +1,23 @@
-"""Assembles the gate: opens its parts, mounts its dialects, and stops all of it cleanly."""
+"""Parts of a gateway, built from settings and a machine. The server, the embedded gateway and the tests share this."""
 
-import asyncio
-import socket
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import uvicorn
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
 
 from framegate import catalogue
-from framegate.api import provider_webhooks
 from framegate.api.auth import Authenticator
-from framegate.api.context import ApiContext
 from framegate.api.dialects import fal, native, phaseo, pictory
-from framegate.api.dialects.native.errors import install
 from framegate.api.http.signed_urls import UrlSigner, asset_link
-from framegate.api.middleware.client_disconnect import ClientDisconnect
-from framegate.api.middleware.host_guard import HostGuard
-from framegate.api.middleware.vendor_hosts import VendorHosts
 from framegate.api.provider_webhooks import ProviderWebhooks
 from framegate.catalogue import Catalogue
-from framegate.catalogue.credits import priced
+from framegate.catalogue.pricing import with_credit_prices
 from framegate.config.settings import Settings, SettingsInvalid, check_protected
 from framegate.domain import Blob
-from framegate.domain.clock import SystemClock
-from framegate.domain.errors import Unavailable
+from framegate.domain.machine import Machine
 from framegate.jobs.account_health import AccountHealth
 from framegate.jobs.background.blob_gc import BlobGarbageCollector
 from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
-from framegate.jobs.executor.render_pool import RenderPool
+from framegate.jobs.executor import Executor, LocalExecutor
 from framegate.jobs.references import ReferencePreparer
 from framegate.jobs.routing import Router
 from framegate.jobs.service import JobService
@@ -46,246 +28,149 @@ from framegate.jobs.webhooks.dispatcher import WebhookDispatcher
 from framegate.jobs.worker import Worker
 from framegate.net.fetcher import Fetcher
 from framegate.providers.animatic.adapter import Animatic, Sandbox
-from framegate.providers.base import ProviderRegistry
-from framegate.providers.pictory import Pictory
-from framegate.providers.registry import ADAPTERS
+from framegate.providers.base import Provider, ProviderRegistry
+from framegate.providers.registry import build_provider
 from framegate.storage.blobs import BlobStore
 from framegate.store import FolderLock, Store
 from framegate.store.engine import sqlite_url
 
-EXPOSED = (
-    *("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After"),
-    *("X-Fal-Request-Id", "X-Fal-Billable-Units", "X-Fal-Error-Type", "X-Fal-Request-Timeout-Type"),
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a running gate is made of."""
+    """Parts of a running gateway."""
 
-    jobs: JobService
-    keys: Authenticator
-    runner: Worker
-    deliverer: WebhookDispatcher
-    store: Store
+    settings: Settings
+    machine: Machine
     lock: FolderLock
-    nudges: ProviderWebhooks
-    offers: ProviderRegistry
+    store: Store
+    keys: Authenticator
+    providers: ProviderRegistry
+    router: Router
+    jobs: JobService
+    state_machine: JobStateMachine
+    worker: Worker
+    dispatcher: WebhookDispatcher
+    provider_webhooks: ProviderWebhooks
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncGenerator[Parts]:
-    """A gate that works, without a server in front. Raises `DataFolderBusy` when another process has its folder."""
-    clock, book = SystemClock(), known_models(settings)
+async def build_parts(
+    settings: Settings,
+    machine: Machine,
+    *,
+    providers: Sequence[Provider] | None = None,
+    executor: Executor | None = None,
+) -> AsyncGenerator[Parts]:
+    """Build and start the parts of a gateway; stop them on exit.
+
+    `providers` replaces the configured accounts and the renderer, `executor` the local processes. Raises
+    `DataFolderBusy` if another process uses the data folder, `SettingsInvalid`, and `Unavailable` without a database.
+    """
     async with AsyncExitStack() as stack:
         lock = FolderLock(settings.data_dir)
         lock.acquire()
         stack.callback(lock.release)
-        offers = await _offers(settings, stack)  # first: a renderer warms up while the rest opens
-        store = await stack.enter_async_context(Store(settings.database_url or sqlite_url(settings.data_dir)))
-        keys = Authenticator(store.keys, operator_key=settings.api_key, clock=clock)
+        models = known_models(settings)
+        if executor is None:
+            executor = LocalExecutor(machine, render_workers=settings.render_workers)
+            executor.warm()  # first: a render process starts while the rest is built
+        stack.push_async_callback(executor.close)
+        registry = _build_registry(settings, machine, executor, providers)
+        for provider in registry:
+            stack.push_async_callback(provider.close)
+        url = settings.database_url or sqlite_url(settings.data_dir)
+        store = await stack.enter_async_context(Store(url, machine=machine))
+        keys = Authenticator(store.keys, operator_key=settings.api_key, clock=machine)
         check_protected(settings, needs_key=await keys.look())
-        net = await stack.enter_async_context(Fetcher(settings))
-        blobs = BlobStore(settings.data_dir / "blobs")
+        net = await stack.enter_async_context(Fetcher(settings, machine=machine))
+        blobs = BlobStore(settings.data_dir / "blobs", machine=machine)
         blobs.clean()
 
-        standing = AccountHealth(clock)
-        router = Router(book, offers, paused=standing.is_paused)
+        account_health = AccountHealth(machine)
+        router = Router(models, registry, paused=account_health.is_paused)
         secret = await store.secret("links")
-        hooks = await _hooks(settings, store, secret, book)
+        signer = UrlSigner(secret=secret, seconds=settings.signed_url_ttl_seconds, clock=machine)
+        webhook_dialects = WebhookDialects(
+            [native.hook(signer), phaseo.hook(signer, settings), pictory.hook(signer), fal.hook(secret, models)],
+            machine=machine,
+            master=await store.secret("webhooks"),
+        )
         jobs = JobService(
             settings=settings,
             store=store,
             router=router,
             blobs=blobs,
             net=net,
-            clock=clock,
+            machine=machine,
             secret=secret,
-            hooks=hooks,
+            webhook_dialects=webhook_dialects,
         )
-        moves = JobStateMachine(
+        state_machine = JobStateMachine(
             settings=settings,
-            providers=offers,
+            providers=registry,
             router=router,
-            account_health=standing,
+            account_health=account_health,
             preparer=ReferencePreparer(settings, blobs, net, store.asset),
-            clock=clock,
-            finalizer=Finalizer(settings, blobs, net, clock),
-            reference_url=_asset_link(settings, secret),
+            clock=machine,
+            finalizer=Finalizer(settings, blobs, net, machine, executor),
+            reference_url=_reference_url(settings, signer),
         )
-        sole = settings.database_url is None
-        deliverer = WebhookDispatcher(store, net, hooks, clock=clock, sole=sole)
-        await deliverer.start()
-        stack.push_async_callback(deliverer.stop)
-        runner = Worker(store, moves, clock=clock, hooks=hooks, sole=sole)
+        is_sole = settings.database_url is None
+        dispatcher = WebhookDispatcher(store, net, webhook_dialects, machine=machine, sole=is_sole)
+        await dispatcher.start()
+        stack.push_async_callback(dispatcher.stop)
+        worker = Worker(store, state_machine, machine=machine, webhook_dialects=webhook_dialects, sole=is_sole)
         if not settings.sandbox:
-            refresher = CatalogueRefresher(router, offers, settings.data_dir / "catalogue", clock=clock)
-            await refresher.start()  # before jobs go on, so that they do by the lists of the last run
+            refresher = CatalogueRefresher(router, registry, settings.data_dir / "catalogue", machine=machine)
+            await refresher.start()  # before the worker, so that jobs use the lists of the last run
             stack.push_async_callback(refresher.stop)
-        await runner.start()
-        stack.push_async_callback(runner.stop)
-        sweeper = BlobGarbageCollector(store, blobs, clock=clock)
-        sweeper.start()
-        stack.push_async_callback(sweeper.stop)
+        await worker.start()
+        stack.push_async_callback(worker.stop)
+        collector = BlobGarbageCollector(store, blobs, machine=machine)
+        await collector.start()
+        stack.push_async_callback(collector.stop)
         yield Parts(
-            jobs=jobs,
-            keys=keys,
-            runner=runner,
-            deliverer=deliverer,
-            store=store,
+            settings=settings,
+            machine=machine,
             lock=lock,
-            nudges=ProviderWebhooks(offers, store, clock),
-            offers=offers,
+            store=store,
+            keys=keys,
+            providers=registry,
+            router=router,
+            jobs=jobs,
+            state_machine=state_machine,
+            worker=worker,
+            dispatcher=dispatcher,
+            provider_webhooks=ProviderWebhooks(registry, store, machine),
         )
-
-
-async def _hooks(settings: Settings, store: Store, secret: bytes, book: Catalogue) -> WebhookDialects:
-    """How each dialect calls back."""
-    links = UrlSigner(secret=secret, seconds=settings.signed_url_ttl_seconds)
-    hooks = [
-        native.hook(links),
-        phaseo.hook(links, settings),
-        pictory.hook(links),
-        fal.hook(secret, book),
-    ]
-    return WebhookDialects(hooks, master=await store.secret("webhooks"))
 
 
 def known_models(settings: Settings) -> Catalogue:
-    """The models by our own rows and the operator's. Raises `SettingsInvalid`."""
-    book = catalogue.builtin()
+    """Return the built-in catalog entries with the operator's. Raises `SettingsInvalid`."""
+    models = catalogue.builtin()
     try:
-        book = catalogue.with_rows(book, settings.catalogue_dir) if settings.catalogue_dir else book
-    except catalogue.BadRow as error:
-        raise SettingsInvalid(f"Setting `models_dir`: {error}.") from error
-    ids = {model.id for model in book.models}
+        models = catalogue.with_entries(models, settings.catalogue_dir) if settings.catalogue_dir else models
+    except catalogue.InvalidEntry as error:
+        raise SettingsInvalid(f"Setting `catalogue_dir`: {error}.") from error
+    ids = {model.id for model in models.models}
     if unknown := [name for name in settings.model_deadline_seconds if name not in ids]:
         raise SettingsInvalid(f"Setting `model_deadline_seconds`: {unknown[0]!r} is not the id of a model.")
-    return priced(book, {"pictory": settings.pictory_usd_per_credit})
+    return with_credit_prices(models, {"pictory": settings.pictory_usd_per_credit})
 
 
-async def _offers(settings: Settings, stack: AsyncExitStack) -> ProviderRegistry:
-    pool = RenderPool(settings.render_workers)
-    pool.warm()
+def _build_registry(
+    settings: Settings, machine: Machine, executor: Executor, providers: Sequence[Provider] | None
+) -> ProviderRegistry:
+    if providers is not None:
+        return ProviderRegistry(providers)
     folder = settings.data_dir / "renders"
-    engine = Animatic(pool, folder)
-    stack.push_async_callback(engine.close)
-    if settings.sandbox:  # no provider is called there, whatever accounts there are
-        return ProviderRegistry([engine], sandbox=Sandbox(pool, folder))
-    accounts = [ADAPTERS[account.provider](account) for account in settings.accounts]
-    for provider in accounts:
-        if isinstance(provider, Pictory):
-            provider.usd_per_credit = settings.pictory_usd_per_credit
-        provider.reaches_gateway = settings.public_url is not None
-        stack.push_async_callback(provider.close)
-    return ProviderRegistry([engine, *accounts])
+    animatic = Animatic(executor.renderer, folder)
+    if settings.sandbox:  # no provider is called, whichever accounts are configured
+        return ProviderRegistry([animatic], sandbox=Sandbox(executor.renderer, folder))
+    return ProviderRegistry([animatic, *(build_provider(account, settings, machine) for account in settings.accounts)])
 
 
-def _asset_link(settings: Settings, secret: bytes) -> Callable[[Blob], str | None]:
-    """Where a provider can fetch a reference from, if the gate can be reached from outside."""
-    links, base_url = UrlSigner(secret=secret, seconds=settings.signed_url_ttl_seconds), settings.public_url
-    return lambda blob: asset_link(links, base_url.rstrip("/"), blob) if base_url else None
-
-
-def build_app(settings: Settings) -> Starlette:
-    """The gate as an ASGI application; its lifespan opens and closes everything. `state.gate` is the gate inside."""
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
-        async with running(settings) as parts:
-            gate = ApiContext(
-                settings=settings,
-                jobs=parts.jobs,
-                keys=parts.keys,
-                closing=asyncio.Event(),
-                orderable=lambda offer: bool(parts.offers.for_offer(offer.provider, offer.id)),
-            )
-            app.state.gate, app.state.parts = gate, parts
-            yield {"gate": gate}
-            gate.closing.set()
-
-    def needs_key() -> bool:
-        parts: Parts = app.state.parts
-        return parts.keys.needs_key
-
-    async def ready(_: Request) -> JSONResponse:
-        parts: Parts = app.state.parts
-        await parts.store.count_active()
-        if not parts.runner.alive:
-            raise Unavailable("The runner has stopped.")
-        if not parts.deliverer.alive:
-            raise Unavailable("The deliverer of webhooks has stopped.")
-        return JSONResponse({"status": "ready"})
-
-    async def called(request: Request) -> JSONResponse:
-        parts: Parts = app.state.parts
-        return await parts.nudges.receive(request)
-
-    async def answered(job_ids: Sequence[str]) -> None:
-        parts: Parts = app.state.parts
-        await parts.jobs.acknowledged(job_ids)
-
-    app = Starlette(
-        routes=[
-            Route("/healthz", _alive),
-            Route("/readyz", ready),
-            Route(provider_webhooks.PATH, called, methods=["POST"]),
-            Mount(native.PATH, native.build(needs_key=needs_key)),
-            Mount(fal.PATH, fal.build(needs_key=needs_key)),
-            Route(fal.JWKS, fal.public_keys),
-            Mount(phaseo.PATH, phaseo.build(needs_key=needs_key)),
-            Mount(pictory.PATH, pictory.build(needs_key=needs_key)),
-        ],
-        middleware=[
-            Middleware(HostGuard, settings=settings),
-            Middleware(VendorHosts, settings=settings),
-            Middleware(ClientDisconnect, answered=answered),
-            *_cors(settings),
-        ],
-        lifespan=lifespan,
-    )
-    install(app)
-    return app
-
-
-async def _alive(_: Request) -> JSONResponse:
-    return JSONResponse({"status": "alive"})
-
-
-def _cors(settings: Settings) -> list[Middleware]:
-    if not settings.allowed_origins:
-        return []
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=settings.allowed_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=EXPOSED,
-        )
-    ]
-
-
-class Server(uvicorn.Server):
-    """Says when it serves, and tells the gate that it stops before it waits for open connections."""
-
-    def __init__(self, config: uvicorn.Config, app: Starlette, on_ready: Callable[[str], object]) -> None:
-        super().__init__(config)
-        self._app = app
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say under which address."""
-        await super().startup(sockets)
-        if self.started and self.servers:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-            parts: Parts = self._app.state.parts
-            parts.lock.announce(url)
-            self._on_ready(url)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop: those who follow a job are let go first."""
-        gate: ApiContext = self._app.state.gate
-        gate.closing.set()
-        await super().shutdown(sockets)
+def _reference_url(settings: Settings, signer: UrlSigner) -> Callable[[Blob], str | None]:
+    """Return a function from a reference to the signed URL where a provider can fetch it; None without a public URL."""
+    base_url = settings.public_url
+    return lambda blob: asset_link(signer, base_url.rstrip("/"), blob) if base_url else None

@@ -1,7 +1,7 @@
 """The nouns that every part of Framegate speaks: frozen values, no behaviour beyond what they are."""
 
 from framegate.domain.jobs import Event, FallbackAttempt, Job, Output, State, Status
-from framegate.domain.keys import BudgetPeriod, Key, Scope
+from framegate.domain.keys import BudgetPeriod, Caller, Key, Scope
 from framegate.domain.orders import (
     Blob,
     Done,
@@ -36,6 +36,7 @@ __all__ = [
     "Attempt",
     "Blob",
     "BudgetPeriod",
+    "Caller",
     "Delivery",
     "DeliveryState",
     "Done",

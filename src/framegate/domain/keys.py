@@ -1,7 +1,20 @@
-"""Who may call, and for how much."""
+"""API keys: scopes, budgets, and the caller that a key stands for."""
 
+import hashlib
+import re
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
+
+from framegate.domain.errors import InvalidRequest
+from framegate.domain.requests import Problem
+
+DEFAULT_OWNER = "default"  # of an open gateway, and of the operator's own key
+REQUESTS_PER_MINUTE_MAX = 1_000_000
+BUDGET_MICRO_USD_MAX = 10**15  # a billion dollars
+NAME_CHARS_MAX = 100
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class Scope(StrEnum):
@@ -36,3 +49,69 @@ class Key:
     requests_per_minute: int | None = None  # None: no limit
     budget_micro_usd: int | None = None  # None: no limit
     budget_period: BudgetPeriod | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who is calling; `key_id` is None on an open gate and for the operator's own key."""
+
+    owner: str
+    scopes: frozenset[Scope]
+    key_id: str | None = None
+
+
+OPERATOR = Caller(owner=DEFAULT_OWNER, scopes=frozenset(Scope))
+
+
+def new_key(
+    *,
+    now: float,
+    owner: str = DEFAULT_OWNER,
+    name: str = "",
+    scopes: tuple[Scope, ...] = (Scope.CREATE, Scope.READ),
+    expires_at: float | None = None,
+    requests_per_minute: int | None = None,
+    budget_micro_usd: int | None = None,
+    budget_period: BudgetPeriod | None = None,
+) -> tuple[str, Key]:
+    """A new key, and its text, which is kept nowhere. Raises `InvalidRequest`."""
+    if not _OWNER.fullmatch(owner):
+        rule = "An owner's name has 1 to 64 letters, digits, dots, dashes, underscores or @, a letter or digit first."
+        raise InvalidRequest([Problem(code="owner_invalid", pointer="/owner", message=rule)])
+    if len(name) > NAME_CHARS_MAX:
+        rule = "A key's name has at most 100 characters."
+        raise InvalidRequest([Problem(code="name_too_long", pointer="/name", message=rule)])
+    if requests_per_minute is not None and not 1 <= requests_per_minute <= REQUESTS_PER_MINUTE_MAX:
+        rule = f"A rate lies between 1 and {REQUESTS_PER_MINUTE_MAX:,} requests a minute."
+        raise InvalidRequest([Problem(code="rate_invalid", pointer="/requests_per_minute", message=rule)])
+    check_budget(budget_micro_usd, budget_period)
+    key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
+    text = f"fg_{key_id}_{secrets.token_urlsafe(32)}"
+    key = Key(
+        id=key_id,
+        owner=owner,
+        name=name,
+        sha256=hash_key(text),
+        scopes=tuple(dict.fromkeys(scopes)),
+        created_at=now,
+        expires_at=expires_at,
+        requests_per_minute=requests_per_minute,
+        budget_micro_usd=budget_micro_usd,
+        budget_period=None if budget_micro_usd is None else budget_period or BudgetPeriod.TOTAL,
+    )
+    return text, key
+
+
+def check_budget(micro_usd: int | None, period: BudgetPeriod | None) -> None:
+    """Hold a budget to its limits. Raises `InvalidRequest`."""
+    if micro_usd is None and period is not None:
+        rule = "A budget's period goes with a budget. Say how much, or leave the period out."
+        raise InvalidRequest([Problem(code="budget_missing", pointer="/budget_period", message=rule)])
+    if micro_usd is not None and not 0 <= micro_usd <= BUDGET_MICRO_USD_MAX:
+        rule = "A budget lies between $0 and $1,000,000,000."
+        raise InvalidRequest([Problem(code="budget_invalid", pointer="/budget", message=rule)])
+
+
+def hash_key(text: str) -> str:
+    """Return the SHA-256 of a key's text. A key has 256 random bits, so one round is enough."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -8,8 +8,8 @@ import logging
 from collections import deque
 from dataclasses import dataclass, field
 
-from framegate.domain.clock import Clock
 from framegate.domain.errors import FramegateError, NotSent, Refused
+from framegate.domain.machine import Clock
 from framegate.providers.base import Provider
 
 _log = logging.getLogger(__name__)
@@ -28,13 +28,13 @@ UNWILLING = "takes no orders for now"
 
 
 @dataclass(slots=True)
-class _Account:
+class AccountState:
     paused_until: float = 0.0
     failures: int = 0
     begun: deque[float] = field(default_factory=deque[float])  # orders of the last minute
     trouble: str = ""  # why the newest order did not go out, in few words; empty where it did
-    told: str = ""  # the trouble that the log tells of
-    told_at: dict[str, float] = field(default_factory=dict[str, float])  # by trouble
+    logged: str = ""  # the trouble that the log tells of
+    logged_at: dict[str, float] = field(default_factory=dict[str, float])  # by trouble
     unseen: int = 0  # looks that failed, in a row
 
 
@@ -43,10 +43,10 @@ class AccountHealth:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._accounts: dict[tuple[str, str], _Account] = {}
+        self._accounts: dict[tuple[str, str], AccountState] = {}
 
-    def _of(self, provider: Provider) -> _Account:
-        return self._accounts.setdefault((provider.name, provider.account), _Account())
+    def _of(self, provider: Provider) -> AccountState:
+        return self._accounts.setdefault((provider.name, provider.account), AccountState())
 
     def retry_in(self, provider: Provider) -> float:
         """Seconds until the account may be sent an order."""
@@ -76,9 +76,9 @@ class AccountHealth:
         """The account took an order, or looked at one and refused it."""
         account = self._of(provider)
         account.failures, account.trouble = 0, ""
-        if account.told:
+        if account.logged:
             _log.warning("The account %s takes orders again.", account_label(provider))
-            account.told = ""
+            account.logged = ""
 
     def record_rejection(self, provider: Provider, error: Refused) -> None:
         """The account refused an order, or its adapter did: then nobody was asked."""
@@ -119,9 +119,9 @@ class AccountHealth:
 
     def _tell(self, provider: Provider, what: str, error: FramegateError | None) -> None:
         account, now = self._of(provider), self._clock.now()
-        if what == account.told or now - account.told_at.get(what, -QUIET_SECONDS) < QUIET_SECONDS:
+        if what == account.logged or now - account.logged_at.get(what, -QUIET_SECONDS) < QUIET_SECONDS:
             return
-        account.told, account.told_at[what] = what, now
+        account.logged, account.logged_at[what] = what, now
         _log.warning("The account %s: %s. %s", account_label(provider), what, error.message if error else "")
 
 

@@ -1,18 +1,17 @@
-"""From a request to the job that it would be: judged, its references looked at, its way chosen, its money named."""
+"""Build a Job from a Request: validate, inspect references, choose a route, estimate the cost.
+
+Two requests become jobs with a history: one that continues an earlier video, and one that retries an unsure order.
+"""
 
 from dataclasses import replace
 from functools import partial
 
-import uuid_utils
-
-from framegate.api.auth import calling
 from framegate.config.settings import Settings
-from framegate.domain import Blob, Job, Problem, Request, Verdict
-from framegate.domain.clock import Clock
-from framegate.domain.errors import BudgetExceeded, InvalidRequest
+from framegate.domain import Blob, Caller, Job, Kind, Problem, Reference, Request, Role, State, Verdict
+from framegate.domain.errors import BudgetExceeded, Conflict, InvalidRequest
 from framegate.domain.ledger import LedgerChange, ledger_change
+from framegate.domain.machine import Machine
 from framegate.jobs.check import DryRun
-from framegate.jobs.extension import extend_request
 from framegate.jobs.lookup import get_owned_job
 from framegate.jobs.references import ReferencePreparer, unfit
 from framegate.jobs.routing import Route, Router
@@ -20,88 +19,134 @@ from framegate.net.fetcher import Fetcher
 from framegate.storage.blobs import BlobStore
 from framegate.store import Store
 
+RETRY_OF = "retry_of"  # key in a job's metadata
+
 
 class JobBuilder:
-    """What a request comes to. Places nothing, orders nothing, reserves nothing."""
+    """Builds jobs. Stores nothing but assets, submits nothing, reserves nothing."""
 
     def __init__(
-        self, *, settings: Settings, store: Store, router: Router, blobs: BlobStore, net: Fetcher, clock: Clock
+        self, *, settings: Settings, store: Store, router: Router, blobs: BlobStore, net: Fetcher, machine: Machine
     ) -> None:
         self._settings = settings
         self._store = store
         self._router = router
         self._blobs = blobs
-        self._clock = clock
+        self._machine = machine
         self._preparer = ReferencePreparer(settings, blobs, net, store.asset)
-        self._checker = DryRun(router, self._preparer)
+        self._dry_run = DryRun(router, self._preparer)
 
-    async def check(self, request: Request, *, owner: str) -> Verdict:
-        """What the check says of a request, its references and its key's budget looked at too."""
+    async def check(self, request: Request, *, caller: Caller) -> Verdict:
+        """Return the verdict on a request, including its references and the budget of the caller's key."""
         known: tuple[Problem, ...] = ()
         try:
-            request = await self._continued(request, owner)
+            request = await self._extended(request, caller.owner)
         except InvalidRequest as error:
             known = error.problems
 
         async def affords(request: Request, route: Route, verdict: Verdict) -> BudgetExceeded | None:
-            owes = self.reservation_for(self._job(request, route, verdict, owner=owner))
-            return await self._store.ledger.would_exceed(owes) if owes else None
+            reservation = self.reservation_for(self._job(request, route, verdict, caller=caller))
+            return await self._store.ledger.would_exceed(reservation) if reservation else None
 
-        return await self._checker.check(request, owner=owner, known=known, affords=affords)
+        return await self._dry_run.check(request, owner=caller.owner, known=known, affords=affords)
 
-    async def build(self, request: Request, *, owner: str, dialect: str, base_url: str) -> Job:
-        """The job that a request would be. Raises `InvalidRequest`, `NotFound` and `ReferenceUnusable`."""
-        request = await self._continued(request, owner)
-        route, verdict = self._router.first(request)
-        kept, taken = await self._preparer.inline(request.references, owner, partial(self.share, owner=owner))
-        request = replace(request, references=kept)
-        if any(one is not None and one.seconds is not None for one in taken):  # the length of a clip is judged at once
-            route, verdict = self._router.first(request, lambda way: unfit(way.request, taken, way.fit.offer))
-        return self._job(request, route, verdict, owner=owner, dialect=dialect, base_url=base_url)
+    async def build(self, request: Request, *, caller: Caller, dialect: str, base_url: str) -> Job:
+        """Return the job for a request. Raises `InvalidRequest`, `NotFound` and `ReferenceUnusable`."""
+        request = await self._extended(request, caller.owner)
+        candidates = self._router.candidates(request)
+        route, verdict = candidates.require()
+        share = partial(self.share, owner=caller.owner)
+        references, ingested = await self._preparer.inline(request.references, caller.owner, share)
+        request = replace(request, references=references)
+        if any(reference is not None and reference.seconds is not None for reference in ingested):
+            route, verdict = candidates.require(lambda route: unfit(route.request, ingested, route.fit.offer))
+        return self._job(request, route, verdict, caller=caller, dialect=dialect, base_url=base_url)
 
     def reservation_for(self, job: Job, *, releases_job_id: str | None = None) -> LedgerChange | None:
-        """What a new job reserves; `releases_job_id` is the job whose reservation it takes the place of."""
-        return ledger_change(
-            None, job, allow_unpriced=self._settings.allow_unpriced_jobs, releases_job_id=releases_job_id
-        )
+        """Return what a new job reserves; `releases_job_id` names the job whose reservation it replaces."""
+        allow_unpriced = self._settings.allow_unpriced_jobs
+        return ledger_change(None, job, allow_unpriced=allow_unpriced, releases_job_id=releases_job_id)
 
     async def share(self, blob: Blob, *, owner: str) -> str:
-        """Let an owner use a file that is kept already; the reference that names it."""
-        await self._store.keep_asset(owner, blob, now=self._clock.now())
+        """Record a stored blob as an asset of a tenant; return its `asset://` URL."""
+        await self._store.keep_asset(owner, blob, now=self._machine.now())
         return f"asset://{blob.sha256}"
 
     def _job(
-        self, request: Request, route: Route, verdict: Verdict, *, owner: str, dialect: str = "", base_url: str = ""
+        self, request: Request, route: Route, verdict: Verdict, *, caller: Caller, dialect: str = "", base_url: str = ""
     ) -> Job:
-        now = self._clock.now()
-        seconds = self._settings.deadline_seconds(route.model)
+        now = self._machine.now()
         return Job(
-            id=str(uuid_utils.uuid7()),
-            owner=owner,
+            id=self._machine.uuid7(),
+            owner=caller.owner,
             dialect=dialect,
             request=request,
             created_at=now,
             updated_at=now,
-            deadline_at=now + seconds,
-            key_id=_key_of(owner),
+            deadline_at=now + self._settings.deadline_seconds(route.model),
+            key_id=caller.key_id,
             base_url=base_url,
             warnings=verdict.warnings,
             **route.job_fields(),
         )
 
-    async def _continued(self, request: Request, owner: str) -> Request:
-        """The request with the video that its earlier job made as the source, where its model goes on from such."""
+    async def _extended(self, request: Request, owner: str) -> Request:
+        """Return the request with the video of `previous_job_id` as its source, if its model can extend a video."""
         model = self._router.catalogue.get(request.model)
         if request.previous_job_id is None or model is None or not model.limits.previous_job:
             return request
-        before = await get_owned_job(self._store, request.previous_job_id, owner)
-        kept = bool(before.outputs) and self._blobs.has(before.outputs[0].blob.sha256)
-        going_on = extend_request(request, before, model=model.id, kept=kept)
-        await self.share(before.outputs[0].blob, owner=owner)
-        return going_on
+        previous = await get_owned_job(self._store, request.previous_job_id, owner)
+        is_stored = bool(previous.outputs) and self._blobs.has(previous.outputs[0].blob.sha256)
+        extended = extend_request(request, previous, model=model.id, is_stored=is_stored)
+        await self.share(previous.outputs[0].blob, owner=owner)
+        return extended
 
 
-def _key_of(owner: str) -> str | None:
-    """The key whose budget a new job is held against."""
-    caller = calling()
-    return caller.key_id if caller is not None and caller.owner == owner else None
+def extend_request(request: Request, previous: Job, *, model: str, is_stored: bool) -> Request:
+    """Return the request with the first video of `previous` as its source; `is_stored` says whether that file is kept.
+
+    For the same model, size and frame rate follow the previous video where the request names none. Raises
+    `InvalidRequest` if there is no such video.
+    """
+    if previous.state is not State.COMPLETED:
+        hint = "Choose a completed job." if previous.state.is_final else "Wait until it is completed, then retry."
+        message = f"the job is {previous.state.status.value}. {hint}"
+        raise _not_extendable("previous_job_not_completed", message)
+    if not is_stored:
+        message = "the job's file is no longer stored. Send the video as a reference instead."
+        raise _not_extendable("previous_job_gone", message)
+    url = f"asset://{previous.outputs[0].blob.sha256}"
+    source = Reference(url=url, kind=Kind.VIDEO, role=Role.SOURCE, pointer="/previous_job_id")
+    extended = replace(request, references=(*request.references, source))
+    if previous.model != model:
+        return extended
+    target = previous.target
+    if not (request.size or request.resolution or request.aspect_ratio):
+        extended = replace(extended, resolution=target.resolution, aspect_ratio=target.aspect_ratio)
+    return replace(extended, fps=request.fps or target.fps)
+
+
+def retry_request(job: Job) -> Request:
+    """Return the request of the job that replaces an unsure one; its metadata names that one. Raises `Conflict`."""
+    if not job.state.is_final:
+        message = f"The job is {job.state.status.value}. Only a job that has ended can be retried."
+        raise Conflict(message, code="job_not_over")
+    if job.fault is None or not job.fault.unsure:
+        raise Conflict(
+            f"The job is {job.state.value} and the outcome of its order is known. Only a job whose order outcome is "
+            "unknown can be retried; to make this video again, create a new job.",
+            code="retry_not_unsure",
+        )
+    request = job.request
+    if request.previous_job_id is not None:  # the video that it continues is among its references already
+        request = replace(request, previous_job_id=None)
+    return replace(request, metadata={**request.metadata, RETRY_OF: job.id})
+
+
+def retry_key(job: Job) -> str:
+    """Return the idempotency key of a job's only retry. No client can send it: it is not ASCII."""
+    return f"retry \N{RIGHTWARDS ARROW} {job.id}"
+
+
+def _not_extendable(code: str, reason: str) -> InvalidRequest:
+    return InvalidRequest([Problem(code=code, pointer="/previous_job_id", message=f"previous_job_id: {reason}")])

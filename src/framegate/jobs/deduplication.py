@@ -1,32 +1,55 @@
-"""Creates that are being answered in this process: two clients who ask the same are told from one who asks again."""
+"""Create deduplication without an idempotency key: a client's retry is told from two clients that send the same body.
+
+A create whose response never reached its client belongs to the next byte-identical request of the same tenant. Two
+identical requests whose clients are both connected are two jobs.
+"""
 
 import asyncio
-from typing import Self
+from collections.abc import Callable
+from typing import Protocol, Self
 
-from framegate.api.middleware.client_disconnect import RequestContext
 from framegate.domain import Job
 from framegate.store.job_writes import UnacknowledgedCreate
 
-Asked = tuple[str, str]  # owner and fingerprint
+Fingerprint = tuple[str, str]  # tenant, and hash of the request
+
+
+class RequestContext(Protocol):
+    """The inbound request that creates a job, as far as deduplication needs it."""
+
+    created: list[str]  # ids of the jobs that this request created
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the request: equal for two requests that are equal byte for byte."""
+        ...
+
+    async def is_disconnected(self) -> bool:
+        """Whether the client closed its connection before the response began."""
+        ...
+
+    def on_close(self, do: Callable[[], None], /) -> None:
+        """Call `do` when the request is over."""
+        ...
 
 
 class InflightCreate:
-    """One create on its way. A context manager: whoever leaves it without a job leaves none behind.
+    """One in-flight create, as a context manager; on an error the entry is removed.
 
-    Outside of an exchange, or with an idempotency key, nothing is remembered.
+    Without a request context nothing is recorded.
     """
 
-    def __init__(self, creates: "CreateDeduplicator", owner: str, exchange: RequestContext | None) -> None:
+    def __init__(self, creates: "CreateDeduplicator", owner: str, context: RequestContext | None) -> None:
         self._creates = creates
         self._owner = owner
-        self.exchange = exchange
+        self.context = context
         self.job_id: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self.draft: str | None = None  # the job's id from before it is durable
+        self.draft_id: str | None = None  # of the job before it is durable
 
     @property
-    def asked(self) -> Asked | None:
-        """Who asks for what."""
-        return (self._owner, self.exchange.fingerprint) if self.exchange else None
+    def fingerprint(self) -> Fingerprint | None:
+        """Tenant and request hash; None without a request context."""
+        return (self._owner, self.context.fingerprint) if self.context else None
 
     def __enter__(self) -> Self:
         return self
@@ -37,60 +60,62 @@ class InflightCreate:
             self._creates.end(self)
 
     async def orphaned_duplicate(self) -> str | None:
-        """The job of an identical create under way whose client has gone; waits until that job is durable."""
+        """Return the job of an identical in-flight create whose client has disconnected, once that job is durable."""
         earlier = self._creates.duplicates(self)
         self._creates.begin(self)
         for other in earlier:
             if (
-                other.exchange
-                and await other.exchange.is_disconnected()
+                other.context
+                and await other.context.is_disconnected()
                 and (job_id := await asyncio.shield(other.job_id))
             ):
                 return job_id
         return None
 
     def unacknowledged(self, draft: Job, *, since: float) -> UnacknowledgedCreate | None:
-        """How this create, of the job `draft`, stands in the store until its client has the answer."""
-        self.draft = draft.id
-        if self.asked is None:
+        """Return how the store records this create until the client has the response."""
+        self.draft_id = draft.id
+        if self.fingerprint is None:
             return None
-        attended = frozenset(other.draft for other in self._creates.duplicates(self) if other.draft)
-        return UnacknowledgedCreate(fingerprint=self.asked[1], since=since, attended=attended)
+        claimed = frozenset(other.draft_id for other in self._creates.duplicates(self) if other.draft_id)
+        return UnacknowledgedCreate(fingerprint=self.fingerprint[1], since=since, claimed_by_others=claimed)
 
     def resolve(self, job: Job) -> Job:
-        """The job is durable; it may be an earlier one in the place of the draft."""
-        self.draft = job.id
+        """Record that the job is durable; it may be an earlier one in place of the draft."""
+        self.draft_id = job.id
         self.job_id.set_result(job.id)
-        if self.exchange:
-            self.exchange.created.append(job.id)
-            self.exchange.on_close(lambda: self._creates.end(self))
+        if self.context:
+            self.context.created.append(job.id)
+            self.context.on_close(lambda: self._creates.end(self))
         return job
 
 
 class CreateDeduplicator:
-    """All that are under way, by what was asked."""
+    """All in-flight creates of this process, by fingerprint."""
 
     def __init__(self) -> None:
-        self._all: dict[Asked, list[InflightCreate]] = {}
+        self._inflight: dict[Fingerprint, list[InflightCreate]] = {}
 
-    def start(self, owner: str, exchange: RequestContext | None) -> InflightCreate:
-        """A create begins."""
-        return InflightCreate(self, owner, exchange)
+    def start(self, owner: str, context: RequestContext | None) -> InflightCreate:
+        """Return a new in-flight create."""
+        return InflightCreate(self, owner, context)
 
-    def duplicates(self, asking: InflightCreate) -> list[InflightCreate]:
-        """Others that ask the same."""
-        return [other for other in self._all.get(asking.asked or ("", ""), ()) if other is not asking]
+    def duplicates(self, create: InflightCreate) -> list[InflightCreate]:
+        """Return the other in-flight creates with the same fingerprint."""
+        if create.fingerprint is None:
+            return []
+        return [other for other in self._inflight.get(create.fingerprint, ()) if other is not create]
 
-    def begin(self, asking: InflightCreate) -> None:
-        """It is to be found by others."""
-        if asking.asked:
-            self._all.setdefault(asking.asked, []).append(asking)
+    def begin(self, create: InflightCreate) -> None:
+        """Make a create visible to its duplicates."""
+        if create.fingerprint:
+            self._inflight.setdefault(create.fingerprint, []).append(create)
 
-    def end(self, asking: InflightCreate) -> None:
-        """Its exchange is over."""
-        asked = asking.asked
-        if asked is None:
+    def end(self, create: InflightCreate) -> None:
+        """Remove a create."""
+        fingerprint = create.fingerprint
+        if fingerprint is None:
             return
-        self._all[asked] = [other for other in self._all.get(asked, ()) if other is not asking]
-        if not self._all[asked]:
-            del self._all[asked]
+        self._inflight[fingerprint] = self.duplicates(create)
+        if not self._inflight[fingerprint]:
+            del self._inflight[fingerprint]

@@ -1,4 +1,4 @@
-"""Finding a job by its id: for its owner alone, to whom another's is unknown, or for whoever holds a link of ours."""
+"""Look up a job by id, by tenant or by signed URL. Another tenant's job is reported as not found."""
 
 import re
 
@@ -7,20 +7,21 @@ from framegate.domain.errors import NotFound
 from framegate.store import Store
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ID_CHARS_MAX = 64  # in a message
 
 
 def is_job_id(text: str) -> bool:
-    """Whether a text can be the id of a job here."""
+    """Whether a text has the form of a job id."""
     return _JOB_ID.fullmatch(text) is not None
 
 
 def job_not_found(job_id: str) -> NotFound:
-    """What is said of a job that is not here, or is another's."""
-    return NotFound(f"There is no job {job_id[:64]!r} here.")
+    """Return the error for a job that does not exist or belongs to another tenant."""
+    return NotFound(f"Job not found: {job_id[:ID_CHARS_MAX]!r}.")
 
 
 async def get_job(store: Store, job_id: str) -> Job:
-    """A job as it stands, whosever it is. Raises `NotFound`."""
+    """Return a job of any tenant. Raises `NotFound`."""
     job = await store.get(job_id) if is_job_id(job_id) else None
     if job is None:
         raise job_not_found(job_id)
@@ -28,7 +29,7 @@ async def get_job(store: Store, job_id: str) -> Job:
 
 
 async def get_owned_job(store: Store, job_id: str, owner: str) -> Job:
-    """A job of this owner as it stands. Raises `NotFound`."""
+    """Return a job of this tenant. Raises `NotFound`."""
     job = await get_job(store, job_id)
     if job.owner != owner:
         raise job_not_found(job_id)

@@ -41,8 +41,8 @@ class ReferencePreparer:
         async def has_asset(sha256: str) -> Blob | None:
             return await self.asset(owner, sha256)
 
-        return await ingest.ingest(
-            reference, index=index, net=self.net, blobs=self.blobs, settings=self.settings, has_asset=has_asset
+        return await ingest.ingest_reference(
+            reference, index=index, fetcher=self.net, blobs=self.blobs, settings=self.settings, find_asset=has_asset
         )
 
     async def inline(
@@ -56,7 +56,7 @@ class ReferencePreparer:
         looked_at: list[IngestedReference | None] = []
         for index, reference in enumerate(given):
             if not reference.url[:8].lower().startswith(("data:", "asset://")):
-                with ingest.pointing(reference.pointer or f"/references/{index}"):
+                with ingest.locate_errors(reference.pointer or f"/references/{index}"):
                     self.net.judge(reference.url)
                 kept.append(reference)
                 looked_at.append(None)
@@ -74,7 +74,7 @@ class ReferencePreparer:
         prepared: list[PreparedReference] = []
         adjustments: list[Adjustment] = []
         for index, (reference, one) in enumerate(zip(request.references, taken, strict=True)):
-            ready, changed = await ingest.prepare(one, reference, index, self.blobs, limits, keep=keep)
+            ready, changed = await ingest.prepare_reference(one, reference, index, self.blobs, limits, keep=keep)
             prepared.append(ready)
             adjustments.extend(changed)
         return PreparedReferences(tuple(prepared), tuple(adjustments), unfit(request, taken, offer))
@@ -85,7 +85,7 @@ def unfit(request: Request, taken: Sequence[IngestedReference | None], offer: Of
     if offer is None:
         return ()
     measured = [one and clips.Measured(size_bytes=one.blob.size_bytes, seconds=one.seconds) for one in taken]
-    return tuple(clips.judge(request, measured, offer.limits, f"{request.model} at {offer.provider}"))
+    return tuple(clips.problems(request, measured, offer.limits, f"{request.model} at {offer.provider}"))
 
 
 def measured(target: Target, given: Sequence[Reference], taken: Sequence[IngestedReference]) -> Target:
@@ -104,5 +104,5 @@ def fit_limits(images: ImageLimits) -> FitLimits:
         min_ratio=images.min_ratio,
         max_ratio=images.max_ratio,
         formats=images.formats or (),
-        alpha=images.alpha is not False,
+        allows_alpha=images.alpha is not False,
     )

@@ -1,38 +1,36 @@
-"""What clients do with jobs: create, follow, cancel, delete. Every dialect comes through here."""
+"""Job service: create, follow, cancel and delete jobs. Every dialect uses it; it knows no HTTP."""
 
 from collections.abc import AsyncIterator, Sequence
 
-from framegate.api.middleware.client_disconnect import current
 from framegate.catalogue import Catalogue
 from framegate.config.settings import Settings
-from framegate.domain import Blob, Delivery, Event, Job, Output, Problem, Request, State, Status, Verdict
-from framegate.domain.clock import Clock
+from framegate.domain import Blob, Caller, Delivery, Event, Job, Output, Problem, Request, State, Status, Verdict
 from framegate.domain.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, Stale
-from framegate.domain.ledger import Entry
+from framegate.domain.ledger import Entry, LedgerChange
+from framegate.domain.machine import Machine
 from framegate.jobs.admission import QueueLimit
-from framegate.jobs.builder import JobBuilder
-from framegate.jobs.deduplication import CreateDeduplicator
+from framegate.jobs.builder import JobBuilder, retry_key, retry_request
+from framegate.jobs.deduplication import CreateDeduplicator, RequestContext
 from framegate.jobs.lookup import get_job, get_owned_job, is_job_id, job_not_found
-from framegate.jobs.retry import retry_key, retry_request
 from framegate.jobs.routing import Router
 from framegate.jobs.webhooks.dialect import WebhookDialects
 from framegate.net.fetcher import Fetcher
 from framegate.storage import ingest
 from framegate.storage.blobs import BlobStore
 from framegate.store import Page, Store
-from framegate.store.job_writes import next_version
+from framegate.store.job_writes import UnacknowledgedCreate, next_version
 from framegate.store.ledger import By, Spent
 
 JOBS_PER_PAGE_MAX = 100
 WAIT_SECONDS_MAX = 60.0
-CANCEL_SECONDS = 5.0  # how long a cancellation is waited for before the job is shown as it then stands
-LOOK_SECONDS = 1.0  # another process may have changed a job: look at least so often
-CANCEL_TRIES_MAX = 20
+CANCEL_SECONDS = 5.0  # how long a cancellation may take before the job is returned as it is
+POLL_SECONDS = 1.0  # poll interval for changes made by another process
+CANCEL_ATTEMPTS_MAX = 20
 _STATES = {status: tuple(state for state in State if state.status is status) for status in Status}
 
 
 class JobService:
-    """The gate's jobs, each seen by its owner alone: another's is unknown."""
+    """The jobs of a gateway, each visible to its tenant alone: another tenant's job is reported as not found."""
 
     def __init__(
         self,
@@ -42,116 +40,128 @@ class JobService:
         router: Router,
         blobs: BlobStore,
         net: Fetcher,
-        clock: Clock,
+        machine: Machine,
         secret: bytes,
-        hooks: WebhookDialects | None = None,
+        webhook_dialects: WebhookDialects | None = None,
     ) -> None:
         self.settings = settings
         self.blobs = blobs
         self.secret = secret
         self._store = store
         self._router = router
-        self._drafts = JobBuilder(settings=settings, store=store, router=router, blobs=blobs, net=net, clock=clock)
-        self._clock = clock
-        self._hooks = hooks or WebhookDialects()
-        self._room = QueueLimit(store, clock, jobs_max=settings.open_jobs_max)
-        self._creates = CreateDeduplicator()
+        self._builder = JobBuilder(settings=settings, store=store, router=router, blobs=blobs, net=net, machine=machine)
+        self._machine = machine
+        self._webhook_dialects = webhook_dialects or WebhookDialects(machine=machine)
+        self._queue_limit = QueueLimit(store, machine, jobs_max=settings.open_jobs_max)
+        self._deduplicator = CreateDeduplicator()
 
     @property
     def catalogue(self) -> Catalogue:
-        """The models, as their services now list them."""
+        """The models, as their services list them now."""
         return self._router.catalogue
 
     # -- before a job
 
-    async def check(self, request: Request, *, owner: str) -> Verdict:
-        """What the check says of a request, its references and its key's budget looked at too. Places nothing."""
-        return await self._drafts.check(request, owner=owner)
+    async def check(self, request: Request, *, caller: Caller) -> Verdict:
+        """Validate a request, its references and the budget of its key. Submits and reserves nothing."""
+        return await self._builder.check(request, caller=caller)
 
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
-        """Keep an uploaded file for its owner, once looked at; a reference names it `asset://SHA256`."""
+        """Store an uploaded file for a tenant, after inspecting it; references name it `asset://SHA256`."""
         blob = await ingest.ingest_upload(stream, media_type, blobs=self.blobs, settings=self.settings)
         await self.share(blob, owner=owner)
         return blob
 
     async def share(self, blob: Blob, *, owner: str) -> str:
-        """Let an owner use a file that is kept already; the reference that names it."""
-        return await self._drafts.share(blob, owner=owner)
+        """Record a stored blob as an asset of a tenant; return its `asset://` URL."""
+        return await self._builder.share(blob, owner=owner)
 
-    # -- a job's life
+    # -- the life of a job
 
     async def create(
         self,
         request: Request,
         *,
-        owner: str,
+        caller: Caller,
         dialect: str,
+        context: RequestContext | None = None,
         idempotency_key: str | None = None,
         body_hash: str = "",
         base_url: str = "",
     ) -> Job:
-        """Accept a job: once this returns, it is durable. `base_url` is where the links in its webhooks begin.
+        """Accept a job: once this returns, it is durable. `base_url` is the start of the URLs in its webhooks.
 
-        A request that is the same to the byte as one whose answer never left gets that one's job.
+        Without an idempotency key, `context` lets a request that repeats a create without a response return the job of
+        that create.
 
         Raises `InvalidRequest` with every broken rule, `ReferenceUnusable` for a data URL or an asset that cannot be
-        used, `IdempotencyConflict`, `BudgetExceeded`, and `Busy` when too many jobs are unfinished.
+        used, `IdempotencyConflict`, `BudgetExceeded`, and `Busy` if too many jobs are open.
         """
-        exchange = None if idempotency_key else current()
-        with self._creates.start(owner, exchange) as asking:
-            if earlier := await asking.orphaned_duplicate():
-                return asking.resolve(await self.get(earlier, owner=owner))
-            await self._room.check()
-            job = await self._drafts.build(request, owner=owner, dialect=dialect, base_url=base_url)
-            kept = await self._store.insert(
+        with self._deduplicator.start(caller.owner, None if idempotency_key else context) as create:
+            if earlier := await create.orphaned_duplicate():
+                return create.resolve(await self.get(earlier, owner=caller.owner))
+            await self._queue_limit.check()
+            job = await self._builder.build(request, caller=caller, dialect=dialect, base_url=base_url)
+            since = self._machine.now() - self.settings.duplicate_create_window_seconds
+            stored = await self._insert(
                 job,
+                self._builder.reservation_for(job),
                 idempotency_key=idempotency_key,
                 body_hash=body_hash,
-                deliveries=self._hooks.deliveries(None, job),
-                unanswered=asking.unacknowledged(
-                    job, since=self._clock.now() - self.settings.duplicate_create_window_seconds
-                ),
-                owing=self._drafts.reservation_for(job),
+                unacknowledged=create.unacknowledged(job, since=since),
             )
-            self._room.take()
-            return asking.resolve(kept)
+            self._queue_limit.admit()
+            return create.resolve(stored)
 
-    async def retry(self, job_id: str, *, owner: str, void_first: bool = False) -> Job:
-        """Order again what may have been ordered already, as a job of its own: one, however often this is asked.
+    async def retry(self, job_id: str, *, caller: Caller, void_first: bool = False) -> Job:
+        """Submit an order of unknown outcome again, as a new job: one, however often this is called.
 
-        With `void_first` the reservation that the unsure job holds is given up for the new one. Raises `NotFound`,
-        `Conflict` for a job whose order's fate is known, and what `create` does.
+        With `void_first`, the reservation that the unsure job holds is released. Raises `NotFound`, `Conflict` for a
+        job whose order outcome is known, and what `create` raises.
         """
-        unsure = await self.get(job_id, owner=owner)
+        unsure = await self.get(job_id, owner=caller.owner)
         request = retry_request(unsure)
-        await self._room.check()
-        job = await self._drafts.build(request, owner=owner, dialect=unsure.dialect, base_url=unsure.base_url)
+        await self._queue_limit.check()
+        job = await self._builder.build(request, caller=caller, dialect=unsure.dialect, base_url=unsure.base_url)
+        reservation = self._builder.reservation_for(job, releases_job_id=unsure.id if void_first else None)
+        return await self._insert(job, reservation, idempotency_key=retry_key(unsure), body_hash=unsure.id)
+
+    async def _insert(
+        self,
+        job: Job,
+        reservation: LedgerChange | None,
+        *,
+        idempotency_key: str | None,
+        body_hash: str,
+        unacknowledged: UnacknowledgedCreate | None = None,
+    ) -> Job:
         return await self._store.insert(
             job,
-            idempotency_key=retry_key(unsure),
-            body_hash=unsure.id,
-            deliveries=self._hooks.deliveries(None, job),
-            owing=self._drafts.reservation_for(job, releases_job_id=unsure.id if void_first else None),
+            idempotency_key=idempotency_key,
+            body_hash=body_hash,
+            deliveries=self._webhook_dialects.deliveries(None, job),
+            unacknowledged=unacknowledged,
+            ledger_change=reservation,
         )
 
-    async def acknowledged(self, job_ids: Sequence[str]) -> None:
-        """The clients of these creates have their answers: the next one that asks the same gets a job of its own."""
+    async def acknowledge(self, job_ids: Sequence[str]) -> None:
+        """Record that the clients of these creates have their response: an identical request is a new job."""
         await self._store.acknowledge(job_ids)
 
     async def get(self, job_id: str, *, owner: str) -> Job:
-        """A job as it stands. Raises `NotFound`."""
+        """Return a job. Raises `NotFound`."""
         return await get_owned_job(self._store, job_id, owner)
 
     async def wait(self, job_id: str, *, owner: str, seconds: float) -> Job:
-        """A job once it has ended, or as it stands after so many seconds."""
-        until = self._clock.now() + min(seconds, WAIT_SECONDS_MAX)
+        """Wait until a job has ended, at most `seconds`; return the job."""
+        until = self._machine.now() + min(seconds, WAIT_SECONDS_MAX)
         with self._store.notifier.watch(job_id) as watch:
             while True:
                 job = await self.get(job_id, owner=owner)
-                left = until - self._clock.now()
+                left = until - self._machine.now()
                 if job.state.is_final or left <= 0:
                     return job
-                await watch.change(within=min(left, LOOK_SECONDS))
+                await watch.change(within=min(left, POLL_SECONDS))
 
     async def list(
         self,
@@ -163,52 +173,50 @@ class JobService:
         model: str | None = None,
         oldest_first: bool = False,
     ) -> Page:
-        """An owner's jobs, newest first unless said otherwise; `after` is the cursor that the page before gave.
+        """Return one page of a tenant's jobs, newest first by default; `after` is the cursor of the previous page.
 
         Raises `InvalidRequest`.
         """
         if after is not None and not is_job_id(after):
-            wrong = Problem(
-                code="cursor_invalid", pointer="/after", message="`after` takes the cursor of an earlier page."
-            )
-            raise InvalidRequest([wrong])
-        known = self.catalogue.get(model) if model else None
-        states = [state for one in status for state in _STATES[one]]
+            message = "`after` must be the cursor of an earlier page."
+            raise InvalidRequest([Problem(code="cursor_invalid", pointer="/after", message=message)])
+        catalog_entry = self.catalogue.get(model) if model else None
+        states = [state for wanted in status for state in _STATES[wanted]]
         return await self._store.list(
             owner=owner,
             limit=max(1, min(limit, JOBS_PER_PAGE_MAX)),
             after=after,
             states=states,
-            model=known.id if known else model,
+            model=catalog_entry.id if catalog_entry else model,
             oldest_first=oldest_first,
         )
 
     async def cancel(self, job_id: str, *, owner: str) -> Job:
-        """Have a job stopped, its render or order too; the job as it stands once it is (or after five seconds).
+        """Cancel a job and its order; return the job once it is cancelled, or after five seconds.
 
-        Cancelling a cancelled job is no error. Raises `NotFound`, and `Conflict` for a job that has ended otherwise.
+        Cancelling a cancelled job is not an error. Raises `NotFound`, and `Conflict` for a job that has ended otherwise.
         """
-        for _ in range(CANCEL_TRIES_MAX):
+        for _ in range(CANCEL_ATTEMPTS_MAX):
             job = await self.get(job_id, owner=owner)
             if job.state is State.CANCELLED:
                 return job
             if job.state.is_final:
-                raise Conflict(f"The job is {job.state.value} already and cannot be cancelled.", code="job_over")
+                raise Conflict(f"The job is already {job.state.value} and cannot be cancelled.", code="job_over")
             if job.cancel_requested:
                 break
-            now = self._clock.now()
+            now = self._machine.now()
             try:
                 await self._store.apply(next_version(job, now, cancel_requested=True), due_at=now)
             except Stale:
                 continue
             break
         else:
-            raise Busy("The job moves on too fast to be cancelled just now. Try again.")
+            raise Busy("The job is changing too fast to be cancelled. Try again.")
         self._store.notifier.interrupt(job_id)
         return await self.wait(job_id, owner=owner, seconds=CANCEL_SECONDS)
 
     async def delete(self, job_id: str, *, owner: str) -> None:
-        """Forget a job that has ended, and its files unless another job has them. Raises `NotFound`, `Conflict`."""
+        """Delete a job that has ended, and its files unless another job uses them. Raises `NotFound`, `Conflict`."""
         job = await self.get(job_id, owner=owner)
         if not job.state.is_final:
             raise Conflict(
@@ -221,7 +229,7 @@ class JobService:
                 await self.blobs.delete(blob.sha256)
 
     async def events(self, job_id: str, *, owner: str, after: int = 0) -> AsyncIterator[Event]:
-        """A job's events behind `after`, then each as it comes; ends behind the final one. Raises `NotFound`."""
+        """Yield the events of a job after `after`, then new ones until the final one. Raises `NotFound`."""
         await self.get(job_id, owner=owner)
         with self._store.notifier.watch(job_id) as watch:
             while True:
@@ -232,71 +240,71 @@ class JobService:
                 if job is None or (job.state.is_final and job.version <= after):
                     return
                 if job.version <= after:
-                    await watch.change(within=LOOK_SECONDS)
+                    await watch.change(within=POLL_SECONDS)
 
     async def history(self, job_id: str, *, owner: str) -> tuple[Event, ...]:
-        """A job's events until now. Raises `NotFound`."""
+        """Return the events of a job so far. Raises `NotFound`."""
         await self.get(job_id, owner=owner)
         return await self._store.events(job_id)
 
     async def ahead(self, job_id: str | None = None) -> int:
-        """How many jobs wait for their order before this one does; how many in all where none is named."""
+        """Return the number of jobs queued before this one; of all queued jobs if none is named."""
         return await self._store.count_queued_before(job_id)
 
-    # -- what came of it
+    # -- outputs
 
     async def output(self, job_id: str, *, owner: str, index: int = 0) -> Output:
-        """A finished video. Raises `NotFound`, `NotReady`, and `Gone` where the file is no longer kept."""
-        return self._kept(await self.get(job_id, owner=owner), index)
+        """Return a finished video. Raises `NotFound`, `NotReady`, and `Gone` if the file is no longer stored."""
+        return self._stored_output(await self.get(job_id, owner=owner), index)
 
     async def linked_output(self, job_id: str, *, index: int = 0) -> Output:
-        """A finished video for whoever holds a link of ours to it: the link's signature stands for the owner."""
-        return self._kept(await self.linked(job_id), index)
+        """Return a finished video for the holder of a signed URL: the signature stands for the tenant."""
+        return self._stored_output(await self.linked(job_id), index)
 
     async def linked(self, job_id: str) -> Job:
-        """A job for whoever holds a link of ours to one of its files. Raises `NotFound`."""
+        """Return a job for the holder of a signed URL to one of its files. Raises `NotFound`."""
         return await get_job(self._store, job_id)
 
-    def _kept(self, job: Job, index: int) -> Output:
+    def _stored_output(self, job: Job, index: int) -> Output:
         if not job.state.is_final:
             raise NotReady(f"The video is not ready: the job is {job.state.status.value}.")
         if job.state is not State.COMPLETED:
-            why = f" {job.fault.message}" if job.fault else ""
-            raise NotReady(f"There is no video: the job is {job.state.value}.{why}", code=f"job_{job.state.value}")
+            reason = f" {job.fault.message}" if job.fault else ""
+            raise NotReady(f"There is no video: the job is {job.state.value}.{reason}", code=f"job_{job.state.value}")
         if not 0 <= index < len(job.outputs):
-            raise NotFound(f"The job has {len(job.outputs)} output(s), counted from 0; there is no number {index}.")
+            raise NotFound(f"Output {index} not found: the job has {len(job.outputs)} output(s), counted from 0.")
         output = job.outputs[index]
         if not self.blobs.has(output.blob.sha256):
             raise Gone
         return output
 
-    # -- its money
+    # -- money
 
     async def bill(self, job_id: str, *, owner: str) -> Entry:
-        """How the money of a job stands. Raises `NotFound`, also for a job from before there was a ledger."""
+        """Return the ledger entry of a job. Raises `NotFound`, also for a job older than the ledger."""
         await self.get(job_id, owner=owner)
         entry = await self._store.ledger.entry(job_id)
         if entry is None:
-            raise NotFound("The ledger has no entry of this job.")
+            raise NotFound("The ledger has no entry for this job.")
         return entry
 
     async def spent(
         self, by: By, *, owner: str, since: str | None = None, until: str | None = None
     ) -> tuple[Spent, ...]:
-        """What an owner's jobs came to; a job counts on the UTC day on which it was accepted, both days counted in."""
+        """Return what a tenant's jobs cost; a job counts on the UTC day of its acceptance, both days inclusive."""
         return await self._store.ledger.spent(by, owner=owner, since=since, until=until)
 
-    # -- its webhooks
+    # -- webhooks
 
     async def webhooks(self, job_id: str, *, owner: str) -> tuple[Delivery, ...]:
-        """What a job had to tell its `callback_url`, and every try to do so. Raises `NotFound`."""
+        """Return the webhooks of a job with every delivery attempt. Raises `NotFound`."""
         await self.get(job_id, owner=owner)
         return await self._store.outbox.of_job(job_id)
 
     async def replay_webhook(self, job_id: str, delivery_id: str, *, owner: str) -> Delivery:
-        """Have a webhook sent again, under the same event id. Raises `NotFound`."""
+        """Send a webhook again, with the same event id. Raises `NotFound`."""
         await self.get(job_id, owner=owner)
-        await self._store.outbox.replay(job_id, delivery_id, now=self._clock.now())
+        await self._store.outbox.replay(job_id, delivery_id, now=self._machine.now())
         self._store.notifier.delivery_available.set()
         for delivery in await self._store.outbox.of_job(job_id):
             if delivery.id == delivery_id:
@@ -304,5 +312,5 @@ class JobService:
         raise job_not_found(job_id)  # deleted meanwhile
 
     def webhook_secret(self, *, owner: str) -> str:
-        """The secret by which an owner verifies webhooks, as `whsec_…`."""
-        return self._hooks.secret(owner)
+        """Return the secret with which a tenant verifies webhooks, as `whsec_…`."""
+        return self._webhook_dialects.secret(owner)

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import math
-import secrets
 from dataclasses import replace
 
 from framegate.domain import Fault, Job, State
-from framegate.domain.clock import Clock
 from framegate.domain.errors import BudgetExceeded, FramegateError, NotFound, Stale, Unavailable
 from framegate.domain.ledger import ledger_change
+from framegate.domain.machine import Machine
+from framegate.jobs.background.periodic import wait_for_event
 from framegate.jobs.concurrency import ConcurrencyLimiter
 from framegate.jobs.state_machine.machine import JobStateMachine
 from framegate.jobs.state_machine.transition import Transition, order_key, writable
@@ -39,17 +39,17 @@ class Worker:
     def __init__(
         self,
         store: Store,
-        moves: JobStateMachine,
+        state_machine: JobStateMachine,
         *,
-        clock: Clock,
-        hooks: WebhookDialects | None = None,
+        machine: Machine,
+        webhook_dialects: WebhookDialects | None = None,
         sole: bool = True,
     ) -> None:
-        self.worker = f"worker-{secrets.token_hex(6)}"
+        self.worker = f"worker-{machine.random_bytes(6).hex()}"
         self._store = store
-        self._moves = moves
-        self._clock = clock
-        self._hooks = hooks or WebhookDialects()
+        self._state_machine = state_machine
+        self._clock = machine
+        self._webhook_dialects = webhook_dialects or WebhookDialects(machine=machine)
         self._sole = sole
         self._slots = ConcurrencyLimiter()
         self._drives: dict[str, asyncio.Task[None]] = {}
@@ -57,7 +57,7 @@ class Worker:
         self._stopping = False
         self._deadlines: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._awake_since = self._seen_at = clock.now()
+        self._awake_since = self._seen_at = machine.now()
         self._keep_at = self._seen_at + HEARTBEAT_SECONDS
 
     async def start(self) -> None:
@@ -104,7 +104,7 @@ class Worker:
                 await self._clock.sleep(IDLE_SECONDS)
                 continue
             if wait > 0:
-                await self._idle(wait)
+                await wait_for_event(self._store.notifier.work_available, wait, clock=self._clock)
 
     async def _take(self) -> float:
         """Claim what is due; say for how long nothing more is."""
@@ -116,7 +116,7 @@ class Worker:
         claimed = await self._store.claim(self.worker, now=now, until=now + LEASE_SECONDS, limit=room)
         for held in claimed:  # orders that stand have their places before any other job takes a turn
             if held.job.state in _ORDERED:
-                provider = self._moves.providers.for_job(held.job)
+                provider = self._state_machine.providers.for_job(held.job)
                 self._slots.restore(held.job.id, _place(held.job), provider and provider.concurrency)
         for held in claimed:
             self._store.notifier.track(held.job.id)
@@ -137,15 +137,6 @@ class Worker:
         self._slots.release(job_id)
         self._store.notifier.untrack(job_id)
         self._store.notifier.work_available.set()
-
-    async def _idle(self, seconds: float) -> None:
-        waiting = asyncio.create_task(self._store.notifier.work_available.wait())
-        sleeping = asyncio.create_task(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            sleeping.cancel()
 
     async def _watch_over(self) -> None:
         """Keep the leases of what is held, and interrupt what is too late."""
@@ -233,7 +224,7 @@ class Worker:
         if job.state is State.SUBMITTING:
             return await self._guarded(job, found=found)
         with self._store.notifier.cancellable(job.id):
-            if provider := self._moves.orders_next(job):
+            if provider := self._state_machine.orders_next(job):
                 place, limit = _place(job), provider.concurrency
                 if self._slots.is_saturated(place, limit):
                     return Transition(wait=LINE_SECONDS)
@@ -267,30 +258,30 @@ class Worker:
 
     async def _last_look(self, job: Job, *, found: bool) -> Transition | None:
         try:
-            return await self._moves.last_look(job, found=found)
+            return await self._state_machine.last_look(job, found=found)
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours does not keep it from its end
             _log.exception("Job %s met a fault of ours at its last look.", job.id)
             return None
 
     async def _end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Transition:
         try:
-            return await self._moves.end(job, state, fault, found=found)
+            return await self._state_machine.end(job, state, fault, found=found)
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours does not keep it from its end
             _log.exception("Job %s met a fault of ours while its order was stopped.", job.id)
             said = f"{fault.message} Its order may not have been stopped: the provider may charge."
-            return self._moves.fail(replace(fault, message=said, may_charge=True), state)
+            return self._state_machine.fail(replace(fault, message=said, may_charge=True), state)
 
     async def _guarded(self, job: Job, *, found: bool) -> Transition:
         try:
-            return await self._moves.step(job, found=found)
+            return await self._state_machine.step(job, found=found)
         except Unavailable:
             raise
         except FramegateError as error:
-            return await self._moves.broken(job, Fault(code=error.code, message=error.message))
+            return await self._state_machine.broken(job, Fault(code=error.code, message=error.message))
         except Exception:  # noqa: BLE001 - the top of a job: a fault of ours ends this job, not the runner
             _log.exception("Job %s met a fault of ours while %s.", job.id, job.state.value)
             message = "Framegate failed on this job; its log says why."
-            return await self._moves.broken(job, Fault(code="internal_error", message=message))
+            return await self._state_machine.broken(job, Fault(code="internal_error", message=message))
 
     async def _write(self, job: Job, step: Transition, fence: int, *, release: bool) -> tuple[Job, Transition]:
         """Make the move durable, and say which it was; on a job that was changed meanwhile, the same move again.
@@ -303,7 +294,7 @@ class Worker:
             order = OrderState(step.order, order_key(job), now) if step.order else None
             due_at = now if after.cancel_requested else self._due(after, step.wait)
             final = after.state.is_final
-            told = self._hooks.deliveries(job, after)
+            told = self._webhook_dialects.deliveries(job, after)
             try:
                 written = await self._store.apply(
                     after,
@@ -312,10 +303,12 @@ class Worker:
                     release=release or final,
                     order=order,
                     deliveries=told,
-                    owing=ledger_change(job, after, allow_unpriced=self._moves.settings.allow_unpriced_jobs),
+                    ledger_change=ledger_change(
+                        job, after, allow_unpriced=self._state_machine.settings.allow_unpriced_jobs
+                    ),
                 )
             except BudgetExceeded as error:
-                step = self._moves.fall_back_over_budget(job, step, error)
+                step = self._state_machine.fall_back_over_budget(job, step, error)
             except Stale:
                 job = await self._ours(job, fence)
             else:

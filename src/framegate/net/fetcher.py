@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Self, cast
 
 import anyio
-import anyio.to_thread
 import httpcore2
 import httpx2
 
 from framegate.config.settings import Settings
 from framegate.domain.errors import NotDelivered, ReferenceUnusable
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.media.sniff import looks_like_html
 from framegate.net.resume import Mismatch, ResumableFile
 from framegate.net.ssrf import blocked_address_reason, literal_address
@@ -173,11 +173,15 @@ class Fetcher:
         resolve: Resolver = resolve_name,
         refusal: Callable[[str], str | None] | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        machine: Machine = REAL_MACHINE,
     ) -> None:
+        self._machine = machine
         self._settings = settings
         self._guard = guard = _Guard(resolve, refusal or self._address_refusal)
         self._client = httpx2.AsyncClient(
-            transport=_Transport(guard, ssl_context or httpx2.create_ssl_context(trust_env=False)),
+            transport=machine.http_transport(
+                lambda: _Transport(guard, ssl_context or httpx2.create_ssl_context(trust_env=False))
+            ),
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"user-agent": "framegate", "accept-encoding": "identity"},
@@ -221,7 +225,7 @@ class Fetcher:
                 return await self._follow(target, partial, bytes_max, accept)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(partial.discard_unless_resumable)
+                await self._machine.run_in_thread(partial.discard_unless_resumable)
             if not isinstance(error, TimeoutError):
                 raise
             message = f"{shown(target)} took longer than {seconds_max:g} seconds."
@@ -246,12 +250,12 @@ class Fetcher:
 
     async def _follow(self, url: httpx2.URL, partial: ResumableFile, bytes_max: int, accept: str) -> Fetched:
         first = url
-        headers = {"accept": accept, **await anyio.to_thread.run_sync(partial.request_headers)}
+        headers = {"accept": accept, **await self._machine.run_in_thread(partial.request_headers)}
         for _ in range(self._settings.fetch_redirects_max + 1):
             async with self._client.stream("GET", url, headers=headers) as response:
                 location = response.headers.get("location")
                 if response.status_code not in (301, 302, 303, 307, 308) or not location:
-                    return await _keep(response, partial, bytes_max)
+                    return await _keep(response, partial, bytes_max, self._machine)
             url = _parse(location, base=url)
         raise ReferenceUnusable(
             "reference_too_many_redirects",
@@ -329,7 +333,7 @@ def _check_not_html(response: httpx2.Response, head: bytes) -> None:
     raise ReferenceUnusable("reference_is_html", message)
 
 
-async def _keep(response: httpx2.Response, partial: ResumableFile, bytes_max: int) -> Fetched:
+async def _keep(response: httpx2.Response, partial: ResumableFile, bytes_max: int, machine: Machine) -> Fetched:
     url = response.url
     if not (partial.size and response.status_code in (206, 416)):
         _check_status(response)
@@ -337,8 +341,8 @@ async def _keep(response: httpx2.Response, partial: ResumableFile, bytes_max: in
     if encoding != "identity":
         raise _unreachable(f"{shown(url)} sends its file packed ({encoding}).", retryable=False)
     try:
-        await anyio.to_thread.run_sync(partial.open, response.status_code, response.headers)
-        await _write(response, partial, bytes_max)
+        await machine.run_in_thread(partial.open, response.status_code, response.headers)
+        await _write(response, partial, bytes_max, machine)
     except Mismatch as error:
         message = f"{shown(url)} has another file by now, or does not go on where it broke off."
         raise ReferenceUnusable("reference_truncated", message, retryable=True) from error
@@ -361,14 +365,14 @@ async def _keep(response: httpx2.Response, partial: ResumableFile, bytes_max: in
     )
 
 
-async def _write(response: httpx2.Response, partial: ResumableFile, bytes_max: int) -> None:
+async def _write(response: httpx2.Response, partial: ResumableFile, bytes_max: int, machine: Machine) -> None:
     """Write a body behind what is here; one that is too large is not begun, or not gone on with."""
     _check_size(partial.total or 0, bytes_max, response.url)
     async for part in _parts(response):
         if not partial.size:
             _check_not_html(response, part)
         _check_size(partial.size + len(part), bytes_max, response.url)
-        await anyio.to_thread.run_sync(partial.write, part)
+        await machine.run_in_thread(partial.write, part)
 
 
 def _check_size(size: int, bytes_max: int, url: httpx2.URL) -> None:

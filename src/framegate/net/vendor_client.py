@@ -7,7 +7,6 @@ Nothing is tried twice, no redirect is followed, and no key goes anywhere but to
 import email.utils
 import json
 import ssl
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import anyio
-import anyio.to_thread
 import httpx2
 
 from framegate.domain.errors import MovedOrigin, NotSent, OutcomeUnknown, ProviderError, Refused
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.net.resume import Mismatch, ResumableFile
 
 ANSWER_BYTES_MAX = 16 * 2**20
@@ -59,6 +58,7 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    received_at: float = 0.0  # wall clock, in Unix seconds
 
     @property
     def ok(self) -> bool:
@@ -83,17 +83,17 @@ class Response:
     @property
     def retry_after(self) -> float | None:
         """Seconds to wait before asking again, where the service says."""
-        return _seconds(self.headers.get("retry-after", ""))
+        return _seconds(self.headers.get("retry-after", ""), self.received_at)
 
 
-def _seconds(text: str) -> float | None:
+def _seconds(text: str, now: float) -> float | None:
     if text.strip().isdecimal():
         return min(float(text), WAIT_SECONDS_MAX)
     try:
         at = email.utils.parsedate_to_datetime(text)
     except ValueError:
         return None
-    return min(max(0.0, at.timestamp() - time.time()), WAIT_SECONDS_MAX)
+    return min(max(0.0, at.timestamp() - now), WAIT_SECONDS_MAX)
 
 
 def plain_reason(answer: Response) -> str:
@@ -157,7 +157,9 @@ class VendorClient:
         name: str = "the service",
         reason: Callable[[Response], str] = plain_reason,
         not_made: Callable[[Response], bool] = rejected_before_work,
+        machine: Machine = REAL_MACHINE,
     ) -> None:
+        self.machine = machine
         self.base_url = base_url.rstrip("/")
         self.name = name
         self._reason = reason
@@ -176,8 +178,7 @@ class VendorClient:
             headers={"user-agent": "framegate", **headers},
             follow_redirects=False,
             trust_env=False,
-            verify=_trust(),
-            **settings,
+            transport=self.machine.http_transport(lambda: httpx2.AsyncHTTPTransport(verify=_trust(), **settings)),
         )
 
     async def close(self) -> None:
@@ -190,7 +191,7 @@ class VendorClient:
         try:
             answer = await self._send(self._orders, method, path, ORDER_SECONDS_MAX, request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
-            raise NotSent(f"{self.name} could not be reached ({type(error).__name__}).", unreached=True) from error
+            raise NotSent(f"{self.name} could not be reached ({type(error).__name__}).", connect_failed=True) from error
         except (httpx2.HTTPError, TimeoutError) as error:
             told = f"{self.name} broke off after the order was sent ({type(error).__name__})."
             raise OutcomeUnknown(f"{told} It may have been taken.") from error
@@ -246,11 +247,11 @@ class VendorClient:
         partial = ResumableFile(into, kept=True)
         try:
             with anyio.fail_after(DOWNLOAD_SECONDS_MAX):
-                headers = {"accept-encoding": "identity", **await anyio.to_thread.run_sync(partial.request_headers)}
+                headers = {"accept-encoding": "identity", **await self.machine.run_in_thread(partial.request_headers)}
                 await self._follow(url, headers, partial, bytes_max)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(partial.discard_unless_resumable)
+                await self.machine.run_in_thread(partial.discard_unless_resumable)
             if isinstance(error, httpx2.HTTPError | TimeoutError):
                 raise ProviderError(f"{self.name} broke off the download ({type(error).__name__}).") from error
             raise
@@ -284,11 +285,11 @@ class VendorClient:
     async def _keep(self, response: httpx2.Response, partial: ResumableFile, bytes_max: int) -> None:
         self._check_file(response, going_on=partial.size > 0)
         try:
-            await anyio.to_thread.run_sync(partial.open, response.status_code, response.headers)
+            await self.machine.run_in_thread(partial.open, response.status_code, response.headers)
             self._check_size(partial.total or 0, bytes_max)
             async for part in response.aiter_raw():
                 self._check_size(partial.size + len(part), bytes_max)
-                await anyio.to_thread.run_sync(partial.write, part)
+                await self.machine.run_in_thread(partial.write, part)
         except Mismatch as error:
             raise ProviderError(
                 f"{self.name} has another file by now, or does not go on where it broke off."
@@ -339,7 +340,7 @@ class VendorClient:
                     if len(body) > ANSWER_BYTES_MAX:
                         raise httpx2.ReadError("The answer is too large.")
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return Response(response.status_code, headers, bytes(body))
+                return Response(response.status_code, headers, bytes(body), self.machine.now())
 
     @asynccontextmanager
     async def _opened(

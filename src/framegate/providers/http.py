@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -65,7 +64,7 @@ class HttpProvider(Provider):
         self.key_fingerprint = hashlib.sha256(api_key.encode()).hexdigest()[:MARK_CHARS] if api_key else ""
         self._strange: set[str] = set()
 
-    def foresee(
+    def preflight(
         self,
         request: Request,
         target: Target,  # noqa: ARG002 - what is made has nothing to do with it
@@ -124,16 +123,15 @@ class HttpProvider(Provider):
         text = self.upstream.without_key(json.dumps(kept))
         return json.loads(text) if len(text) <= METADATA_CHARS_MAX else {}
 
+    def handle_of(self, job_id: str, **more: object) -> Handle:
+        """Return what is stored of an accepted order."""
+        return {"id": job_id, "at": self.upstream.machine.now(), **present(more)}
+
     def unknown(self, handle: Handle) -> Lost:
         """A job that the service does not know; of one that was just made it may only not know yet."""
-        if time.time() - handle.get("at", 0.0) < self.propagation_seconds:
+        if self.upstream.machine.now() - handle.get("at", 0.0) < self.propagation_seconds:
             raise ProviderError(f"{self.name} does not know the job yet.")
         return Lost()
-
-
-def handle_of(job_id: str, **more: object) -> Handle:
-    """What is stored of an order that stands."""
-    return {"id": job_id, "at": time.time(), **present(more)}
 
 
 def job_id_from(answer: Response, *path: str) -> str:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, cast
 
 from framegate.domain import Done, Handle, Kind, Order, PreparedReference, Role, Update
 from framegate.domain.errors import OutcomeUnknown, ProviderError, Refused
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.net.vendor_client import Response, VendorClient, at
 from framegate.providers.health import NO_JOB, fields, lists, look
-from framegate.providers.http import HttpProvider, failure, handle_of, has, job_id_from, micro_usd, present, prompt
+from framegate.providers.http import HttpProvider, failure, has, job_id_from, micro_usd, present, prompt
 from framegate.providers.references import ReferenceTransport, address
 
 BASE_URL = "https://openrouter.ai/api/v1"
@@ -29,8 +30,8 @@ class OpenRouter(HttpProvider):
     """
 
     name = "openrouter"
-    ways: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
-    words: ClassVar[Mapping[str, str]] = {
+    reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
+    status_map: ClassVar[Mapping[str, str]] = {
         "pending": "queued",
         "queued": "queued",
         "in_progress": "running",
@@ -45,9 +46,10 @@ class OpenRouter(HttpProvider):
         *,
         name: str = "openrouter",
         title: str = "OpenRouter",
+        machine: Machine = REAL_MACHINE,
     ) -> None:
         headers = {"authorization": f"Bearer {api_key}", "x-openrouter-title": "Framegate"}
-        upstream = VendorClient(base_url, headers=headers, name=title, not_made=_nobody_asked)
+        upstream = VendorClient(base_url, headers=headers, name=title, not_made=_nobody_asked, machine=machine)
         super().__init__(upstream, account=account, api_key=api_key)
         self.name = name
         self.model_list_url = f"{upstream.base_url}/videos/models"
@@ -56,7 +58,7 @@ class OpenRouter(HttpProvider):
         """Place the order."""
         sent = await body(order)
         answer = await self.upstream.submit("POST", "videos", json=sent, headers={"idempotency-key": order.key})
-        return handle_of(job_id_from(answer, "id"), notes=_notes(order))
+        return self.handle_of(job_id_from(answer, "id"), notes=_notes(order))
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the job."""

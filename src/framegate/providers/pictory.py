@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 from framegate.domain import Done, Handle, Order, PreparedReference, Role, Update
 from framegate.domain.errors import ProviderError, Refused
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.net.vendor_client import Response, VendorClient, at, plain_reason
 from framegate.providers.health import NO_JOB, fields, look
 from framegate.providers.http import (
     HttpProvider,
     dropped_option_notes,
     failure,
-    handle_of,
     job_id_from,
     micro_usd,
     present,
@@ -40,11 +40,15 @@ class Pictory(HttpProvider):
     name = "pictory"
     usd_per_credit: Decimal | None = None
     poll_seconds = 15.0  # it asks for 10 to 30
-    ways: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
-    words: ClassVar[Mapping[str, str]] = {"in-progress": "running", "queued": "queued"}
+    reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
+    status_map: ClassVar[Mapping[str, str]] = {"in-progress": "running", "queued": "queued"}
 
-    def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
-        upstream = VendorClient(base_url, headers={"authorization": api_key}, name="Pictory", reason=_reason)
+    def __init__(
+        self, account: str, api_key: str, base_url: str = BASE_URL, *, machine: Machine = REAL_MACHINE
+    ) -> None:
+        upstream = VendorClient(
+            base_url, headers={"authorization": api_key}, name="Pictory", reason=_reason, machine=machine
+        )
         super().__init__(upstream, account=account, api_key=api_key)
 
     async def submit(self, order: Order) -> Handle:
@@ -53,7 +57,7 @@ class Pictory(HttpProvider):
         headers = {"idempotency-key": order.key}
         answer = await self.upstream.submit("POST", "v1/aistudio/videos", json=sent, headers=headers)
         unsaid = dropped_option_notes("Pictory", generate_audio=order.request.generate_audio)
-        return handle_of(job_id_from(answer, "data", "jobId"), notes=unsaid)
+        return self.handle_of(job_id_from(answer, "data", "jobId"), notes=unsaid)
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the job."""

@@ -5,6 +5,8 @@ from functools import partial
 from types import MappingProxyType
 
 from framegate.config.accounts import Account
+from framegate.config.settings import Settings
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.providers import openrouter, pictory
 from framegate.providers.base import Provider
 from framegate.providers.fal import adapter as fal
@@ -14,12 +16,12 @@ from framegate.providers.phaseo import adapter as phaseo
 
 MODELGATES_URL = "https://modelgates.ai/api/v1"
 
-Make = Callable[[str, str, str], Provider]  # of the account's name, its key and its base URL
+Make = Callable[..., Provider]  # account name, key and base URL; `machine` by keyword
 
 
-def _adapter(make: Make, base_url: str, account: Account) -> Provider:
+def _adapter(make: Make, base_url: str, account: Account, machine: Machine = REAL_MACHINE) -> Provider:
     key = (account.api_key or "").strip()  # one out of a file ends with a line break, which no header takes
-    provider = make(account.name, key, account.base_url or base_url)
+    provider = make(account.name, key, account.base_url or base_url, machine=machine)
     provider.concurrency = account.concurrency or provider.concurrency
     provider.requests_per_minute = account.requests_per_minute
     return provider
@@ -43,6 +45,15 @@ BASE_URLS: Mapping[str, str] = MappingProxyType({name: base_url for name, (_, ba
 FETCHING = frozenset(
     service.name for service in (fal.Fal, openrouter.OpenRouter, phaseo.Phaseo, pictory.Pictory) if _fetches(service)
 )
-ADAPTERS: Mapping[str, Callable[[Account], Provider]] = MappingProxyType(
+ADAPTERS: Mapping[str, Callable[..., Provider]] = MappingProxyType(
     {name: partial(_adapter, make, base_url) for name, (make, base_url) in ROWS.items()}
 )
+
+
+def build_provider(account: Account, settings: Settings, machine: Machine) -> Provider:
+    """Return the provider of a configured account."""
+    provider = ADAPTERS[account.provider](account, machine)
+    if isinstance(provider, pictory.Pictory):
+        provider.usd_per_credit = settings.pictory_usd_per_credit
+    provider.reaches_gateway = settings.public_url is not None
+    return provider

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol
 
 import anyio
-import anyio.to_thread
 
 from framegate.config.settings import Settings
 from framegate.domain import Adjustment, Blob, Kind, PreparedReference, Reference
@@ -19,7 +18,7 @@ from framegate.domain.errors import ReferenceUnusable, TooLarge, UnsupportedMedi
 from framegate.media import images, videos
 from framegate.media.images import FitLimits, ImageInfo
 from framegate.media.sniff import HEAD_BYTES, media_type_of
-from framegate.storage.blobs import BlobStore, write_stream
+from framegate.storage.blobs import BlobStore
 
 DATA_HEADER_CHARS_MAX = 256
 INVALID_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -68,12 +67,12 @@ async def ingest_reference(
             return await _ingest_asset(reference, blobs, settings, find_asset)
         async with _scratch_file(blobs) as path:
             if scheme == "data":
-                data = await anyio.to_thread.run_sync(read_data_url, reference.url, bytes_max)
-                await anyio.Path(path).write_bytes(data)
+                data = await blobs.machine.run_in_thread(read_data_url, reference.url, bytes_max)
+                await blobs.machine.run_in_thread(path.write_bytes, data)
             else:
                 seconds = settings.fetch_timeout_seconds
                 await fetcher.fetch(reference.url, path, bytes_max=bytes_max, seconds_max=seconds)
-            info = await anyio.to_thread.run_sync(_inspect, path, reference.kind, settings)
+            info = await blobs.machine.run_in_thread(_inspect, path, reference.kind, settings)
             blob = await blobs.add_file(path, info.media_type, move=True)
             return IngestedReference(blob=blob, image=info.image, seconds=info.seconds)
 
@@ -87,15 +86,15 @@ async def ingest_upload(
     a file that cannot be decoded.
     """
     async with _scratch_file(blobs) as path:
-        size, _ = await write_stream(stream, path, bytes_max=settings.video_bytes_max)
+        size, _ = await blobs.write_stream(stream, path, bytes_max=settings.video_bytes_max)
         with locate_errors(""):
-            kind = await anyio.to_thread.run_sync(_detect_kind, path)
+            kind = await blobs.machine.run_in_thread(_detect_kind, path)
             declared_kind = (media_type or "").partition("/")[0].lower()
             if declared_kind in tuple(Kind) and declared_kind != kind:
                 raise UnsupportedMediaType(f"The declared type is {media_type}, but the file is of kind {kind}.")
             if kind is Kind.IMAGE and size > settings.reference_bytes_max:
                 raise TooLarge(f"The image has {size:,} bytes; the maximum is {settings.reference_bytes_max:,}.")
-            info = await anyio.to_thread.run_sync(_inspect, path, kind, settings)
+            info = await blobs.machine.run_in_thread(_inspect, path, kind, settings)
         return await blobs.add_file(path, info.media_type, move=True)
 
 
@@ -118,7 +117,7 @@ async def prepare_reference(
         return PreparedReference(reference=reference, blob=ingested.blob, path=str(path)), []
     image = ingested.image
     with locate_errors(reference.pointer or f"/references/{index}"):
-        fitted = await anyio.to_thread.run_sync(lambda: images.fit(path, image, limits, index=index))
+        fitted = await blobs.machine.run_in_thread(lambda: images.fit(path, image, limits, index=index))
     if fitted.data is None:
         blob = ingested.blob
     elif keep:
@@ -172,10 +171,10 @@ async def _ingest_asset(
 ) -> IngestedReference:
     match = ASSET_URL.fullmatch(reference.url)
     blob = await find_asset(match[1]) if match else None
-    if blob is None or not await anyio.to_thread.run_sync(blobs.has, blob.sha256):
+    if blob is None or not await blobs.machine.run_in_thread(blobs.has, blob.sha256):
         message = f"Asset not found: {reference.url[:80]}. Upload the file again and use the returned asset URL."
         raise ReferenceUnusable("reference_unknown_asset", message)
-    info = await anyio.to_thread.run_sync(_inspect, blobs.path(blob.sha256), reference.kind, settings)
+    info = await blobs.machine.run_in_thread(_inspect, blobs.path(blob.sha256), reference.kind, settings)
     return IngestedReference(blob=blob, image=info.image, seconds=info.seconds)
 
 
@@ -233,9 +232,9 @@ def locate_errors(pointer: str) -> Generator[None]:
 
 @asynccontextmanager
 async def _scratch_file(blobs: BlobStore) -> AsyncGenerator[Path]:
-    path = await anyio.to_thread.run_sync(blobs.scratch)
+    path = await blobs.machine.run_in_thread(blobs.scratch)
     try:
         yield path
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.Path(path).unlink(missing_ok=True)
+            await blobs.machine.run_in_thread(lambda: path.unlink(missing_ok=True))

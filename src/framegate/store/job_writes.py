@@ -28,18 +28,18 @@ class ClaimedJob:
 class UnacknowledgedCreate:
     """What was asked, until its client has the answer.
 
-    An identical create since `since` (Unix seconds) whose answer never left is this one, but for those in `attended`:
+    An identical create since `since` (Unix seconds) whose answer never left is this one, but for those in `claimed_by_others`:
     other clients wait for their answers.
     """
 
     fingerprint: str
     since: float
-    attended: frozenset[str] = frozenset()
+    claimed_by_others: frozenset[str] = frozenset()
 
     def among(self, orphans: Mapping[str, Sequence[Job]], owner: str) -> Job | None:
         """The job that this create belongs to."""
         mine = (job for job in orphans.get(self.fingerprint, ()) if job.owner == owner and job.created_at >= self.since)
-        return next((job for job in mine if job.id not in self.attended), None)
+        return next((job for job in mine if job.id not in self.claimed_by_others), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class Insert:
     idempotency_key: str | None
     body_hash: str
     deliveries: tuple[Delivery, ...] = ()
-    unanswered: UnacknowledgedCreate | None = None
-    owing: LedgerChange | None = None
+    unacknowledged: UnacknowledgedCreate | None = None
+    ledger_change: LedgerChange | None = None
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Insert"], /) -> list[Job | FramegateError]:
@@ -65,16 +65,18 @@ class Insert:
                 for row in rows
             }
         orphans = await _orphans(connection, writes)
-        purses = await BudgetReservations.of(connection, [write.owing for write in writes if write.owing])
+        purses = await BudgetReservations.of(
+            connection, [write.ledger_change for write in writes if write.ledger_change]
+        )
         answers: list[Job | FramegateError] = []
         fresh: list[Insert] = []
         for write in writes:
             key = (write.job.owner, write.idempotency_key)
             earlier = known.get(key) if write.idempotency_key else None
-            orphan = write.unanswered.among(orphans, write.job.owner) if write.unanswered else None
+            orphan = write.unacknowledged.among(orphans, write.job.owner) if write.unacknowledged else None
             if orphan is not None:
                 answers.append(orphan)
-            elif earlier is None and write.owing and (refused := purses.reserve(write.owing)):
+            elif earlier is None and write.ledger_change and (refused := purses.reserve(write.ledger_change)):
                 answers.append(refused)
             elif earlier is None:
                 fresh.append(write)
@@ -86,8 +88,8 @@ class Insert:
             await connection.execute(insert(jobs), [write._row() for write in fresh])  # noqa: SLF001 - its own
             await connection.execute(insert(events), [serialization.event_columns(write.job) for write in fresh])
             await insert_delivery(connection, [delivery for write in fresh for delivery in write.deliveries])
-            await ledger.insert_entry(connection, [write.owing for write in fresh if write.owing])
-        kept = [write.owing for write, answer in zip(writes, answers, strict=True) if isinstance(answer, Job)]
+            await ledger.insert_entry(connection, [write.ledger_change for write in fresh if write.ledger_change])
+        kept = [write.ledger_change for write, answer in zip(writes, answers, strict=True) if isinstance(answer, Job)]
         await ledger.release_reservation(connection, [one for one in kept if one and one.replaces_job_id])
         return answers
 
@@ -101,7 +103,7 @@ class Insert:
             "lease_until": None,
             "idempotency_key": self.idempotency_key,
             "body_hash": self.body_hash,
-            "unacked_fingerprint": self.unanswered.fingerprint if self.unanswered else None,
+            "unacked_fingerprint": self.unacknowledged.fingerprint if self.unacknowledged else None,
             "request": serialization.dump_request(self.job.request),
             **serialization.job_columns(self.job, due_at=self.job.created_at),
         }
@@ -109,7 +111,7 @@ class Insert:
 
 async def _orphans(connection: AsyncConnection, writes: Sequence[Insert]) -> dict[str, list[Job]]:
     """By fingerprint, the jobs of identical creates whose answers never left."""
-    asked = {write.unanswered.fingerprint for write in writes if write.unanswered}
+    asked = {write.unacknowledged.fingerprint for write in writes if write.unacknowledged}
     if not asked:
         return {}
     query = select(jobs.c.unacked_fingerprint, jobs.c.request, jobs.c.state_json).where(
@@ -167,7 +169,7 @@ class ApplyTransition:
     release: bool = False
     order: OrderState | None = None
     deliveries: tuple[Delivery, ...] = ()
-    owing: LedgerChange | None = None
+    ledger_change: LedgerChange | None = None
 
     @classmethod
     async def apply(
@@ -177,7 +179,8 @@ class ApplyTransition:
         query = select(jobs.c.id, jobs.c.version, jobs.c.fence).where(jobs.c.id.in_(ids)).with_for_update()
         stands = {row.id: (row.version, row.fence) for row in await connection.execute(query)}
         purses = await BudgetReservations.of(
-            connection, [write.owing for write in writes if write.owing and write.owing.replaces_job_id]
+            connection,
+            [write.ledger_change for write in writes if write.ledger_change and write.ledger_change.replaces_job_id],
         )
         answers: list[Job | FramegateError] = []
         good: list[ApplyTransition] = []
@@ -186,7 +189,11 @@ class ApplyTransition:
             if version != write.job.version - 1 or write.fence not in (None, fence):
                 answers.append(Stale() if version else NotFound("There is no such job."))
                 continue
-            if write.owing and write.owing.replaces_job_id and (refused := purses.reserve(write.owing)):
+            if (
+                write.ledger_change
+                and write.ledger_change.replaces_job_id
+                and (refused := purses.reserve(write.ledger_change))
+            ):
                 answers.append(refused)
                 continue
             stands[write.job.id] = (write.job.version, fence)
@@ -204,7 +211,7 @@ class ApplyTransition:
             await connection.execute(insert(events), [serialization.event_columns(write.job) for write in good])
         await _write_orders(connection, [write for write in good if write.order])
         await insert_delivery(connection, [delivery for write in good for delivery in write.deliveries])
-        await ledger.change(connection, [write.owing for write in good if write.owing])
+        await ledger.change(connection, [write.ledger_change for write in good if write.ledger_change])
         return answers
 
 

@@ -1,7 +1,6 @@
 """The store: jobs, events, assets and secrets over one database; webhooks and keys beside them."""
 
 import re
-import secrets as randomness
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from framegate.domain import Blob, Delivery, Event, Job, State
 from framegate.domain.errors import Unavailable
 from framegate.domain.ledger import LedgerChange
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.store import job_writes, serialization
 from framegate.store.api_keys import ApiKeyStore
 from framegate.store.engine import FAILURES, bring_up_to_date, make_engines
@@ -41,8 +41,9 @@ class Store:
     `url` is SQLAlchemy's, of SQLite or PostgreSQL; `group_max` is how many writes share one commit at most.
     """
 
-    def __init__(self, url: str, *, hub: JobNotifier | None = None, group_max: int = 512) -> None:
-        self.notifier = hub or JobNotifier()
+    def __init__(self, url: str, *, machine: Machine = REAL_MACHINE, group_max: int = 512) -> None:
+        self._machine = machine
+        self.notifier = JobNotifier()
         self._write_engine, self._read_engine = make_engines(url)
         self._writer = GroupCommitWriter(self._write_engine, group_max=group_max)
         self._reader = Reader(self._read_engine)
@@ -73,15 +74,15 @@ class Store:
         idempotency_key: str | None = None,
         body_hash: str = "",
         deliveries: tuple[Delivery, ...] = (),
-        unanswered: job_writes.UnacknowledgedCreate | None = None,
-        owing: LedgerChange | None = None,
+        unacknowledged: job_writes.UnacknowledgedCreate | None = None,
+        ledger_change: LedgerChange | None = None,
     ) -> Job:
         """Accept a job; the earlier one if its idempotency key was used before for the same body.
 
         The earlier one too if the same was asked before, and its answer never left. Raises `IdempotencyConflict`
         where a key's body is another, and `BudgetExceeded` where the budget does not reach for what is owed.
         """
-        insert = job_writes.Insert(job, idempotency_key, body_hash, deliveries, unanswered, owing)
+        insert = job_writes.Insert(job, idempotency_key, body_hash, deliveries, unacknowledged, ledger_change)
         kept: Job = await self._writer.apply(insert)
         self._notify(kept.id, deliveries)
         return kept
@@ -99,14 +100,14 @@ class Store:
         release: bool = False,
         order: job_writes.OrderState | None = None,
         deliveries: tuple[Delivery, ...] = (),
-        owing: LedgerChange | None = None,
+        ledger_change: LedgerChange | None = None,
     ) -> Job:
         """Put `job` in the place of its last version, its webhooks and what it owes with it, or nothing of it.
 
         Raises `Stale` if it has moved on or the claim is lost, and `BudgetExceeded` where it would reserve too much.
         """
         kept: Job = await self._writer.apply(
-            job_writes.ApplyTransition(job, due_at, fence, release, order, deliveries, owing)
+            job_writes.ApplyTransition(job, due_at, fence, release, order, deliveries, ledger_change)
         )
         self._notify(kept.id, deliveries)
         return kept
@@ -247,7 +248,7 @@ class Store:
         if row is None:
             try:
                 async with self._write_engine.begin() as connection:
-                    await connection.execute(insert(secrets).values(name=name, value=randomness.token_bytes(32)))
+                    await connection.execute(insert(secrets).values(name=name, value=self._machine.random_bytes(32)))
             except IntegrityError:
                 pass  # another process was first: its secret is the one
             except FAILURES as error:

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.cli import app, console
-from framegate.cli.connection import from_here
-from framegate.cli.generate import references
-from framegate.cli.models import spans
+from framegate.cli.connection import reachable_url
+from framegate.cli.generate import parse_references
+from framegate.cli.models import format_ranges
 from framegate.cli.output_path import NAME_CHARS_MAX, default_name
 from framegate.domain import Problem
 from support.fake_gateway import CommandResult, Plan
@@ -102,7 +102,7 @@ FLAGS = [
 
 @pytest.mark.parametrize(("pointer", "nearest", "flag"), FLAGS)
 def test_the_nearest_legal_value_is_a_flag_to_type(pointer: str, nearest: object, flag: str):
-    assert console.ready_flag(Problem(code="x", pointer=pointer, message="x", nearest=nearest)) == flag
+    assert console.suggested_flag(Problem(code="x", pointer=pointer, message="x", nearest=nearest)) == flag
 
 
 def test_a_reference_is_named_before_an_equals_sign(folder: Path):
@@ -111,7 +111,7 @@ def test_a_reference_is_named_before_an_equals_sign(folder: Path):
     given_all = ["a.jpg", "hero=a.jpg", "b=c.jpg", "hero=https://example.com/a?x=1", "my-hero=a.jpg"]
     given_all += ["hero=nope.jpg", "=a.jpg", "a/b=a.jpg"]
 
-    assert references(given_all) == [
+    assert parse_references(given_all) == [
         "a.jpg",
         {"url": "a.jpg", "name": "hero"},
         "b=c.jpg",
@@ -133,7 +133,7 @@ def test_a_reference_is_named_before_an_equals_sign(folder: Path):
     ],
 )
 def test_a_server_on_all_addresses_is_reached_on_this_machine(listens: str, reached: str):
-    assert from_here(listens) == reached
+    assert reachable_url(listens) == reached
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
@@ -150,7 +150,7 @@ def test_on_a_narrow_terminal_a_line_is_wrapped_at_words_and_set_in(
 ):
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    console.out_hanging("ok    data   ", "/a/path/that/is/longer/than/a/line, some room left")
+    console.print_wrapped("ok    data   ", "/a/path/that/is/longer/than/a/line, some room left")
 
     assert capsys.readouterr().out.splitlines() == [
         "ok    data   /a/path/that/is/longer/than/a/line,",
@@ -169,7 +169,7 @@ def test_any_prompt_gives_a_file_name_that_is_safe_to_type(prompt: str):
 @given(st.lists(st.integers(0, 30), unique=True))
 def test_spans_say_exactly_the_numbers(numbers: list[int]):
     told: set[int] = set()
-    for part in filter(None, spans(numbers).removeprefix("-").split(",")):
+    for part in filter(None, format_ranges(numbers).removeprefix("-").split(",")):
         first, _, last = part.partition("-")
         told |= set(range(int(first), int(last or first) + 1))
 

@@ -23,7 +23,7 @@ def test_a_provider_that_does_not_have_the_model_is_changed_by_the_flag_that_was
 def test_a_model_that_nothing_is_like_is_answered_with_the_command_that_lists_them(run: Run):
     ran = run("check", "-m", "qqqqqqqqqqqq", "-p", "a cat")
     assert ran.err.splitlines()[:2] == [
-        'error: model: "qqqqqqqqqqqq" is not known here.',
+        'error: model: "qqqqqqqqqqqq" is not a known model.',
         "hint: framegate models lists those that are known.",
     ]
 

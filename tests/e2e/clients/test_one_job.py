@@ -28,7 +28,7 @@ QUICK = RetryConfig("backoff", BackoffStrategy(50, 200, 1.5, 20_000), retry_conn
 # A gate that dies behind the commit of its first create, before the answer.
 DIES_UNANSWERED = """
 import json, os, signal, socket, sys
-from framegate.app.embedded import run
+from framegate.app.server import run
 from framegate.config.settings import Settings
 from framegate.store import Store
 real = Store.insert

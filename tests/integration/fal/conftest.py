@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from framegate.app.parts import build_app
+from framegate.app.asgi import build_app
 from framegate.config.settings import Settings
 from support.fal_client import uploaded
 

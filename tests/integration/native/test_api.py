@@ -253,7 +253,7 @@ def test_the_links_of_a_finished_job_work_without_the_key_until_they_expire(
     gate = open_gate(api_key="sk-right")
     gate.headers["authorization"] = "Bearer sk-right"
     job = finished(gate, upload(gate, photos[0]))
-    jobs: JobService = gate.app.state.gate.jobs
+    jobs: JobService = gate.app.state.gateway.jobs
     expired = UrlSigner(secret=jobs.secret, seconds=60, clock=lambda: 1e9).query(job["id"], "content/0")
     link = job["unsigned_urls"][0]
     bare = link.partition("?")[0]

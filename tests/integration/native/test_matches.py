@@ -35,7 +35,7 @@ def test_the_best_match_of_a_reference_is_told_served_and_removed_with_the_job(g
     missing = gate.get(f"/videos/{job_id}/matches/1.jpg")
     assert missing.status_code == 404
     assert "1 matches" in missing.json()["error"]["message"]
-    jobs: JobService = gate.app.state.gate.jobs  # type: ignore[attr-defined]
+    jobs: JobService = gate.app.state.gateway.jobs  # type: ignore[attr-defined]
     assert jobs.blobs.has(match["sha256"])
     assert gate.delete(f"/videos/{job_id}").status_code == 204
     assert not jobs.blobs.has(match["sha256"])

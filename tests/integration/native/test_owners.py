@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from framegate.api.auth import CACHE_SECONDS, new_key
+from framegate.api.auth import CACHE_SECONDS
 from framegate.api.dialects import native
-from framegate.app.parts import build_app
+from framegate.app.asgi import build_app
 from framegate.config.settings import Settings, SettingsInvalid
 from framegate.domain import Scope
+from framegate.domain.keys import new_key
 
 API = "http://127.0.0.1:8787/api/v1"
 PUBLIC = {"/videos/models", "/videos/models/{author}/{slug}"}

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from framegate.api.auth import CACHE_SECONDS, new_key
+from framegate.api.auth import CACHE_SECONDS
 from framegate.domain import BudgetPeriod, Estimate, Fault, Job, Request, Scope, State, Target
+from framegate.domain.keys import new_key
 from framegate.domain.ledger import ledger_change
 
 FAST = "google/veo-3.1-fast"

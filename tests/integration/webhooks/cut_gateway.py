@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 
-from framegate.app.embedded import run
+from framegate.app.server import run
 from framegate.config.settings import Settings
 from framegate.net.fetcher import Fetcher
 from framegate.store.outbox import Outbox

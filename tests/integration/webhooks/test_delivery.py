@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from framegate.domain import DeliveryState, Fault, State
 from framegate.domain.errors import NotFound, Stale, Unavailable
-from framegate.jobs.webhooks.dialect import WebhookDialects, owner_secret, standard_headers
+from framegate.jobs.webhooks.dialect import WebhookDialects
+from framegate.jobs.webhooks.signing import owner_secret, standard_headers
 from framegate.store.job_writes import next_version
 from support.webhook_receiver import receiving
 
@@ -231,7 +232,7 @@ async def test_a_waiting_one_is_tried_now_when_it_is_replayed(world):
             job = await world.create(receiver.url)
             waiting = await world.tried(job, tries=1)
             await world.store.outbox.replay(job.id, waiting.id, now=world.clock.now())
-            world.store.hub.outbox.set()
+            world.store.notifier.outbox.set()
             (delivery,) = await world.settled(job, count=1)
 
     assert [one.status for one in delivery.log] == [500, 204]
@@ -278,7 +279,7 @@ async def test_a_webhook_that_cannot_be_written_takes_its_move_back(world):
         (told,) = world.hooks.deliveries(job, after)
         twice = (told, replace(told, id="0190a000-0000-7000-8000-00000000ffff"))
         with pytest.raises(Unavailable, match=IntegrityError.__name__):
-            await world.store.move(after, due_at=0, deliveries=twice)
+            await world.store.apply(after, due_at=0, deliveries=twice)
 
         assert (await world.store.get(job.id)) == job
         assert len(await world.store.outbox.of_job(job.id)) == 1

@@ -10,16 +10,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from framegate.api.dialects.fal import webhooks as fal
+from framegate.api.dialects.native import webhooks as native
+from framegate.api.dialects.phaseo import webhooks as phaseo
 from framegate.domain import Delivery
-from framegate.jobs.webhooks.dialect import (
-    DeliveryAttempt,
-    fal_headers,
-    jwks,
-    openrouter_headers,
-    owner_secret,
-    phaseo_headers,
-    standard_headers,
-)
+from framegate.jobs.webhooks.dialect import DeliveryAttempt
+from framegate.jobs.webhooks.signing import owner_secret, standard_headers
 
 SECRET = owner_secret(b"m" * 32, "acme")
 SEED = bytes(range(32))
@@ -56,7 +52,7 @@ def test_standard_webhooks_own_verifier_takes_ours_and_no_changed_one(monkeypatc
 
 
 def test_openrouters_signature_is_over_timestamp_comma_body():
-    headers = openrouter_headers("job-1", "completed", AT, RAW, SECRET)
+    headers = native.signature_headers("job-1", "completed", AT, RAW, SECRET)
 
     parts = dict(part.split("=", 1) for part in headers["X-OpenRouter-Signature"].split(","))
     expected = hmac.new(SECRET.encode(), f"{parts['t']},{RAW.decode()}".encode(), hashlib.sha256).hexdigest()
@@ -77,7 +73,7 @@ def test_phaseos_signature_is_over_timestamp_dot_body_and_tells_the_attempt():
         created_at=AT,
         due_at=AT,
     )
-    headers = phaseo_headers(
+    headers = phaseo.signature_headers(
         DeliveryAttempt(delivery=delivery, raw=RAW, at=AT, attempt=2, attempts_max=4, secret=SECRET)
     )
 
@@ -90,8 +86,8 @@ def test_phaseos_signature_is_over_timestamp_dot_body_and_tells_the_attempt():
 
 
 def test_fals_signature_is_verified_by_the_published_key_and_by_no_other_body():
-    headers = {name.lower(): value for name, value in fal_headers("request-1", "acme", AT, RAW, SEED).items()}
-    (key,) = jwks(SEED)["keys"]
+    headers = {name.lower(): value for name, value in fal.signature_headers("request-1", "acme", AT, RAW, SEED).items()}
+    (key,) = fal.jwks(SEED)["keys"]
 
     def verify(body: bytes) -> None:
         lines = [headers[f"x-fal-webhook-{name}"] for name in ("request-id", "user-id", "timestamp")]

@@ -13,7 +13,7 @@ from framegate.animatic.camera.path import PARALLAX_MAX, Path, Perspective, Pose
 from framegate.animatic.picture import planes, subject
 from framegate.animatic.picture.depth import estimate_relief
 from framegate.animatic.picture.planes import Planes, blank_planes
-from framegate.animatic.picture.viewport import Box, Crop, Sampler, crop_size, scale_for, viewport_box
+from framegate.animatic.picture.viewport import Box, Crop, Sampler, crop_size, scale_for, visible_box
 from framegate.animatic.plan.shots import Easing, Move, Plan, Shot
 from framegate.animatic.prompt.scene import Angle, Framing
 
@@ -170,7 +170,7 @@ def test_a_coarse_grid_bends_without_moving_what_is_flat(rocket: str):
     flat, bent = blank_planes(OUTPUT), blank_planes(OUTPUT)
     way = paths_like(view)
     scale = scale_for(way, OUTPUT)
-    part = viewport_box(way, size, scale)
+    part = visible_box(way, size, scale)
     wanted = crop_size(part, scale)
     sheet = Crop(
         planes.to_planes(planes.resize(part.crop(picture), wanted.width, wanted.height)),

@@ -87,8 +87,8 @@ def test_a_plain_backdrop_is_cut_away_with_the_shadow_on_it(product: tuple[np.nd
 
     assert found is not None
     assert found.method == "its plain backdrop"
-    assert abs(found.cover.sum() / mask.sum() - 1) < 0.05
-    assert abs(found.cover.shape[0] - np.ptp(np.flatnonzero(mask.any(axis=1)))) < 16  # the shadow below is gone
+    assert abs(found.coverage.sum() / mask.sum() - 1) < 0.05
+    assert abs(found.coverage.shape[0] - np.ptp(np.flatnonzero(mask.any(axis=1)))) < 16  # the shadow below is gone
 
 
 def test_no_photo_without_a_plain_backdrop_is_cut_out(photos: list[str]):
@@ -112,17 +112,17 @@ def test_the_subject_stands_whole_in_the_scene_and_shades_the_ground(
 
     made = compose(found, scene, output)
 
-    height, width = made.cover.shape
-    whole = made.cover.sum() / (made.cover > 0.02).sum()
+    height, width = made.coverage.shape
+    whole = made.coverage.sum() / (made.coverage > 0.02).sum()
     assert whole > 0.7
-    assert not made.cover[:, 0].any()
-    assert not made.cover[:, -1].any()
-    assert not made.cover[0].any()
-    assert not made.cover[-1].any()
+    assert not made.coverage[:, 0].any()
+    assert not made.coverage[:, -1].any()
+    assert not made.coverage[0].any()
+    assert not made.coverage[-1].any()
     bare = cv2.resize(scene, (width, height), interpolation=cv2.INTER_CUBIC).astype(float)
     foot, middle = round(made.focus.bottom * height), round(made.focus.x * width)
     below = np.s_[foot - 4 : foot + 6, middle - 15 : middle + 15]
-    away = made.cover[below] < 0.02
+    away = made.coverage[below] < 0.02
     assert made.picture[below][away].mean() < 0.9 * bare[below][away].mean()
     far = np.s_[: height // 8, : width // 8]
     assert np.abs(made.picture[far] - bare[far]).mean() < 2

@@ -22,7 +22,7 @@ def drawn(frames: Draw, shot: Make, photo: str, look: Look, **values: object):
     return frames(Plan(shots=(shot(),), look=look), references=(photo,), **values)
 
 
-def colour(planes: Planes):
+def color(planes: Planes):
     """Mean luma, and blue and red difference from grey."""
     return np.array([planes.y.mean(), planes.u.mean() - 128, planes.v.mean() - 128])
 
@@ -33,10 +33,10 @@ def plain(frames: Draw, shot: Make, cat: str):
 
 
 def test_night_is_dark_and_blue(frames: Draw, shot: Make, cat: str, plain: Planes):
-    night = colour(drawn(frames, shot, cat, Look(light=(Light.NIGHT,)))[5])
+    night = color(drawn(frames, shot, cat, Look(light=(Light.NIGHT,)))[5])
 
-    assert night[0] < 0.6 * colour(plain)[0]
-    assert night[1] > colour(plain)[1]
+    assert night[0] < 0.6 * color(plain)[0]
+    assert night[1] > color(plain)[1]
 
 
 def test_what_is_dark_already_is_still_seen_at_night(frames: Draw, shot: Make, rocket: str):
@@ -56,20 +56,20 @@ def test_what_is_dark_already_is_still_seen_at_night(frames: Draw, shot: Make, r
     ],
 )
 def test_warm_looks_are_warmer_and_cold_ones_colder(frames: Draw, shot: Make, stars: str, look: Look, warmer: bool):
-    before, after = (colour(drawn(frames, shot, stars, one)[5]) for one in (Look(), look))
+    before, after = (color(drawn(frames, shot, stars, one)[5]) for one in (Look(), look))
 
     balance = (after[2] - after[1]) - (before[2] - before[1])
     assert balance > 0.2 if warmer else balance < 0.2
 
 
-def test_black_and_white_has_no_colour(frames: Draw, shot: Make, coffee: str):
+def test_black_and_white_has_no_color(frames: Draw, shot: Make, coffee: str):
     grey = drawn(frames, shot, coffee, Look(grade=(Grade.BLACK_AND_WHITE,)))[5]
 
     assert np.abs(grey.u.astype(int) - 128).max() <= 1
     assert np.abs(grey.v.astype(int) - 128).max() <= 1
 
 
-def test_vivid_has_more_colour_and_faded_less(frames: Draw, shot: Make, cat: str, plain: Planes):
+def test_vivid_has_more_color_and_faded_less(frames: Draw, shot: Make, cat: str, plain: Planes):
     vivid, faded = (drawn(frames, shot, cat, Look(grade=(one,)))[5] for one in (Grade.VIVID, Grade.FADED))
 
     assert vivid.v.std() > plain.v.std() > faded.v.std()
@@ -161,7 +161,7 @@ def test_a_style_lends_its_palette(frames: Draw, shot: Make, rocket: str, coffee
     wanted = frames(plan, references=(coffee,))[5]
 
     def apart(one: Planes):
-        return np.abs(colour(one) - colour(wanted)).sum()
+        return np.abs(color(one) - color(wanted)).sum()
 
     assert apart(lent) < 0.35 * apart(own)
 
@@ -169,4 +169,4 @@ def test_a_style_lends_its_palette(frames: Draw, shot: Make, rocket: str, coffee
 def test_a_palette_lent_to_itself_changes_nothing(cat: str):
     own = Palette.of(pictures.load(cat))
 
-    assert np.abs(own.transfer_to(own) - np.eye(3, 4)).max() < 1e-4
+    assert np.abs(own.transfer_matrix(own) - np.eye(3, 4)).max() < 1e-4

@@ -57,7 +57,7 @@ def psnr(a: NDArray[Any], b: NDArray[Any]):
     return 10 * np.log10(255**2 / max(np.mean((a.astype(float) - b.astype(float)) ** 2), 1e-9))
 
 
-def mean_colour(frame: av.VideoFrame):
+def mean_color(frame: av.VideoFrame):
     """The frame's mean red, green and blue, by the inverse of BT.709 in limited range."""
     y, u, v = (np.asarray(plane).mean() for plane in np.split(frame.to_ndarray().ravel(), _plane_ends(frame)))
     y, u, v = (y - 16) * 255 / 219, (u - 128) * 255 / 224, (v - 128) * 255 / 224
@@ -137,7 +137,7 @@ def test_first_and_last_frame_are_the_pictures_themselves(
     for at, picture in ((0, first), (-1, last)):
         pixels = np.asarray(Image.open(picture))
         assert psnr(y[at], 16 + pixels @ np.array([0.2126, 0.7152, 0.0722]) * 219 / 255) > 45
-        assert np.abs(mean_colour(shown[at]) - pixels.mean(axis=(0, 1))).max() < 0.5
+        assert np.abs(mean_color(shown[at]) - pixels.mean(axis=(0, 1))).max() < 0.5
     # What lies between flows out of the frames: no jump of sharpness or place.
     assert psnr(y[0], y[1]) > 32
     assert psnr(y[-2], y[-1]) > 32

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from framegate.api.auth import CACHE_SECONDS, OPERATOR, Authenticator, new_key
+from framegate.api.auth import CACHE_SECONDS, Authenticator
 from framegate.domain import Scope
 from framegate.domain.errors import Busy, Forbidden, InvalidRequest, Unauthorized
+from framegate.domain.keys import OPERATOR, new_key
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
 

@@ -18,7 +18,7 @@ def codes(*found: tuple[Kind, float | None, int]) -> list[tuple[str, str, object
         references=tuple(Reference(url=f"https://x.test/{n}", kind=one[0]) for n, one in enumerate(found)),
     )
     measured = [Measured(size_bytes=size, seconds=seconds) for _, seconds, size in found]
-    problems = clips.judge(request, measured, model.limits, model.id)
+    problems = clips.problems(request, measured, model.limits, model.id)
     return [(one.code, one.pointer, one.nearest) for one in problems]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from framegate import catalogue
 from framegate.api.dialects.pictory.requests import STUDIO
-from framegate.catalogue.credits import PER_SECOND, priced
+from framegate.catalogue.pricing import CREDITS_PER_SECOND, with_credit_prices
 from framegate.config.loading import load
 from framegate.domain import Request
 from framegate.domain.errors import FramegateError
@@ -18,7 +18,7 @@ AT_PICTORY = Request(model="google/veo-3.1", prompt="a cat walks", duration=8)
 
 @pytest.mark.parametrize(("rate", "micro_usd"), [(RATE, 8_000_000), (None, None)])
 def test_a_job_at_pictory_has_an_estimate_once_a_credit_has_a_price(rate: Decimal | None, micro_usd: int | None):
-    book = priced(catalogue.builtin(), {"pictory": rate})
+    book = with_credit_prices(catalogue.builtin(), {"pictory": rate})
     model = book.get("google/veo-3.1")
     assert model is not None
     assert [one.id for one in book.models] == [one.id for one in catalogue.builtin().models]
@@ -34,7 +34,7 @@ def test_a_job_at_pictory_has_an_estimate_once_a_credit_has_a_price(rate: Decima
 def test_the_credits_a_second_are_those_that_pictorys_clients_are_told():
     told = {model: Decimal(str(studio.credits_per_second)) for model, studio in STUDIO.items()}
 
-    assert told == PER_SECOND["pictory"]
+    assert told == CREDITS_PER_SECOND["pictory"]
 
 
 @pytest.mark.anyio

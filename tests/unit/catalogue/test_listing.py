@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framegate.catalogue import Catalogue, Model, Offer, builtin, check, record
-from framegate.catalogue.listing import BadList, Listing, applied, records
+from framegate.catalogue.listing import InvalidListing, Listing, apply_listings, records_by_id
 from framegate.catalogue.pricing import estimate
 from framegate.domain import Kind, Reference, Request, Role, Routing, Target
 from support.paths import OPENROUTER_MODELS
@@ -21,7 +21,7 @@ URL = "https://openrouter.ai/api/v1/videos/models"
 
 def live(rows: list[dict[str, Any]], provider: str = "openrouter", *, whole: bool = True) -> Catalogue:
     found = {row["id"]: row for row in rows}
-    return applied(builtin(), [Listing(provider=provider, url=URL, read="2026-11", records=found, whole=whole)])
+    return apply_listings(builtin(), [Listing(provider=provider, url=URL, read="2026-11", records=found, is_complete=whole)])
 
 
 def changed(model_id: str, **fields: Any) -> Catalogue:
@@ -185,7 +185,7 @@ def test_where_a_listed_price_is_not_understood_none_is_known_and_the_warning_na
     verdict = check(request, catalogue=book)
     (warning,) = [one for one in verdict.warnings if one.code == "price_unknown"]
     assert verdict.estimate is None
-    assert warning.message.endswith(' at newcomer: what it lists as "pixie_dust" is not understood here.')
+    assert warning.message.endswith(' from alibaba/wan-2.7 at newcomer; its listed prices "pixie_dust" are not supported.')
 
 
 def test_a_model_that_left_the_list_is_refused_there_and_still_made_elsewhere():
@@ -196,7 +196,7 @@ def test_a_model_that_left_the_list_is_refused_there_and_still_made_elsewhere():
     )
     (problem,) = here.problems
     assert problem.code == "model_ended"
-    assert "google/veo-3.1 is listed no more at openrouter" in problem.message
+    assert "google/veo-3.1 is no longer listed at openrouter" in problem.message
     assert problem.nearest in ("google/veo-3.1-fast", "google/veo-3.1-lite")
 
 
@@ -233,8 +233,8 @@ def test_a_newcomer_takes_no_reference_that_openrouter_would_leave_out():
 
 @pytest.mark.parametrize("data", [None, {}, [], "x", [1, 2], [{"id": 1}], LIST[:3]])
 def test_an_answer_that_is_no_list_of_its_models_is_refused(data: object):
-    with pytest.raises(BadList):
-        records(data, "openrouter", builtin())
+    with pytest.raises(InvalidListing):
+        records_by_id(data, "openrouter", builtin())
 
 
 anything = st.recursive(
@@ -251,9 +251,9 @@ anything = st.recursive(
 def test_no_list_however_odd_breaks_the_check(fields: dict[str, Any], row: int):
     rows = [dict(one) for one in LIST]
     rows[row] |= {**fields, "id": rows[row]["id"]}
-    book = applied(
+    book = apply_listings(
         builtin(),
-        [Listing(provider="openrouter", url=URL, read="2026-11", records=records(rows, "openrouter", builtin()))],
+        [Listing(provider="openrouter", url=URL, read="2026-11", records=records_by_id(rows, "openrouter", builtin()))],
     )
     verdict = check(at_openrouter(rows[row]["id"]), catalogue=book)
     assert verdict.ok == (verdict.target is not None)

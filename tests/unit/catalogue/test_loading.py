@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.catalogue import BadRow, Catalogue, builtin, load, with_rows
+from framegate.catalogue import InvalidEntry, Catalogue, builtin, load, with_entries
 
 ROW = """
 [[models]]
@@ -50,23 +50,23 @@ def test_a_row_becomes_a_model():
         ('durations = "3-5"', 'durations = "3-5"\nlength = 1', "vendor/model: limits: unknown key length"),
         ("audio = false", "audio = false\nfsp = 24", "vendor/model: defaults: unknown key fsp"),
         ("audio = false", "", "defaults: .*missing .* 'audio'"),
-        ('"durations", "res', '"res', "vendor/model: no source tells durations"),
-        ('"durations", "res', '"durations", "seed", "res', "a source tells seed, which the row does not state"),
-        ("[[models.offers]]", '[[models.offers]]\nprices = [{ unit = "second", usd = "1" }]', "no source tells prices"),
+        ('"durations", "res', '"res', "vendor/model: no source for durations"),
+        ('"durations", "res', '"durations", "seed", "res', "source for seed, which the entry does not have"),
+        ("[[models.offers]]", '[[models.offers]]\nprices = [{ unit = "second", usd = "1" }]', "no source for prices"),
     ],
 )
 def test_a_row_that_is_not_as_it_must_be_is_refused(line: str, instead: str, said: str):
-    with pytest.raises(BadRow, match=said):
+    with pytest.raises(InvalidEntry, match=said):
         load(ROW.replace(line, instead))
 
 
 def test_a_file_holds_models_and_nothing_else():
-    with pytest.raises(BadRow, match="holds \\[\\[models\\]\\] and nothing else"):
+    with pytest.raises(InvalidEntry, match=r"must have \[\[models\]\] tables only"):
         load('title = "x"')
 
 
 def test_two_models_do_not_answer_to_one_name():
-    with pytest.raises(BadRow, match="vendor/other and vendor/model both answer to vendor/model"):
+    with pytest.raises(InvalidEntry, match="vendor/other and vendor/model both have the name vendor/model"):
         Catalogue(
             [
                 *load(ROW),
@@ -87,7 +87,7 @@ def test_the_catalogue_is_not_changed_by_its_users():
 def test_rows_of_ones_own_are_added_and_take_the_place_of_ours(tmp_path: Path):
     (tmp_path / "a.toml").write_text(ROW.replace('"vendor/model"', '"google/veo-3.1"'), encoding="utf-8")
     (tmp_path / "b.toml").write_text(ROW.replace('"vendor/model"', '"studio/ours"'), encoding="utf-8")
-    book = with_rows(builtin(), tmp_path)
+    book = with_entries(builtin(), tmp_path)
 
     ours, theirs = book.get("studio/ours"), book.get("google/veo-3.1")
     assert ours is not None
@@ -98,11 +98,11 @@ def test_rows_of_ones_own_are_added_and_take_the_place_of_ours(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("[[models]]\nid = 1", "bad.toml"), ("not toml", "bad.toml"), ("[other]\n", "bad.toml: a catalogue file holds")],
+    [("[[models]]\nid = 1", "bad.toml"), ("not toml", "bad.toml"), ("[other]\n", "bad.toml: the file must have")],
 )
 def test_a_bad_row_of_ones_own_is_named_with_its_file(text: str, said: str, tmp_path: Path):
     (tmp_path / "bad.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(BadRow, match=said):
-        with_rows(builtin(), tmp_path)
-    with pytest.raises(BadRow, match="is no folder"):
-        with_rows(builtin(), tmp_path / "nowhere")
+    with pytest.raises(InvalidEntry, match=said):
+        with_entries(builtin(), tmp_path)
+    with pytest.raises(InvalidEntry, match="is not a folder"):
+        with_entries(builtin(), tmp_path / "nowhere")

@@ -5,8 +5,8 @@ from time import process_time
 import pytest
 
 from framegate.catalogue import builtin, check
-from framegate.catalogue.prompts.mentions import read
-from framegate.catalogue.rules.prompts import ASTRAY_MAX
+from framegate.catalogue.prompts.mentions import parse_mentions
+from framegate.catalogue.rules.prompts import UNMATCHED_MAX
 from framegate.domain import Kind, Problem, Reference, Request, Role
 
 
@@ -84,7 +84,7 @@ def test_a_model_s_own_tokens_are_counted():
     found = problems("character1 waves at character3", None, None, model="alibaba/happyhorse-1.0")
 
     assert [problem.message for problem in found] == [
-        'prompt: "character3" points at no reference: this request has 2 images.'
+        'prompt: "character3" does not match a reference: this request has 2 images.'
     ]
 
 
@@ -97,7 +97,7 @@ def test_a_token_that_two_kinds_share_counts_on_from_the_one_to_the_other():
 def test_videos_are_counted_apart_from_images():
     assert problems("@Video1 in the mood of @Image1", None, model="bytedance/seedance-2.0", videos=1) == ()
     (found,) = problems("as in video 2", None, None, model="bytedance/seedance-2.0", videos=1)
-    assert found.message == 'prompt: "video 2" points at no reference: this request has 1 video.'
+    assert found.message == 'prompt: "video 2" does not match a reference: this request has 1 video.'
 
 
 def test_frames_count_as_images_and_masks_do_not():
@@ -117,7 +117,7 @@ def test_an_unknown_name_is_answered_with_the_names_that_there_are():
     (found,) = problems("@hera walks", "hero", "dog")
 
     assert found.message == (
-        "prompt: @hera is the name of no reference. The names are @hero and @dog. Did you mean @hero?"
+        "prompt: @hera does not match a reference. The names are @hero and @dog. Did you mean @hero?"
     )
     assert found.allowed == ["hero", "dog"]
 
@@ -148,15 +148,15 @@ def test_no_prompt_takes_long_to_read(piece: str):
     prompt = piece * (200_000 // len(piece))
     began = process_time()
 
-    read(prompt)
+    parse_mentions(prompt)
 
     assert process_time() - began < 2
 
 
 def test_the_astray_names_of_one_prompt_are_told_up_to_a_limit():
-    assert len(problems(" ".join(f"@name{n}" for n in range(100)))) == ASTRAY_MAX
+    assert len(problems(" ".join(f"@name{n}" for n in range(100)))) == UNMATCHED_MAX
 
 
 def test_a_name_that_is_borne_twice_is_told_once():
     told = [one.message for one in problems("@dog sleeps", "cat", "cat") if one.code == "reference_name_unknown"]
-    assert told == ["prompt: @dog is the name of no reference. The name is @cat."]
+    assert told == ["prompt: @dog does not match a reference. The name is @cat."]

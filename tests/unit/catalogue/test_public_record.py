@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from framegate.catalogue import Model, builtin, record
-from framegate.catalogue.dimensions import every_size, named_by, size_of
+from framegate.catalogue.dimensions import every_size, choices_of, size_of
 from support.paths import OPENROUTER_MODELS
 
 REQUIRED = (
@@ -77,7 +77,7 @@ def test_no_price_is_other_than_openrouter_states(theirs: dict[str, Any]):
 def test_a_size_and_its_resolution_and_ratio_stand_for_each_other(model: Model):
     for size, resolution, ratio in every_size(model.limits):
         assert size_of(model.limits, resolution, ratio) == tuple(map(int, size.split("x")))
-        assert named_by(model.limits, size) == (resolution, ratio)
+        assert choices_of(model.limits, size) == (resolution, ratio)
 
 
 def test_what_no_service_tells_is_told():

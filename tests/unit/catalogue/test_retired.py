@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from framegate.catalogue import BadRow, Catalogue, Ended, EndedModel, Model, builtin, check
+from framegate.catalogue import InvalidEntry, Catalogue, Ended, EndedModel, Model, builtin, check
 from framegate.catalogue.loading import load_ended
 from framegate.domain import Request, Routing
 
@@ -27,7 +27,7 @@ def test_sora_2_is_refused_with_what_to_ask_for_instead(name: str):
     (problem,) = check(Request(model=name, prompt="a cat"), catalogue=builtin()).problems
 
     assert (problem.code, problem.pointer, problem.nearest) == ("model_ended", "/model", "bytedance/seedance-2.0")
-    assert "ended on 2026-09-24. Ask for bytedance/seedance-2.0 or google/veo-3.1 instead." in problem.message
+    assert "was retired on 2026-09-24. Use bytedance/seedance-2.0 or google/veo-3.1 instead." in problem.message
 
 
 def test_an_ended_model_finds_others_that_take_the_request():
@@ -41,7 +41,7 @@ def test_an_ended_fall_back_is_refused_too():
     (problem,) = check(request, catalogue=builtin()).problems
 
     assert (problem.code, problem.pointer) == ("model_ended", "/models/0")
-    assert problem.message.startswith("models: openai/sora-2 ended")
+    assert problem.message.startswith("models: openai/sora-2 was retired")
 
 
 def test_a_model_whose_only_service_has_ended_it_is_refused_and_listed_no_more():
@@ -49,7 +49,7 @@ def test_a_model_whose_only_service_has_ended_it_is_refused_and_listed_no_more()
 
     assert problem.code == "model_ended"
     assert problem.message == (
-        "model: bytedance/seedance-1-lite has ended at fal. Ask for bytedance/seedance-2.0-mini instead."
+        "model: bytedance/seedance-1-lite was retired at fal. Use bytedance/seedance-2.0-mini instead."
     )
     assert "bytedance/seedance-1-lite" not in [model.id for model in builtin()]
     assert "bytedance/seedance-1-lite" not in builtin().suggest("bytedance/seedance-1-lit")
@@ -77,7 +77,7 @@ def test_a_model_that_its_only_service_has_paused_is_refused_as_such_with_others
 
     assert problem.code == "model_paused"
     assert problem.message.startswith("model: vidu/vidu-q2-pro is paused at ")
-    assert problem.message.endswith("Ask for vidu/vidu-q3-mix instead.")
+    assert problem.message.endswith("Use vidu/vidu-q3-mix instead.")
 
 
 def test_where_no_account_is_left_that_makes_it_the_others_are_named():
@@ -87,8 +87,8 @@ def test_where_no_account_is_left_that_makes_it_the_others_are_named():
 
     assert problem.code == "model_ended"
     assert problem.message == (
-        "model: google/veo-3.1 is listed no more at openrouter. It can still be had from fal, pictory or "
-        "phaseo, where no account is set up. Ask for google/veo-3.1-fast instead."
+        "model: google/veo-3.1 is no longer listed at openrouter. It is still offered by fal, pictory or phaseo, "
+        "but no account is configured there. Use google/veo-3.1-fast instead."
     )
 
 
@@ -101,9 +101,9 @@ def test_without_a_named_successor_the_nearest_of_the_same_vendor_are_named():
 
 
 def test_an_end_tells_its_source_and_a_successor():
-    with pytest.raises(BadRow, match="`ended` needs `successors`"):
+    with pytest.raises(InvalidEntry, match="`ended` needs `successors`"):
         load_ended('[[ended]]\nid = "a/b"\nsince = "2026-01-01"\n')
-    with pytest.raises(BadRow, match="both made and ended"):
+    with pytest.raises(InvalidEntry, match="both a current and an ended model"):
         Catalogue(builtin().models, [EndedModel(id="google/veo-3.1", ended=Ended())])
 
 

@@ -176,7 +176,7 @@ def test_every_broken_rule_is_told_at_once():
 def test_a_problem_names_the_field_the_rule_and_what_would_do():
     (problem,) = judged("google/veo-3.1", duration=5).problems
 
-    assert problem.message == "duration: google/veo-3.1 makes 4, 6 or 8 s, not 5 s. The nearest is 4 s."
+    assert problem.message == "duration: google/veo-3.1 supports 4, 6 or 8 s, not 5 s. The nearest is 4 s."
     assert problem.allowed == [4, 6, 8]
     assert problem.nearest == 4
 
@@ -184,7 +184,7 @@ def test_a_problem_names_the_field_the_rule_and_what_would_do():
 def test_a_rule_that_narrows_another_says_why():
     (problem,) = judged("google/veo-3.1", duration=5, resolution="1080p", references=refs(1)).problems
 
-    assert problem.message.startswith("duration: google/veo-3.1 makes 8 s at 1080p and with a reference, not 5 s.")
+    assert problem.message.startswith("duration: google/veo-3.1 supports 8 s at 1080p and with a reference, not 5 s.")
 
 
 def test_a_reference_is_pointed_at_where_the_client_wrote_it():
@@ -232,13 +232,13 @@ def test_an_offer_that_is_not_usable_does_not_count():
     verdict = check(request, catalogue=builtin(), usable=lambda offer: offer.provider == "fal")
 
     assert {problem.code for problem in verdict.problems} == {"duration_unsupported", "too_few_references"}
-    assert "google/veo-3.1 at fal makes 8 s, not 4 s" in verdict.problems[0].message
+    assert "google/veo-3.1 at fal supports 8 s, not 4 s" in verdict.problems[0].message
 
 
 def test_a_rule_that_every_offer_keeps_is_told_in_the_model_s_own_words():
     (problem,) = judged("wan/vace-14b", duration=16).problems
 
-    assert problem.message == "duration: wan/vace-14b makes 1 to 15 s, not 16 s. The nearest is 15 s."
+    assert problem.message == "duration: wan/vace-14b supports 1 to 15 s, not 16 s. The nearest is 15 s."
 
 
 def test_routing_decides_by_whose_limits_a_request_is_judged():

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 def away():
-    return NotSent("The service could not be reached (ConnectError).", unreached=True)
+    return NotSent("The service could not be reached (ConnectError).", connect_failed=True)
 
 
 def told(caplog):

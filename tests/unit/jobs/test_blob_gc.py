@@ -44,7 +44,7 @@ async def test_what_no_job_and_no_owner_mentions_is_removed_once_it_is_old(world
         needed = [out for one in done.outputs for out in (one.blob, one.poster, one.contact_sheet) if out]
         assert len(needed) == 3
         assert all(blobs.has(blob.sha256) for blob in (*needed, upload, young))
-        mentioned = await gate.store.mentioned()
+        mentioned = await gate.store.referenced_hashes()
         assert {blob.sha256 for blob in (*needed, upload)} <= mentioned
         assert not mentioned & {stray.sha256, young.sha256}
 

@@ -50,7 +50,7 @@ def refreshing(tmp_path, *accounts):
 
 
 def codes(router, **asked):
-    return [problem.code for problem in router.decide(Request(model=WAN, prompt="a cat", **asked))[0].problems]
+    return [problem.code for problem in router.candidates(Request(model=WAN, prompt="a cat", **asked)).select()[0].problems]
 
 
 async def test_a_request_is_judged_by_what_the_service_lists(tmp_path):
@@ -63,7 +63,7 @@ async def test_a_request_is_judged_by_what_the_service_lists(tmp_path):
 async def test_a_model_that_left_the_list_is_refused_until_it_comes_back(tmp_path):
     router, refresher = refreshing(tmp_path, Listing(listed(without=[WAN]), listed()))
     await refresher.refresh()
-    [problem] = router.decide(Request(model=WAN, prompt="a cat"))[0].problems
+    [problem] = router.candidates(Request(model=WAN, prompt="a cat")).select()[0].problems
     assert problem.code == "model_ended"
     assert problem.nearest.startswith("alibaba/")
     await refresher.refresh()

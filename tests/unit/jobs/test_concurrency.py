@@ -34,7 +34,7 @@ async def test_an_order_is_as_old_as_its_sending_however_long_its_job_waited_for
 
         written = next(event.at for event in await gate.store.events(second.id) if event.state is State.SUBMITTING)
     assert written >= waits_from + 30
-    assert written - second.sent_at < 5
+    assert written - second.submitted_at < 5
 
 
 async def test_an_account_that_asks_for_peace_gets_it_from_those_too_that_wait_for_a_place_there(world):
@@ -54,11 +54,11 @@ async def test_an_account_that_asks_for_peace_gets_it_from_those_too_that_wait_f
         ended = [await gate.end(job) for job in jobs]
 
         assert {(job.state, job.attempts) for job in ended[1:]} == {(State.COMPLETED, 1)}
-        assert min(job.sent_at for job in ended) >= asked_at + 50
+        assert min(job.submitted_at for job in ended) >= asked_at + 50
 
 
 async def test_a_long_line_for_one_provider_is_kept_in_the_store_and_leaves_room_for_other_jobs(world, monkeypatch):
-    monkeypatch.setattr("framegate.jobs.concurrency.LINE_MAX", 2)
+    monkeypatch.setattr("framegate.jobs.concurrency.WAITERS_MAX", 2)
     gate = world(concurrency=1, looks=[Running()])
     async with gate.open():
         jobs = [await gate.create() for _ in range(8)]

@@ -73,7 +73,7 @@ async def test_a_video_that_breaks_off_is_gone_on_with(world, film):
         async with gate.open():
             job = await gate.end(await gate.create())
 
-    assert (job.state, job.downloads) == (State.COMPLETED, 2)
+    assert (job.state, job.failed_downloads) == (State.COMPLETED, 2)
     assert films.sent == len(body)
     assert leftovers(gate) == []
 
@@ -85,7 +85,7 @@ async def test_it_is_gone_on_with_after_a_restart_too(world, film):
         async with gate.open():
             job = await gate.create()
             async with asyncio.timeout(20):
-                while not (job := await gate.jobs.get(job.id, owner="default")).downloads:
+                while not (job := await gate.jobs.get(job.id, owner="default")).failed_downloads:
                     await asyncio.sleep(0.01)
         BlobStore(gate.settings.data_dir / "blobs").clean()
         async with gate.open():
@@ -141,7 +141,7 @@ async def test_a_try_that_brings_a_good_part_is_no_failed_one(world, film, monke
         async with gate.open():
             job = await gate.end(await gate.create())
 
-    assert (job.state, job.downloads) == (State.COMPLETED, 0)
+    assert (job.state, job.failed_downloads) == (State.COMPLETED, 0)
     assert films.sent == len(body)
     assert films.asked == DOWNLOADS_MAX + 3
 
@@ -179,7 +179,7 @@ async def test_a_fault_of_ours_while_a_video_comes_in_is_one_try_that_failed(wor
         async with gate.open():
             job = await gate.end(await gate.create())
 
-    assert (job.state, job.downloads, len(gate.provider.orders)) == (State.COMPLETED, 2, 1)
+    assert (job.state, job.failed_downloads, len(gate.provider.orders)) == (State.COMPLETED, 2, 1)
 
 
 async def test_a_video_that_its_service_has_put_elsewhere_is_fetched_there_without_a_key(world, film):

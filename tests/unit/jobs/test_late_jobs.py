@@ -92,7 +92,7 @@ async def test_a_video_that_was_made_is_kept_however_long_the_gate_was_away(worl
     gate = world()
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(
-            f"framegate.jobs.state_machine.finalize.Finishing.{'fetch' if state is State.FETCHING else 'check'}", stands
+            f"framegate.jobs.state_machine.finalize.Finalizer.{'download' if state is State.FETCHING else 'verify'}", stands
         )
         job = await stopped_in(gate, state)
     async with gate.open():
@@ -105,10 +105,10 @@ async def test_a_machine_that_slept_past_a_deadline_still_brings_the_video_in(wo
     async def asleep(self, job, provider):
         pass_over(gate)
         meanwhile.undo()
-        return await self.fetch(job, provider)
+        return await self.download(job, provider)
 
     meanwhile = pytest.MonkeyPatch()
-    meanwhile.setattr("framegate.jobs.state_machine.finalize.Finishing.fetch", asleep)
+    meanwhile.setattr("framegate.jobs.state_machine.finalize.Finalizer.download", asleep)
     async with (gate := world()).open():
         job = await gate.end(await gate.create())
 

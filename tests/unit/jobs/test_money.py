@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framegate.api.auth import OPERATOR, Caller, call_as, new_key
 from framegate.domain import Failed, Fault, Lost, Request, Running, Scope, State
 from framegate.domain.errors import BudgetExceeded, Conflict, NotFound, NotSent, OutcomeUnknown, ProviderError, Refused
+from framegate.domain.keys import OPERATOR, Caller, new_key
 from framegate.domain.ledger import EntryState, entry_of
 
 from .conftest import Scripted, World
@@ -148,17 +148,17 @@ async def test_a_dearer_way_is_taken_only_where_the_budget_reaches_for_it(priced
 
     assert (job.state, job.fault.code, job.model) == (State.FAILED, "budget_exceeded", FAST)
     assert job.fault.message.startswith("Busy for good. Then: The job is estimated at $0.80, and of the key's budget")
-    assert [(one.model, one.code) for one in job.tried] == [(FAST, "provider_refused"), (DEAR, "budget_exceeded")]
+    assert [(one.model, one.code) for one in job.fallback_log] == [(FAST, "provider_refused"), (DEAR, "budget_exceeded")]
     assert entry.state is EntryState.VOID
     assert gate.provider.orders == [job.id]
 
 
 async def test_an_account_that_is_away_is_not_given_up_early_for_a_way_beyond_the_budget(priced: Open):
-    away = [NotSent("Nobody was there.", unreached=True) for _ in range(3)]
+    away = [NotSent("Nobody was there.", connect_failed=True) for _ in range(3)]
     async with priced(DEAR_COST - 1, submits=away) as gate:
         job = await gate.end(await place(gate, models=(DEAR,)))
 
-    assert (job.state, job.model, job.tried) == (State.COMPLETED, FAST, ())
+    assert (job.state, job.model, job.fallback_log) == (State.COMPLETED, FAST, ())
     assert len(gate.provider.orders) == 4
 
 

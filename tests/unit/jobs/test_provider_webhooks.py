@@ -19,7 +19,7 @@ async def test_a_job_that_waits_long_for_its_next_look_is_looked_at_at_once(worl
         began = gate.clock.now()
         async with asyncio.timeout(20):
             while not (job := await gate.jobs.get(job.id, owner="default")).state.final:
-                await gate.store.hasten(job.id, now=gate.clock.now())
+                await gate.store.make_due(job.id, now=gate.clock.now())
                 await gate.jobs.wait(job.id, owner="default", seconds=30)
 
     assert job.state is State.COMPLETED
@@ -35,7 +35,7 @@ async def test_an_order_carries_our_address_only_where_it_is_of_use(world):
         (None, True, False),
     ):
         gate.settings = gate.settings.model_copy(update={"public_url": public_url})
-        gate.provider.calls_back = calls_back
+        gate.provider.sends_webhooks = calls_back
         async with gate.open(run=False):
             job = await gate.create()
             order = gate.runner._moves.order(job)

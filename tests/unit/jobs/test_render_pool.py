@@ -63,7 +63,7 @@ async def test_a_render_that_is_dropped_while_its_process_starts_is_never_made(p
     await pool.start("b", spec("b"))
 
     assert isinstance(await done(pool, "b"), Done)
-    assert isinstance(pool.look("a"), Lost)
+    assert isinstance(pool.poll("a"), Lost)
     assert [file.name for file in tmp_path.iterdir()] == ["b.mp4"]
 
 
@@ -111,4 +111,4 @@ async def test_a_process_that_cannot_be_started_counts_as_a_lost_render(pool, sp
     monkeypatch.setattr(RenderWorker, "spawn", none)
     await pool.start("a", spec("a"))
 
-    assert isinstance(pool.look("a"), Lost)
+    assert isinstance(pool.poll("a"), Lost)

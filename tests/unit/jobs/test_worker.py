@@ -19,7 +19,7 @@ from framegate.domain.errors import (
 )
 from framegate.jobs.state_machine.machine import ATTEMPTS_MAX
 from framegate.jobs.worker import IDLE_SECONDS
-from framegate.media.videos import boxes
+from framegate.media.videos import read_boxes
 from framegate.store.job_writes import OrderState, next_version
 
 pytestmark = pytest.mark.anyio
@@ -88,7 +88,7 @@ async def _killed_while_submitting(gate):
     """The intent is written; the process died before anything else was."""
     job = await gate.create()
     sending = next_version(job, job.created_at, state=State.SUBMITTING, attempts=1)
-    return await gate.store.move(sending, due_at=job.created_at, fence=0, order=OrderState("sending", "key", 1.0))
+    return await gate.store.apply(sending, due_at=job.created_at, fence=0, order=OrderState("sending", "key", 1.0))
 
 
 async def test_a_paid_order_found_half_sent_after_a_crash_is_unsure_and_not_sent_again(world):
@@ -119,7 +119,7 @@ async def test_a_job_cancelled_with_its_order_half_sent_says_whether_that_may_ha
     gate = world(repeatable=repeatable)
     async with gate.open(run=False):
         job = await _killed_while_submitting(gate)
-        await gate.store.move(next_version(job, job.created_at, cancel_requested=True), due_at=job.created_at)
+        await gate.store.apply(next_version(job, job.created_at, cancel_requested=True), due_at=job.created_at)
     async with gate.open():
         job = await gate.end(job)
 
@@ -168,7 +168,7 @@ async def test_an_order_that_its_provider_does_not_know_for_a_while_is_not_given
         stages = [event.stage async for event in gate.jobs.events(job.id, owner="default")]
         job = await gate.end(job)
 
-    assert (job.state, job.unknown_since, len(gate.provider.orders)) == (State.COMPLETED, None, 1)
+    assert (job.state, job.missing_since, len(gate.provider.orders)) == (State.COMPLETED, None, 1)
     assert stages.index("unknown to its provider") < stages.index("running", stages.index("unknown to its provider"))
 
 
@@ -222,8 +222,8 @@ async def test_a_cancellation_that_comes_just_as_a_look_is_answered_is_not_misse
             looks.append(job.id)
             now = gate.clock.now()
             running = await gate.jobs.get(job.id, owner="default")
-            await gate.store.move(next_version(running, now, cancel_requested=True), due_at=now)
-            gate.store.hub.interrupt(job.id)  # nothing is awaited after this, so the look comes to its end
+            await gate.store.apply(next_version(running, now, cancel_requested=True), due_at=now)
+            gate.store.notifier.interrupt(job.id)  # nothing is awaited after this, so the look comes to its end
         return Running()
 
     gate.provider.poll = poll
@@ -259,7 +259,7 @@ async def test_a_job_cancelled_while_its_order_is_on_its_way_is_stopped_at_the_p
 async def test_a_job_cancelled_while_its_order_is_refused_for_a_while_does_not_wait_for_that_while(world):
     async def later(order):
         job = await gate.store.get(order.job_id)
-        await gate.store.move(next_version(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
+        await gate.store.apply(next_version(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
         raise NotSent("Not now.", retry_after=900.0)
 
     gate = world(submits=[later])
@@ -280,7 +280,7 @@ async def test_a_job_that_another_process_was_asked_to_cancel_is_cancelled_by_th
         await gate.until(waiting, State.PREPARING if concurrency else State.RUNNING)
         for created in (waiting, ordered):
             job = await gate.store.get(created.id)
-            await gate.store.move(next_version(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
+            await gate.store.apply(next_version(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
             assert (await gate.end(job)).state is State.CANCELLED
 
     assert len(gate.provider.cancelled) == (1 if concurrency else 2)
@@ -324,7 +324,7 @@ async def test_a_job_with_long_to_wait_waits_in_the_store_and_is_taken_up_again(
         await gate.until(job, State.RUNNING)
         while gate.runner._drives:
             await asyncio.sleep(0)
-        waiting = await gate.store.held(job.id)
+        waiting = await gate.store.get_with_fence(job.id)
         job = await gate.end(job)
 
     assert waiting.job.state is State.RUNNING
@@ -424,14 +424,14 @@ async def test_a_fault_of_ours_while_a_move_is_written_puts_its_job_down_and_it_
 
 
 async def test_a_video_is_not_lost_because_no_report_can_be_made_of_it(world, caplog, monkeypatch):
-    monkeypatch.setattr("framegate.media.quality.verify", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr("framegate.media.quality.verify_file", lambda *_, **__: 1 // 0)
     async with world().open() as gate:
         job = await gate.end(await gate.create())
         output = await gate.jobs.output(job.id, owner="default")
 
     assert (job.state, job.report["verdict"]) == (State.COMPLETED, "warn")
     assert (output.width, output.height, output.frames, output.duration, output.poster) == (64, 64, 8, 1.0, None)
-    assert "No report could be made" in job.report["findings"][0]["sentence"]
+    assert "The quality report failed" in job.report["findings"][0]["sentence"]
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -447,7 +447,7 @@ async def test_a_gate_that_stops_hears_out_the_orders_that_are_on_their_way(worl
         await arrived.wait()
     gate.provider.looks = ["done"]
     async with gate.open(run=False):
-        assert (await gate.store.held(job.id)).job.state is State.RUNNING
+        assert (await gate.store.get_with_fence(job.id)).job.state is State.RUNNING
         assert await gate.store.claim("next", now=gate.clock.now() + 30, until=gate.clock.now() + 90, limit=9)
     async with gate.open():
         job = await gate.end(job)
@@ -496,7 +496,7 @@ async def test_a_machine_that_slept_does_not_take_its_own_jobs_from_itself(world
         job = await gate.end(await gate.create())
 
         assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
-        assert (await gate.store.held(job.id)).fence == 1
+        assert (await gate.store.get_with_fence(job.id)).fence == 1
 
 
 @pytest.mark.parametrize("taken_over", [False, True])
@@ -702,13 +702,13 @@ async def test_a_file_whose_index_comes_last_is_kept_with_its_index_first(world,
             frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), number * 20, np.uint8), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    assert not boxes(late).moov_first
+    assert not read_boxes(late).moov_first
 
     async with world(looks=[Done(outputs=(ProviderFile(path=str(late)),))]).open() as gate:
         job = await gate.end(await gate.create())
         kept = gate.jobs.blobs.path(job.outputs[0].blob.sha256)
 
-        assert boxes(kept).moov_first
+        assert read_boxes(kept).moov_first
         assert job.report["facts"]["moov_first"] is True
         assert job.outputs[0].frames == 8
         assert not late.exists()
@@ -727,4 +727,4 @@ async def test_a_source_is_measured_before_the_order_and_the_file_against_both(w
 
     assert job.target.source_seconds == 1.0
     lasting = next(one for one in job.report["findings"] if one["name"] == "duration")
-    assert lasting["sentence"] == "It lasts 1.00 s; 3 s, the source among them, were asked for."
+    assert lasting["sentence"] == "The duration is 1.00 s; 3 s, including the source, were requested."

@@ -3,9 +3,9 @@
 from random import Random
 
 import pytest
+from framegate.catalogue.prompts.rewrite import rewrite_prompt
 
 from framegate.catalogue import Model, builtin, check
-from framegate.catalogue.prompts.tokens import rewritten
 from framegate.domain import Blob, Order, PreparedReference, Reference, Request, Target
 from framegate.providers.fal.adapter import endpoint_of
 from framegate.providers.fal.input import written
@@ -51,7 +51,7 @@ def ordered(request: Request, target: Target) -> Order:
         request=request,
         model=request.model,
         model_id=offer.id,
-        prompt=rewritten(request, offer.limits.prompt_tokens),
+        prompt=rewrite_prompt(request, offer.limits.prompt_tokens),
         target=target,
         references=tuple(PreparedReference(reference=one, blob=blob, path="") for one in request.references),
     )

@@ -10,8 +10,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from framegate.api.dialects.fal.webhooks import jwks, signature_headers
 from framegate.domain.errors import ProviderError
-from framegate.jobs.webhooks.dialect import fal_headers, jwks
 from framegate.net.vendor_client import VendorClient
 from framegate.providers.fal import webhook
 from framegate.providers.fal.webhook import FalWebhookVerifier
@@ -25,7 +25,7 @@ SECONDS_MAX = 60
 
 
 def signed(raw: bytes = RAW, at: int = NOW, seed: bytes = SEED, **instead: str | None) -> dict[str, str]:
-    headers = {name.lower(): value for name, value in fal_headers("r1", "user", at, raw, seed).items()}
+    headers = {name.lower(): value for name, value in signature_headers("r1", "user", at, raw, seed).items()}
     changed = headers | {f"x-fal-webhook-{name.replace('_', '-')}": value for name, value in instead.items()}
     return {name: value for name, value in changed.items() if value is not None}
 

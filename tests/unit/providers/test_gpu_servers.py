@@ -292,7 +292,7 @@ async def test_orders_carry_the_name_that_the_server_goes_by(name: str, tmp_path
         adapter = adapter_of("gpu", "", engine.url)
         names = await adapter.names()
         assert names == ("mine", "/weights/Wan2.2-TI2V-5B-Diffusers")
-        adapter.called, adapter.served = "mine", frozenset({*names, TI2V})
+        adapter.served_name, adapter.served_models = "mine", frozenset({*names, TI2V})
         target = {"width": 1280, "height": 704, "duration": 1}
         handle = await adapter.submit(order(tmp_path, prompt="a", model_id=TI2V, target=target))
         assert handle["id"] in engine.jobs
@@ -391,7 +391,7 @@ def test_a_make_is_known_by_its_name(name: str, found: str | None):
 @pytest.mark.parametrize("size", [(400, 100), (100, 400), (832, 480), (3, 2), (1, 2000)])
 def test_a_letterboxed_picture_has_exactly_the_size_of_the_video(size: tuple[int, int], tmp_path: Path):
     Image.new("RGBA", size, (255, 0, 0, 128)).save(tmp_path / "a.png")
-    for brought in (letterbox.on_white, letterbox.as_frame):
+    for brought in (letterbox.fit_on_white, letterbox.fit_frame):
         picture, change = brought(tmp_path / "a.png", (832, 480))
         assert (picture.size, picture.mode) == ((832, 480), "RGB")
         assert near(colour(picture, 415, 239), (255, 127, 127), by=7)
@@ -402,15 +402,15 @@ def test_bars_beside_a_frame_have_the_colour_of_the_edges_that_they_stand_at(tmp
     tall = Image.new("RGB", (100, 300), (10, 200, 30))
     tall.paste((255, 0, 0), (0, 0, 100, 10))
     tall.save(tmp_path / "a.png")
-    picture, change = letterbox.as_frame(tmp_path / "a.png", (832, 480))
+    picture, change = letterbox.fit_frame(tmp_path / "a.png", (832, 480))
     assert colour(picture, 0, 479) == colour(picture, 831, 0)
     assert near(colour(picture, 0, 479), (18, 193, 29), by=2)
-    assert change == "padded in the colour of its edges to 832x480"
+    assert change == "padded with its edge color to 832x480"
 
 
 @pytest.mark.parametrize(("size", "barred"), [((1920, 1080), False), ((832, 480), False), ((4, 3), True)])
 def test_what_is_called_the_same_shape_gets_no_bars(size: tuple[int, int], barred: bool, tmp_path: Path):
     Image.new("RGB", size, (9, 9, 9)).save(tmp_path / "a.png")
-    change = letterbox.as_frame(tmp_path / "a.png", (832, 480))[1] or ""
+    change = letterbox.fit_frame(tmp_path / "a.png", (832, 480))[1] or ""
     assert ("padded" in change) == barred
     assert ("stretched by 2.6%" in change) == (size == (1920, 1080))

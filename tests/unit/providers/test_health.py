@@ -161,7 +161,7 @@ def test_accounts_are_asked_at_once_and_each_is_told_with_what_can_be_ordered_th
             *(Account(provider="fal", name=f"f{n}", api_key=KEY, base_url=url) for n in range(9)),
         )
         began = time.monotonic()
-        asked = doctor_probe.ask(Settings(accounts=accounts), catalogue.builtin())
+        asked = doctor_probe.probe_accounts(Settings(accounts=accounts), catalogue.builtin())
         took = time.monotonic() - began
 
     assert [one.code for one in asked] == ["ok", "not_offered", "key_refused", *["unreachable"] * 9]

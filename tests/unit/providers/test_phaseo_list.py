@@ -11,11 +11,11 @@ import httpx2
 import pytest
 
 from framegate.catalogue import builtin
-from framegate.catalogue.listing import Listing, applied
-from framegate.config.settings import Account
+from framegate.catalogue.listing import Listing, apply_listings
+from framegate.config.accounts import Account
 from framegate.domain import Request
-from framegate.domain.clock import SystemClock
 from framegate.domain.errors import ProviderError
+from framegate.domain.machine import Machine
 from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
 from framegate.jobs.routing import Router
 from framegate.providers.base import ProviderRegistry
@@ -57,7 +57,7 @@ def row(model: str = "google/veo-3.1-preview", *, whole: dict[str, Any] | None =
 def test_a_listed_model_becomes_a_record_of_what_is_certain():
     listed = row(
         google_vertex={"size": SIZE, "duration": DURATION, "generate_audio": SOUND, "seed": {"supported": True}},
-        whole={"size": {**SIZE, "values": ["nothing"]}, "aspect_ratio": {"supported": True, "values": ["16:9"]}},
+        is_complete={"size": {**SIZE, "values": ["nothing"]}, "aspect_ratio": {"supported": True, "values": ["16:9"]}},
     )
     assert record(listed) == {
         "id": "google/veo-3.1-preview",
@@ -79,7 +79,7 @@ def test_a_paused_model_is_refused_until_it_comes_back():
     for one in others:
         one["status"] = "paused" if one["model"] == "google/veo-3.1-preview" else "active"
     listed = {one["id"]: one for one in map(record, others)}
-    book = applied(builtin(), [Listing(provider="phaseo", url="https://x.test", read="2026-11", records=listed)])
+    book = apply_listings(builtin(), [Listing(provider="phaseo", url="https://x.test", read="2026-11", records=listed)])
     model = book.get(VEO)
     assert model is not None
     ended = {offer.provider: offer.ended for offer in model.offers}
@@ -128,7 +128,7 @@ def test_what_cannot_be_read_changes_nothing(details: Any):
     spoilt = deepcopy(row())
     spoilt["providers"] = [{"id": "one", "supported_params_detail": details}, 7, None]
     found = {"google/veo-3.1-preview": record(spoilt)}
-    book = applied(builtin(), [Listing(provider="phaseo", url="u", read="2026-11", records=found, whole=False)])
+    book = apply_listings(builtin(), [Listing(provider="phaseo", url="u", read="2026-11", records=found, is_complete=False)])
     new, old = book.get(VEO), builtin().get(VEO)
     assert new is not None
     assert old is not None
@@ -153,7 +153,8 @@ def answer(*without: str, status: int = 200, **details: Any) -> dict[str, Any]:
 
 
 def codes(router: Router, **asked: Any) -> list[str]:
-    return [problem.code for problem in router.decide(Request(model=VEO, prompt="a cat", **asked))[0].problems]
+    verdict = router.candidates(Request(model=VEO, prompt="a cat", **asked)).verdict
+    return [problem.code for problem in verdict.problems]
 
 
 async def after(folder: Path, *answers: dict[str, Any]) -> Router:
@@ -162,7 +163,7 @@ async def after(folder: Path, *answers: dict[str, Any]) -> Router:
         account = ADAPTERS["phaseo"](Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
         offers = ProviderRegistry([account])
         router = Router(builtin(), offers)
-        refresher = CatalogueRefresher(router, offers, folder, clock=SystemClock())
+        refresher = CatalogueRefresher(router, offers, folder, clock=Machine())
         for _ in answers:
             await refresher.refresh()
         await account.close()
@@ -172,7 +173,7 @@ async def after(folder: Path, *answers: dict[str, Any]) -> Router:
 def test_a_model_that_left_a_list_which_has_the_others_is_refused_as_ended(tmp_path: Path):
     router = anyio.run(after, tmp_path, answer("google/veo-3.1-preview"))
     assert codes(router) == ["model_ended"]
-    assert not router.decide(Request(model="google/veo-3.1-fast", prompt="a cat"))[0].problems
+    assert not router.candidates(Request(model="google/veo-3.1-fast", prompt="a cat")).select()[0].problems
 
 
 def test_a_model_that_came_back_is_made_again_with_the_lengths_that_are_listed(tmp_path: Path):

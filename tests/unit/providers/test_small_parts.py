@@ -11,7 +11,7 @@ from framegate.config.accounts import Account
 from framegate.domain import Lost, Running
 from framegate.domain.errors import ProviderError, Refused
 from framegate.providers.base import Provider
-from framegate.providers.http import HttpProvider, handle_of, micro_usd
+from framegate.providers.http import HttpProvider, micro_usd
 from framegate.providers.openrouter import OpenRouter
 from framegate.providers.references import ReferenceTransport, address
 from framegate.providers.registry import ADAPTERS, ROWS
@@ -78,7 +78,7 @@ def test_only_a_server_of_ones_own_is_asked_again_for_a_lost_order(name: str):
 def test_a_job_that_was_just_made_may_not_be_known_yet():
     provider = OpenRouter("a", "k")
     with pytest.raises(ProviderError, match="yet"):
-        provider.unknown(handle_of("x"))
+        provider.unknown(provider.handle_of("x"))
     assert isinstance(provider.unknown({"id": "x", "at": 0.0}), Lost)
 
 

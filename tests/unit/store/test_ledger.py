@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from framegate.api.auth import new_key
 from framegate.domain import BudgetPeriod, Estimate, Fault, Job, ProviderFile, State
 from framegate.domain.errors import BudgetExceeded, Conflict, FramegateError, IdempotencyConflict, NotFound, Stale
+from framegate.domain.keys import new_key
 from framegate.domain.ledger import EntryState, entry_of, ledger_change
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
@@ -46,7 +46,7 @@ async def budgeted(store: Store, micro_usd: int = BUDGET, period: BudgetPeriod =
 
 async def create(store: Store, job: Job, *, unpriced: bool = False, gives_up: str | None = None, **how: Any) -> Job:
     return await store.insert(
-        job, owing=ledger_change(None, job, allow_unpriced=unpriced, releases_job_id=gives_up), **how
+        job, ledger_change=ledger_change(None, job, allow_unpriced=unpriced, releases_job_id=gives_up), **how
     )
 
 
@@ -54,7 +54,7 @@ async def move(store: Store, before: Job, **changes: Any) -> Job:
     after = next_version(before, 1001, **changes)
     if after.state.is_final:
         after = replace(after, finished_at=1001)
-    return await store.apply(after, due_at=1001, owing=ledger_change(before, after, allow_unpriced=False))
+    return await store.apply(after, due_at=1001, ledger_change=ledger_change(before, after, allow_unpriced=False))
 
 
 async def all_of(writes: list[Awaitable[Job]]) -> list[Job]:
@@ -133,7 +133,7 @@ async def test_of_two_ends_at_once_one_is_settled_and_the_entry_stays_as_it_was(
     ends = [ENDS["settle"] | {"cost_micro_usd": cost} for cost in (300, 700)]
 
     [ended] = await all_of([move(store, job, **end) for end in ends])
-    entry = await store.bills.entry(job.id)
+    entry = await store.ledger.entry(job.id)
 
     assert entry == entry_of(ended)
     assert (entry.state, entry.settled_micro_usd, entry.reported) == (EntryState.SETTLED, ended.cost_micro_usd, True)
@@ -151,7 +151,7 @@ async def test_another_way_is_reserved_only_as_far_as_the_budget_reaches(store):
     assert await store.get(job.id) == job
     there = await move(store, job, **dearer | {"estimate": Estimate(micro_usd=700, basis="b")})
 
-    assert await store.bills.entry(job.id) == entry_of(there)
+    assert await store.ledger.entry(job.id) == entry_of(there)
     with pytest.raises(BudgetExceeded) as unpriced:
         await move(store, there, provider="pictory", estimate=None)
     assert unpriced.value.code == "price_unknown_with_budget"
@@ -177,10 +177,10 @@ async def test_a_held_reservation_is_given_up_for_the_job_that_takes_its_place_a
         await create(store, priced(2, 800, key_id))
     with pytest.raises(BudgetExceeded):
         await create(store, priced(2, 1001, key_id), gives_up=held.id)
-    assert (await store.bills.entry(held.id)).state is EntryState.HELD
+    assert (await store.ledger.entry(held.id)).state is EntryState.HELD
     await create(store, priced(3, 900, key_id), gives_up=held.id)
 
-    assert (await store.bills.entry(held.id)).state is EntryState.VOID
+    assert (await store.ledger.entry(held.id)).state is EntryState.VOID
     with pytest.raises(BudgetExceeded):
         await create(store, priced(4, 101, key_id), gives_up=held.id)
 
@@ -192,15 +192,15 @@ async def test_nobody_gives_up_the_reservation_of_another_owner_or_of_a_job_that
     for number, job in ((3, theirs), (4, made)):
         await create(store, priced(number, 5, None), gives_up=job.id)
 
-    assert (await store.bills.entry(theirs.id)).state is EntryState.HELD
-    assert (await store.bills.entry(made.id)).state is EntryState.SETTLED
+    assert (await store.ledger.entry(theirs.id)).state is EntryState.HELD
+    assert (await store.ledger.entry(made.id)).state is EntryState.SETTLED
 
 
 @pytest.mark.anyio
 async def test_what_a_person_settled_still_counts_beside_the_job_that_takes_its_place(store):
     key_id = await budgeted(store)
     held = await move(store, await create(store, priced(1, 600, key_id)), **ENDS["hold"])
-    await store.bills.resolve(held.id, 700)
+    await store.ledger.resolve(held.id, 700)
 
     for number, micro_usd in ((2, 600), (3, 301)):
         with pytest.raises(BudgetExceeded):
@@ -213,7 +213,7 @@ async def test_what_was_spent_stays_told_when_the_job_is_deleted(store):
     job = await move(store, await create(store, priced(1, 5, None)), **ENDS["settle"], cost_micro_usd=7)
     await store.delete(job.id)
 
-    assert (await store.bills.entry(job.id)).settled_micro_usd == 7
+    assert (await store.ledger.entry(job.id)).settled_micro_usd == 7
 
 
 @pytest.mark.anyio
@@ -227,16 +227,16 @@ async def test_spending_is_told_by_key_model_provider_and_day_for_some_days_and_
     await create(store, priced(6, 11, None, at=1000 + DAY))
     await create(store, priced(7, 5, None, owner="other"))
 
-    [keyless, keyed] = sorted(await store.bills.spent("key", owner="default"), key=lambda row: row.name or "")
+    [keyless, keyed] = sorted(await store.ledger.spent("key", owner="default"), key=lambda row: row.name or "")
     assert (keyed.name, keyed.jobs, keyed.settled_micro_usd, keyed.unreported_micro_usd) == ("k", 3, 190, 100)
     assert keyed.void_jobs == 1
     assert (keyless.name, keyless.held_micro_usd, keyless.reserved_micro_usd) == (None, 30, 11)
     assert keyless.unpriced_jobs == 1
-    [first, second] = await store.bills.spent("day", owner="default")
+    [first, second] = await store.ledger.spent("day", owner="default")
     assert (first.name, first.jobs, second.name, second.jobs) == ("1970-01-01", 5, "1970-01-02", 1)
-    assert [row.jobs for row in await store.bills.spent("model", since="1970-01-02")] == [1]
-    assert [row.jobs for row in await store.bills.spent("provider", until="1970-01-01")] == [6]
-    assert await store.bills.spent("model", since="1970-01-03") == ()
+    assert [row.jobs for row in await store.ledger.spent("model", since="1970-01-02")] == [1]
+    assert [row.jobs for row in await store.ledger.spent("provider", until="1970-01-01")] == [6]
+    assert await store.ledger.spent("model", since="1970-01-03") == ()
 
 
 @pytest.mark.anyio
@@ -244,14 +244,14 @@ async def test_spending_is_told_by_key_model_provider_and_day_for_some_days_and_
 async def test_a_person_settles_what_is_held_once(store, cost, state):
     key_id = await budgeted(store)
     held = await move(store, await create(store, priced(1, 800, key_id)), **ENDS["hold"])
-    await store.bills.resolve(held.id, cost)
-    entry = await store.bills.entry(held.id)
+    await store.ledger.resolve(held.id, cost)
+    entry = await store.ledger.entry(held.id)
 
     assert (entry.state, entry.settled_micro_usd, entry.reported) == (state, cost or None, False)
     with pytest.raises(Conflict, match="not held"):
-        await store.bills.resolve(held.id, 1)
+        await store.ledger.resolve(held.id, 1)
     with pytest.raises(NotFound):
-        await store.bills.resolve("nobody", 1)
+        await store.ledger.resolve("nobody", 1)
     await create(store, priced(2, BUDGET - cost, key_id))
 
 

@@ -36,7 +36,7 @@ async def test_deliveries_of_one_job_and_address_are_claimed_one_after_the_other
     job = make_job()
     await store.insert(job, deliveries=(make_delivery(1, job), make_delivery(2, job, due_at=1)))
     after = next_version(job, 2, state=State.CANCELLED)
-    await store.move(after, due_at=0, deliveries=(make_delivery(3, after, due_at=0),))
+    await store.apply(after, due_at=0, deliveries=(make_delivery(3, after, due_at=0),))
     order = []
     for _ in range(3):
         (held,) = await store.outbox.claim("w", now=20, until=30, limit=10)

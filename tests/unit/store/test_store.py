@@ -61,7 +61,7 @@ async def test_of_two_moves_from_one_version_only_the_first_is_made(store):
     second = next_version(job, 1002, state=State.CANCELLED)
 
     results = await asyncio.gather(
-        store.move(first, due_at=1001), store.move(second, due_at=1002), return_exceptions=True
+        store.apply(first, due_at=1001), store.apply(second, due_at=1002), return_exceptions=True
     )
 
     assert [type(result) for result in results] == [type(job), Stale]
@@ -71,7 +71,7 @@ async def test_of_two_moves_from_one_version_only_the_first_is_made(store):
 
 async def test_a_move_of_a_job_that_is_gone_says_so(store):
     with pytest.raises(NotFound):
-        await store.move(next_version(make_job(), 1001), due_at=1001)
+        await store.apply(next_version(make_job(), 1001), due_at=1001)
 
 
 async def test_a_late_worker_whose_claim_was_taken_over_cannot_move_the_job(store):
@@ -80,8 +80,8 @@ async def test_a_late_worker_whose_claim_was_taken_over_cannot_move_the_job(stor
     [new] = await store.claim("b", now=1011, until=1020, limit=5)
 
     with pytest.raises(Stale):
-        await store.move(next_version(old.job, 1012, state=State.PREPARING), due_at=1012, fence=old.fence)
-    kept = await store.move(next_version(new.job, 1012, state=State.PREPARING), due_at=1012, fence=new.fence)
+        await store.apply(next_version(old.job, 1012, state=State.PREPARING), due_at=1012, fence=old.fence)
+    kept = await store.apply(next_version(new.job, 1012, state=State.PREPARING), due_at=1012, fence=new.fence)
 
     assert new.fence > old.fence
     assert kept.state is State.PREPARING
@@ -104,7 +104,7 @@ async def test_a_job_is_claimed_by_one_worker_until_its_lease_runs_out_or_it_is_
 async def test_a_job_that_was_cancelled_while_it_is_let_go_is_due_at_once(store):
     await store.insert(make_job())
     [held] = await store.claim("a", now=1000, until=1010, limit=1)
-    await store.move(next_version(held.job, 1001, cancel_requested=True), due_at=1001)
+    await store.apply(next_version(held.job, 1001, cancel_requested=True), due_at=1001)
 
     await store.release(held, due_at=2000)
 
@@ -122,8 +122,8 @@ async def test_the_sole_owner_of_a_store_takes_over_what_a_dead_process_held(sto
 
 async def test_jobs_that_are_not_due_or_have_ended_are_not_claimed(store):
     waiting, ended = await store.insert(make_job(1)), await store.insert(make_job(2))
-    await store.move(next_version(waiting, 1001, state=State.PREPARING), due_at=1500)
-    await store.move(next_version(ended, 1001, state=State.FAILED), due_at=1001)
+    await store.apply(next_version(waiting, 1001, state=State.PREPARING), due_at=1500)
+    await store.apply(next_version(ended, 1001, state=State.FAILED), due_at=1001)
 
     assert await store.claim("a", now=1400, until=1500, limit=10) == []
     assert await store.next_due() == 1500
@@ -151,10 +151,10 @@ async def test_an_orders_intent_stands_with_the_move_and_its_end_beside_it(store
     [held] = await store.claim("a", now=1000, until=1010, limit=1)
     sending = next_version(held.job, 1001, state=State.SUBMITTING, attempts=1, provider="p")
 
-    await store.move(sending, due_at=1001, fence=held.fence, order=OrderState("sending", "key", 1001))
+    await store.apply(sending, due_at=1001, fence=held.fence, order=OrderState("sending", "key", 1001))
     assert [order["state"] for order in await store.orders(held.job.id)] == ["sending"]
     running = next_version(sending, 1002, state=State.RUNNING, handle={"id": "x"})
-    await store.move(running, due_at=1002, fence=held.fence, order=OrderState("accepted", "key", 1002))
+    await store.apply(running, due_at=1002, fence=held.fence, order=OrderState("accepted", "key", 1002))
 
     [order] = await store.orders(held.job.id)
     assert (order["state"], order["attempt"], order["fence"], order["provider"]) == ("accepted", 1, held.fence, "p")

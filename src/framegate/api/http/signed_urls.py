@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from framegate.domain import Blob
+from framegate.domain.machine import REAL_MACHINE, Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +15,7 @@ class UrlSigner:
 
     secret: bytes
     seconds: int
-    clock: Callable[[], float] = time.time
+    clock: Clock = REAL_MACHINE
 
     def expires_at(self) -> int:
         """When a link made now expires, in Unix seconds.
@@ -24,7 +23,7 @@ class UrlSigner:
         The end is cut to a grid of 1/24 of the life, so that polls of one job mostly say the same and caches hit.
         """
         grid = max(1, self.seconds // 24)
-        return int(self.clock() + self.seconds) // grid * grid
+        return int(self.clock.now() + self.seconds) // grid * grid
 
     def query(self, job_id: str, what: str) -> str:
         """The part of a link that permits fetching `what` of a job."""
@@ -36,7 +35,7 @@ class UrlSigner:
         if not expires or not signature or not (expires.isascii() and expires.isdecimal()) or len(expires) > 12:
             return False
         right = self._signature(job_id, what, int(expires))
-        return hmac.compare_digest(signature.encode(), right.encode()) and self.clock() < int(expires)
+        return hmac.compare_digest(signature.encode(), right.encode()) and self.clock.now() < int(expires)
 
     def _signature(self, job_id: str, what: str, expires: int) -> str:
         text = f"framegate-link-1\n{job_id}\n{what}\n{expires}"

@@ -1,57 +1,50 @@
-"""One HTTP exchange, as far as a job that it creates is concerned: did its client get the answer?
+"""Client disconnect detection, for creates whose response never reached the client.
 
-Clients that mark no retry send the same request again when a connection breaks. A create whose answer never left
-belongs to the next identical request; so each exchange knows what was asked, byte for byte, and whether its client is
-still there.
+Many clients repeat a request without marking the retry when a connection breaks. The middleware hashes each POST byte
+for byte and records whether the client was still connected when the response began; `jobs.deduplication` uses both.
 """
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import ContextVar
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_current: ContextVar["RequestContext | None"] = ContextVar("exchange", default=None)
+from framegate.api.context import REQUEST_CONTEXT
 
 
-def current() -> "RequestContext | None":
-    """The exchange on whose behalf the running task works; None outside of any."""
-    return _current.get()
-
-
-class RequestContext:
-    """A request that may create jobs, and its client."""
+class HttpRequestContext:
+    """`RequestContext` of an HTTP request."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
         self._hash = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode() + scope.get("query_string", b""))
-        # fal's proxy has one path for all that is asked of it; this header says what that is.
+        # All requests to fal's proxy share one path; this header has the real one.
         for name, value in scope.get("headers", ()):
             if name == b"x-fal-target-url":
                 self._hash.update(b"\n" + value + b"\n")
         self._read = False
         self._gone = False
-        self.response_started = False  # the answer was begun while the client was there
+        self.response_started = False  # the client was connected when the response began
         self.created: list[str] = []
         self._ends: list[Callable[[], None]] = []
 
     def on_close(self, do: Callable[[], None]) -> None:
-        """Have something done once the exchange is over."""
+        """Call `do` when the request is over."""
         self._ends.append(do)
 
     def end(self) -> None:
-        """The exchange is over."""
+        """Call what `on_close` registered."""
         for do in self._ends:
             do()
 
     @property
     def fingerprint(self) -> str:
-        """The same for two requests that are the same to the byte."""
+        """Hash of method, path, query and body: equal for two requests that are equal byte for byte."""
         return self._hash.hexdigest()
 
     async def receive(self) -> Message:
-        """What the client sends, noted on the way."""
+        """Return the next ASGI message of the client, and record it."""
         message = await self._receive()
         if message["type"] == "http.request":
             self._hash.update(message.get("body", b""))
@@ -63,7 +56,7 @@ class RequestContext:
     async def is_disconnected(self) -> bool:
         """Whether the client has closed its connection."""
         if self.response_started:
-            return False  # behind an answer a server says of every client that it is gone
+            return False  # after a response, ASGI servers report every client as disconnected
         if self._read and not self._gone:
             with anyio.CancelScope() as scope:
                 scope.cancel()
@@ -72,29 +65,28 @@ class RequestContext:
 
 
 class ClientDisconnect:
-    """ASGI middleware: tells of every job that was created in an exchange whether its client got the answer."""
+    """ASGI middleware: acknowledges the jobs that a request created once its client got the response."""
 
-    def __init__(self, app: ASGIApp, answered: Callable[[Sequence[str]], Awaitable[None]]) -> None:
+    def __init__(self, app: ASGIApp, acknowledge: Callable[[Sequence[str]], Awaitable[None]]) -> None:
         self.app = app
-        self._answered = answered
+        self._acknowledge = acknowledge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the exchange on, and watch its end."""
+        """Call the application, and watch the start of the response."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
-        exchange = RequestContext(scope, receive)
+        context = HttpRequestContext(scope, receive)
+        scope[REQUEST_CONTEXT] = context
 
         async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start" and exchange.created:
-                exchange.response_started = not await exchange.is_disconnected()
+            if message["type"] == "http.response.start" and context.created:
+                context.response_started = not await context.is_disconnected()
             await send(message)
 
-        token = _current.set(exchange)
         try:
-            await self.app(scope, exchange.receive, watched)
-            if exchange.response_started:
-                await self._answered(exchange.created)
+            await self.app(scope, context.receive, watched)
+            if context.response_started:
+                await self._acknowledge(context.created)
         finally:
-            _current.reset(token)
-            exchange.end()  # not before it is written: until then its client is known to have been there
+            context.end()  # after the acknowledgment: until then a duplicate must find this request

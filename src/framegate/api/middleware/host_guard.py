@@ -64,7 +64,7 @@ class HostGuard:
 
     def _keyed(self, scope: Scope) -> bool:
         """Whether keys were made with `framegate keys`, which may happen while the gate runs."""
-        gate = scope.get("state", {}).get("gate")
+        gate = scope.get("state", {}).get("gateway")
         return self.names_free and gate is not None and gate.keys.needs_key
 
 

@@ -44,7 +44,7 @@ def route_of(scope: Scope, settings: Settings) -> VendorRoute | None:
 
     A page whose name was re-bound to this machine gets nothing from an open gate by calling itself one of these.
     """
-    gate = scope.get("state", {}).get("gate")
+    gate = scope.get("state", {}).get("gateway")
     if not settings.vendor_hostnames or gate is None or not gate.keys.needs_key:
         return None
     host = Headers(scope=scope).get("host", "").lower()

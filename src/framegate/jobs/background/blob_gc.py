@@ -1,58 +1,47 @@
-"""Removes the files that no job and no owner needs any more: once a day, in the background."""
+"""Blob garbage collection: deletes files that no job and no tenant references, once a day."""
 
-import asyncio
 import logging
 
-import anyio.to_thread
-
-from framegate.domain.clock import Clock
-from framegate.domain.errors import Unavailable
+from framegate.domain.machine import Machine
+from framegate.jobs.background.periodic import PeriodicTask
 from framegate.storage.blobs import BlobStore
 from framegate.store import Store
 
 _log = logging.getLogger(__name__)
 
-SWEEP_SECONDS = 24 * 3600.0
-FIRST_SECONDS = 600.0  # after the start, when whatever a crash left has been taken up
-OLD_SECONDS = 24 * 3600.0  # a younger file may be on its way into a job
+PERIOD_SECONDS = 24 * 3600.0
+FIRST_SECONDS = 600.0  # after the start, when the jobs of a crashed process have been recovered
+MINIMUM_AGE_SECONDS = 24 * 3600.0  # a younger file may be about to be referenced
 
 
 class BlobGarbageCollector:
-    """Looks which files are mentioned nowhere: references that were only checked, and files of jobs that are gone."""
+    """Deletes unreferenced blobs: references that were only validated, and files of deleted jobs."""
 
-    def __init__(self, store: Store, blobs: BlobStore, *, clock: Clock) -> None:
+    def __init__(self, store: Store, blobs: BlobStore, *, machine: Machine) -> None:
         self._store = store
         self._blobs = blobs
-        self._clock = clock
-        self._task: asyncio.Task[None] | None = None
+        self._machine = machine
+        self._task = PeriodicTask(
+            "blob-gc", self.collect, seconds=PERIOD_SECONDS, first_seconds=FIRST_SECONDS, clock=machine
+        )
 
-    def start(self) -> None:
-        """Sweep from now on."""
-        self._task = asyncio.create_task(self._run(), name="framegate-sweeper")
+    async def start(self) -> None:
+        """Start collecting."""
+        self._task.start()
 
     async def stop(self) -> None:
-        """Stop sweeping."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Stop collecting."""
+        await self._task.stop()
 
-    async def sweep(self) -> int:
-        """Remove every old file that nobody mentions; says how many there were. Raises `Unavailable`."""
-        old = await anyio.to_thread.run_sync(self._blobs.older_than, OLD_SECONDS)
-        needed = await self._store.referenced_hashes() if old else frozenset[str]()
-        removed = 0
-        for sha256 in old - needed:
-            # One that came again meanwhile is young again, or is mentioned by now.
+    async def collect(self) -> int:
+        """Delete every old blob that is not referenced; return their number. Raises `Unavailable`."""
+        old = await self._machine.run_in_thread(self._blobs.older_than, MINIMUM_AGE_SECONDS)
+        referenced = await self._store.referenced_hashes() if old else frozenset[str]()
+        deleted = 0
+        for sha256 in old - referenced:
+            # A blob that was stored again meanwhile is young, or is referenced by now.
             if not await self._store.is_referenced(sha256):
-                removed += await anyio.to_thread.run_sync(self._blobs.remove_old, sha256, OLD_SECONDS)
-        return removed
-
-    async def _run(self) -> None:
-        await self._clock.sleep(FIRST_SECONDS)
-        while True:
-            try:
-                if removed := await self.sweep():
-                    _log.info("Removed %d files that no job needs any more.", removed)
-            except (Unavailable, OSError) as error:
-                _log.warning("The files could not be swept: %s", error)
-            await self._clock.sleep(SWEEP_SECONDS)
+                deleted += await self._machine.run_in_thread(self._blobs.remove_old, sha256, MINIMUM_AGE_SECONDS)
+        if deleted:
+            _log.info("Deleted %d unreferenced files.", deleted)
+        return deleted

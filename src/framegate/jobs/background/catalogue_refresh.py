@@ -1,9 +1,8 @@
-"""Keeps the catalogue as the services list their models: at the start, then every six hours, in the background.
+"""Catalogue refresh: the model lists of the services, at the start and then every six hours.
 
-Servers of one's own are asked too, by `Servers`: what they serve says who is ordered from, and changes no catalogue.
+GPU servers are asked too, by `ServerDiscovery`: what they serve decides who receives an order, and changes no catalogue.
 """
 
-import asyncio
 import json
 import logging
 from collections import defaultdict
@@ -13,26 +12,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-import anyio
-import anyio.to_thread
-
 from framegate.catalogue import Catalogue
-from framegate.catalogue.listing import BadList, Listing, Record, applied, records
-from framegate.domain.clock import Clock
+from framegate.catalogue.listing import InvalidListing, Listing, Record, apply_listings, records_by_id
 from framegate.domain.errors import FramegateError
+from framegate.domain.machine import Machine
+from framegate.jobs.background.periodic import PeriodicTask
 from framegate.jobs.background.server_discovery import ServerDiscovery
 from framegate.jobs.routing import Router
 from framegate.providers.base import Provider, ProviderRegistry
 
 _log = logging.getLogger(__name__)
 
-REFRESH_SECONDS = 6 * 3600.0
+PERIOD_SECONDS = 6 * 3600.0
 FILE_BYTES_MAX = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """The list of one account's service, as it was last read."""
+class _ModelList:
+    """The model list of one account's service, as it was last read."""
 
     url: str
     read: str
@@ -40,113 +37,106 @@ class _Kept:
 
 
 class CatalogueRefresher:
-    """Asks every account's service for its list, and lays what it says over the table.
+    """Reads the model list of every account's service, and overlays it on the catalogue.
 
-    A list that cannot be had or read leaves the last good one, which `folder` keeps over restarts.
+    A list that cannot be read leaves the last good one, which `folder` keeps across restarts.
     """
 
-    def __init__(self, router: Router, offers: ProviderRegistry, folder: Path, *, clock: Clock) -> None:
+    def __init__(self, router: Router, providers: ProviderRegistry, folder: Path, *, machine: Machine) -> None:
         self._router = router
-        self._table: Catalogue = router.catalogue
-        self._accounts = [provider for provider in offers if provider.model_list_url is not None]
-        self._servers = ServerDiscovery(offers, router.catalogue, clock=clock)
+        self._catalogue: Catalogue = router.catalogue
+        self._accounts = [provider for provider in providers if provider.model_list_url is not None]
+        self._servers = ServerDiscovery(providers, router.catalogue, clock=machine)
         self._folder = folder
-        self._clock = clock
-        self._kept: dict[tuple[str, str], _Kept] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._machine = machine
+        self._lists: dict[tuple[str, str], _ModelList] = {}
+        self._task = PeriodicTask("catalogue-refresh", self.refresh, seconds=PERIOD_SECONDS, clock=machine)
 
     async def start(self) -> None:
-        """Take up the lists of the last run at once, and read them anew in the background."""
+        """Apply the lists of the last run at once, and read them again in the background."""
         await self._servers.start()
         if not self._accounts:
             return
         for account in self._accounts:
-            kept = await anyio.to_thread.run_sync(self._read, account)
-            if kept is not None:
-                self._kept[account.name, account.account] = kept
+            stored = await self._machine.run_in_thread(self._read_file, account)
+            if stored is not None:
+                self._lists[account.name, account.account] = stored
         self._apply()
-        self._task = asyncio.create_task(self._run(), name="framegate-refresher")
+        self._task.start()
 
     async def stop(self) -> None:
         """Stop reading."""
         await self._servers.stop()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._task.stop()
 
     async def refresh(self) -> None:
         """Read every list now."""
         for account in self._accounts:
-            await self._ask(account)
+            await self._read_list(account)
         self._apply()
 
-    async def _run(self) -> None:
-        while True:
-            await self.refresh()
-            await self._clock.sleep(REFRESH_SECONDS)
-
-    async def _ask(self, account: Provider) -> None:
+    async def _read_list(self, account: Provider) -> None:
         try:
             data = await account.models()
-            found = records(data, account.name, self._table)
-        except (FramegateError, BadList) as error:
-            _log.warning("The list of models at %s stays as it was: %s", account.name, error)
+            listed = records_by_id(data, account.name, self._catalogue)
+        except (FramegateError, InvalidListing) as error:
+            _log.warning("Model list of %s not refreshed, the previous one holds: %s", account.name, error)
             return
-        read = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m")
-        kept = _Kept(account.model_list_url or "", read, found)
-        self._kept[account.name, account.account] = kept
+        read = datetime.fromtimestamp(self._machine.now(), UTC).strftime("%Y-%m")
+        model_list = _ModelList(account.model_list_url or "", read, listed)
+        self._lists[account.name, account.account] = model_list
         try:
-            await anyio.to_thread.run_sync(self._write, account, kept)
+            await self._machine.run_in_thread(self._write_file, account, model_list)
         except OSError as error:
-            _log.warning("The list of models at %s could not be kept: %s", account.name, error)
+            _log.warning("Model list of %s not saved: %s", account.name, error)
 
     def _apply(self) -> None:
-        """Put the catalogue in place that all lists together make: at once, for whoever asks next."""
-        by_provider: defaultdict[str, list[_Kept | None]] = defaultdict(list)
+        """Replace the router's catalogue by the one that all lists together make."""
+        by_provider: defaultdict[str, list[_ModelList | None]] = defaultdict(list)
         for account in self._accounts:
-            by_provider[account.name].append(self._kept.get((account.name, account.account)))
-        listings = [_together(name, lists) for name, lists in by_provider.items() if any(lists)]
-        self._router.catalogue = applied(self._table, listings)
+            by_provider[account.name].append(self._lists.get((account.name, account.account)))
+        listings = [_merge(name, lists) for name, lists in by_provider.items() if any(lists)]
+        self._router.catalogue = apply_listings(self._catalogue, listings)
 
     # -- on disk
 
     def _file(self, account: Provider) -> Path:
         return self._folder / f"{account.name}-{account.account}.json"
 
-    def _read(self, account: Provider) -> _Kept | None:
+    def _read_file(self, account: Provider) -> _ModelList | None:
         file = self._file(account)
         try:
             if file.stat().st_size > FILE_BYTES_MAX:
                 return None
-            told: Any = json.loads(file.read_bytes())
-            if not isinstance(told, dict):
+            document: Any = json.loads(file.read_bytes())
+            if not isinstance(document, dict):
                 return None
-            row = cast("dict[str, Any]", told)
-            if row.get("url") != account.model_list_url:  # of another service, to which the account pointed then
+            row = cast("dict[str, Any]", document)
+            if row.get("url") != account.model_list_url:  # the account used another service then
                 return None
-            return _Kept(str(row["url"]), str(row.get("read")), records(row.get("data"), account.name, self._table))
+            listed = records_by_id(row.get("data"), account.name, self._catalogue)
+            return _ModelList(str(row["url"]), str(row.get("read")), listed)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            _log.warning("The kept list of models at %s cannot be read, so the table holds: %s", account.name, error)
+            _log.warning("Saved model list of %s not readable, the built-in catalogue holds: %s", account.name, error)
             return None
 
-    def _write(self, account: Provider, kept: _Kept) -> None:
+    def _write_file(self, account: Provider, model_list: _ModelList) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._file(account)
         new = file.with_suffix(".new")
-        told = {"url": kept.url, "read": kept.read, "data": list(kept.records.values())}
-        new.write_text(json.dumps(told), encoding="utf-8")
+        document = {"url": model_list.url, "read": model_list.read, "data": list(model_list.records.values())}
+        new.write_text(json.dumps(document), encoding="utf-8")
         new.replace(file)
 
 
-def _together(provider: str, lists: list[_Kept | None]) -> Listing:
-    """The lists of all accounts at one provider: the first that has a model tells of it, and none ends what one has.
+def _merge(provider: str, lists: list[_ModelList | None]) -> Listing:
+    """Return the lists of all accounts at one provider as one: the first list that has a model describes it.
 
-    While a list is missing nothing ends.
+    No model is retired while a list is missing, or while any list still has it.
     """
-    known = [one for one in lists if one is not None]
-    merged = {name: row for one in reversed(known) for name, row in one.records.items()}
-    return Listing(
-        provider=provider, url=known[0].url, read=known[0].read, records=merged, whole=len(known) == len(lists)
-    )
+    known = [model_list for model_list in lists if model_list is not None]
+    merged = {name: record for model_list in reversed(known) for name, record in model_list.records.items()}
+    is_complete = len(known) == len(lists)
+    return Listing(provider=provider, url=known[0].url, read=known[0].read, records=merged, is_complete=is_complete)

@@ -1,1 +1,6 @@
-"""Executor of renders and file checks."""
+"""Executor: where renders and file checks run. Both are pure functions of files, safe to repeat."""
+
+from framegate.jobs.executor.base import Executor
+from framegate.jobs.executor.local import LocalExecutor
+
+__all__ = ["Executor", "LocalExecutor"]

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
 
 from framegate.config.settings import Settings
 from framegate.domain import Blob, Fault, Job, Kind, Output, ProviderFile, State
-from framegate.domain.clock import Clock
 from framegate.domain.errors import FramegateError, MovedOrigin, ReferenceUnusable, Refused
+from framegate.domain.machine import Machine
+from framegate.jobs.executor import Executor
 from framegate.jobs.state_machine.transition import Transition, failed
 from framegate.media import quality, videos
 from framegate.net import resume
@@ -32,17 +32,18 @@ class Finalizer:
     settings: Settings
     blobs: BlobStore
     net: Fetcher
-    clock: Clock
+    machine: Machine
+    executor: Executor
 
     async def has(self, made: Sequence[ProviderFile]) -> bool:
         """Whether every file that should lie on this machine does."""
-        return all([one.path is None or await anyio.Path(one.path).is_file() for one in made])
+        return await self.machine.run_in_thread(_all_present, made)
 
     async def download(self, job: Job, provider: Provider) -> Transition:
         """Bring every output into our own store. What had come when a try broke off is gone on from at the next."""
         kept: list[ProviderFile] = []
         for index, made in enumerate(job.provider_files):
-            into = await anyio.to_thread.run_sync(self.blobs.partial, f"{job.id}-{index}")
+            into = await self.machine.run_in_thread(self.blobs.partial, f"{job.id}-{index}")
             before = _size(into)
             try:
                 kept.append(made if made.blob is not None else await self._bring(made, into, provider))
@@ -64,7 +65,7 @@ class Finalizer:
         if url is not None:
             await self._fetch(url, into)
         blob = await self._keep(into, made.media_type)
-        await anyio.to_thread.run_sync(resume.discard, into)
+        await self.machine.run_in_thread(resume.discard, into)
         return ProviderFile(blob=blob)
 
     async def _fetch(self, url: str, into: Path) -> None:
@@ -96,16 +97,16 @@ class Finalizer:
 
     async def _keep(self, path: Path, media_type: str) -> Blob:
         """Move a finished file into our own store, its index first so that playing starts at once."""
-        into = await anyio.to_thread.run_sync(self.blobs.scratch)
+        into = await self.machine.run_in_thread(self.blobs.scratch)
         try:
-            if await anyio.to_thread.run_sync(_indexed_first, path, into):
+            if await self.machine.run_in_thread(_indexed_first, path, into):
                 blob = await self.blobs.add_file(into, media_type, move=True)
-                await anyio.Path(path).unlink(missing_ok=True)
+                await self.machine.run_in_thread(_unlink, path)
                 return blob
             return await self.blobs.add_file(path, media_type, move=True)
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.Path(into).unlink(missing_ok=True)
+                await self.machine.run_in_thread(_unlink, into)
 
     async def verify(self, job: Job, *, judged: bool = True) -> Transition:
         """Decode every file to its end, measure it, and take the poster and the contact sheet from it.
@@ -118,7 +119,7 @@ class Finalizer:
         for index, made in enumerate(job.provider_files):
             if made.blob is None:
                 return self._fail(Fault(code="output_lost", message="The file was not kept."))
-            verified = await anyio.to_thread.run_sync(verify, job, made.blob, abandon_on_cancel=True)
+            verified = await self.executor.run(verify, job, made.blob)
             if not verified.report.playable:
                 why = next((f.sentence for f in verified.report.findings if f.verdict == "fail"), "It does not decode.")
                 unplayable = self._fail(Fault(code="output_unplayable", message=f"The file cannot be played. {why}"))
@@ -132,23 +133,23 @@ class Finalizer:
                 "progress": 1.0,
                 "outputs": tuple(outputs),
                 "report": report,
-                "finished_at": self.clock.now(),
+                "finished_at": self.machine.now(),
             }
         )
 
-    def _verify(self, job: Job, blob: Blob) -> quality.Verified:
+    def _verify(self, job: Job, blob: Blob) -> quality.Verification:
         pictures = [
-            quality.ReferencePicture(path=Path(one.path), role=reference.role, index=index, name=reference.name)
+            quality.ReferenceImage(path=Path(one.path), role=reference.role, index=index, name=reference.name)
             for index, one in enumerate(job.prepared)
             if (reference := one.reference).kind is Kind.IMAGE
         ]
         path = self.blobs.path(blob.sha256)
-        return quality.verify(path, job.target, references=pictures, prompt=job.request.prompt)
+        return quality.verify_file(path, job.target, references=pictures, prompt=job.request.prompt)
 
-    def _described(self, _: Job, blob: Blob) -> quality.Verified:
-        return quality.unjudged(self.blobs.path(blob.sha256))
+    def _described(self, _: Job, blob: Blob) -> quality.Verification:
+        return quality.describe_unverified(self.blobs.path(blob.sha256))
 
-    async def _output(self, index: int, blob: Blob, verified: quality.Verified) -> Output:
+    async def _output(self, index: int, blob: Blob, verified: quality.Verification) -> Output:
         pictures = [
             None if jpeg is None else await self.blobs.add_bytes(jpeg, "image/jpeg")
             for jpeg in (verified.poster_jpeg, verified.contact_sheet_jpeg)
@@ -161,14 +162,22 @@ class Finalizer:
             fps=verified.fps,
             frames=verified.frames,
             duration=verified.duration,
-            audio=verified.audio,
+            audio=verified.has_audio,
             poster=pictures[0],
             contact_sheet=pictures[1],
             matches=tuple([await self.blobs.add_bytes(match.jpeg, "image/jpeg") for match in verified.matches]),
         )
 
     def _fail(self, fault: Fault) -> Transition:
-        return failed(fault, at=self.clock.now())
+        return failed(fault, at=self.machine.now())
+
+
+def _all_present(files: Sequence[ProviderFile]) -> bool:
+    return all(file.path is None or Path(file.path).is_file() for file in files)
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def _size(path: Path) -> int:
@@ -182,7 +191,7 @@ def _host(made: ProviderFile) -> str:
 def _indexed_first(path: Path, into: Path) -> bool:
     """Write a copy with its index first where the file has it last; one that cannot be read is left for the report."""
     try:
-        if videos.probe(path).container != "mp4" or videos.boxes(path).moov_first:
+        if videos.probe(path).container != "mp4" or videos.read_boxes(path).moov_first:
             return False
         videos.remux_faststart(path, into)
     except videos.Unreadable:
@@ -190,7 +199,7 @@ def _indexed_first(path: Path, into: Path) -> bool:
     return True
 
 
-def _report(verified: quality.Verified, output: Output) -> dict[str, Any]:
+def _report(verified: quality.Verification, output: Output) -> dict[str, Any]:
     """The report as it is kept, with where the pictures of the best matches lie."""
     matches = zip(verified.matches, output.matches, strict=True)
     listed = [{**match.as_json(), "sha256": blob.sha256} for match, blob in matches]

@@ -4,12 +4,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from framegate.api import provider_webhooks
 from framegate.catalogue.model import Limits
-from framegate.catalogue.prompts.tokens import rewritten
+from framegate.catalogue.prompts.rewrite import rewrite_prompt
 from framegate.config.settings import Settings
 from framegate.domain import Blob, Done, Failed, FallbackAttempt, Fault, Handle, Job, Lost, Order, Running, State
-from framegate.domain.clock import Clock
 from framegate.domain.errors import (
     BudgetExceeded,
     FramegateError,
@@ -19,10 +17,12 @@ from framegate.domain.errors import (
     ProviderError,
     Refused,
 )
+from framegate.domain.machine import Clock
 from framegate.jobs.account_health import UNREACHED, AccountHealth, account_label, trouble_summary, with_account
 from framegate.jobs.references import ReferencePreparer, measured
 from framegate.jobs.routing import Router
 from framegate.jobs.state_machine.finalize import PERMANENT_ATTEMPTS_MAX, Finalizer
+from framegate.jobs.state_machine.provider_webhook import provider_webhook_url
 from framegate.jobs.state_machine.transition import (
     AGAIN,
     RENDERED,
@@ -296,7 +296,7 @@ class JobStateMachine:
         if route is None:
             return Transition({**self.fail(fault).changes, **tried, "failed_submits": job.failed_submits}, order=order)
         anew = {"state": State.PREPARING, "stage": "preparing", "prepared": (), "adjustments": (), "failed_submits": 0}
-        anew |= {"warnings": route.warnings(job.warnings)}
+        anew |= {"warnings": route.warnings_after(job.warnings)}
         return Transition({**anew, **tried, **route.job_fields(), **UNMADE}, order=order)
 
     def fall_back_over_budget(self, job: Job, step: Transition, error: BudgetExceeded) -> Transition:
@@ -377,7 +377,7 @@ class JobStateMachine:
             request=job.request,
             model=job.model,
             model_id=offer.id if offer else job.model,
-            prompt=rewritten(job.request, limits.prompt_tokens),
+            prompt=rewrite_prompt(job.request, limits.prompt_tokens),
             target=job.target,
             references=tuple(replace(one, signed_url=self.reference_url(one.blob)) for one in job.prepared),
             webhook=self._webhook(job),
@@ -391,7 +391,7 @@ class JobStateMachine:
         provider = self.providers.for_job(job)
         if not public_url or not reachable or provider is None or not provider.sends_webhooks:
             return None
-        return provider_webhooks.address(public_url, job.provider, job.account, job.id)
+        return provider_webhook_url(public_url, job.provider, job.account, job.id)
 
     def _provider(self, job: Job) -> Provider:
         provider = self.providers.for_job(job)

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-import random
-import secrets
 from collections import Counter
 
 from framegate.domain import Attempt, Delivery, DeliveryState
-from framegate.domain.clock import Clock
 from framegate.domain.errors import FramegateError, Stale, Unavailable
+from framegate.domain.machine import Machine
+from framegate.jobs.background.periodic import wait_for_event
 from framegate.jobs.webhooks.dialect import WebhookDialect, WebhookDialects
 from framegate.net.fetcher import Fetcher
 from framegate.store import Store
@@ -27,12 +26,14 @@ GONE = 410  # the receiver wants no more of it
 class WebhookDispatcher:
     """One deliverer in one process. `sole`: nobody else works on this store, so whatever was held is free again."""
 
-    def __init__(self, store: Store, net: Fetcher, hooks: WebhookDialects, *, clock: Clock, sole: bool = True) -> None:
-        self.worker = f"deliverer-{secrets.token_hex(6)}"
+    def __init__(
+        self, store: Store, net: Fetcher, dialects: WebhookDialects, *, machine: Machine, sole: bool = True
+    ) -> None:
+        self.worker = f"dispatcher-{machine.random_bytes(6).hex()}"
         self._store = store
         self._net = net
-        self._hooks = hooks
-        self._clock = clock
+        self._dialects = dialects
+        self._machine = machine
         self._sole = sole
         self._task: asyncio.Task[None] | None = None
         self._tries: dict[asyncio.Task[None], str] = {}  # each with its host
@@ -41,7 +42,7 @@ class WebhookDispatcher:
         """Take up whatever an earlier process left, then whatever comes."""
         if self._sole:
             await self._store.outbox.release_all()
-        self._task = asyncio.create_task(self._run(), name="framegate-deliverer")
+        self._task = asyncio.create_task(self._run(), name="framegate-webhook-dispatcher")
 
     async def stop(self) -> None:
         """Put every delivery down; what was under way is sent again, with the same id, by the next process."""
@@ -65,14 +66,14 @@ class WebhookDispatcher:
                 _log.warning("The store is away, trying again: %s", error.message)
                 wait = IDLE_SECONDS
             if wait > 0:
-                await self._idle(wait)
+                await wait_for_event(self._store.notifier.delivery_available, wait, clock=self._machine)
 
     async def _take(self) -> float:
         """Claim what is due; say for how long nothing more is."""
         room = min(AT_ONCE_MAX - len(self._tries), HOST_AT_ONCE_MAX)
         if room <= 0:
             return IDLE_SECONDS
-        now = self._clock.now()
+        now = self._machine.now()
         busy = [host for host, count in Counter(self._tries.values()).items() if count >= HOST_AT_ONCE_MAX]
         claimed = await self._store.outbox.claim(
             self.worker, now=now, until=now + LEASE_SECONDS, limit=room, busy_hosts=busy
@@ -91,20 +92,11 @@ class WebhookDispatcher:
         self._tries.pop(task, None)
         self._store.notifier.delivery_available.set()
 
-    async def _idle(self, seconds: float) -> None:
-        waiting = asyncio.create_task(self._store.notifier.delivery_available.wait())
-        sleeping = asyncio.create_task(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((waiting, sleeping), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-            sleeping.cancel()
-
     async def _hand_over(self, held: ClaimedDelivery) -> None:
-        delivery, hook = held.delivery, self._hooks.get(held.delivery.dialect)
-        began = self._clock.now()
+        delivery, hook = held.delivery, self._dialects.get(held.delivery.dialect)
+        began = self._machine.now()
         status, why = await self._guarded(delivery, hook, at=began)
-        milliseconds = round((self._clock.now() - began) * 1000)
+        milliseconds = round((self._machine.now() - began) * 1000)
         attempt = Attempt(number=delivery.attempts + 1, at=began, milliseconds=milliseconds, status=status, error=why)
         state, due_at = self._outcome(delivery, hook, attempt)
         try:
@@ -130,7 +122,7 @@ class WebhookDispatcher:
 
     async def _send(self, delivery: Delivery, hook: WebhookDialect, *, at: float) -> int:
         job = await self._store.get(delivery.job_id) if hook.secret_of else None
-        raw, headers = self._hooks.signed_request(delivery, hook, at=int(at), job=job)
+        raw, headers = self._dialects.signed_request(delivery, hook, at=int(at), job=job)
         return await self._net.post(delivery.url, raw, headers=headers, seconds_max=hook.timeout_seconds)
 
     def _outcome(
@@ -142,5 +134,5 @@ class WebhookDispatcher:
         if hook is None or tried >= hook.attempts_max or attempt.status == GONE:
             _log.warning("Webhook %s of job %s was given up.", delivery.id, delivery.job_id)
             return DeliveryState.FAILED, delivery.due_at
-        wait = hook.schedule_seconds[tried - 1] * random.uniform(1, 1 + JITTER)  # noqa: S311 - no secret
-        return DeliveryState.WAITING, self._clock.now() + wait
+        wait = hook.schedule_seconds[tried - 1] * self._machine.uniform(1, 1 + JITTER)
+        return DeliveryState.WAITING, self._machine.now() + wait

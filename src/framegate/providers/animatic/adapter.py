@@ -7,8 +7,8 @@ from typing import Any
 
 from framegate.domain import Handle, Kind, Order, Preflight, PreparedReference, Request, Role, Target, Update
 from framegate.domain.errors import Refused
-from framegate.jobs.executor.render_pool import RenderPool
 from framegate.providers.animatic import preflight
+from framegate.providers.animatic.renderer import Renderer
 from framegate.providers.base import Provider
 
 SEED_MAX = 2**63 - 1
@@ -19,18 +19,18 @@ class Animatic(Provider):
     """Camera moves over the references, rendered in child processes into `folder`."""
 
     name = "animatic"
-    repeatable = True
+    resubmittable = True
     poll_seconds = 0.1
 
-    def __init__(self, pool: RenderPool, folder: Path) -> None:
-        self.concurrency = pool.size
-        self._pool = pool
+    def __init__(self, renderer: Renderer, folder: Path) -> None:
+        self.concurrency = renderer.size
+        self._renderer = renderer
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.iterdir():  # of a process that was killed: its renders are made again
             leftover.unlink(missing_ok=True)
 
-    def foresee(
+    def preflight(
         self,
         request: Request,
         target: Target,
@@ -44,24 +44,20 @@ class Animatic(Provider):
         if order.target.fps * order.target.duration < 2:
             raise Refused("A clip has at least two frames.")
         output = self._folder / f"{order.job_id}.mp4"
-        await self._pool.start(order.job_id, spec(order, output))
+        await self._renderer.start(order.job_id, spec(order, output))
         return {"render": order.job_id}
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the render."""
-        return self._pool.poll(handle["render"])
+        return self._renderer.poll(handle["render"])
 
     async def cancel(self, handle: Handle) -> bool:
         """Kill the render."""
         job_id = handle["render"]
-        await self._pool.forget(job_id)
+        await self._renderer.forget(job_id)
         for unfinished in self._folder.glob(f"*{job_id}*"):
             unfinished.unlink(missing_ok=True)
         return True
-
-    async def close(self) -> None:
-        """End the child processes."""
-        await self._pool.close()
 
 
 class Sandbox(Animatic):
@@ -69,7 +65,7 @@ class Sandbox(Animatic):
 
     name = "sandbox"
 
-    def foresee(
+    def preflight(
         self,
         request: Request,  # noqa: ARG002
         target: Target,  # noqa: ARG002

@@ -13,11 +13,12 @@ import anyio
 from framegate.catalogue.fal_schema import Endpoint, app_of, endpoints
 from framegate.domain import Done, Failed, Handle, Order, PreparedReference, Role, Running, Update
 from framegate.domain.errors import NotSent, ProviderError, Refused
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.net.vendor_client import Response, VendorClient, at
 from framegate.providers.fal.input import written
 from framegate.providers.fal.webhook import FalWebhookVerifier
 from framegate.providers.health import NO_JOB, fields, look
-from framegate.providers.http import HttpProvider, failure, handle_of, has, job_id_from
+from framegate.providers.http import HttpProvider, failure, has, job_id_from
 from framegate.providers.references import ReferenceTransport, address
 
 BASE_URL = "https://queue.fal.run"
@@ -47,19 +48,23 @@ class Fal(HttpProvider):
 
     name = "fal"
     poll_seconds = 5.0
-    calls_back = True
-    ways: ClassVar[tuple[ReferenceTransport, ...]] = ("url", "link", "upload")
-    words: ClassVar[Mapping[str, str]] = {"IN_QUEUE": "queued", "IN_PROGRESS": "running"}
+    sends_webhooks = True
+    reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = ("url", "link", "upload")
+    status_map: ClassVar[Mapping[str, str]] = {"IN_QUEUE": "queued", "IN_PROGRESS": "running"}
 
-    def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
+    def __init__(
+        self, account: str, api_key: str, base_url: str = BASE_URL, *, machine: Machine = REAL_MACHINE
+    ) -> None:
         key = {"authorization": f"Key {api_key}"}
         # fal has a host for each part; elsewhere, as at another Framegate, the parts lie side by side.
         base_url = base_url.rstrip("/")
         beside = tuple(f"{base_url}/{part}" for part in ("queue", "rest", "cdn"))
         queue, rest, cdn = PARTS if base_url == BASE_URL else beside
-        super().__init__(VendorClient(queue, headers=key, name="fal"), account=account, api_key=api_key)
-        self._rest = VendorClient(rest, headers=key, name="fal")
-        self._cdn = VendorClient(cdn, headers={}, name="fal")
+        super().__init__(
+            VendorClient(queue, headers=key, name="fal", machine=machine), account=account, api_key=api_key
+        )
+        self._rest = VendorClient(rest, headers=key, name="fal", machine=machine)
+        self._cdn = VendorClient(cdn, headers={}, name="fal", machine=machine)
         self._ear = FalWebhookVerifier(self._rest)
 
     async def close(self) -> None:
@@ -75,9 +80,9 @@ class Fal(HttpProvider):
         sent, notes = written(endpoint, order, urls)
         query = {"fal_webhook": order.webhook} if order.webhook else {}
         answer = await self.upstream.submit("POST", endpoint.id, json=sent, headers=_headers(order), params=query)
-        return handle_of(job_id_from(answer, "request_id"), app=app_of(endpoint.id), notes=notes)
+        return self.handle_of(job_id_from(answer, "request_id"), app=app_of(endpoint.id), notes=notes)
 
-    async def heard(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:
+    async def verify_webhook(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:
         """The request that fal's webhook is about."""
         return await self._ear.verify(headers, raw, now=now)
 

@@ -6,7 +6,6 @@ Facts: docs.fal.ai (Model APIs: webhooks), and `/.well-known/jwks.json` at fal's
 import asyncio
 import base64
 import hashlib
-import time
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -85,10 +84,10 @@ class FalWebhookVerifier:
 
     async def _known(self, age_max: float) -> list[bytes]:
         async with self._reading:
-            if time.monotonic() - self._read_at >= age_max:
+            if self._rest.machine.monotonic() - self._read_at >= age_max:
                 answer = await self._rest.query("GET", JWKS)
                 keys = keys_in(answer.json()) if answer.ok else []
                 if not keys:
                     raise ProviderError("fal's webhook keys cannot be read.")
-                self._keys, self._read_at = keys, time.monotonic()
+                self._keys, self._read_at = keys, self._rest.machine.monotonic()
             return self._keys

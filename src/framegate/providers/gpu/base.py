@@ -12,10 +12,11 @@ import anyio.to_thread
 
 from framegate.domain import Done, Handle, Order, PreparedReference, ProviderFile, Update
 from framegate.domain.errors import NotSent, OutcomeUnknown, ProviderError, Refused
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.media import letterbox
 from framegate.net.vendor_client import VendorClient, at
 from framegate.providers.health import fields, look
-from framegate.providers.http import HttpProvider, failure, handle_of, job_id_from
+from framegate.providers.http import HttpProvider, failure, job_id_from
 
 NAMES_SECONDS_MAX = 5.0
 Parts = dict[str, tuple[Any, ...]]  # of a multipart body: a file's name or None, what it holds, and its media type
@@ -36,17 +37,19 @@ class GpuServer(HttpProvider):
     """
 
     title: str  # as people write its name
-    repeatable = True
+    resubmittable = True
     concurrency = 2  # one that is made and one that waits there; the others wait here, where nothing is lost
     poll_seconds = 2.0
     poll_seconds_max = 10.0
-    young_seconds = 0.0  # it is one process: what it does not know is gone
-    words: ClassVar[Mapping[str, str]] = {"queued": "queued", "in_progress": "running"}
+    propagation_seconds = 0.0  # it is one process: what it does not know is gone
+    status_map: ClassVar[Mapping[str, str]] = {"queued": "queued", "in_progress": "running"}
     served_name: str | None = None
 
-    def __init__(self, account: str, api_key: str, base_url: str) -> None:
+    def __init__(self, account: str, api_key: str, base_url: str, *, machine: Machine = REAL_MACHINE) -> None:
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
-        upstream = VendorClient(base_url.rstrip("/").removesuffix("/v1"), headers=headers, name=self.title)
+        upstream = VendorClient(
+            base_url.rstrip("/").removesuffix("/v1"), headers=headers, name=self.title, machine=machine
+        )
         super().__init__(upstream, account=account, api_key=api_key)
 
     async def names(self) -> tuple[str, ...]:
@@ -64,7 +67,7 @@ class GpuServer(HttpProvider):
         headers = {"idempotency-key": order.key}
         try:
             answer = await self.upstream.submit("POST", "v1/videos", headers=headers, **written.request)
-            return handle_of(job_id_from(answer, "id"), notes=list(written.notes))
+            return self.handle_of(job_id_from(answer, "id"), notes=list(written.notes))
         except OutcomeUnknown as error:
             raise NotSent(f"{error.message} It costs nothing, so it is made again.") from error
 
@@ -140,8 +143,8 @@ def seed_of(order: Order) -> tuple[int, list[str]]:
 async def frame_file(prepared: PreparedReference, order: Order) -> tuple[bytes, list[str]]:
     """A frame of the video as a PNG in its size, and a note of what was changed for that."""
     size = order.target.width, order.target.height
-    image, change = await anyio.to_thread.run_sync(letterbox.as_frame, Path(prepared.path), size)
-    data = await anyio.to_thread.run_sync(letterbox.png, image)
+    image, change = await anyio.to_thread.run_sync(letterbox.fit_frame, Path(prepared.path), size)
+    data = await anyio.to_thread.run_sync(letterbox.encode_png, image)
     what = prepared.reference.role.replace("_", " ")
     return data, [f"The {what} ({prepared.width}x{prepared.height}) was {change}."] if change else []
 

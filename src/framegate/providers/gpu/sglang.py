@@ -32,7 +32,7 @@ class SGLang(GpuServer):
             path = None
         return (*names, path) if isinstance(path, str) and path not in names else names
 
-    def ways_for(self, reference: Reference) -> Sequence[ReferenceTransport]:
+    def transports_for(self, reference: Reference) -> Sequence[ReferenceTransport]:
         """A guide of MiniMax H3 goes whole into the order's JSON; a frame is written anew, in the video's size."""
         return WAYS if reference.role is Role.REFERENCE else self.reference_transports
 

@@ -18,7 +18,7 @@ from framegate.net.vendor_client import at
 from framegate.providers.gpu import vllm_minimax_h3
 from framegate.providers.gpu.base import EncodedOrder, GpuServer, form, frame_file, seed_of
 from framegate.providers.gpu.families import H3, counted, family_for
-from framegate.providers.http import handle_of, listed, made_at, prompt
+from framegate.providers.http import listed, made_at, prompt
 
 BASE_URL = "http://127.0.0.1:8091"
 LISTED_MAX = 100
@@ -68,7 +68,7 @@ class VllmOmni(GpuServer):
         ours = [job for job in jobs if _is(job, order, since)]
         if len(ours) > 1 or (len(jobs) == LISTED_MAX and not ours):
             raise OutcomeUnknown("Which of the server's jobs is this order cannot be told.")
-        return handle_of(str(at(ours[0], "id"))) if ours else None
+        return self.handle_of(str(at(ours[0], "id"))) if ours else None
 
     def files(self, job: dict[str, Any], handle: Handle) -> list[ProviderFile]:  # noqa: ARG002 - its address follows from the id
         """Where the finished file lies."""

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from framegate.domain import Done, Handle, Kind, Order, PreparedReference, ProviderFile, Update
 from framegate.domain.errors import OutcomeUnknown, ProviderError, Refused
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.net.vendor_client import Response, VendorClient, at, plain_reason
 from framegate.providers.health import lists, look
 from framegate.providers.http import (
     HttpProvider,
     failure,
-    handle_of,
     job_id_from,
     listed,
     made_at,
@@ -43,11 +43,15 @@ class Phaseo(HttpProvider):
     """One account at Phaseo. Its cancel is switched off; a listing tells only that an order was never taken."""
 
     name = "phaseo"
-    ways: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
-    words: ClassVar[Mapping[str, str]] = {"queued": "queued", "processing": "running", "in_progress": "running"}
+    reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
+    status_map: ClassVar[Mapping[str, str]] = {"queued": "queued", "processing": "running", "in_progress": "running"}
 
-    def __init__(self, account: str, api_key: str, base_url: str = BASE_URL) -> None:
-        upstream = VendorClient(base_url, headers={"authorization": f"Bearer {api_key}"}, name="Phaseo", reason=_reason)
+    def __init__(
+        self, account: str, api_key: str, base_url: str = BASE_URL, *, machine: Machine = REAL_MACHINE
+    ) -> None:
+        upstream = VendorClient(
+            base_url, headers={"authorization": f"Bearer {api_key}"}, name="Phaseo", reason=_reason, machine=machine
+        )
         super().__init__(upstream, account=account, api_key=api_key)
         self.model_list_url = f"{upstream.base_url}/videos/models"
 
@@ -55,7 +59,7 @@ class Phaseo(HttpProvider):
         """Place the order."""
         sent = await body(order)
         answer = await self.upstream.submit("POST", "videos", json=sent, headers={"idempotency-key": order.key})
-        return handle_of(job_id_from(answer, "id"))
+        return self.handle_of(job_id_from(answer, "id"))
 
     async def poll(self, handle: Handle) -> Update:
         """Look at the job."""

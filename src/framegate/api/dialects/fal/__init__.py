@@ -14,10 +14,9 @@ from framegate.api.context import context_of
 from framegate.api.dialects.fal import errors, files, queue, run
 from framegate.api.dialects.fal.endpoints import Endpoint, endpoints
 from framegate.api.dialects.fal.proxy import Proxy
-from framegate.api.dialects.fal.webhooks import hook, seed_of
+from framegate.api.dialects.fal.webhooks import hook, jwks, seed_of
 from framegate.api.http.errors import install
 from framegate.api.http.openapi_page import operations_page
-from framegate.jobs.webhooks.dialect import jwks
 
 PATH = "/fal"
 JWKS = "/.well-known/jwks.json"

@@ -3,15 +3,13 @@
 import base64
 import hashlib
 import hmac
-import time
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from framegate.api.auth import Caller, call_as, calling
-from framegate.api.context import context_of, key_in, owners
-from framegate.domain import Scope
+from framegate.api.context import callers, context_of, key_in
+from framegate.domain import Caller, Scope
 from framegate.domain.errors import Unauthorized
 
 TOKEN_PREFIX = "fgt."  # noqa: S105 - how a token is told from a key
@@ -27,7 +25,7 @@ def sent_key(connection: HTTPConnection) -> str | None:
     return sent or None
 
 
-by_key = owners(sent_key)
+by_key = callers(sent_key)
 
 
 def sent_token(connection: HTTPConnection) -> str | None:
@@ -36,38 +34,52 @@ def sent_token(connection: HTTPConnection) -> str | None:
     return sent if sent.startswith(TOKEN_PREFIX) else None
 
 
-async def owner_of(connection: HTTPConnection) -> str:
-    """Whose jobs the caller may see. Raises `Unauthorized`, `Forbidden`, `Busy`."""
+async def caller_of(connection: HTTPConnection) -> Caller:
+    """Authenticate the caller by key or by token. Raises `Unauthorized`, `Forbidden`, `Busy`."""
     token = sent_token(connection)
     if token is None:
         return await by_key(connection)
-    caller = token_caller(token, context_of(connection).jobs.secret)
+    context = context_of(connection)
+    caller = token_caller(token, context.jobs.secret, now=context.machine.now())
     if caller is None:
-        raise Unauthorized("This token has expired or is not one of ours. Ask for another.")
-    return call_as(caller).owner
+        raise Unauthorized("Invalid or expired token. Request a new one.")
+    return caller
 
 
-Owner = Annotated[str, Depends(owner_of)]
-KeyOwner = Annotated[str, Depends(by_key)]  # a token makes no further tokens
+CallerDependency = Annotated[Caller, Depends(caller_of)]
+KeyCaller = Annotated[Caller, Depends(by_key)]  # a token makes no further tokens
 
 
-def new_token(owner: str, secret: bytes, *, seconds: int = TOKEN_SECONDS) -> tuple[str, int]:
-    """A token that stands for the key of the caller, an owner's, and when it expires, in Unix seconds."""
-    expires, caller = int(time.time()) + min(seconds, TOKEN_SECONDS_MAX), calling()
-    key_id = (caller.key_id if caller else None) or ""
-    told = base64.urlsafe_b64encode(f"{expires}\n{owner}\n{key_id}".encode()).rstrip(b"=").decode()
-    return f"{TOKEN_PREFIX}{told}.{_signature(told, secret)}", expires
+async def _owner(caller: CallerDependency) -> str:
+    return caller.owner
 
 
-def token_caller(token: str, secret: bytes) -> Caller | None:
-    """Whose key a token stands for, if it is ours and has not expired."""
-    told, _, signature = token.removeprefix(TOKEN_PREFIX).rpartition(".")
-    if not hmac.compare_digest(signature.encode(), _signature(told, secret).encode()):
+Owner = Annotated[str, Depends(_owner)]
+
+
+async def owner_of(connection: HTTPConnection) -> str:
+    """Return the tenant of the caller. Raises what `caller_of` says."""
+    return (await caller_of(connection)).owner
+
+
+def new_token(caller: Caller, secret: bytes, *, now: float, seconds: int = TOKEN_SECONDS) -> tuple[str, int]:
+    """Return a token that stands for the caller's key, and when it expires, in Unix seconds."""
+    expires = int(now) + min(seconds, TOKEN_SECONDS_MAX)
+    payload = f"{expires}\n{caller.owner}\n{caller.key_id or ''}"
+    encoded = base64.urlsafe_b64encode(payload.encode()).rstrip(b"=").decode()
+    return f"{TOKEN_PREFIX}{encoded}.{_signature(encoded, secret)}", expires
+
+
+def token_caller(token: str, secret: bytes, *, now: float) -> Caller | None:
+    """Return the caller that a token stands for, if the token is genuine and has not expired."""
+    encoded, _, signature = token.removeprefix(TOKEN_PREFIX).rpartition(".")
+    if not hmac.compare_digest(signature.encode(), _signature(encoded, secret).encode()):
         return None
-    expires, owner, key_id = base64.urlsafe_b64decode(told + "=" * (-len(told) % 4)).decode().split("\n")
+    payload = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    expires, owner, key_id = payload.split("\n")
     scopes = frozenset({Scope.CREATE, Scope.READ})
-    return Caller(owner=owner, scopes=scopes, key_id=key_id or None) if int(expires) > time.time() else None
+    return Caller(owner=owner, scopes=scopes, key_id=key_id or None) if int(expires) > now else None
 
 
-def _signature(told: str, secret: bytes) -> str:
-    return hmac.new(secret, f"fal token 2\n{told}".encode(), hashlib.sha256).hexdigest()
+def _signature(encoded: str, secret: bytes) -> str:
+    return hmac.new(secret, f"fal token 2\n{encoded}".encode(), hashlib.sha256).hexdigest()

@@ -2,14 +2,13 @@
 
 import datetime as dt
 import hmac
-import time
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from framegate.api.context import base_url, context_of
-from framegate.api.dialects.fal.auth import KeyOwner, Owner, new_token, owner_of
+from framegate.api.dialects.fal.auth import KeyCaller, Owner, new_token, owner_of
 from framegate.api.dialects.fal.headers import lifecycle_of
 from framegate.api.dialects.fal.responses import file_token
 from framegate.api.dialects.fal.uploads import PARTS_MAX, Upload, Uploads, signature_of
@@ -28,22 +27,24 @@ Storage = Annotated[str | None, Query(max_length=TEXT_CHARS_MAX)]
 
 
 @router.post("/rest/storage/auth/token")
-async def cdn_token(request: Request, owner: KeyOwner, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one kind of storage
+async def cdn_token(request: Request, caller: KeyCaller, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one kind of storage
     """A token for uploads, and where they go."""
-    token, expires = new_token(owner, context_of(request).jobs.secret)
+    context = context_of(request)
+    token, expires = new_token(caller, context.jobs.secret, now=context.machine.now())
     until = dt.datetime.fromtimestamp(expires, dt.UTC).isoformat()
     base = f"{base_url(request)}/cdn"
     return JSONResponse({"token": token, "token_type": "Bearer", "base_url": base, "expires_at": until})
 
 
 @router.post("/rest/tokens/")
-async def token(request: Request, owner: KeyOwner) -> JSONResponse:
+async def token(request: Request, caller: KeyCaller) -> JSONResponse:
     """A token that a page can use in the place of a key, as `fal_jwt_token`."""
     asked = await _object(request)
     seconds = asked.get("token_expiration", 60)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
         raise _wrong("token_expiration", "must be a whole number of seconds, 1 or more")
-    return JSONResponse(new_token(owner, context_of(request).jobs.secret, seconds=seconds)[0])
+    context = context_of(request)
+    return JSONResponse(new_token(caller, context.jobs.secret, now=context.machine.now(), seconds=seconds)[0])
 
 
 @router.post("/rest/storage/upload/initiate")
@@ -179,7 +180,7 @@ async def made(request: Request, job_id: str, index: int, name: str) -> Response
     if handling.private and await owner_of(request) != job.owner:
         raise Unauthorized("This file is private: it takes the key of its owner.")
     ended = job.finished_at or job.updated_at
-    if handling.retain_seconds is not None and time.time() >= ended + handling.retain_seconds:
+    if handling.retain_seconds is not None and context_of(request).machine.now() >= ended + handling.retain_seconds:
         raise Gone("This file was made to be kept for a while, which is over.")
     return await send_file(request, jobs.blobs.path(output.blob.sha256), output.blob, name=name)
 
@@ -194,5 +195,5 @@ async def uploaded(request: Request, upload_id: str, name: str) -> Response:
         raise NotFound("There is no such file here.")
     if upload.private and await owner_of(request) != upload.owner:
         raise Unauthorized("This file is private: it takes the key of its owner.")
-    blob = upload.blob
+    blob = upload.blob(now=context_of(request).machine.now())
     return await send_file(request, gate.jobs.blobs.path(blob.sha256), blob, name=name)

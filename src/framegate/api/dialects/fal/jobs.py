@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import JSONResponse
 
-from framegate.api.context import base_url, context_of
+from framegate.api.context import base_url, context_of, request_context_of
 from framegate.api.dialects.fal.endpoints import Endpoint, endpoints, find
 from framegate.api.dialects.fal.errors import refused
 from framegate.api.dialects.fal.headers import handling_of, idempotency_key_of, webhook_of
@@ -14,13 +14,13 @@ from framegate.api.dialects.fal.requests import parse
 from framegate.api.dialects.fal.responses import REQUEST_ID, apps_of, endpoint_of, status_answer, status_word
 from framegate.api.dialects.fal.uploads import own_references
 from framegate.api.http.body import fingerprint, read_json
-from framegate.domain import Job
+from framegate.domain import Caller, Job
 from framegate.domain.errors import Busy, InvalidRequest, NotFound
 
 DIALECT = "fal"
 
 
-async def place(request: Request, owner: str, endpoint_id: str, *, webhook: str | None = None) -> Job:
+async def submit(request: Request, caller: Caller, endpoint_id: str, *, webhook: str | None = None) -> Job:
     """Make the job that the body asks of an endpoint.
 
     Raises `NotFound` for an id that is none, `Unprocessable` for an input that breaks a rule, and `Busy`.
@@ -32,12 +32,13 @@ async def place(request: Request, owner: str, endpoint_id: str, *, webhook: str 
     callback_url = webhook_of(webhook, gate.settings)
     body = await read_json(request, bytes_max=gate.settings.body_bytes_max)
     wanted = parse(endpoint, body, handling=handling, callback_url=callback_url)
-    wanted = await own_references(wanted, gate, owner)
+    wanted = await own_references(wanted, gate, caller.owner)
     try:
         return await gate.jobs.create(
             wanted,
-            owner=owner,
+            caller=caller,
             dialect=DIALECT,
+            context=request_context_of(request),
             idempotency_key=key,
             body_hash=fingerprint([endpoint.id, body]) if key else "",
             base_url=base_url(request),

@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
 from framegate.api.context import base_url, context_of
-from framegate.api.dialects.fal.auth import Owner
+from framegate.api.dialects.fal.auth import CallerDependency, Owner
 from framegate.api.dialects.fal.errors import failure_of
-from framegate.api.dialects.fal.jobs import found_job, place, queue_is_short, sent, status_of
+from framegate.api.dialects.fal.jobs import found_job, queue_is_short, sent, status_of
+from framegate.api.dialects.fal.jobs import submit as submit_job
 from framegate.api.dialects.fal.responses import (
     BILLABLE_UNITS,
     IN_PROGRESS,
@@ -84,7 +85,7 @@ async def result(request: Request, owner: Owner, app: str, request_id: str) -> J
 @router.post("/queue/{endpoint_id:path}")
 async def submit(
     request: Request,
-    owner: Owner,
+    caller: CallerDependency,
     endpoint_id: str,
     *,
     fal_webhook: str | None = None,
@@ -92,7 +93,7 @@ async def submit(
 ) -> JSONResponse:
     """Put a request in the queue; `fal_webhook` is told at the end."""
     await queue_is_short(request, fal_max_queue_length)
-    job = await place(request, owner, endpoint_id, webhook=fal_webhook)
+    job = await submit_job(request, caller, endpoint_id, webhook=fal_webhook)
     body = await status_of(request, job)
     return sent(body | {"gateway_request_id": job.id}, job)
 

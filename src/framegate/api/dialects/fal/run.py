@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
 from framegate.api.context import base_url, context_of
-from framegate.api.dialects.fal.auth import Owner
+from framegate.api.dialects.fal.auth import CallerDependency
 from framegate.api.dialects.fal.errors import failure_of
-from framegate.api.dialects.fal.jobs import place, sent, status_of
+from framegate.api.dialects.fal.jobs import sent, status_of, submit
 from framegate.api.dialects.fal.queue import outcome
 from framegate.api.dialects.fal.responses import REQUEST_ID, endpoint_of, log_lines, result_answer, status_word
 from framegate.api.http.sse import data_frame, event_stream, until_closing
@@ -23,21 +23,21 @@ router = APIRouter(tags=["run"])
 
 
 @router.post("/run/{endpoint_id:path}/stream", response_class=StreamingResponse)
-async def stream(request: Request, owner: Owner, endpoint_id: str) -> Response:
+async def stream(request: Request, caller: CallerDependency, endpoint_id: str) -> Response:
     """The status with new log lines as it changes, then the output (or the error) as the last event."""
-    job = await place(request, owner, endpoint_id)
-    answer = event_stream(_frames(request, job, owner), context_of(request).closing, ping="ping", retry=False)
+    job = await submit(request, caller, endpoint_id)
+    answer = event_stream(_frames(request, job, caller.owner), context_of(request).closing, ping="ping", retry=False)
     answer.headers[REQUEST_ID] = job.id
     return answer
 
 
 @router.post("/run/{endpoint_id:path}")
-async def run(request: Request, owner: Owner, endpoint_id: str) -> JSONResponse:
+async def run(request: Request, caller: CallerDependency, endpoint_id: str) -> JSONResponse:
     """Make a video and wait for it. Who hangs up finds it under its request id all the same."""
     gate = context_of(request)
-    job = await place(request, owner, endpoint_id)
+    job = await submit(request, caller, endpoint_id)
     while not job.state.is_final:
-        waiting = gate.jobs.wait(job.id, owner=owner, seconds=WAIT_SECONDS_MAX)
+        waiting = gate.jobs.wait(job.id, owner=caller.owner, seconds=WAIT_SECONDS_MAX)
         waited = await until_closing(waiting, gate.closing)
         if waited is None:
             return _stopping(job)

@@ -1,13 +1,10 @@
 """Uploaded files: a record and, until it is whole, its parts, each upload in a folder of its own."""
 
-import asyncio
 import hashlib
 import hmac
 import json
 import re
-import secrets
 import shutil
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +14,7 @@ from framegate.api.context import ApiContext
 from framegate.api.dialects.fal.responses import file_token
 from framegate.domain import Blob, Problem, Reference, Request
 from framegate.domain.errors import FramegateError, Gone, InvalidRequest, NotFound
-from framegate.storage.blobs import write_stream
+from framegate.domain.machine import Machine
 
 UNFINISHED_SECONDS_MAX = 24 * 3600
 PARTS_MAX = 10_000
@@ -49,12 +46,11 @@ class Upload:
         """Its address within the dialect."""
         return f"/cdn/files/{self.id}/{self.name}"
 
-    @property
-    def blob(self) -> Blob:
-        """The kept file. Raises `NotFound` before it is whole, `Gone` once it has expired."""
+    def blob(self, *, now: float) -> Blob:
+        """Return the stored file. Raises `NotFound` before it is complete, `Gone` once it has expired."""
         if not self.sha256:
             raise NotFound("This file was announced, but has not been uploaded yet.")
-        if self.expires_at is not None and time.time() >= self.expires_at:
+        if self.expires_at is not None and now >= self.expires_at:
             raise Gone("This file was uploaded to be kept for a while, which is over.")
         return Blob(sha256=self.sha256, media_type=self.media_type, size_bytes=self.size_bytes)
 
@@ -65,26 +61,27 @@ class Uploads:
     def __init__(self, gate: ApiContext) -> None:
         self._folder = gate.settings.data_dir / "uploads"
         self._jobs = gate.jobs
+        self._machine = gate.machine
         self._bytes_max = gate.settings.video_bytes_max
 
     async def begin(self, owner: str, name: str, *, keep_seconds: int | None = None, private: bool = False) -> Upload:
         """Announce a file."""
-        now = time.time()
+        now = self._machine.now()
         upload = Upload(
-            id=secrets.token_hex(16),
+            id=self._machine.random_bytes(16).hex(),
             owner=owner,
             name=UNSAFE.sub("-", name)[-NAME_CHARS_MAX:].strip(".-") or "file",
             created_at=now,
             expires_at=None if keep_seconds is None else now + keep_seconds,
             private=private,
         )
-        await asyncio.to_thread(self._sweep, now)
-        await asyncio.to_thread(self._write, upload)
+        await self._machine.run_in_thread(self._sweep, now)
+        await self._machine.run_in_thread(self._write, upload)
         return upload
 
     async def get(self, upload_id: str) -> Upload:
         """An upload by its id. Raises `NotFound`."""
-        return await asyncio.to_thread(self._read, upload_id)
+        return await self._machine.run_in_thread(self._read, upload_id)
 
     async def fill(self, upload: Upload, stream: AsyncIterator[bytes], media_type: str) -> Upload:
         """Take the whole file; a second time, in the place of the first.
@@ -94,7 +91,7 @@ class Uploads:
         kind = media_type if media_type.startswith(("image/", "video/", "audio/")) else None
         blob = await self._jobs.add_asset(stream, owner=upload.owner, media_type=kind)
         whole = replace(upload, sha256=blob.sha256, media_type=blob.media_type, size_bytes=blob.size_bytes)
-        await asyncio.to_thread(self._write, whole)
+        await self._machine.run_in_thread(self._write, whole)
         return whole
 
     async def add_part(self, upload: Upload, number: int, stream: AsyncIterator[bytes]) -> str:
@@ -102,7 +99,7 @@ class Uploads:
         if not 1 <= number <= PARTS_MAX:
             raise _refused(f"Parts are numbered from 1 to {PARTS_MAX}, not {number}.")
         path = self._folder / upload.id / f"{number}.part"
-        _, sha256 = await write_stream(stream, path, bytes_max=min(PART_BYTES_MAX, self._bytes_max))
+        _, sha256 = await self._jobs.blobs.write_stream(stream, path, bytes_max=min(PART_BYTES_MAX, self._bytes_max))
         return f'"{sha256}"'
 
     async def complete(self, upload: Upload, parts: Sequence[tuple[int, str]]) -> Upload:
@@ -115,10 +112,10 @@ class Uploads:
             raise _refused("`parts` must name every part from 1 on, each once.")
         paths = [self._folder / upload.id / f"{number}.part" for number in numbers]
         for path, (number, etag) in zip(paths, parts, strict=True):
-            known = await asyncio.to_thread(_etag, path)
+            known = await self._machine.run_in_thread(_etag, path)
             if known is None or etag.strip('"') != known:
                 raise _refused(f"Part {number} was not taken as it is told of. Send it again.")
-        whole = await self.fill(upload, _pieces(paths), "")
+        whole = await self.fill(upload, _pieces(paths, self._machine), "")
         for path in paths:
             path.unlink(missing_ok=True)
         return whole
@@ -134,7 +131,7 @@ class Uploads:
     def _write(self, upload: Upload) -> None:
         folder = self._folder / upload.id
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f"{secrets.token_hex(4)}.tmp"
+        beside = folder / f"{self._machine.random_bytes(4).hex()}.tmp"
         beside.write_text(json.dumps(asdict(upload)), "utf-8")
         beside.replace(folder / "upload.json")
 
@@ -184,7 +181,7 @@ async def _blob_at(url: str, gate: ApiContext, owner: str) -> Blob | None:
     try:
         if uploaded := UPLOADED.search(path):
             upload = await Uploads(gate).get(uploaded[1])
-            return upload.blob if upload.owner == owner or not upload.private else None
+            return upload.blob(now=gate.machine.now()) if upload.owner == owner or not upload.private else None
         made = MADE.search(path)
         if made and hmac.compare_digest(made[3], file_token(made[1], int(made[2]), gate.jobs.secret)):
             return (await gate.jobs.linked_output(made[1], index=int(made[2]))).blob
@@ -193,10 +190,10 @@ async def _blob_at(url: str, gate: ApiContext, owner: str) -> Blob | None:
     return None
 
 
-async def _pieces(paths: Sequence[Path]) -> AsyncGenerator[bytes]:
+async def _pieces(paths: Sequence[Path], machine: Machine) -> AsyncGenerator[bytes]:
     for path in paths:
         with path.open("rb") as file:
-            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            while piece := await machine.run_in_thread(file.read, PIECE_BYTES):
                 yield piece
 
 

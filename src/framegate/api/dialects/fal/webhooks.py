@@ -1,15 +1,18 @@
 """fal's webhook at a request's end, signed with a key of our own that everybody can look up."""
 
+import base64
 import hashlib
 from collections.abc import Sequence
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from framegate.api.dialects.fal.errors import failure_of
 from framegate.api.dialects.fal.jobs import DIALECT
 from framegate.api.dialects.fal.responses import endpoint_of, result_answer
 from framegate.catalogue import Catalogue
 from framegate.domain import Job
-from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, WebhookEvent, ended, fal_headers
+from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, WebhookEvent, ended
 
 # Ten tries in two hours, as fal says of its own. Seconds between one try and the next.
 SCHEDULE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3080.0)
@@ -28,11 +31,30 @@ def hook(secret: bytes, catalogue: Catalogue) -> WebhookDialect:
 
     def headers(sending: DeliveryAttempt) -> dict[str, str]:
         delivery = sending.delivery
-        return fal_headers(delivery.job_id, delivery.owner, sending.at, sending.raw, seed_of(secret))
+        return signature_headers(delivery.job_id, delivery.owner, sending.at, sending.raw, seed_of(secret))
 
     return WebhookDialect(
         dialect=DIALECT, events=_events, body=body, headers=headers, schedule_seconds=SCHEDULE_SECONDS
     )
+
+
+def signature_headers(request_id: str, user_id: str, at: int, raw: bytes, seed: bytes) -> dict[str, str]:
+    """Return fal's signature headers: Ed25519 over request id, user id, timestamp and body SHA-256 in four lines, in hex."""
+    message = "\n".join((request_id, user_id, str(at), hashlib.sha256(raw).hexdigest()))
+    return {
+        "X-Fal-Webhook-Request-Id": request_id,
+        "X-Fal-Webhook-User-Id": user_id,
+        "X-Fal-Webhook-Timestamp": str(at),
+        "X-Fal-Webhook-Signature": Ed25519PrivateKey.from_private_bytes(seed).sign(message.encode()).hex(),
+    }
+
+
+def jwks(seed: bytes) -> dict[str, Any]:
+    """Return the public key that verifies `signature_headers` as a JSON Web Key Set; `seed` is 32 bytes."""
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    x = base64.urlsafe_b64encode(public).rstrip(b"=").decode()
+    kid = hashlib.sha256(public).hexdigest()[:16]
+    return {"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x}]}
 
 
 def webhook_body(job: Job, secret: bytes, catalogue: Catalogue) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Owner, context_of
+from framegate.api.context import CallerDependency, Owner, context_of
 from framegate.api.dialects.native.errors import ERRORS, operation_id, validated
 from framegate.api.dialects.native.jobs import shown
 from framegate.api.dialects.native.requests import Body
@@ -117,15 +117,15 @@ async def bill(request: Request, owner: Owner, job_id: str) -> Response:
 
 
 @router.post("/videos/{job_id}/retry", status_code=202, responses={202: {"model": VideoJob}}, openapi_extra=RETRY_BODY)
-async def retry(request: Request, owner: Owner, job_id: str) -> Response:
+async def retry(request: Request, caller: CallerDependency, job_id: str) -> Response:
     """Order again a job whose order may have been taken: one new job, however often it is asked. It may cost twice."""
     gate = context_of(request)
-    await gate.jobs.get(job_id, owner=owner)
+    await gate.jobs.get(job_id, owner=caller.owner)
     body = validated(RetryRequest, await read_json(request, bytes_max=gate.settings.body_bytes_max))
     if not body.confirm:
         message = "The order may have been taken, so to order again may cost twice. Send `confirm` as true to do so."
         raise InvalidRequest([Problem(code="confirm_missing", pointer="/confirm", message=message, nearest=True)])
-    job = await gate.jobs.retry(job_id, owner=owner, void_first=body.void_first)
+    job = await gate.jobs.retry(job_id, caller=caller, void_first=body.void_first)
     return JSONResponse(shown(request, job).sent(), status_code=202)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
-from framegate.api.context import ApiContext, Owner, base_url, context_of
+from framegate.api.context import ApiContext, CallerDependency, Owner, base_url, context_of, request_context_of
 from framegate.api.dialects.native.errors import ERRORS, operation_id, validated
 from framegate.api.dialects.native.requests import VideoRequest, to_request
 from framegate.api.dialects.native.responses import (
@@ -46,15 +46,16 @@ Cursor = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 @router.post("/videos", status_code=202, responses={202: {"model": VideoJob}}, openapi_extra=BODY)
 async def create(
-    request: Request, owner: Owner, *, idempotency_key: Annotated[str | None, Header()] = None
+    request: Request, caller: CallerDependency, *, idempotency_key: Annotated[str | None, Header()] = None
 ) -> Response:
     """Place a job. The same `Idempotency-Key` with the same body gives the same job; with another body it is a 409."""
     gate = context_of(request)
     body, wanted = await _wanted(request)
     job = await gate.jobs.create(
         wanted,
-        owner=owner,
+        caller=caller,
         dialect=DIALECT,
+        context=request_context_of(request),
         idempotency_key=_checked_key(idempotency_key),
         body_hash=fingerprint(body) if idempotency_key else "",
         base_url=base_url(request),
@@ -63,11 +64,11 @@ async def create(
 
 
 @router.post("/videos/check", responses={200: {"model": CheckAnswer}}, openapi_extra=BODY)
-async def check(request: Request, owner: Owner) -> Response:
+async def check(request: Request, caller: CallerDependency) -> Response:
     """What would be said of a job: every broken rule, the estimate, other models. References are fetched and judged."""
     gate = context_of(request)
     _, wanted = await _wanted(request)
-    verdict = await gate.jobs.check(wanted, owner=owner)
+    verdict = await gate.jobs.check(wanted, caller=caller)
     model = gate.jobs.catalogue.get(verdict.model)
     offers = [offer.provider for offer in model.offers] if model else []
     return _sent(check_answer(verdict, offers=offers))

@@ -1,6 +1,7 @@
 """OpenRouter's callback at a job's end, and our own routes to look at webhooks and to send one again."""
 
 import datetime as dt
+import hmac
 import json
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -8,19 +9,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Owner, context_of, key_in, owners
+from framegate.api.context import Owner, callers, context_of, key_in
 from framegate.api.dialects.native.errors import ERRORS, operation_id
 from framegate.api.dialects.native.responses import Answer, job_answer
 from framegate.api.http.signed_urls import UrlSigner
-from framegate.domain import Delivery, DeliveryState, Job, Scope
-from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, WebhookEvent, ended, openrouter_headers
+from framegate.domain import Caller, Delivery, DeliveryState, Job, Scope
+from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, WebhookEvent, ended
 
 DIALECT = "native"
 TYPE_PREFIX = "video.generation."
 TOLD = ("id", "status", "generation_id", "model", "unsigned_urls", "usage", "error")
 
 router = APIRouter(tags=["webhooks"], responses=ERRORS, generate_unique_id_function=operation_id)
-Signer = Annotated[str, Depends(owners(key_in, scope=Scope.CREATE))]
+Signer = Annotated[Caller, Depends(callers(key_in, scope=Scope.CREATE))]
 
 
 class AttemptAnswer(Answer):
@@ -71,6 +72,15 @@ def hook(links: UrlSigner) -> WebhookDialect:
     return WebhookDialect(dialect=DIALECT, events=_events, body=body, headers=_headers)
 
 
+def signature_headers(job_id: str, status: str, at: int, raw: bytes, secret: str) -> dict[str, str]:
+    """Return OpenRouter's signature headers: HMAC-SHA256 with the secret's text over `timestamp,body`, in hex."""
+    signature = hmac.digest(secret.encode(), f"{at},".encode() + raw, "sha256").hex()
+    return {
+        "X-OpenRouter-Signature": f"t={at},v1={signature}",
+        "X-OpenRouter-Idempotency-Key": f"{job_id}-{status}",
+    }
+
+
 def _events(before: Job | None, after: Job) -> Sequence[str]:
     return (f"{TYPE_PREFIX}{after.state.status}",) if ended(before, after) else ()
 
@@ -78,7 +88,7 @@ def _events(before: Job | None, after: Job) -> Sequence[str]:
 def _headers(sending: DeliveryAttempt) -> dict[str, str]:
     delivery = sending.delivery
     status = delivery.type.removeprefix(TYPE_PREFIX)
-    return openrouter_headers(delivery.job_id, status, sending.at, sending.raw, sending.secret)
+    return signature_headers(delivery.job_id, status, sending.at, sending.raw, sending.secret)
 
 
 @router.get("/videos/{job_id}/webhooks", responses={200: {"model": WebhookList}})
@@ -96,9 +106,9 @@ async def replay_webhook(request: Request, owner: Owner, job_id: str, webhook_id
 
 
 @router.get("/webhooks/secret", responses={200: {"model": SecretAnswer}})
-async def webhook_secret(request: Request, owner: Signer) -> Response:
+async def webhook_secret(request: Request, caller: Signer) -> Response:
     """The secret that verifies webhooks, for a key that may create."""
-    return JSONResponse(SecretAnswer(secret=context_of(request).jobs.webhook_secret(owner=owner)).sent())
+    return JSONResponse(SecretAnswer(secret=context_of(request).jobs.webhook_secret(owner=caller.owner)).sent())
 
 
 def webhook_answer(delivery: Delivery) -> WebhookAnswer:

@@ -8,8 +8,8 @@ from fastapi.responses import JSONResponse
 
 from framegate.api.context import Owner, context_of
 from framegate.catalogue import Limits, Model, Price
-from framegate.domain.money import format_usd
 from framegate.domain import Kind, Role
+from framegate.domain.money import format_usd
 
 # Phaseo's own aliases for a parameter; the filter takes them too.
 ALIASES = {

@@ -105,7 +105,7 @@ def _problems(body: VideoRequest, catalogue: Catalogue) -> Iterator[Problem]:
 
 
 def _no_model(catalogue: Catalogue) -> Problem:
-    near = catalogue.suggest(DEFAULT_MODEL, most=1) or tuple(model.id for model in catalogue)[:1]
+    near = catalogue.suggest(DEFAULT_MODEL, limit=1) or tuple(model.id for model in catalogue)[:1]
     text = (
         f"`model` is missing, and Phaseo's default, {DEFAULT_MODEL}, is out of service. Name a model, such as "
         f"`{near[0]}`; GET /videos/models lists them."

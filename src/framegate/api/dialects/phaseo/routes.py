@@ -7,7 +7,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import ApiContext, Owner, base_url, context_of, owner_of
+from framegate.api.context import (
+    ApiContext,
+    CallerDependency,
+    Owner,
+    base_url,
+    context_of,
+    owner_of,
+    request_context_of,
+)
 from framegate.api.dialects.phaseo.parse import to_request
 from framegate.api.dialects.phaseo.requests import TAGS, DownloadRequest, VideoRequest
 from framegate.api.dialects.phaseo.responses import DIALECT, show
@@ -48,15 +56,16 @@ def body_of(shape: str) -> dict[str, Any]:
 
 
 @router.post("", status_code=202, openapi_extra=body_of("VideoRequest"))
-async def create(request: Request, owner: Owner, *, idempotency_key: Key = None) -> Response:
+async def create(request: Request, caller: CallerDependency, *, idempotency_key: Key = None) -> Response:
     """Place a job. The same `Idempotency-Key` with the same body gives the same job."""
     gate = context_of(request)
     body = await read_json(request, bytes_max=gate.settings.body_bytes_max)
     shape = validated(VideoRequest, body, tags=TAGS)
     job = await gate.jobs.create(
         to_request(shape, catalogue=gate.jobs.catalogue, settings=gate.settings),
-        owner=owner,
+        caller=caller,
         dialect=DIALECT,
+        context=request_context_of(request),
         idempotency_key=idempotency_key,
         body_hash=fingerprint(body) if idempotency_key else "",
         base_url=base_url(request),

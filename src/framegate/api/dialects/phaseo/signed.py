@@ -20,7 +20,7 @@ def download_url(
     As Phaseo does, a life below 60 or above 3,600 seconds is taken for the nearest of the two.
     """
     least, usual, most = TTL_SECONDS
-    expires_at = int(links.clock()) + max(least, min(most, usual if seconds is None else seconds))
+    expires_at = int(links.clock.now()) + max(least, min(most, usual if seconds is None else seconds))
     claims = {"workspace_id": job.owner, "video_id": job.id, "index": index, "disposition": disposition}
     token = base64.urlsafe_b64encode(json.dumps(claims, separators=(",", ":")).encode()).rstrip(b"=").decode()
     query: dict[str, Any] = {"index": index} if index else {}
@@ -34,7 +34,7 @@ def claims_of(
     """What a signed address permits; None where it is not ours or has expired."""
     if not (token and signature and expires_at and expires_at.isascii() and expires_at.isdecimal()):
         return None
-    if len(expires_at) > 12 or links.clock() > int(expires_at):
+    if len(expires_at) > 12 or links.clock.now() > int(expires_at):
         return None
     if not hmac.compare_digest(signature.encode(), _signature(links, token, int(expires_at)).encode()):
         return None

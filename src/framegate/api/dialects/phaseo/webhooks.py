@@ -1,5 +1,6 @@
 """Phaseo's webhooks: who asked for which events, and what each tells."""
 
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from framegate.api.http.signed_urls import UrlSigner
 from framegate.config.accounts import WebhookEndpoint
 from framegate.config.settings import Settings, SettingsInvalid
 from framegate.domain import Job, Problem
-from framegate.jobs.webhooks.dialect import WebhookDialect, WebhookEvent, ended, phaseo_headers
+from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, WebhookEvent, ended
 
 PHASES = ("created", "status_changed", "progress", "completed", "failed", "cancelled", "expired")
 USUAL = ("status_changed", "completed", "failed", "cancelled", "expired")
@@ -108,12 +109,28 @@ def hook(links: UrlSigner, settings: Settings) -> WebhookDialect:
         dialect=DIALECT,
         events=_events,
         body=body,
-        headers=phaseo_headers,
+        headers=signature_headers,
         per_attempt_body=_stamped,
         secret_of=secret_of,
         schedule_seconds=SCHEDULE_SECONDS,
         timeout_seconds=TIMEOUT_SECONDS,
     )
+
+
+def signature_headers(sending: DeliveryAttempt) -> dict[str, str]:
+    """Return Phaseo's signature headers: HMAC-SHA256 with the secret's text over `timestamp.body`, in hex."""
+    signature = hmac.digest(sending.secret.encode(), f"{sending.at}.".encode() + sending.raw, "sha256").hex()
+    delivery = sending.delivery
+    return {
+        "x-phaseo-timestamp": str(sending.at),
+        "x-phaseo-signature": signature,
+        "x-phaseo-event-id": delivery.id,
+        "x-phaseo-event-type": delivery.type,
+        "x-phaseo-delivery-key": delivery.id,
+        "x-phaseo-attempt": str(sending.attempt),
+        "x-phaseo-max-attempts": str(sending.attempts_max),
+        "user-agent": "Phaseo-Async-Webhook/1.0",
+    }
 
 
 def _check(endpoint: WebhookEndpoint, settings: Settings) -> None:

@@ -7,19 +7,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import ApiContext, base_url, context_of, key_in, owners
+from framegate.api.context import ApiContext, base_url, callers, context_of, key_in, request_context_of
 from framegate.api.dialects.pictory.requests import TokenRequest, parse
 from framegate.api.dialects.pictory.responses import DIALECT, created, show
 from framegate.api.http.body import read_json
 from framegate.api.http.file_response import send_file
 from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.http.validation import validated
-from framegate.domain import Blob, Output, Scope
+from framegate.domain import Blob, Caller, Output, Scope
 from framegate.domain.errors import NotFound, Unauthorized
 from framegate.media.thumbnails import last_frame_png
 
 router = APIRouter()
-Owner = Annotated[str, Depends(owners(partial(key_in, scheme="")))]
+caller_of = callers(partial(key_in, scheme=""))
+CallerDependency = Annotated[Caller, Depends(caller_of)]
 TOKEN_SECONDS = 3600  # as Pictory says; the key goes on working
 
 
@@ -39,12 +40,14 @@ FILES = {
 
 
 @router.post("/v1/aistudio/videos", openapi_extra=BODY)
-async def create(request: Request, owner: Owner) -> Response:
+async def create(request: Request, caller: CallerDependency) -> Response:
     """Place a job."""
     gate = context_of(request)
     body = await read_json(request, bytes_max=gate.settings.body_bytes_max)
     wanted = parse(body, catalogue=gate.jobs.catalogue, settings=gate.settings)
-    job = await gate.jobs.create(wanted, owner=owner, dialect=DIALECT, base_url=base_url(request))
+    job = await gate.jobs.create(
+        wanted, caller=caller, dialect=DIALECT, context=request_context_of(request), base_url=base_url(request)
+    )
     return JSONResponse(created(job))
 
 
@@ -59,24 +62,24 @@ async def make_token(request: Request) -> Response:
 
 
 @router.get("/v1/jobs/{job_id}")
-async def get_job(request: Request, owner: Owner, job_id: str) -> Response:
+async def get_job(request: Request, caller: CallerDependency, job_id: str) -> Response:
     """A job as it stands."""
     gate = context_of(request)
-    job = await gate.jobs.get(job_id, owner=owner)
+    job = await gate.jobs.get(job_id, owner=caller.owner)
     return JSONResponse(show(job, base=base_url(request), links=links_of(gate)))
 
 
 @router.get("/v1/jobs")
 async def list_jobs(
     request: Request,
-    owner: Owner,
+    caller: CallerDependency,
     *,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     after: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
 ) -> Response:
     """Jobs, newest first. `next` of one page is `after` of the following one."""
     gate = context_of(request)
-    page = await gate.jobs.list(owner=owner, limit=limit, after=after)
+    page = await gate.jobs.list(owner=caller.owner, limit=limit, after=after)
     jobs = [show(job, base=base_url(request), links=links_of(gate)) for job in page.jobs]
     return JSONResponse({"success": True, "data": jobs} | ({"next": page.next} if page.next else {}))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from framegate.catalogue import builtin
-from framegate.catalogue.prompts.tokens import rewritten
+from framegate.catalogue.prompts.rewrite import rewrite_prompt
 from framegate.domain import Kind, Reference, Request, Role
 
 HERO = Reference(url="https://h/a.png", name="hero")
@@ -35,16 +35,16 @@ CLIP = Reference(url="https://h/d.mp4", name="clip", kind=Kind.VIDEO)
     ],
 )
 def test_a_name_becomes_the_models_own_words(prompt, references, tokens, said):
-    assert rewritten(Request(model="m", prompt=prompt, references=references), tokens) == said
+    assert rewrite_prompt(Request(model="m", prompt=prompt, references=references), tokens) == said
 
 
 def test_views_of_one_thing_are_counted_as_the_pictures_that_they_are_sent_as():
     request = Request(model="m", prompt="@hero, @hero-side, @dog", references=(HERO, SIDE, DOG))
-    assert rewritten(request, {Kind.IMAGE: "@Image{n}"}) == "@Image1, @Image2, @Image3"
+    assert rewrite_prompt(request, {Kind.IMAGE: "@Image{n}"}) == "@Image1, @Image2, @Image3"
 
 
 def test_one_token_for_videos_and_images_counts_the_videos_first_where_the_model_does():
     model = builtin().get("alibaba/wan-2.6-flash")
     assert model is not None
     request = Request(model=model.id, prompt="@hero, @dog and @clip", references=(HERO, DOG, CLIP))
-    assert rewritten(request, model.limits.prompt_tokens) == "Character2, Character3 and Character1"
+    assert rewrite_prompt(request, model.limits.prompt_tokens) == "Character2, Character3 and Character1"

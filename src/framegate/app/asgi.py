@@ -1,0 +1,120 @@
+"""ASGI application: routes, middleware and readiness over the parts of a gateway."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+
+from framegate.api.context import ApiContext
+from framegate.api.dialects import fal, native, phaseo, pictory
+from framegate.api.dialects.native.errors import install
+from framegate.api.middleware.client_disconnect import ClientDisconnect
+from framegate.api.middleware.host_guard import HostGuard
+from framegate.api.middleware.vendor_hosts import VendorHosts
+from framegate.app.parts import Parts, build_parts
+from framegate.config.settings import Settings
+from framegate.domain.errors import Unavailable
+from framegate.domain.machine import Machine
+from framegate.jobs.executor import Executor
+from framegate.jobs.state_machine.provider_webhook import PATH as PROVIDER_WEBHOOK_PATH
+from framegate.providers.base import Provider
+
+EXPOSED_HEADERS = (
+    *("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After"),
+    *("X-Fal-Request-Id", "X-Fal-Billable-Units", "X-Fal-Error-Type", "X-Fal-Request-Timeout-Type"),
+)
+
+
+def build_app(
+    settings: Settings,
+    machine: Machine | None = None,
+    *,
+    providers: Sequence[Provider] | None = None,
+    executor: Executor | None = None,
+) -> Starlette:
+    """Return the gateway as an ASGI application; its lifespan builds the parts, `state.parts`, and stops them.
+
+    See `build_parts` for the arguments and errors.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
+        async with build_parts(settings, machine or Machine(), providers=providers, executor=executor) as parts:
+            context = ApiContext(
+                settings=settings,
+                jobs=parts.jobs,
+                keys=parts.keys,
+                machine=parts.machine,
+                closing=asyncio.Event(),
+                orderable=lambda offer: bool(parts.providers.for_offer(offer.provider, offer.id)),
+            )
+            app.state.gateway, app.state.parts = context, parts
+            yield {"gateway": context}
+            context.closing.set()
+
+    def parts() -> Parts:
+        return app.state.parts
+
+    def needs_key() -> bool:
+        return parts().keys.needs_key
+
+    async def ready(_: Request) -> JSONResponse:
+        await parts().store.count_active()
+        if not parts().worker.alive:
+            raise Unavailable("The worker has stopped.")
+        if not parts().dispatcher.alive:
+            raise Unavailable("The webhook dispatcher has stopped.")
+        return JSONResponse({"status": "ready"})
+
+    async def receive_provider_webhook(request: Request) -> JSONResponse:
+        return await parts().provider_webhooks.receive(request)
+
+    async def acknowledge(job_ids: Sequence[str]) -> None:
+        await parts().jobs.acknowledge(job_ids)
+
+    app = Starlette(
+        routes=[
+            Route("/healthz", _alive),
+            Route("/readyz", ready),
+            Route(PROVIDER_WEBHOOK_PATH, receive_provider_webhook, methods=["POST"]),
+            Mount(native.PATH, native.build(needs_key=needs_key)),
+            Mount(fal.PATH, fal.build(needs_key=needs_key)),
+            Route(fal.JWKS, fal.public_keys),
+            Mount(phaseo.PATH, phaseo.build(needs_key=needs_key)),
+            Mount(pictory.PATH, pictory.build(needs_key=needs_key)),
+        ],
+        middleware=[
+            Middleware(HostGuard, settings=settings),
+            Middleware(VendorHosts, settings=settings),
+            Middleware(ClientDisconnect, acknowledge=acknowledge),
+            *_cors(settings),
+        ],
+        lifespan=lifespan,
+    )
+    install(app)
+    return app
+
+
+async def _alive(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "alive"})
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    if not settings.allowed_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
+        )
+    ]
