@@ -1,13 +1,14 @@
-"""The models that Framegate knows, what a request may ask of each, and what it costs."""
+"""The catalogue of models: what each supports and costs, and the validation of requests."""
 
 from framegate.catalogue.check import check, check_offers
 from framegate.catalogue.codes import PROBLEMS, WARNINGS
 from framegate.catalogue.fit import Fit, RequestFits, fits
-from framegate.catalogue.loading import BadRow, load
+from framegate.catalogue.loading import InvalidEntry, load
 from framegate.catalogue.model import (
     ClipLimits,
     Count,
     Defaults,
+    DurationRule,
     Ended,
     EndedModel,
     ImageLimits,
@@ -16,33 +17,32 @@ from framegate.catalogue.model import (
     Offer,
     Price,
     PromptLimits,
-    Rule,
     Source,
     Total,
 )
 from framegate.catalogue.pricing import estimate
 from framegate.catalogue.public_record import record
-from framegate.catalogue.registry import Catalogue, builtin, with_rows
+from framegate.catalogue.registry import Catalogue, builtin, with_entries
 
 __all__ = [
     "PROBLEMS",
     "WARNINGS",
-    "BadRow",
     "Catalogue",
     "ClipLimits",
     "Count",
     "Defaults",
+    "DurationRule",
     "Ended",
     "EndedModel",
     "Fit",
     "ImageLimits",
+    "InvalidEntry",
     "Limits",
     "Model",
     "Offer",
     "Price",
     "PromptLimits",
     "RequestFits",
-    "Rule",
     "Source",
     "Total",
     "builtin",
@@ -52,5 +52,5 @@ __all__ = [
     "fits",
     "load",
     "record",
-    "with_rows",
+    "with_entries",
 ]

@@ -18,7 +18,7 @@ from framegate.catalogue.fit import (
 )
 from framegate.catalogue.model import Model, Offer
 from framegate.catalogue.registry import Catalogue
-from framegate.catalogue.rules.context import listed, pointer_to, shown
+from framegate.catalogue.rules.context import listed, pointer_to, quoted
 from framegate.catalogue.rules.retired import ended_model, ended_offers
 from framegate.catalogue.rules.warnings import request_warnings
 from framegate.domain import Problem, Request, Verdict
@@ -125,14 +125,14 @@ def _offer_problems(request: Request, model: Model, best: Fit | None, *, complet
 
 
 def _missing(name: str, pointer: str, catalogue: Catalogue) -> Problem:
-    if gone := catalogue.retired(name):
-        return ended_model(gone, pointer, catalogue)
+    if retired := catalogue.retired(name):
+        return ended_model(retired, pointer, catalogue)
     near = catalogue.suggest(name)
-    told = f"Did you mean {listed(near)}?" if near else "GET /api/v1/videos/models lists those that are."
+    hint = f"Did you mean {listed(near)}?" if near else "GET /api/v1/videos/models lists the known models."
     return Problem(
         code="model_unknown",
         pointer=pointer,
-        message=f"model: {shown(name)} is not known here. {told}",
+        message=f"model: {quoted(name)} is not a known model. {hint}",
         allowed=[model.id for model in catalogue],
         nearest=near[0] if near else None,
     )
@@ -140,14 +140,14 @@ def _missing(name: str, pointer: str, catalogue: Catalogue) -> Problem:
 
 def _unavailable(model: Model) -> Problem:
     providers = [offer.provider for offer in model.open_offers]
-    text = f"it comes from {listed(providers)}, and no account or server set up here makes it."
-    return Problem(code="model_unavailable", pointer="/model", message=f"model: {model.id} cannot be had here: {text}")
+    text = f"no provider account is configured for it. It is offered by {listed(providers, last='and')}."
+    return Problem(code="model_unavailable", pointer="/model", message=f"model: {model.id} is not available: {text}")
 
 
 def _no_offer(request: Request, model: Model) -> Problem:
     providers = [offer.provider for offer in model.open_offers]
     field = "only" if request.routing.only else "ignore"
-    text = f"{model.id} comes from {listed(providers, last='and')}, and none of them may be used for this request."
+    text = f"{model.id} is offered by {listed(providers, last='and')}, and provider.{field} excludes all of them."
     return Problem(
         code="provider_unsupported",
         pointer=f"/provider/{field}",
@@ -161,7 +161,7 @@ def _too_much(request: Request) -> Iterator[Problem]:
         yield Problem(
             code="too_many_references",
             pointer=pointer_to(request, REFERENCES_MAX),
-            message=f"references: no model takes {number}; at most {REFERENCES_MAX} are looked at. Send fewer.",
+            message=f"references: at most {REFERENCES_MAX} are allowed, and this request has {number}. Send fewer.",
             allowed={"min": 0, "max": REFERENCES_MAX},
             nearest=REFERENCES_MAX,
         )
@@ -169,7 +169,7 @@ def _too_much(request: Request) -> Iterator[Problem]:
         yield Problem(
             code="too_many_fallbacks",
             pointer=f"/models/{FALLBACKS_MAX}",
-            message=f"models: at most {FALLBACKS_MAX} fall-backs are taken, and this request has {number}. Send fewer.",
+            message=f"models: at most {FALLBACKS_MAX} are allowed, and this request has {number}. Send fewer.",
             allowed={"min": 0, "max": FALLBACKS_MAX},
             nearest=FALLBACKS_MAX,
         )
@@ -184,5 +184,5 @@ def _fallbacks(request: Request, catalogue: Catalogue) -> Iterator[Problem]:
 def _cap(request: Request) -> Iterator[Problem]:
     cap = request.max_cost_usd
     if cap is not None and not (isfinite(cap) and cap >= 0):
-        text = "must be a number of US dollars, 0 or more. Leave it out for no cap."
+        text = "must be an amount in US dollars, 0 or more. Omit it for no cap."
         yield Problem(code="cost_cap_invalid", pointer="/max_cost_usd", message=f"max_cost_usd: {text}")

@@ -124,7 +124,7 @@ def _over_cap(request: Request, cost: Estimate | None, subject: str) -> Iterator
     if cap is None or not isfinite(cap) or cap < 0:
         return
     if cost is None:
-        text = f"{subject} has no known price for such a video, so the cap cannot be kept. Leave it out to go without."
+        text = f"{subject} has no known price for such a video, so the cap cannot be enforced. Omit it for no cap."
         yield Problem(code="cost_unknown", pointer="/max_cost_usd", message=f"max_cost_usd: {text}")
     elif Decimal(str(cap)) * MICRO_USD < cost.micro_usd:
         usd = from_micro_usd(cost.micro_usd)
@@ -133,7 +133,7 @@ def _over_cap(request: Request, cost: Estimate | None, subject: str) -> Iterator
         yield Problem(
             code="cost_over_cap",
             pointer="/max_cost_usd",
-            message=f"max_cost_usd: {text} Raise the cap, or ask for less.",
+            message=f"max_cost_usd: {text} Raise the cap, or request less.",
             allowed={"min": float(usd)},
             nearest=float(usd),
         )

@@ -1,30 +1,34 @@
-"""What a service itself lists of its models, laid over our own table: limits, prices, and which it has ended.
+"""Model lists of services, laid over the built-in catalogue: limits, prices, and which models have ended.
 
-Of references (how many, how they combine, what prompts call them) no list tells, so those stay as the table has them.
-A field that cannot be read changes nothing. Facts: openrouter.ai/docs, `GET /videos/models`.
+The lists say nothing of references (how many, their combinations, prompt tokens), so those stay as in the catalogue.
+A field that cannot be parsed changes nothing. Facts: openrouter.ai/docs, `GET /videos/models`.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from math import log
 from types import MappingProxyType
 from typing import Any, cast
 
-from framegate.catalogue.dimensions import canonical, every_size, pixels, ratio_of, short_side_px
+from framegate.catalogue.dimensions import canonical_resolution, every_size, pixels, ratio_of, short_side_px
 from framegate.catalogue.model import Count, Ended, Input, Limits, Model, Offer, Price, Source, Unit
-from framegate.catalogue.pricing import BESIDES
+from framegate.catalogue.pricing import EXTRA_UNITS
 from framegate.catalogue.registry import Catalogue
 from framegate.catalogue.rules.references import FRAMES
 from framegate.domain import Kind
+from framegate.domain.json import as_list
+from framegate.domain.money import parse_usd
 
 RECORDS_MAX = 10_000
 VALUES_MAX = 1_000  # of one field
 NAME_CHARS_MAX = 80  # of a price
-RATIO_SLACK = 0.05  # how far a listed size may be from the ratio that it stands for, as 854x480 is from 16:9
-CENTS = Decimal("0.01")
-SHAPE = "openrouter"  # what its API leaves out of a model, no service of its shape takes either
+DURATION_SECONDS_MAX = 3600
+RATIO_TOLERANCE = 0.05  # of a listed size to the ratio that it stands for, as 854x480 to 16:9
+CENT = Decimal("0.01")
+TEMPLATE_PROVIDER = "openrouter"  # services with the same API accept what it accepts
+
 _SKU = re.compile(
     r"(?:(?P<input>text|image)_to_video_)?"
     r"(?P<unit>duration_seconds|video_tokens|cents_per_second_output|cents_per_video_output_second|generate"
@@ -33,58 +37,62 @@ _SKU = re.compile(
     r"(?P<clips>_with_video_input)?"
 )
 _INPUTS: Mapping[str | None, Input] = {"text": "text", "image": "image"}
-_BESIDES: Mapping[str, tuple[Unit, Decimal]] = {
+_EXTRA_SKUS: Mapping[str, tuple[Unit, Decimal]] = {
     "reference_images": ("reference_image", Decimal(1)),
-    "reference_image": ("reference_image", Decimal(1)),  # as earlier gates of this kind list it
-    "cents_per_image_input": ("reference_image", CENTS),
-    "minimum_cents_per_generation": ("minimum", CENTS),
+    "reference_image": ("reference_image", Decimal(1)),  # as earlier versions of Framegate list it
+    "cents_per_image_input": ("reference_image", CENT),
+    "minimum_cents_per_generation": ("minimum", CENT),
 }
 
 Record = Mapping[str, Any]
 
 
-class BadList(ValueError):
-    """What a service answered is not its list of models."""
+class InvalidListing(ValueError):
+    """The response of a service is not its list of models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One provider's list. `whole`: what is not in it is no longer made there."""
+    """The model list of one provider. `is_complete`: a model that is missing from it has ended there."""
 
     provider: str
     url: str
     read: str  # year-month
     records: Mapping[str, Record]  # by id
-    whole: bool = True
+    is_complete: bool = True
 
 
-def records(data: object, provider: str, catalogue: Catalogue) -> Mapping[str, Record]:
-    """A service's list by ids. Raises `BadList` for one that has hardly any of the models which we know it to make."""
-    if not isinstance(data, list) or len(cast("list[Any]", data)) > RECORDS_MAX:
-        raise BadList("It is no list of models.")
-    rows = [cast("dict[str, Any]", row) for row in cast("list[Any]", data) if isinstance(row, dict)]
-    found = {row["id"]: row for row in rows if isinstance(row.get("id"), str)}
+def records_by_id(data: object, provider: str, catalogue: Catalogue) -> Mapping[str, Record]:
+    """A service's list by model id. Raises `InvalidListing` if it has less than half of the service's known models."""
+    rows = as_list(data)
+    if not isinstance(data, list) or len(rows) > RECORDS_MAX:
+        raise InvalidListing("The response is not a list of models.")
+    rows = [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]
+    records = {row["id"]: row for row in rows if isinstance(row.get("id"), str)}
     offers = [offer for model in catalogue.models for offer in model.open_offers if offer.provider == provider]
-    there = sum(offer.id in found for offer in offers)
-    if not found or there * 2 < len(offers):
-        raise BadList(f"It has {there} of the {len(offers)} models that {provider} is known to make.")
-    return MappingProxyType(found)
+    count = sum(offer.id in records for offer in offers)
+    if not records or count * 2 < len(offers):
+        raise InvalidListing(f"The list has {count} of the {len(offers)} known models of {provider}.")
+    return MappingProxyType(records)
 
 
-def applied(catalogue: Catalogue, listings: Iterable[Listing]) -> Catalogue:
-    """The catalogue by what services list.
+def apply_listings(catalogue: Catalogue, listings: Iterable[Listing]) -> Catalogue:
+    """The catalogue, updated from the lists of services.
 
-    Of a service of which the table has no offers at all, every model that it lists and that we know becomes one; what
-    no list tells is then as at OpenRouter, whose shape such a service has.
+    A service without offers in the catalogue gets an offer for every known model that it lists. What its list does not
+    say is taken from the offer of OpenRouter, whose API such a service has.
     """
     models = catalogue.models
-    for one in listings:
+    for listing in listings:
         known = {offer.provider for model in models for offer in model.offers}
-        if one.provider in known:
-            models = tuple(_refreshed(model, one) for model in models)
+        if listing.provider in known:
+            models = tuple(_refreshed(model, listing) for model in models)
         else:
-            by_model = {model: row for row in one.records.values() if (model := catalogue.get(row["id"])) is not None}
-            models = tuple(_offered(model, by_model[model], one) if model in by_model else model for model in models)
+            pairs = ((catalogue.get(record["id"]), record) for record in listing.records.values())
+            by_model = {model: record for model, record in pairs if model is not None}
+            models = tuple(
+                _with_new_offer(model, by_model[model], listing) if model in by_model else model for model in models
+            )
     return Catalogue(models, catalogue.ended)
 
 
@@ -92,91 +100,94 @@ def _refreshed(model: Model, listing: Listing) -> Model:
     offer = model.offer(listing.provider)
     if offer is None or offer.ended:
         return model
-    row = listing.records.get(offer.id)
-    if row is None:
+    record = listing.records.get(offer.id)
+    if record is None:
         ended = Ended(delisted=True, url=listing.url, read=listing.read)
-        return _with(model, offer, replace(offer, ended=ended)) if listing.whole else model
-    if row.get("paused") is True:
-        return _with(model, offer, replace(offer, ended=Ended(paused=True, url=listing.url, read=listing.read)))
-    limits, prices = overlaid(offer.limits, row), _prices(row) or offer.prices
-    changed = [
-        field.name for field in fields(Limits) if getattr(limits, field.name) != getattr(offer.limits, field.name)
-    ]
-    if not changed and _same(prices, offer.prices):
+        return _with_offer(model, offer, replace(offer, ended=ended)) if listing.is_complete else model
+    if record.get("paused") is True:
+        paused = Ended(paused=True, url=listing.url, read=listing.read)
+        return _with_offer(model, offer, replace(offer, ended=paused))
+    limits, prices = overlaid(offer.limits, record), _prices(record) or offer.prices
+    changed = _changed(offer.limits, limits)
+    if not changed and sorted(map(repr, prices)) == sorted(map(repr, offer.prices)):
         return model
-    # What the offer did not narrow held for the model as a whole, and so does what has come in its place.
-    own = {
-        name: getattr(limits, name) for name in changed if getattr(offer.limits, name) == getattr(model.limits, name)
-    }
-    whole = replace(model.limits, **own)
+    # A limit that the offer shared with the model is changed for the model too.
+    shared = [name for name in changed if getattr(offer.limits, name) == getattr(model.limits, name)]
+    model_limits = replace(model.limits, **{name: getattr(limits, name) for name in shared})
     source = Source(facts=(*changed, "prices"), url=listing.url, read=listing.read)
-    new = replace(offer, limits=limits, prices=prices, has_own_limits=limits != whole, sources=(*offer.sources, source))
-    return _with(replace(model, limits=whole), offer, new)
-
-
-def _offered(model: Model, row: Record, listing: Listing) -> Model:
-    like = model.offer(SHAPE)
-    usual = like.limits if like else model.limits
-    limits, prices = overlaid(usual, row), _prices(row)
-    changed = [field.name for field in fields(Limits) if getattr(limits, field.name) != getattr(usual, field.name)]
-    facts = (*changed, *(["prices"] if prices else []))
-    new = Offer(
-        provider=listing.provider,
-        id=row["id"],
+    refreshed = replace(
+        offer,
         limits=limits,
         prices=prices,
-        unparsed_prices=_unread(row),
+        has_own_limits=limits != model_limits,
+        sources=(*offer.sources, source),
+    )
+    return _with_offer(replace(model, limits=model_limits), offer, refreshed)
+
+
+def _with_new_offer(model: Model, record: Record, listing: Listing) -> Model:
+    template = model.offer(TEMPLATE_PROVIDER)
+    template_limits = template.limits if template else model.limits
+    limits, prices = overlaid(template_limits, record), _prices(record)
+    facts = (*_changed(template_limits, limits), *(["prices"] if prices else []))
+    offer = Offer(
+        provider=listing.provider,
+        id=record["id"],
+        limits=limits,
+        prices=prices,
+        unparsed_prices=_unparsed_prices(record),
         has_own_limits=limits != model.limits,
         sources=(Source(facts=facts, url=listing.url, read=listing.read),),
     )
-    return replace(model, offers=(*model.offers, new))
+    return replace(model, offers=(*model.offers, offer))
 
 
-def _with(model: Model, old: Offer, new: Offer) -> Model:
+def _with_offer(model: Model, old: Offer, new: Offer) -> Model:
     return replace(model, offers=tuple(new if offer is old else offer for offer in model.offers))
 
 
-def _same(some: Sequence[Price], others: Sequence[Price]) -> bool:
-    return sorted(map(repr, some)) == sorted(map(repr, others))
+def _changed(before: Limits, after: Limits) -> list[str]:
+    return [field.name for field in fields(Limits) if getattr(after, field.name) != getattr(before, field.name)]
 
 
 # -- limits
 
 
-def overlaid(limits: Limits, row: Record) -> Limits:
-    """Limits with what a record says in their place."""
-    found: dict[str, Any] = {
-        "durations": tuple(sorted(set(_values(row, "supported_durations", _is_seconds)))),
-        "resolutions": _ordered(limits.resolutions, map(canonical, _values(row, "supported_resolutions", _is_text))),
-        "aspect_ratios": _ordered(limits.aspect_ratios, _values(row, "supported_aspect_ratios", _is_ratio)),
+def overlaid(limits: Limits, record: Record) -> Limits:
+    """Limits with those of a record in their place."""
+    resolutions = map(canonical_resolution, _values(record, "supported_resolutions", _is_resolution))
+    choices: dict[str, Any] = {
+        "durations": tuple(sorted(set(_values(record, "supported_durations", _is_duration)))),
+        "resolutions": _ordered(limits.resolutions, resolutions),
+        "aspect_ratios": _ordered(limits.aspect_ratios, _values(record, "supported_aspect_ratios", _is_ratio)),
     }
-    shaped = replace(limits, **{name: value for name, value in found.items() if value})
-    if isinstance(row.get("seed"), bool):
-        shaped = replace(shaped, seed=row["seed"])
-    if isinstance(row.get("generate_audio"), bool):
-        kept = limits.audio if limits.audio in ("optional", "always") else "optional"
-        shaped = replace(shaped, audio=kept if row["generate_audio"] else "never")
-    # A rule of the table that leaves none of the lengths that are made is of another time.
-    seconds = shaped.durations
-    rules = tuple(rule for rule in shaped.duration_rules if seconds is None or set(seconds) & set(rule.durations))
-    if rules != shaped.duration_rules:
-        shaped = replace(shaped, duration_rules=rules)
-    return _sized(_framed(shaped, row), _values(row, "supported_sizes", _is_size))
+    limits = replace(limits, **{name: values for name, values in choices.items() if values})
+    if isinstance(record.get("seed"), bool):
+        limits = replace(limits, seed=record["seed"])
+    if isinstance(record.get("generate_audio"), bool):
+        audio = limits.audio if limits.audio in ("optional", "always") else "optional"
+        limits = replace(limits, audio=audio if record["generate_audio"] else "never")
+    # A rule of the catalogue that allows none of the listed durations is outdated.
+    durations = limits.durations
+    rules = limits.duration_rules
+    rules = tuple(rule for rule in rules if durations is None or set(durations) & set(rule.durations))
+    if rules != limits.duration_rules:
+        limits = replace(limits, duration_rules=rules)
+    return _with_sizes(_with_frames(limits, record), _values(record, "supported_sizes", _is_size))
 
 
-def _values(row: Record, key: str, fits: Callable[[Any], bool]) -> list[Any]:
-    """The values of a list in a record; none where any of them cannot be read."""
-    value = row.get(key)
-    values = cast("list[Any]", value)[:VALUES_MAX] if isinstance(value, list) else []
-    return values if all(map(fits, values)) else []
+def _values(record: Record, key: str, is_valid: Callable[[Any], bool]) -> list[Any]:
+    """The values of a list in a record; none if any of them is invalid."""
+    values = as_list(record.get(key))[:VALUES_MAX]
+    return values if all(map(is_valid, values)) else []
 
 
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 3600
+def _is_duration(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= DURATION_SECONDS_MAX
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and short_side_px(canonical(value)) is not None
+def _is_resolution(value: object) -> bool:
+    return isinstance(value, str) and short_side_px(canonical_resolution(value)) is not None
 
 
 def _is_ratio(value: object) -> bool:
@@ -187,33 +198,29 @@ def _is_size(value: object) -> bool:
     return isinstance(value, str) and pixels(value) is not None
 
 
-def _ordered(old: tuple[str, ...] | None, new: Iterable[str]) -> tuple[str, ...]:
-    """What is listed now, each choice where it stood before."""
-    there = list(dict.fromkeys(new))
-    return tuple(
-        sorted(there, key=lambda name: old.index(name) if old and name in old else len(there) + len(old or ()))
-    )
+def _ordered(known: tuple[str, ...] | None, listed: Iterable[str]) -> tuple[str, ...]:
+    """The listed choices: the known ones in their known order, then the others."""
+    order = {name: index for index, name in enumerate(known or ())}
+    return tuple(sorted(dict.fromkeys(listed), key=lambda name: order.get(name, len(order))))
 
 
-def _framed(limits: Limits, row: Record) -> Limits:
-    listed = row.get("supported_frame_images")
-    if not isinstance(listed, list):
+def _with_frames(limits: Limits, record: Record) -> Limits:
+    frames = record.get("supported_frame_images")
+    if not isinstance(frames, list):
         return limits
-    kept = {role: kinds for role, kinds in limits.references.items() if role not in FRAMES or role.value in listed}
-    new = {
+    references = {role: kinds for role, kinds in limits.references.items() if role not in FRAMES or role in frames}
+    added = {
         role: MappingProxyType({Kind.IMAGE: Count(0, 1)})
         for role in FRAMES
-        if role.value in listed and role not in kept
+        if role in frames and role not in references
     }
-    return (
-        replace(limits, references=MappingProxyType({**new, **kept}))
-        if {**new, **kept} != limits.references
-        else limits
-    )
+    if {**added, **references} == limits.references:
+        return limits
+    return replace(limits, references=MappingProxyType({**added, **references}))
 
 
-def _sized(limits: Limits, listed: Sequence[str]) -> Limits:
-    """Limits whose sizes are those that are listed: as usual, else the listed one of that shape, else left out."""
+def _with_sizes(limits: Limits, listed: Sequence[str]) -> Limits:
+    """Limits with the listed sizes: the usual ones, else a listed one of the same shape, else none."""
     if not listed:
         return limits
     usual = replace(limits, sizes=MappingProxyType[str, str]({}), sizes_except=(), sizes_published=True)
@@ -221,21 +228,21 @@ def _sized(limits: Limits, listed: Sequence[str]) -> Limits:
     for size, resolution, ratio in every_size(usual):
         if size in listed:
             continue
-        near = _near(listed, resolution, ratio)
-        if near is None:
+        similar = _similar_size(listed, resolution, ratio)
+        if similar is None:
             missing.append(size)
         else:
-            sizes[f"{resolution} {ratio}"] = near
-    made = replace(usual, sizes=MappingProxyType(sizes), sizes_except=tuple(missing))
-    before, after = ({size for size, _, _ in every_size(one)} for one in (limits, made))
-    return limits if before == after and limits.sizes_published else made
+            sizes[f"{resolution} {ratio}"] = similar
+    updated = replace(usual, sizes=MappingProxyType(sizes), sizes_except=tuple(missing))
+    before, after = ({size for size, _, _ in every_size(known)} for known in (limits, updated))
+    return limits if before == after and limits.sizes_published else updated
 
 
-def _near(listed: Sequence[str], resolution: str, ratio: str) -> str | None:
-    short, wanted = short_side_px(resolution), ratio_of(ratio)
+def _similar_size(listed: Sequence[str], resolution: str, ratio: str) -> str | None:
+    short, fraction = short_side_px(resolution), ratio_of(ratio)
     for size in listed:
         width, height = pixels(size) or (0, 0)
-        if min(width, height) == short and wanted and abs(log(width / height) - log(wanted)) < RATIO_SLACK:
+        if min(width, height) == short and fraction and abs(log(width / height) - log(fraction)) < RATIO_TOLERANCE:
             return size
     return None
 
@@ -243,53 +250,50 @@ def _near(listed: Sequence[str], resolution: str, ratio: str) -> str | None:
 # -- prices
 
 
-def _prices(row: Record) -> tuple[Price, ...]:
-    """The prices that a record tells, the more particular first; none where it tells one that we cannot reckon with."""
-    prices = _told(row)
-    return tuple(sorted((one for one in prices.values() if one), key=_place)) if None not in prices.values() else ()
+def _prices(record: Record) -> tuple[Price, ...]:
+    """The prices of a record, the more specific first; none if any of them is not supported."""
+    prices = _parsed_prices(record).values()
+    return () if None in prices else tuple(sorted((price for price in prices if price), key=_specificity))
 
 
-def _unread(row: Record) -> tuple[str, ...]:
-    """The names of the prices that we cannot reckon with."""
-    return tuple(name[:NAME_CHARS_MAX] for name, price in _told(row).items() if price is None)
+def _unparsed_prices(record: Record) -> tuple[str, ...]:
+    """The names of the prices that are not supported."""
+    return tuple(name[:NAME_CHARS_MAX] for name, price in _parsed_prices(record).items() if price is None)
 
 
-def _told(row: Record) -> dict[str, Price | None]:
-    skus = row.get("pricing_skus")
+def _parsed_prices(record: Record) -> dict[str, Price | None]:
+    skus = record.get("pricing_skus")
     if not isinstance(skus, dict) or len(cast("dict[Any, Any]", skus)) > VALUES_MAX:
         return {}
     return {str(name): _price(str(name), usd) for name, usd in cast("dict[Any, Any]", skus).items()}
 
 
-def _place(price: Price) -> tuple[bool, ...]:
-    last, anywhere = price.unit in BESIDES, not price.resolutions
+def _specificity(price: Price) -> tuple[bool, ...]:
+    is_extra, is_general = price.unit in EXTRA_UNITS, not price.resolutions
     if price.unit == "token":
-        return last, price.input is None, anywhere, price.audio is None
-    return last, price.audio is None, price.input is None, anywhere
+        return is_extra, price.input is None, is_general, price.audio is None
+    return is_extra, price.audio is None, price.input is None, is_general
 
 
-def _price(sku: str, usd: object) -> Price | None:
-    try:
-        amount = Decimal(str(usd))
-    except InvalidOperation:
+def _price(sku: str, value: object) -> Price | None:
+    amount = parse_usd(value)
+    if amount is None:
         return None
-    if isinstance(usd, bool) or not amount.is_finite() or amount < 0:
+    if sku in _EXTRA_SKUS:
+        extra_unit, factor = _EXTRA_SKUS[sku]
+        return Price(unit=extra_unit, usd=amount * factor)
+    match = _SKU.fullmatch(sku)
+    if match is None:
         return None
-    if sku in _BESIDES:
-        besides, worth = _BESIDES[sku]
-        return Price(unit=besides, usd=amount * worth)
-    told = _SKU.fullmatch(sku)
-    if told is None:
-        return None
-    sound = told["before"] or told["after"]
-    clips = bool(told["clips"])
-    unit = told["unit"]
-    given: Input | None = "video" if clips or unit.endswith("continuation") else _INPUTS.get(told["input"])
+    audio = match["before"] or match["after"]
+    clips = bool(match["clips"])
+    unit = match["unit"]
+    is_video = clips or unit.endswith("continuation")
     return Price(
         unit="token" if unit == "video_tokens" else "video" if unit == "generate" else "second",
-        usd=amount * CENTS if unit.startswith("cents") else amount,
-        resolutions=tuple(canonical(name) for name in told["resolutions"].split("_") if name),
-        audio=None if sound is None else sound == "with",
-        input=given,
+        usd=amount * CENT if unit.startswith("cents") else amount,
+        resolutions=tuple(canonical_resolution(name) for name in match["resolutions"].split("_") if name),
+        audio=None if audio is None else audio == "with",
+        input="video" if is_video else _INPUTS.get(match["input"]),
         input_seconds=clips,
     )

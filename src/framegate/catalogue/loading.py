@@ -1,6 +1,6 @@
-"""Reads rows of models from TOML into frozen values.
+"""Parses catalog entries from TOML into frozen values.
 
-A key that is not known is an error, and so is a fact for which no source is named.
+An unknown key is an error, and so is a fact without a source.
 """
 
 import tomllib
@@ -14,6 +14,7 @@ from framegate.catalogue.model import (
     ClipLimits,
     Count,
     Defaults,
+    DurationRule,
     Ended,
     EndedModel,
     ImageLimits,
@@ -22,7 +23,6 @@ from framegate.catalogue.model import (
     Offer,
     Price,
     PromptLimits,
-    Rule,
     Source,
     Total,
 )
@@ -32,103 +32,102 @@ Table = Mapping[str, Any]
 T = TypeVar("T")
 
 UNKNOWN = "unknown"
-RENAMED_KEYS = {"instead": "successors", "rules": "duration_rules"}  # as files written for 0.1 spell them
+RENAMED_KEYS = {"instead": "successors", "rules": "duration_rules"}  # the names of version 0.1
 
 
-class BadRow(ValueError):
-    """A row of the catalogue is not as it must be."""
+class InvalidEntry(ValueError):
+    """Invalid catalog entry."""
 
 
 def load(text: str) -> tuple[Model, ...]:
-    """The models of one TOML document. Raises `BadRow`, naming the model and the key."""
-    document = tomllib.loads(text)
-    if set(document) != {"models"}:
-        raise BadRow(f"a catalogue file holds [[models]] and nothing else, not {sorted(document)}")
-    return tuple(_model(row) for row in document["models"])
+    """The models of a TOML document. Raises `InvalidEntry`, naming the model and the key."""
+    return tuple(_model(table) for table in _tables(text, "models"))
 
 
 def load_ended(text: str) -> tuple[EndedModel, ...]:
-    """The models of a TOML document of those that nobody makes any more. Raises `BadRow`."""
+    """The models of a TOML document that no provider offers any more. Raises `InvalidEntry`."""
+    return tuple(_ended_model(table) for table in _tables(text, "ended"))
+
+
+def _tables(text: str, name: str) -> list[Table]:
     document = tomllib.loads(text)
-    if set(document) != {"ended"}:
-        raise BadRow(f"such a file holds [[ended]] and nothing else, not {sorted(document)}")
-    return tuple(_ended_model(row) for row in document["ended"])
+    if set(document) != {name}:
+        raise InvalidEntry(
+            f"the file must have [[{name}]] tables only, but has {', '.join(sorted(document)) or 'none'}"
+        )
+    return document[name]
 
 
-def _ended_model(row: Table) -> EndedModel:
-    facts = _tupled(row, "aliases")
+def _ended_model(table: Table) -> EndedModel:
+    facts = _with_tuples(table, "aliases")
     names = {key: facts.pop(key) for key in ("id", "aliases") if key in facts}
     where = str(names.get("id", "a model without id"))
-    return _make(EndedModel, {**names, "ended": _ended(facts, where)}, where)
+    return _build(EndedModel, {**names, "ended": _ended(facts, where)}, where)
 
 
-def _ended(row: Table, where: str) -> Ended:
-    facts = _tupled(_renamed(row), "successors")
+def _ended(table: Table, where: str) -> Ended:
+    facts = _with_tuples(_renamed(table), "successors")
     if not facts.get("url") or not facts.get("read") or not facts.get("successors"):
-        raise BadRow(f"{where}: `ended` needs `successors`, and the `url` where it was `read`")
-    return _make(Ended, facts, f"{where}: ended")
+        raise InvalidEntry(f"{where}: `ended` needs `successors`, and the `url` where it was `read`")
+    return _build(Ended, facts, f"{where}: ended")
 
 
-def _model(row: Table) -> Model:
-    where = str(row.get("id", "a model without id"))
-    facts = dict(row)
-    base = _renamed(facts.pop("limits", {}))
-    limits = _limits(base, where)
-    offers = tuple(_offer(offer, base, where) for offer in facts.pop("offers", ()))
-    sources = _sources(facts.pop("sources", ()), where)
-    _sourced((*base, "defaults"), sources, where)
-    defaults = _make(Defaults, facts.pop("defaults", {}), f"{where}: defaults")
-    _tuples(facts, "aliases", "passthrough")
-    made = {"limits": limits, "defaults": defaults, "offers": offers, "sources": sources}
-    return _make(Model, facts | made, where)
+def _model(table: Table) -> Model:
+    where = str(table.get("id", "a model without id"))
+    facts = _with_tuples(table, "aliases", "passthrough")
+    limits = _renamed(facts.pop("limits", {}))
+    values = {
+        "limits": _limits(limits, where),
+        "offers": tuple(_offer(offer, limits, where) for offer in facts.pop("offers", ())),
+        "sources": _sources((*limits, "defaults"), facts.pop("sources", ()), where),
+        "defaults": _build(Defaults, facts.pop("defaults", {}), f"{where}: defaults"),
+    }
+    return _build(Model, facts | values, where)
 
 
-def _offer(row: Table, base: Table, model: str) -> Offer:
-    where = f"{model} at {row.get('provider', '?')}"
-    facts = dict(row)
-    own = _renamed(facts.pop("limits", {}))
+def _offer(table: Table, model_limits: Table, model: str) -> Offer:
+    where = f"{model} at {table.get('provider', '?')}"
+    facts = dict(table)
+    limits = _renamed(facts.pop("limits", {}))
     prices: list[Table] = facts.pop("prices", [])
     ended: Table | None = facts.pop("ended", None)
-    sources = _sources(facts.pop("sources", ()), where)
-    _sourced((*own, *(["prices"] if prices else [])), sources, where)
-    made = {
-        "limits": _limits({**base, **own}, where),
+    values = {
+        "sources": _sources((*limits, *(["prices"] if prices else [])), facts.pop("sources", ()), where),
+        "limits": _limits({**model_limits, **limits}, where),
         "prices": tuple(_price(price, where) for price in prices),
-        "has_own_limits": bool(own),
+        "has_own_limits": bool(limits),
         "ended": None if ended is None else _ended(ended, where),
-        "sources": sources,
     }
-    return _make(Offer, facts | made, where)
+    return _build(Offer, facts | values, where)
 
 
-def _limits(row: Table, where: str) -> Limits:
-    readers: dict[str, Callable[[Any], Any]] = {
-        "durations": _seconds,
+def _limits(table: Table, where: str) -> Limits:
+    parsers: dict[str, Callable[[Any], Any]] = {
+        "durations": _integers,
         "resolutions": tuple,
         "aspect_ratios": tuple,
         "sizes": MappingProxyType,
         "sizes_except": tuple,
-        "fps": _seconds,
-        "prompt": lambda value: _make(PromptLimits, value, f"{where}: prompt"),
+        "fps": _integers,
+        "prompt": lambda value: _build(PromptLimits, value, f"{where}: prompt"),
         "references": _references,
         "totals": lambda value: tuple(_total(total, where) for total in value),
-        "duration_rules": lambda value: tuple(_rule(rule, where) for rule in value),
+        "duration_rules": lambda value: tuple(_duration_rule(rule, where) for rule in value),
         "prompt_tokens": lambda value: MappingProxyType({Kind(kind): token for kind, token in value.items()}),
-        "images": lambda value: _make(ImageLimits, _tupled(value, "formats"), f"{where}: images"),
-        "videos": lambda value: _make(ClipLimits, value, f"{where}: videos"),
-        "audios": lambda value: _make(ClipLimits, value, f"{where}: audios"),
+        "images": lambda value: _build(ImageLimits, _with_tuples(value, "formats"), f"{where}: images"),
+        "videos": lambda value: _build(ClipLimits, value, f"{where}: videos"),
+        "audios": lambda value: _build(ClipLimits, value, f"{where}: audios"),
     }
-    # An offer says "unknown" where what is known of the model need not hold for it.
-    facts = {key: None if value == UNKNOWN else readers.get(key, _as_is)(value) for key, value in row.items()}
-    return _make(Limits, facts, f"{where}: limits")
+    # "unknown" in an offer: what is known of the model need not hold for this offer.
+    facts = {
+        key: None if value == UNKNOWN else parsers[key](value) if key in parsers else value
+        for key, value in table.items()
+    }
+    return _build(Limits, facts, f"{where}: limits")
 
 
-def _as_is(value: object) -> object:
-    return value
-
-
-def _seconds(value: list[int] | str) -> tuple[int, ...]:
-    """Whole numbers, as a list or as a range such as "3-15"."""
+def _integers(value: list[int] | str) -> tuple[int, ...]:
+    """Whole numbers, as a list or as a range such as `3-15`."""
     if isinstance(value, str):
         first, last = value.split("-")
         return tuple(range(int(first), int(last) + 1))
@@ -144,61 +143,55 @@ def _references(value: Mapping[str, Mapping[str, list[int]]]) -> Mapping[Role, M
     )
 
 
-def _place(text: str) -> tuple[Role, Kind]:
+def _role_and_kind(text: str) -> tuple[Role, Kind]:
     role, kind = text.split(".")
     return Role(role), Kind(kind)
 
 
-def _total(row: Table, where: str) -> Total:
-    facts: dict[str, Any] = {**row, "of": tuple(_place(place) for place in row["of"])}
+def _total(table: Table, where: str) -> Total:
+    facts: dict[str, Any] = {**table, "of": tuple(map(_role_and_kind, table["of"]))}
     if "when" in facts:
-        facts["when"] = _place(facts["when"])
-    return _make(Total, facts, f"{where}: totals")
+        facts["when"] = _role_and_kind(facts["when"])
+    return _build(Total, facts, f"{where}: totals")
 
 
-def _rule(row: Table, where: str) -> Rule:
-    facts = _tupled(row, "resolutions") | {"durations": _seconds(row["durations"])}
+def _duration_rule(table: Table, where: str) -> DurationRule:
+    facts = _with_tuples(table, "resolutions") | {"durations": _integers(table["durations"])}
     if "role" in facts:
         facts["role"] = Role(facts["role"])
-    return _make(Rule, facts, f"{where}: rules")
+    return _build(DurationRule, facts, f"{where}: duration_rules")
 
 
-def _price(row: Table, where: str) -> Price:
-    return _make(Price, _tupled(row, "resolutions") | {"usd": Decimal(row["usd"])}, f"{where}: prices")
+def _price(table: Table, where: str) -> Price:
+    facts = _with_tuples(table, "resolutions") | {"usd": Decimal(table["usd"])}
+    return _build(Price, facts, f"{where}: prices")
 
 
-def _sources(rows: list[Table], where: str) -> tuple[Source, ...]:
-    named = ({**row, "facts": [RENAMED_KEYS.get(fact, fact) for fact in row.get("facts", ())]} for row in rows)
-    return tuple(_make(Source, _tupled(row, "facts"), f"{where}: sources") for row in named)
+def _sources(keys: tuple[str, ...], tables: list[Table], where: str) -> tuple[Source, ...]:
+    """The sources of an entry with these keys: each key needs one, and each source names keys of the entry only."""
+    renamed = ({**table, "facts": [RENAMED_KEYS.get(key, key) for key in table.get("facts", ())]} for table in tables)
+    sources = tuple(_build(Source, _with_tuples(table, "facts"), f"{where}: sources") for table in renamed)
+    sourced = {fact for source in sources for fact in source.facts}
+    if missing := sorted(set(keys) - sourced):
+        raise InvalidEntry(f"{where}: no source for {', '.join(missing)}")
+    if unused := sorted(sourced - set(keys)):
+        raise InvalidEntry(f"{where}: source for {', '.join(unused)}, which the entry does not have")
+    return sources
 
 
-def _sourced(keys: tuple[str, ...], sources: tuple[Source, ...], where: str) -> None:
-    told = {fact for source in sources for fact in source.facts}
-    if missing := sorted(set(keys) - told):
-        raise BadRow(f"{where}: no source tells {', '.join(missing)}")
-    if idle := sorted(told - set(keys)):
-        raise BadRow(f"{where}: a source tells {', '.join(idle)}, which the row does not state")
+def _renamed(table: Table) -> dict[str, Any]:
+    return {RENAMED_KEYS.get(key, key): value for key, value in table.items()}
 
 
-def _renamed(row: Table) -> dict[str, Any]:
-    return {RENAMED_KEYS.get(key, key): value for key, value in row.items()}
+def _with_tuples(table: Table, *keys: str) -> dict[str, Any]:
+    return {key: tuple(value) if key in keys else value for key, value in table.items()}
 
 
-def _tupled(row: Table, *keys: str) -> dict[str, Any]:
-    facts = dict(row)
-    _tuples(facts, *keys)
-    return facts
-
-
-def _tuples(facts: dict[str, Any], *keys: str) -> None:
-    facts.update({key: tuple(facts[key]) for key in keys if key in facts})
-
-
-def _make(cls: Callable[..., T], row: Table, where: str) -> T:
-    known = {field.name for field in fields(cls)}  # pyright: ignore[reportArgumentType] - only dataclasses come here
-    if unknown := sorted(set(row) - known):
-        raise BadRow(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+def _build(cls: Callable[..., T], table: Table, where: str) -> T:
+    known = {field.name for field in fields(cls)}  # pyright: ignore[reportArgumentType] - only dataclasses are built
+    if unknown := sorted(set(table) - known):
+        raise InvalidEntry(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
     try:
-        return cls(**row)
+        return cls(**table)
     except TypeError as error:
-        raise BadRow(f"{where}: {error}") from error
+        raise InvalidEntry(f"{where}: {error}") from error

@@ -1,6 +1,6 @@
-"""What a model is, can do and costs: frozen values, read from the rows in `data/`.
+"""Catalog entries: what a model is, supports and costs, as frozen values read from the files in `data/`.
 
-`None` means that nobody says: it is not judged. An empty set of choices means that the model takes no such choice.
+None means that a limit is unknown and is not checked. An empty set of choices means that the model offers no choice.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,8 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """With a reference of `role`, or at one of `resolutions`, only `durations` (seconds) are made."""
+class DurationRule:
+    """Only `durations` (seconds) are supported with a reference of `role`, or at one of `resolutions`."""
 
     durations: tuple[int, ...]
     role: Role | None = None
@@ -43,7 +43,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLimits:
-    """What a picture must be for the model to take it; references are made to fit where they are not."""
+    """Image references that the model accepts; other images are converted to fit."""
 
     min_side_px: int | None = None
     max_side_px: int | None = None
@@ -56,7 +56,7 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipLimits:
-    """What a video or audio reference must be for the model to take it."""
+    """Video or audio references that the model accepts."""
 
     min_seconds: int | None = None
     max_seconds: int | None = None
@@ -66,7 +66,7 @@ class ClipLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptLimits:
-    """What the prompt must be."""
+    """Prompts that the model accepts."""
 
     required: bool | None = None
     min_chars: int | None = None
@@ -76,16 +76,16 @@ class PromptLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a request may ask of a model."""
+    """What a model supports."""
 
     durations: tuple[int, ...] | None = None  # seconds
     resolutions: tuple[str, ...] | None = None
     aspect_ratios: tuple[str, ...] | None = None
     sizes: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType[str, str]({})
-    )  # "480p 16:9" -> "832x480", if not as usual
-    sizes_except: tuple[str, ...] = ()  # usual sizes that the model does not make
-    sizes_published: bool = True  # False: sizes are nominal, the vendor gives only resolution and ratio
+    )  # "480p 16:9" -> "832x480", where it differs from the usual size
+    sizes_except: tuple[str, ...] = ()  # usual sizes that the model does not support
+    sizes_published: bool = True  # False: sizes are nominal, the vendor documents only resolution and ratio
     fps: tuple[int, ...] = ()
     prompt: PromptLimits = PromptLimits()
     references: Mapping[Role, Mapping[Kind, Count]] = field(
@@ -99,9 +99,9 @@ class Limits:
     seed: bool | None = None
     negative_prompt: bool | None = None
     negative_prompt_max_chars: int | None = None
-    previous_job: bool = False  # goes on from the video of an earlier job of this gate
-    extends: bool = False  # goes on from a source video: the file is the source and then the seconds that are made
-    duration_rules: tuple[Rule, ...] = ()
+    previous_job: bool = False  # can continue the video of an earlier job of this gateway
+    extends: bool = False  # appends to a source video: the file is the source followed by the new seconds
+    duration_rules: tuple[DurationRule, ...] = ()
     prompt_tokens: Mapping[Kind, str] = field(default_factory=lambda: MappingProxyType[Kind, str]({}))
     images: ImageLimits = ImageLimits()
     videos: ClipLimits = ClipLimits()
@@ -110,7 +110,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What Framegate asks for where the client does not say; `fps` is the model's own rate, `None` if unknown."""
+    """What Framegate requests where the client does not say; `fps` is the model's own rate, None if unknown."""
 
     duration: int  # seconds
     resolution: str
@@ -120,19 +120,19 @@ class Defaults:
 
 
 Input = Literal["text", "image", "video"]
-Unit = Literal["second", "token", "video", "reference_image", "minimum"]  # the last: the whole bill is no less
+Unit = Literal["second", "token", "video", "reference_image", "minimum"]  # minimum: of the whole charge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """US dollars for one unit, where all that is said of resolution, sound and input fits the request."""
+    """US dollars for one unit, for requests that match the resolution, audio and input."""
 
     unit: Unit
     usd: Decimal
     resolutions: tuple[str, ...] = ()
     audio: bool | None = None
     input: Input | None = None
-    input_seconds: bool = False  # the seconds of video references are billed too
+    input_seconds: bool = False  # the seconds of video references are charged too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,19 +146,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """That something is no longer made, or not for now: since when, and what to ask for instead."""
+    """The end of a model or an offer, or a pause: since when, and its successors."""
 
-    since: str = ""  # year-month-day; empty where nobody says
-    successors: tuple[str, ...] = ()  # ids of models; empty where nobody says
-    paused: bool = False  # its service makes none for now, and still lists it
-    delisted: bool = False  # nobody said so, but its service no longer lists it
+    since: str = ""  # year-month-day; empty if unknown
+    successors: tuple[str, ...] = ()  # ids of models; empty if unknown
+    paused: bool = False  # its service still lists it, as inactive
+    delisted: bool = False  # its service no longer lists it, without an announcement
     url: str = ""
     read: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedModel:
-    """A model that nobody makes any more, by the names that clients may still ask for."""
+    """A model that no provider offers any more, with the names that clients may still use."""
 
     id: str
     ended: Ended
@@ -167,21 +167,21 @@ class EndedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offer:
-    """One provider's way of making a model: its own id for it, its limits, its prices."""
+    """One provider's offer of a model: its own id for it, its limits, its prices."""
 
     provider: str
     id: str
     limits: Limits
     prices: tuple[Price, ...] = ()
-    has_own_limits: bool = False  # whether the provider takes less than the model does
+    has_own_limits: bool = False  # whether the provider supports less than the model does
     ended: Ended | None = None
     sources: tuple[Source, ...] = ()
-    unparsed_prices: tuple[str, ...] = ()  # the names of listed prices that are not understood, so that none is known
+    unparsed_prices: tuple[str, ...] = ()  # names of listed prices that are not supported; then no price is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """One model: what its vendor says it takes, what is asked for by default, and who offers it."""
+    """One model: its vendor's limits, the defaults, and its offers."""
 
     id: str
     name: str
@@ -189,21 +189,21 @@ class Model:
     limits: Limits
     defaults: Defaults
     offers: tuple[Offer, ...]
-    created: int = 0  # Unix seconds; 0 where nobody says
+    created: int = 0  # Unix seconds; 0 if unknown
     canonical_slug: str = ""
     hugging_face_id: str | None = None
     aliases: tuple[str, ...] = ()
-    passthrough: tuple[str, ...] = ()  # option keys that OpenRouter hands on
+    passthrough: tuple[str, ...] = ()  # option keys that OpenRouter forwards
     sources: tuple[Source, ...] = ()
 
     @property
     def prices(self) -> tuple[Price, ...]:
-        """The prices of the first offer that tells any."""
+        """The prices of the first offer that has any."""
         return next((offer.prices for offer in self.offers if offer.prices), ())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name by which a client may ask for the model."""
+        """Every name that clients can use for the model."""
         return tuple(dict.fromkeys((self.id, self.canonical_slug or self.id, *self.aliases)))
 
     @property

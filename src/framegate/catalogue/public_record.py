@@ -1,4 +1,4 @@
-"""The public record of a model: OpenRouter's keys, every one of them, and what no service tells besides."""
+"""The public record of a model: all keys of OpenRouter's API, and further limits that no service lists."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, fields, replace
@@ -19,7 +19,7 @@ UNITS = {
 
 
 def record(model: Model) -> dict[str, Any]:
-    """What `GET /videos/models` says of a model. `None` means that nobody says; JSON values throughout."""
+    """A model as `GET /videos/models` returns it, as JSON values. None means unknown."""
     return _openrouter(model) | _superset(model)
 
 
@@ -120,24 +120,24 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _skus(price: Price) -> tuple[str, ...]:
-    """A price's names; one more where the seconds of a video input are billed alike, which no one name tells."""
-    too = [_sku(replace(price, input="video"))] if price.input_seconds and price.input is None else []
-    return (_sku(price), *too)
+    """The names of a price; two where the seconds of a video input cost as much, which no single name expresses."""
+    video_input = [_sku(replace(price, input="video"))] if price.input_seconds and price.input is None else []
+    return (_sku(price), *video_input)
 
 
 def _sku(price: Price) -> str:
-    """A price's name in OpenRouter's words, as `duration_seconds_with_audio_1080p`."""
+    """The name of a price in OpenRouter's terms, such as `duration_seconds_with_audio_1080p`."""
     if price.unit == "minimum":
         return "minimum_cents_per_generation"
     unit = UNITS[price.unit]
     audio = {True: "_with_audio", False: "_without_audio", None: ""}[price.audio]
-    given = {"text": "text_to_video_", "image": "image_to_video_"}.get(price.input or "", "")
+    prefix = {"text": "text_to_video_", "image": "image_to_video_"}.get(price.input or "", "")
     clips = "_with_video_input" if price.input == "video" else ""
-    return f"{given}{unit}{audio}{''.join(f'_{name.lower()}' for name in price.resolutions)}{clips}"
+    return f"{prefix}{unit}{audio}{''.join(f'_{name.lower()}' for name in price.resolutions)}{clips}"
 
 
 def _usd(price: Price) -> str:
-    """What goes with a price's name: dollars, but for the one that is told in cents."""
+    """The amount of a price: dollars, except for the one whose name is in cents."""
     return format_usd(price.usd * 100 if price.unit == "minimum" else price.usd)
 
 
@@ -153,7 +153,7 @@ def _price(price: Price) -> dict[str, Any]:
 
 
 def _per_second(model: Model) -> dict[str, str] | None:
-    """Prices by the second of the first offer that tells any, by what they hold for."""
+    """Prices per second of the first offer that has any, by name."""
     return {_sku(price): format_usd(price.usd) for price in model.prices if price.unit == "second"} or None
 
 

@@ -19,9 +19,11 @@ LIST: list[dict[str, Any]] = json.loads(OPENROUTER_MODELS.read_text("utf-8"))
 URL = "https://openrouter.ai/api/v1/videos/models"
 
 
-def live(rows: list[dict[str, Any]], provider: str = "openrouter", *, whole: bool = True) -> Catalogue:
+def live(rows: list[dict[str, Any]], provider: str = "openrouter", *, is_complete: bool = True) -> Catalogue:
     found = {row["id"]: row for row in rows}
-    return apply_listings(builtin(), [Listing(provider=provider, url=URL, read="2026-11", records=found, is_complete=whole)])
+    return apply_listings(
+        builtin(), [Listing(provider=provider, url=URL, read="2026-11", records=found, is_complete=whole)]
+    )
 
 
 def changed(model_id: str, **fields: Any) -> Catalogue:
@@ -185,7 +187,7 @@ def test_where_a_listed_price_is_not_understood_none_is_known_and_the_warning_na
     verdict = check(request, catalogue=book)
     (warning,) = [one for one in verdict.warnings if one.code == "price_unknown"]
     assert verdict.estimate is None
-    assert warning.message.endswith(' from alibaba/wan-2.7 at newcomer; its listed prices "pixie_dust" are not supported.')
+    assert warning.message.endswith(' from alibaba/wan-2.7 at newcomer; unsupported prices in its list: "pixie_dust".')
 
 
 def test_a_model_that_left_the_list_is_refused_there_and_still_made_elsewhere():
@@ -201,7 +203,7 @@ def test_a_model_that_left_the_list_is_refused_there_and_still_made_elsewhere():
 
 
 def test_a_list_that_may_lack_some_ends_none():
-    book = live([row for row in LIST if row["id"] != "google/veo-3.1"], whole=False)
+    book = live([row for row in LIST if row["id"] != "google/veo-3.1"], is_complete=False)
     assert check(at_openrouter("google/veo-3.1"), catalogue=book).ok
 
 

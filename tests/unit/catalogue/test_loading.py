@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate.catalogue import InvalidEntry, Catalogue, builtin, load, with_entries
+from framegate.catalogue import Catalogue, InvalidEntry, builtin, load, with_entries
 
 ROW = """
 [[models]]

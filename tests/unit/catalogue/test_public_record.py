@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from framegate.catalogue import Model, builtin, record
-from framegate.catalogue.dimensions import every_size, choices_of, size_of
+from framegate.catalogue.dimensions import choices_of, every_size, size_of
 from support.paths import OPENROUTER_MODELS
 
 REQUIRED = (

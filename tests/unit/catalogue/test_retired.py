@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from framegate.catalogue import InvalidEntry, Catalogue, Ended, EndedModel, Model, builtin, check
+from framegate.catalogue import Catalogue, Ended, EndedModel, InvalidEntry, Model, builtin, check
 from framegate.catalogue.loading import load_ended
 from framegate.domain import Request, Routing
 

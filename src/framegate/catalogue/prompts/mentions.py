@@ -1,6 +1,6 @@
-"""What a prompt calls by name or by number: `@hero`, `@Image2`, "the third image", "images 1 and 2".
+"""Mentions of references in a prompt, by name or by number: `@hero`, `@Image2`, "the third image", "images 1 and 2".
 
-Every pattern is bounded, so that reading takes time in proportion to the prompt, whoever wrote it.
+Every pattern is bounded, so that parsing takes time in proportion to the prompt, whoever wrote it.
 """
 
 import re
@@ -14,72 +14,73 @@ NAME = re.compile(r"[^\W\d][\w-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A reference called by its number: in what words, of which kind (None: any), and how surely it is one.
+class Mention:
+    """A mention by number: its words, and the number and kind (None: any) of the reference.
 
-    `sure` is False for "the second photo", which may well hang on a wall in the scene.
+    `is_certain` is False for words like "the second photo", which may well be a photo in the scene.
     """
 
     phrase: str
     number: int
     kind: Kind | None
-    sure: bool = True
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """All that a prompt calls: each name once, in order, and each number."""
+    """All mentions of a prompt: each name once, in order, and each number."""
 
     names: tuple[str, ...]
-    calls: tuple[Call, ...]
+    numbers: tuple[Mention, ...]
 
 
-# Not in an e-mail address, a path, or before a domain's dot.
-_MENTION = re.compile(r"(?<![\w@./+-])@([^\W\d][\w-]{0,63}+)(?!\.[a-z]{2})")
+# Not in an e-mail address, a path, or before the dot of a domain.
+_NAMED = re.compile(r"(?<![\w@./+-])@([^\W\d][\w-]{0,63}+)(?!\.[a-z]{2})")
 _NUMBERED = re.compile(r"(image|picture|video|audio|element|character|subject|reference)[_-]?(\d{1,2})", re.IGNORECASE)
 
-_WORDS: list[str] = [
+_ORDINALS: list[str] = [
     *("first", "second", "third", "fourth", "fifth", "sixth"),
     *("seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"),
 ]
-_ORDINAL = rf"(?:{'|'.join(_WORDS)}|\d{{1,2}}(?:st|[nr]d|th))"
-_GIVEN = r"(?:reference|input|source|attached|uploaded|provided|supplied)"
-_NOUN = rf"(?:(?P<given>{_GIVEN}) )?(?P<noun>image|picture|photo(?:graph)?|video|clip|audio|reference)"
-_OTHERWISE = r"(?! (?:frames?|books?|windows?|galler(?:y|ies)|on|hanging|to|different|various)\b)"
+_ORDINAL = rf"(?:{'|'.join(_ORDINALS)}|\d{{1,2}}(?:st|[nr]d|th))"
+_ATTRIBUTE = r"(?:reference|input|source|attached|uploaded|provided|supplied)"
+_NOUN = rf"(?:(?P<attribute>{_ATTRIBUTE}) )?(?P<noun>image|picture|photo(?:graph)?|video|clip|audio|reference)"
+_NOT_A_REFERENCE = r"(?! (?:frames?|books?|windows?|galler(?:y|ies)|on|hanging|to|different|various)\b)"
 _BY_ORDINAL = re.compile(
-    rf"\b(?P<list>{_ORDINAL}(?:(?: ?, ?|,? (?:and|or) )(?:the )?{_ORDINAL}){{0,3}}) {_NOUN}s?\b{_OTHERWISE}",
+    rf"\b(?P<list>{_ORDINAL}(?:(?: ?, ?|,? (?:and|or) )(?:the )?{_ORDINAL}){{0,3}}) {_NOUN}s?\b{_NOT_A_REFERENCE}",
     re.IGNORECASE,
 )
 _BY_NUMBER = re.compile(
-    rf"(?<!@)\b{_NOUN}(?:s (?P<list>\d{{1,2}}(?: ?(?:,|and|or|&|-|to) ?\d{{1,2}}){{1,15}})| ?\#? ?(?P<one>\d{{1,2}}))"
-    rf"\b(?![.:]\d| ?%| ?(?:px|pixels?|fps|seconds?|times)\b){_OTHERWISE}",
+    rf"(?<!@)\b{_NOUN}"
+    r"(?:s (?P<list>\d{1,2}(?: ?(?:,|and|or|&|-|to) ?\d{1,2}){1,15})| ?\#? ?(?P<single>\d{1,2}))"
+    rf"\b(?![.:]\d| ?%| ?(?:px|pixels?|fps|seconds?|times)\b){_NOT_A_REFERENCE}",
     re.IGNORECASE,
 )
 _INDEFINITE = re.compile(r"\b(?:an?|another|every|each|no|one) $", re.IGNORECASE)
-_KIND_OF = {"video": Kind.VIDEO, "clip": Kind.VIDEO, "audio": Kind.AUDIO}
+_KINDS = {"video": Kind.VIDEO, "clip": Kind.VIDEO, "audio": Kind.AUDIO}
 _IMAGES = ("image", "picture", "photo", "photograph")
-_SURE = ("image", "reference")
+_CERTAIN_NOUNS = ("image", "reference")
 
 
 @lru_cache(maxsize=32)
-def read(prompt: str) -> Mentions:
-    """What the prompt calls. Kept for a while, since one request is held against many models."""
+def parse_mentions(prompt: str) -> Mentions:
+    """The mentions of a prompt. Cached, since one request is checked against many models."""
     text = " ".join(prompt.split())
-    mentioned = dict.fromkeys(match[1].rstrip("-") for match in _MENTION.finditer(text)) if "@" in text else {}
-    return Mentions(tuple(mentioned), tuple(dict.fromkeys((*_by_ordinal(text), *_by_number(text)))))
+    names = dict.fromkeys(match[1].rstrip("-") for match in _NAMED.finditer(text)) if "@" in text else {}
+    return Mentions(tuple(names), tuple(dict.fromkeys((*_by_ordinal(text), *_by_number(text)))))
 
 
-def numbered(name: str) -> Call | None:
-    """`Image2` as a call by number, where no reference bears that very name."""
+def numbered(name: str) -> Mention | None:
+    """`Image2` as a mention by number, for a name that no reference has."""
     match = _NUMBERED.fullmatch(name)
-    return Call(f"@{name}", int(match[2]), _kind(match[1])) if match else None
+    return Mention(f"@{name}", int(match[2]), _kind(match[1])) if match else None
 
 
 @lru_cache(maxsize=64)
 def token(template: str) -> tuple[re.Pattern[str], int] | None:
     """The pattern of a model's own token such as `character{n}`, and its first number.
 
-    `None` for tokens that are read in every prompt (`@Image1`, `Image 1`) or that are names.
+    None for tokens that are recognised for every model (`@Image1`, `Image 1`) and for names.
     """
     if template.startswith(("@", "Image", "Video", "Audio")):
         return None
@@ -88,27 +89,27 @@ def token(template: str) -> tuple[re.Pattern[str], int] | None:
     return re.compile(pattern, re.IGNORECASE), 1 if slot == "{n}" else 0
 
 
-def _by_ordinal(text: str) -> Iterator[Call]:
+def _by_ordinal(text: str) -> Iterator[Mention]:
     for match in _BY_ORDINAL.finditer(text):
         if not _INDEFINITE.search(text[max(0, match.start() - 9) : match.start()]):
             for word in re.findall(_ORDINAL, match["list"], re.IGNORECASE):
-                yield Call(match[0], _number(word), _kind(match["noun"]), _sure(match))
+                yield Mention(match[0], _number(word), _kind(match["noun"]), _is_certain(match))
 
 
-def _by_number(text: str) -> Iterator[Call]:
+def _by_number(text: str) -> Iterator[Mention]:
     for match in _BY_NUMBER.finditer(text):
-        for digits in re.findall(r"\d+", match["one"] or match["list"]):
-            yield Call(match[0], int(digits), _kind(match["noun"]), _sure(match))
+        for digits in re.findall(r"\d+", match["single"] or match["list"]):
+            yield Mention(match[0], int(digits), _kind(match["noun"]), _is_certain(match))
 
 
-def _sure(match: re.Match[str]) -> bool:
-    return bool(match["given"]) or match["noun"].lower() in _SURE
+def _is_certain(match: re.Match[str]) -> bool:
+    return bool(match["attribute"]) or match["noun"].lower() in _CERTAIN_NOUNS
 
 
 def _kind(noun: str) -> Kind | None:
-    return Kind.IMAGE if noun.lower() in _IMAGES else _KIND_OF.get(noun.lower())
+    return Kind.IMAGE if noun.lower() in _IMAGES else _KINDS.get(noun.lower())
 
 
 def _number(word: str) -> int:
     digits = re.match(r"\d+", word)
-    return int(digits[0]) if digits else _WORDS.index(word.lower()) + 1
+    return int(digits[0]) if digits else _ORDINALS.index(word.lower()) + 1

@@ -1,4 +1,4 @@
-"""One request held against one set of limits, and how its problems are put into words."""
+"""What every rule needs: the request, the limits that it is checked against, and the wording of problems."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,11 +7,13 @@ from framegate.catalogue.model import Defaults, Limits
 from framegate.domain import Kind, Request, Role
 
 DIGITS_MAX = 12  # of a client's number, as a message repeats it
+QUOTE_CHARS_MAX = 60  # of a client's text, as a message repeats it
+RANGE_MIN = 4  # as many consecutive numbers are written as a range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:
-    """A request, the limits and defaults that it is held against, and by what name they are called."""
+    """A request, the limits and defaults that it is checked against, and the subject of the messages."""
 
     request: Request
     limits: Limits
@@ -19,7 +21,7 @@ class CheckContext:
     subject: str
 
     def count(self, *places: tuple[Role, Kind]) -> int:
-        """How many references stand at these roles and kinds; further views of one are not counted."""
+        """The number of references of these roles and kinds; several views of one subject count once."""
         return sum(
             reference.same_subject_as is None and (reference.role, reference.kind) in places
             for reference in self.request.references
@@ -31,32 +33,32 @@ class CheckContext:
 
 
 def pointer_to(request: Request, index: int) -> str:
-    """Where the client wrote this reference."""
+    """JSON pointer to a reference in the request as the client wrote it."""
     return request.references[index].pointer or f"/references/{index}"
 
 
 def listed(values: Iterable[object], *, unit: str = "", last: str = "or") -> str:
-    """Put choices into words: "4, 6 or 8 s"; four or more neighbouring numbers become "3 to 15 s"."""
+    """Choices as text: `4, 6 or 8 s`; four or more consecutive numbers as a range: `3 to 15 s`."""
     items = list(values)
     numbers = [item for item in items if isinstance(item, int)]
-    if len(numbers) == len(items) > 3 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+    if len(numbers) == len(items) >= RANGE_MIN and numbers == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]} to {numbers[-1]}{unit}"
     words = [str(item) for item in items]
     return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words) + unit
 
 
-def shown(value: object) -> str:
-    """A client's value, quoted and cut so that a message stays readable."""
+def quoted(value: object) -> str:
+    """A client's value in quotation marks, shortened so that a message stays readable."""
     text = str(value)
-    return f'"{text[:60]}…"' if len(text) > 60 else f'"{text}"'
+    return f'"{text[:QUOTE_CHARS_MAX]}…"' if len(text) > QUOTE_CHARS_MAX else f'"{text}"'
 
 
-def shown_number(number: int) -> str:
-    """A client's number; one of very many digits in short, so that a message stays readable."""
+def short_number(number: int) -> str:
+    """A client's number, in scientific notation if it is long, so that a message stays readable."""
     digits = str(number)
     return digits if len(digits) <= DIGITS_MAX else f"{digits[: 1 + (number < 0)]}e{len(digits.lstrip('-')) - 1}"
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and its noun: "1 image", "3 images"."""
+    """A number and its noun: `1 image`, `3 images`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,17 +1,26 @@
-"""How long, how large and how fast: duration, resolution, aspect ratio, size, frame rate."""
+"""Duration, resolution, aspect ratio, size and frame rate."""
 
 from collections.abc import Iterator, Sequence
 from math import log
 
-from framegate.catalogue.dimensions import canonical, every_size, named_by, pixels, ratio_of, short_side_px, size_of
-from framegate.catalogue.rules.context import CheckContext, listed, shown, shown_number
+from framegate.catalogue.dimensions import (
+    canonical_resolution,
+    choices_of,
+    every_size,
+    pixels,
+    ratio_of,
+    short_side_px,
+    size_of,
+)
+from framegate.catalogue.rules.context import CheckContext, listed, quoted, short_number
 from framegate.domain import Problem, Role, Target
 
 NOMINAL_FPS = 24  # where a model's own rate is not known
+NOMINAL_SIZE = (1280, 720)  # where neither a model's resolutions nor its ratios are known
 
 
 def problems(context: CheckContext) -> Iterator[Problem]:
-    """The problems of a request's length, size and frame rate."""
+    """The problems of a request's duration, size and frame rate."""
     yield from _duration(context)
     yield from _resolution(context)
     yield from _aspect_ratio(context)
@@ -22,15 +31,15 @@ def problems(context: CheckContext) -> Iterator[Problem]:
 def settle(context: CheckContext) -> Target:
     """The video that a legal request asks for."""
     resolution, ratio = chosen(context)
-    width, height = pixels(context.request.size or "") or _made(context, resolution, ratio)
+    width, height = pixels(context.request.size or "") or _pixels_of(context, resolution, ratio)
     request, audio = context.request, context.limits.audio
-    wanted = context.defaults.audio if request.generate_audio is None else request.generate_audio
+    wants_audio = context.defaults.audio if request.generate_audio is None else request.generate_audio
     return Target(
         width=width,
         height=height,
         fps=request.fps or context.defaults.fps or NOMINAL_FPS,
         duration=request.duration or context.defaults.duration,
-        audio=audio == "always" or (audio != "never" and wanted),
+        audio=audio == "always" or (audio != "never" and wants_audio),
         seed=request.seed,
         resolution=None if context.limits.resolutions == () else resolution,
         aspect_ratio=None if context.limits.aspect_ratios == () else ratio,
@@ -39,18 +48,18 @@ def settle(context: CheckContext) -> Target:
 
 
 def chosen(context: CheckContext) -> tuple[str, str]:
-    """Resolution and aspect ratio that the request comes to, each by its own field, else by `size`, else by default."""
+    """The request's resolution and aspect ratio: each from its own field, else from `size`, else the default."""
     request = context.request
-    by_size = named_by(context.limits, request.size) if request.size is not None else None
-    resolution, ratio = by_size or (context.defaults.resolution, context.defaults.aspect_ratio)
+    from_size = choices_of(context.limits, request.size) if request.size is not None else None
+    resolution, ratio = from_size or (context.defaults.resolution, context.defaults.aspect_ratio)
     return (
-        canonical(request.resolution) if request.resolution is not None else resolution,
+        canonical_resolution(request.resolution) if request.resolution is not None else resolution,
         request.aspect_ratio if request.aspect_ratio is not None else ratio,
     )
 
 
 def durations(context: CheckContext) -> tuple[int, ...] | None:
-    """The seconds that this request may ask for: those of the model, less what its rules take away."""
+    """The durations that are supported together with the request's resolution and references."""
     allowed = context.limits.durations
     resolution = chosen(context)[0]
     for rule in context.limits.duration_rules:
@@ -61,139 +70,149 @@ def durations(context: CheckContext) -> tuple[int, ...] | None:
 
 
 def _duration(context: CheckContext) -> Iterator[Problem]:
-    asked, allowed = context.request.duration, durations(context)
-    if asked is None or (asked >= 1 if allowed is None else asked in allowed):
+    duration, allowed = context.request.duration, durations(context)
+    if duration is None or (duration >= 1 if allowed is None else duration in allowed):
         return
+    value = short_number(duration)
     if allowed is None:
-        yield _problem("duration", f"must be at least 1 s, not {shown_number(asked)} s.", None, 1)
+        yield _problem("duration", f"must be at least 1 s, not {value} s.", None, 1)
     elif not allowed:
-        yield _problem("duration", f"{context.subject} decides the length itself. Leave it out.", [], None)
+        yield _problem("duration", f"{context.subject} sets the duration itself. Omit it.", [], None)
     else:
-        nearest = min(allowed, key=lambda seconds: (abs(seconds - asked), seconds))
-        text = f"{context.subject} makes {listed(allowed, unit=' s')}{_because(context, allowed)}, not {shown_number(asked)} s."
-        yield _problem("duration", f"{text} The nearest is {nearest} s.", list(allowed), nearest)
+        nearest = min(allowed, key=lambda seconds: (abs(seconds - duration), seconds))
+        choices = f"{listed(allowed, unit=' s')}{_condition(context, allowed)}"
+        text = f"{context.subject} supports {choices}, not {value} s. The nearest is {nearest} s."
+        yield _problem("duration", text, list(allowed), nearest)
 
 
-def _because(context: CheckContext, allowed: Sequence[int]) -> str:
+def _condition(context: CheckContext, allowed: Sequence[int]) -> str:
+    """Why fewer durations are supported than usual: ` at 1080p and with a reference`."""
     if tuple(allowed) == context.limits.durations:
         return ""
     resolution = chosen(context)[0]
-    reasons = [f"at {resolution}" for rule in context.limits.duration_rules if resolution in rule.resolutions]
-    reasons += [f"with a {rule.role}" for rule in context.limits.duration_rules if rule.role and context.has(rule.role)]
-    return f" {' and '.join(dict.fromkeys(reasons))}"
+    rules = context.limits.duration_rules
+    conditions = [f"at {resolution}" for rule in rules if resolution in rule.resolutions]
+    conditions += [f"with a {rule.role}" for rule in rules if rule.role and context.has(rule.role)]
+    return f" {' and '.join(dict.fromkeys(conditions))}"
 
 
 def _resolution(context: CheckContext) -> Iterator[Problem]:
-    asked, allowed = context.request.resolution, context.limits.resolutions
-    if asked is None or allowed is None or canonical(asked) in allowed:
+    resolution, allowed = context.request.resolution, context.limits.resolutions
+    if resolution is None or allowed is None or canonical_resolution(resolution) in allowed:
         return
     if not allowed:
-        yield _problem("resolution", f"{context.subject} takes no choice of resolution. Leave it out.", [], None)
+        yield _no_choice(context, "resolution", "a resolution")
         return
-    nearest = nearest_resolution(canonical(asked), allowed) or context.defaults.resolution
-    text = f"{context.subject} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
-    yield _problem("resolution", text, list(allowed), nearest)
+    nearest = nearest_resolution(canonical_resolution(resolution), allowed) or context.defaults.resolution
+    yield _not_supported(context, "resolution", resolution, allowed, nearest)
 
 
-def nearest_resolution(asked: str, allowed: Sequence[str]) -> str | None:
-    """The resolution that comes nearest by its shorter side; None where the one asked for names none."""
-    short = short_side_px(asked)
+def nearest_resolution(resolution: str, allowed: Sequence[str]) -> str | None:
+    """The allowed resolution with the most similar short side; None if the text is not a resolution."""
+    short = short_side_px(resolution)
     if short is None:
         return None
     return min(allowed, key=lambda name: (abs((short_side_px(name) or 0) - short), short_side_px(name) or 0))
 
 
 def _aspect_ratio(context: CheckContext) -> Iterator[Problem]:
-    asked, allowed = context.request.aspect_ratio, context.limits.aspect_ratios
-    if asked is None or (ratio_of(asked) is not None if allowed is None else asked in allowed):
+    ratio, allowed = context.request.aspect_ratio, context.limits.aspect_ratios
+    if ratio is None or (ratio_of(ratio) is not None if allowed is None else ratio in allowed):
         return
     if allowed is None:
-        nearest = context.defaults.aspect_ratio
-        yield _problem("aspect_ratio", f'must be written like "16:9", not {shown(asked)}.', None, nearest)
+        text = f'must have the form "16:9", not {quoted(ratio)}.'
+        yield _problem("aspect_ratio", text, None, context.defaults.aspect_ratio)
     elif not allowed:
-        yield _problem("aspect_ratio", f"{context.subject} takes no choice of aspect ratio. Leave it out.", [], None)
+        yield _no_choice(context, "aspect_ratio", "an aspect ratio")
     else:
-        nearest = nearest_ratio(asked, allowed) or context.defaults.aspect_ratio
-        text = f"{context.subject} makes {listed(allowed)}, not {shown(asked)}. The nearest is {nearest}."
-        yield _problem("aspect_ratio", text, list(allowed), nearest)
+        nearest = nearest_ratio(ratio, allowed) or context.defaults.aspect_ratio
+        yield _not_supported(context, "aspect_ratio", ratio, allowed, nearest)
 
 
-def nearest_ratio(asked: str, allowed: Sequence[str]) -> str | None:
-    """The aspect ratio that comes nearest; None where the one asked for cannot be read."""
-    wanted = ratio_of(asked)
-    if wanted is None:
+def nearest_ratio(ratio: str, allowed: Sequence[str]) -> str | None:
+    """The most similar allowed aspect ratio; None if the text is not a ratio."""
+    fraction = ratio_of(ratio)
+    if fraction is None:
         return None
-    return min(allowed, key=lambda name: abs(log(ratio_of(name) or 1) - log(wanted)))
+    return min(allowed, key=lambda name: abs(log(ratio_of(name) or 1) - log(fraction)))
 
 
 def _size(context: CheckContext) -> Iterator[Problem]:
-    asked, allowed = context.request.size, context.limits.resolutions
-    if asked is None or (allowed is None and pixels(asked)):
+    size, allowed = context.request.size, context.limits.resolutions
+    if size is None or (allowed is None and pixels(size)):
         return
-    named = named_by(context.limits, asked)
-    if named is None:
-        yield _unsupported_size(context, asked)
+    choices = choices_of(context.limits, size)
+    if choices is None:
+        yield _unsupported_size(context, size)
         return
     resolution, ratio = chosen(context)
     if resolution not in (allowed or ()) or ratio not in (context.limits.aspect_ratios or (ratio,)):
-        return  # said already, of the resolution or the ratio itself
-    if named != (resolution, ratio) and _made(context, resolution, ratio) != pixels(asked):
-        width, height = _made(context, resolution, ratio)
-        said = [name for name in ("resolution", "aspect_ratio") if getattr(context.request, name) is not None]
-        verb = "says" if len(said) == 1 else "say"
-        text = f"{asked} is {named[0]} at {named[1]}, but {listed(said, last='and')} {verb} {resolution} at {ratio}."
+        return  # the resolution or the ratio has a problem of its own
+    width, height = _pixels_of(context, resolution, ratio)
+    if choices != (resolution, ratio) and (width, height) != pixels(size):
+        names = [name for name in ("resolution", "aspect_ratio") if getattr(context.request, name) is not None]
+        verb = "means" if len(names) == 1 else "mean"
         nearest = f"{width}x{height}"
+        text = f"{size} means {choices[0]} at {choices[1]}, but {listed(names, last='and')} {verb}"
         yield Problem(
             code="size_conflict",
             pointer="/size",
-            message=f"size: {text} Leave size out, or send {nearest}.",
+            message=f"size: {text} {resolution} at {ratio}. Omit size, or send {nearest}.",
             allowed=[nearest],
             nearest=nearest,
         )
 
 
-def _unsupported_size(context: CheckContext, asked: str) -> Problem:
-    sizes = [size for size, _, _ in every_size(context.limits)]
+def _unsupported_size(context: CheckContext, size: str) -> Problem:
+    sizes = [supported for supported, _, _ in every_size(context.limits)]
     if not sizes:
-        text = f"{context.subject} takes no choice of size. Leave it out, and use resolution or aspect_ratio if it has them."
-        return _problem("size", text, [], None)
-    nearest = _nearest_size(context, asked, sizes)
-    return _problem(
-        "size", f"{context.subject} does not make {shown(asked)}. The nearest is {nearest}.", sizes, nearest
-    )
+        hint = "Omit it, or use resolution or aspect_ratio if the model supports them."
+        return _problem("size", f"{context.subject} does not support choosing a size. {hint}", [], None)
+    nearest = _nearest_size(context, size, sizes)
+    text = f"{context.subject} does not support {quoted(size)}. The nearest is {nearest}."
+    return _problem("size", text, sizes, nearest)
 
 
-def _nearest_size(context: CheckContext, asked: str, sizes: Sequence[str]) -> str:
-    resolution, ratio = chosen(context)
-    width, height = _made(context, resolution, ratio)
-    # What else the client says of the size counts for more than the number that cannot be had.
-    told = context.request.resolution is not None or context.request.aspect_ratio is not None
-    if told and f"{width}x{height}" in sizes:
+def _nearest_size(context: CheckContext, size: str, sizes: Sequence[str]) -> str:
+    width, height = _pixels_of(context, *chosen(context))
+    # An explicit resolution or ratio counts for more than a size that is not supported.
+    is_explicit = context.request.resolution is not None or context.request.aspect_ratio is not None
+    if is_explicit and f"{width}x{height}" in sizes:
         return f"{width}x{height}"
-    wanted = pixels(asked) or _made(context, context.defaults.resolution, context.defaults.aspect_ratio)
+    defaults = context.defaults
+    aim = pixels(size) or _pixels_of(context, defaults.resolution, defaults.aspect_ratio)
 
-    def distance(size: str) -> int:
-        wide, high = pixels(size) or (0, 0)
-        return abs(wide - wanted[0]) + abs(high - wanted[1])
+    def distance(supported: str) -> int:
+        wide, high = pixels(supported) or (0, 0)
+        return abs(wide - aim[0]) + abs(high - aim[1])
 
     return min(sizes, key=distance)
 
 
-def _made(context: CheckContext, resolution: str, ratio: str) -> tuple[int, int]:
-    usual = size_of(context.limits, context.defaults.resolution, context.defaults.aspect_ratio)
-    return size_of(context.limits, resolution, ratio) or usual or (1280, 720)
+def _pixels_of(context: CheckContext, resolution: str, ratio: str) -> tuple[int, int]:
+    default = size_of(context.limits, context.defaults.resolution, context.defaults.aspect_ratio)
+    return size_of(context.limits, resolution, ratio) or default or NOMINAL_SIZE
 
 
 def _fps(context: CheckContext) -> Iterator[Problem]:
-    asked, allowed = context.request.fps, context.limits.fps
-    if asked is None or asked in allowed:
+    fps, allowed = context.request.fps, context.limits.fps
+    if fps is None or fps in allowed:
         return
     if not allowed:
-        yield _problem("fps", f"{context.subject} takes no choice of frame rate. Leave it out.", [], None)
+        yield _no_choice(context, "fps", "a frame rate")
         return
-    nearest = min(allowed, key=lambda rate: (abs(rate - asked), rate))
-    text = f"{context.subject} makes {listed(allowed)} frames a second, not {asked}. The nearest is {nearest}."
+    nearest = min(allowed, key=lambda rate: (abs(rate - fps), rate))
+    text = f"{context.subject} supports {listed(allowed)} frames per second, not {fps}. The nearest is {nearest}."
     yield _problem("fps", text, list(allowed), nearest)
+
+
+def _no_choice(context: CheckContext, name: str, noun: str) -> Problem:
+    return _problem(name, f"{context.subject} does not support choosing {noun}. Omit it.", [], None)
+
+
+def _not_supported(context: CheckContext, name: str, value: str, allowed: Sequence[str], nearest: str) -> Problem:
+    text = f"{context.subject} supports {listed(allowed)}, not {quoted(value)}. The nearest is {nearest}."
+    return _problem(name, text, list(allowed), nearest)
 
 
 def _problem(name: str, text: str, allowed: list[int] | list[str] | None, nearest: object) -> Problem:

@@ -1,4 +1,4 @@
-"""Options that a model supports or does not: sound, seed, continuing an earlier job."""
+"""Options that a model supports or does not: audio, a seed, continuing an earlier job."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ def problems(context: CheckContext) -> Iterator[Problem]:
     """The problems of a request's options."""
     request, limits, subject = context.request, context.limits, context.subject
     if request.generate_audio and limits.audio == "never":
-        yield _problem("audio_unsupported", "generate_audio", f"{subject} makes no sound. Leave it out.", False)
+        yield _problem("audio_unsupported", "generate_audio", f"{subject} generates no audio. Omit it.", False)
     if request.generate_audio is False and limits.audio == "always":
-        text = f"{subject} always makes sound; it cannot be switched off. Leave it out."
+        text = f"{subject} always generates audio; it cannot be switched off. Omit it."
         yield _problem("audio_required", "generate_audio", text, True)
     if request.seed is not None and limits.seed is False:
-        yield _problem("seed_unsupported", "seed", f"{subject} takes none. Leave it out.", None)
+        yield _problem("seed_unsupported", "seed", f"{subject} does not support a seed. Omit it.", None)
     if request.previous_job_id is not None and not limits.previous_job:
-        text = f"{subject} does not go on from an earlier job. Leave it out, or send that video's frames as references."
+        text = f"{subject} cannot continue an earlier job. Omit it, or send frames of that job's video as references."
         yield _problem("previous_job_unsupported", "previous_job_id", text, None)
 
 

@@ -6,10 +6,10 @@ from typing import Any, cast
 from framegate.catalogue.fit import Fit, RequestFits
 from framegate.catalogue.model import Limits, Model, Offer
 from framegate.catalogue.registry import Catalogue
-from framegate.catalogue.rules.context import listed, pointer_to, shown
+from framegate.catalogue.rules.context import listed, pointer_to, quoted
 from framegate.domain import Kind, Problem, Request, Role
 
-UNREAD_MAX = 3  # names of prices that a warning tells
+PRICE_NAMES_MAX = 3  # in one warning
 OFFER_CODES = ("price_unknown", "reference_unnamed")  # warnings that hold for one offer and not for another
 
 
@@ -21,12 +21,12 @@ def request_warnings(
         yield from offer_warnings(request, model.id, fit)
     for provider in dict.fromkeys((*request.routing.order, *request.routing.only)):
         if model.offer(provider) is None:
-            text = f"{shown(provider)} does not offer {model.id}."
+            text = f"{quoted(provider)} does not offer {model.id}."
             yield Problem(code="provider_unknown", pointer="/provider", message=f"provider: {text}")
     for index, name in enumerate(request.models):
         fallback = catalogue.get(name)
         if fallback is not None and not request_fits.accepted_by(fallback):
-            text = f"{fallback.id} does not take this request as it stands, so it cannot stand in for {model.id}."
+            text = f"{fallback.id} does not accept this request unchanged, so it cannot be a fallback for {model.id}."
             yield Problem(code="fallback_unfit", pointer=f"/models/{index}", message=f"models: {text}")
     yield from _options(request, model)
 
@@ -36,7 +36,7 @@ def offer_warnings(request: Request, model: str, fit: Fit) -> Iterator[Problem]:
     if fit.target is None:
         return
     if fit.estimate is None:
-        text = f"no price is known for such a video by {model} at {fit.offer.provider}{_unparsed(fit.offer)}."
+        text = f"no price is known for such a video from {model} at {fit.offer.provider}{_unparsed(fit.offer)}."
         yield Problem(code="price_unknown", pointer="/model", message=f"model: {text}")
     yield from _unnamed(request, fit.offer.limits)
 
@@ -50,8 +50,8 @@ def for_offer(warnings: Sequence[Problem], request: Request, model: str, fit: Fi
 def _unparsed(offer: Offer) -> str:
     if not offer.unparsed_prices:
         return ""
-    names = listed(map(shown, offer.unparsed_prices[:UNREAD_MAX]), last="and")
-    return f": what it lists as {names} is not understood here"
+    names = listed(map(quoted, offer.unparsed_prices[:PRICE_NAMES_MAX]), last="and")
+    return f"; unsupported prices in its list: {names}"
 
 
 def _unnamed(request: Request, limits: Limits) -> Iterator[Problem]:
@@ -60,7 +60,7 @@ def _unnamed(request: Request, limits: Limits) -> Iterator[Problem]:
     for index, reference in enumerate(request.references):
         if reference.role is Role.REFERENCE and reference.name is None:
             pointer = pointer_to(request, index)
-            text = "the model's prompts call references by name, and this one has none, so the prompt cannot call it."
+            text = "prompts of this model mention references by name, and this reference has none. Give it a name."
             yield Problem(code="reference_unnamed", pointer=pointer, message=f"references: {text}")
 
 
@@ -71,13 +71,13 @@ def _options(request: Request, model: Model) -> Iterator[Problem]:
             continue
         pointer = f"/provider/options/{_escaped(slug)}"
         if model.offer("openrouter") is None:
-            text = f"{shown(slug)} does not offer {model.id}, so its options have no effect."
+            text = f"{quoted(slug)} does not offer {model.id}, so its options have no effect."
             yield Problem(code="options_unused", pointer=pointer, message=f"provider.options: {text}")
             continue
         for key in _keys(options):
             if key not in model.passthrough:
-                text = f"OpenRouter does not hand {shown(key)} on to {model.id}."
-                hint = f"It hands on {listed(model.passthrough, last='and')}." if model.passthrough else ""
+                text = f"OpenRouter does not forward {quoted(key)} to {model.id}."
+                hint = f"It forwards {listed(model.passthrough, last='and')}." if model.passthrough else ""
                 yield Problem(
                     code="option_unknown",
                     pointer=f"{pointer}/{_escaped(key)}",
