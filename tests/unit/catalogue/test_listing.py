@@ -20,10 +20,9 @@ URL = "https://openrouter.ai/api/v1/videos/models"
 
 
 def live(rows: list[dict[str, Any]], provider: str = "openrouter", *, is_complete: bool = True) -> Catalogue:
-    found = {row["id"]: row for row in rows}
-    return apply_listings(
-        builtin(), [Listing(provider=provider, url=URL, read="2026-11", records=found, is_complete=whole)]
-    )
+    records = {row["id"]: row for row in rows}
+    listing = Listing(provider=provider, url=URL, read="2026-11", records=records, is_complete=is_complete)
+    return apply_listings(builtin(), [listing])
 
 
 def changed(model_id: str, **fields: Any) -> Catalogue:
