@@ -1,4 +1,4 @@
-"""The command line. Every command goes through the SDK; heavy imports wait inside the commands."""
+"""The command line. Every command uses the SDK; commands import heavy modules when they run."""
 
 import os
 import sys
@@ -12,14 +12,15 @@ from framegate.cli import console, demo, doctor, generate, jobs, keys, models, s
 from framegate.domain.errors import FramegateError
 
 EPILOG = (
-    "Exit codes: 0 done, 1 the job or the file failed, 2 wrong usage, 3 the request was refused, 4 not found, "
-    "5 the gate cannot be used, 6 cancelled or expired, 130 interrupted. "
-    "Without --server and FRAMEGATE_URL every command works inside its own process, with no server."
+    "Exit codes: 0 success, 1 the job or the file failed, 2 invalid usage, 3 the request was rejected, 4 not found, "
+    "5 the gateway cannot be used, 6 cancelled or expired, 130 interrupted. "
+    "Without --server and FRAMEGATE_URL, the gateway runs inside the command.\n\n"
+    "Example: framegate generate -r photo.jpg -p 'a slow push-in at dusk'"
 )
 
 app = typer.Typer(
     name="framegate",
-    help="Make videos guided by reference images, with any model, through one gate.",
+    help="Make videos guided by reference images, with any model, through one gateway.",
     epilog=EPILOG,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -43,56 +44,56 @@ app.add_typer(keys.app, name="keys")
 app.command()(demo.demo)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         from framegate import __version__
 
-        console.out(f"framegate {__version__}")
+        console.print_data(f"framegate {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def framegate(
     *,
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Make videos guided by reference images, with any model, through one gate."""
+    """Make videos guided by reference images, with any model, through one gateway."""
 
 
 def main() -> None:
-    """Run the command line; a foreseeable fault ends in a sentence and an exit code."""
+    """Run the command line. An expected error ends in a message and an exit code."""
     try:
         app()
     except FramegateError as error:
         from framegate.client import JobEnded
 
-        console.show_end(error) if isinstance(error, JobEnded) else console.show_error(error)
+        console.show_job_end(error) if isinstance(error, JobEnded) else console.show_error(error)
         sys.exit(console.exit_code(error))
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        console.say(f"error: {where}{error.strerror or error}")
+        path = f"{error.filename}: " if error.filename else ""
+        console.print_message(f"error: {path}{error.strerror or error}")
         sys.exit(console.Exit.FAILED)
     except UnicodeEncodeError:
-        console.say("error: An argument is not UTF-8 text.")
+        console.print_message("error: An argument is not valid UTF-8.")
         sys.exit(console.Exit.USAGE)
     except KeyboardInterrupt:
         sys.exit(console.Exit.INTERRUPTED)
 
 
 def run() -> NoReturn:
-    """Run the command line as a process, which ends at once though a thread of it still works.
+    """Run the command line as a process that exits immediately, even if a thread is still working.
 
-    A video that is being looked at as a command ends is looked at anew by the next gate. Its thread is in native code,
-    and that aborts the process where Python takes itself down around it.
+    A check of a video that is interrupted in this way is repeated by the next gateway. Its thread is in native code,
+    which would abort the process while the interpreter shuts down.
     """
     code: object = 0
     try:
         main()
-    except SystemExit as ended:
-        code = ended.code or 0
+    except SystemExit as exit_request:
+        code = exit_request.code or 0
     if threading.active_count() > 1:
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError):  # nobody reads on
+            with suppress(OSError):  # the reader has closed the pipe
                 stream.flush()
         os._exit(code if isinstance(code, int) else 1)
     sys.exit(code if isinstance(code, int) else 1)

@@ -1,4 +1,4 @@
-"""`demo`: three photos become a video, with no key, no network and no GPU."""
+"""`demo` command: a video from three included photos, without key, network and GPU."""
 
 import time
 from contextlib import ExitStack
@@ -17,28 +17,30 @@ SECONDS = 12
 
 
 def demo() -> None:
-    """Make a video from three photos. Writes demo.mp4 and demo-contact-sheet.jpg here, with no key and no network.
+    """Make a video from three included photos. Writes demo.mp4 and demo-contact-sheet.jpg to the current folder.
+
+    Needs no key, no network and no GPU.
 
     Example: framegate demo
     """
     from framegate.app.embedded import embedded_gateway
     from framegate.config.loading import load
 
-    began = time.monotonic()
+    started_at = time.monotonic()
     video, sheet = Path("demo.mp4").absolute(), Path("demo-contact-sheet.jpg").absolute()
-    console.say(f"Prompt: {PROMPT}")
+    console.print_message(f"Prompt: {PROMPT}")
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="framegate-demo-"))
         photos = [stack.enter_context(as_file(files("framegate.media") / "sample_photos" / name)) for name in PHOTOS]
-        gate = stack.enter_context(embedded_gateway(load({}, data_dir=Path(folder))))
-        job = gate.videos.create(
+        client = stack.enter_context(embedded_gateway(load({}, data_dir=Path(folder))))
+        job = client.videos.create(
             prompt=PROMPT, references=photos, duration=SECONDS, resolution="720p", aspect_ratio="16:9", seed=1
         )
         with console.progress() as show:
             job.wait(on_event=show)
         job.video.save(video)
         job.video.save_contact_sheet(sheet)
-    console.say(f"Three photos became {SECONDS} seconds of video in {time.monotonic() - began:.1f} s:")
-    console.out(str(video))
-    console.out(str(sheet))
-    console.say("Next: framegate serve")
+    console.print_message(f"Three photos became {SECONDS} seconds of video in {time.monotonic() - started_at:.1f} s:")
+    console.print_data(str(video))
+    console.print_data(str(sheet))
+    console.print_message("Next: framegate serve")

@@ -1,4 +1,4 @@
-"""`doctor`: look at the machine. Needs no server."""
+"""`doctor` command: check the installation and the configuration, without a server."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +14,11 @@ from framegate.cli.console import Exit
 from framegate.domain.errors import FramegateError
 
 if TYPE_CHECKING:
-    from framegate.cli.doctor_probe import Asked
+    from framegate.cli.doctor_probe import ProbeResult
     from framegate.config.accounts import Account
     from framegate.config.settings import Settings
 
-FREE_BYTES_LEAST = 2 * 2**30
+FREE_BYTES_MIN = 2 * 2**30
 LIBRARIES = (
     "av",
     "opencv-python-headless",
@@ -35,40 +35,38 @@ Mark = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor."""
+    """The result of one check."""
 
     name: str
     mark: Mark
     detail: str
     hint: str = ""
-    code: str = ""  # what an account's service said, where it was asked
+    code: str = ""  # of an account whose service was contacted
 
 
 Ask = Annotated[
-    bool, typer.Option("--ask", help="Ask each account's service too whether it takes the key. Orders nothing.")
+    bool, typer.Option("--ask", help="Also contact the service of each account to check its key. Places no order.")
 ]
 
 
 def doctor(*, ask: Ask = False, json: Json = False, server: Server = None, data: Data = None) -> None:
-    """Look at this machine and these settings. Says what would not work, and exits 1 when something would not.
+    """Check the installation and configuration. Exits 1 if a check fails.
 
     Example: framegate doctor --ask
     """
-    findings = list(_examine(server, data, ask=ask))
+    findings = list(_check_all(server, data, ask=ask))
+    is_ok = all(finding.mark != "fail" for finding in findings)
     if json:
-        console.out_json(
-            {"ok": all(one.mark != "fail" for one in findings), "findings": [asdict(one) for one in findings]}
-        )
+        console.print_json({"ok": is_ok, "findings": [asdict(finding) for finding in findings]})
     else:
-        for one in findings:
-            console.out_hanging(
-                f"{one.mark:<4}  {one.name:<12}  ", one.detail + (f"  ({one.hint})" if one.hint else "")
-            )
-    if any(one.mark == "fail" for one in findings):
+        for finding in findings:
+            hint = f"  ({finding.hint})" if finding.hint else ""
+            console.print_wrapped(f"{finding.mark:<4}  {finding.name:<12}  ", finding.detail + hint)
+    if not is_ok:
         raise typer.Exit(Exit.FAILED)
 
 
-def _examine(server: str | None, data: Path | None, *, ask: bool) -> Iterator[Finding]:
+def _check_all(server: str | None, data: Path | None, *, ask: bool) -> Iterator[Finding]:
     from framegate.config.environment import client_defaults, environment
     from framegate.config.loading import load, unused_variables
 
@@ -85,19 +83,19 @@ def _examine(server: str | None, data: Path | None, *, ask: bool) -> Iterator[Fi
     yield _guarded("key", lambda: _key(settings))
     yield _guarded("models", lambda: _models(settings))
     yield from _accounts(settings, ask=ask and not settings.sandbox)
-    for name, why in unused_variables(settings, environment()):
-        yield Finding("variable", "warn", f"{name} sets nothing: {why}")
+    for name, reason in unused_variables(settings, environment()):
+        yield Finding("variable", "warn", f"{name} has no effect: {reason}")
     if settings.sandbox:
-        said = "on: no provider is called" + (", so none was asked" if ask else "")
-        yield Finding("sandbox", "warn", said, "FRAMEGATE_SANDBOX=0 turns it off")
+        detail = "on: no provider is called" + (", so none was contacted" if ask else "")
+        yield Finding("sandbox", "warn", detail, "FRAMEGATE_SANDBOX=0 turns it off")
     url = server or client_defaults()[0]
     if url:
         yield _server(url)
 
 
-def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
+def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
     try:
-        return look()
+        return check()
     except (ImportError, OSError, FramegateError) as error:
         return Finding(name, "fail", str(error))
 
@@ -105,16 +103,16 @@ def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
 def _libraries() -> Finding:
     from importlib.metadata import PackageNotFoundError, version
 
-    found: list[str] = []
+    installed: list[str] = []
     missing: list[str] = []
     for name in LIBRARIES:
         try:
-            found.append(f"{name} {version(name)}")
+            installed.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
     if missing:
         return Finding("libraries", "fail", f"missing: {', '.join(missing)}", "pip install framegate")
-    return Finding("libraries", "ok", ", ".join(found))
+    return Finding("libraries", "ok", ", ".join(installed))
 
 
 def _encoder() -> Finding:
@@ -122,7 +120,7 @@ def _encoder() -> Finding:
     from av.codec.codec import UnknownCodecError
 
     try:
-        return Finding("encoder", "ok", f"H.264 by {Codec('libx264', 'w').name}")
+        return Finding("encoder", "ok", f"H.264 with {Codec('libx264', 'w').name}")
     except UnknownCodecError:
         return Finding(
             "encoder", "fail", "PyAV has no libx264", "install PyAV's own wheel: pip install --force-reinstall av"
@@ -134,12 +132,12 @@ def _data_folder(settings: "Settings") -> Finding:
     import tempfile
 
     folder = settings.data_dir
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    with tempfile.TemporaryFile(dir=there):
-        free = shutil.disk_usage(there).free
-    detail = f"{folder}, {free / 2**30:.1f} GiB free" + ("" if folder.exists() else ", made on first use")
-    if free < FREE_BYTES_LEAST:
-        return Finding("data folder", "warn", detail, "videos need room; give another folder with --data")
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    with tempfile.TemporaryFile(dir=existing):
+        free_bytes = shutil.disk_usage(existing).free
+    detail = f"{folder}, {free_bytes / 2**30:.1f} GiB free" + ("" if folder.exists() else ", created on first use")
+    if free_bytes < FREE_BYTES_MIN:
+        return Finding("data folder", "warn", detail, "videos need space; use another folder with --data")
     return Finding("data folder", "ok", detail)
 
 
@@ -148,84 +146,83 @@ def _owner(settings: "Settings") -> Finding:
     from framegate.store.folder_lock import FolderLock, read_owner
 
     if not settings.data_dir.is_dir():
-        return Finding("owner", "ok", "nobody has the data folder")
+        return Finding("owner", "ok", "data folder is not in use")
     lock = FolderLock(settings.data_dir)
     try:
         lock.acquire()
     except DataFolderBusy:
         owner = read_owner(settings.data_dir)
-        serves = f", serving {owner['url']}" if owner.get("url") else ""
-        return Finding("owner", "ok", f"process {owner.get('pid', 'unknown')} has the data folder{serves}")
+        serving = f", serving {owner['url']}" if owner.get("url") else ""
+        return Finding("owner", "ok", f"process {owner.get('pid', 'unknown')} uses the data folder{serving}")
     except OSError as error:
-        return Finding("owner", "fail", f"the lock cannot be taken: {error.strerror}")
+        return Finding("owner", "fail", f"cannot lock the data folder: {error.strerror}")
     lock.release()
-    return Finding("owner", "ok", "nobody has the data folder")
+    return Finding("owner", "ok", "data folder is not in use")
 
 
 def _key(settings: "Settings") -> Finding:
-    from framegate.cli.keys import any_key
+    from framegate.cli.keys import needs_key
     from framegate.config.settings import is_loopback
 
-    if any_key(settings):
-        return Finding("key", "ok", "set" if settings.api_key else "made by `framegate keys`")
+    if needs_key(settings):
+        return Finding("key", "ok", "set" if settings.api_key else "created by `framegate keys`")
     if is_loopback(settings.host):
-        return Finding("key", "ok", "none: loopback only, open to this machine")
-    return Finding(
-        "key", "fail", f"none, and `serve` is to listen on {settings.host}", "make one: framegate keys create"
-    )
+        return Finding("key", "ok", "none: loopback only, no authentication")
+    return Finding("key", "fail", f"none, but `host` is {settings.host}", "create one: framegate keys create")
 
 
 def _models(settings: "Settings") -> Finding:
     from framegate.app.parts import known_models
 
     models = len(known_models(settings).models)
-    own = f", with the rows in {settings.catalogue_dir}" if settings.catalogue_dir else ""
-    return Finding("models", "ok", f"{models} in the catalogue{own}")
+    custom = f", with your entries in {settings.catalogue_dir}" if settings.catalogue_dir else ""
+    return Finding("models", "ok", f"{models} in the catalogue{custom}")
 
 
 def _accounts(settings: "Settings", *, ask: bool) -> Iterator[Finding]:
-    """Where orders go, and what is said there where it is asked. No key is shown."""
+    """The accounts, and the responses of their services if they are contacted. No key is shown."""
     if not settings.accounts:
-        yield Finding("account", "ok", "none: framegate/animatic alone makes videos here")
-    asked = _asked(settings) if ask else [None] * len(settings.accounts)
-    for account, said in zip(settings.accounts, asked, strict=True):
-        yield _account(account, said, linked=settings.public_url is not None)
+        yield Finding("account", "ok", "none: only framegate/animatic makes videos")
+    results = _probe(settings) if ask else [None] * len(settings.accounts)
+    for account, result in zip(settings.accounts, results, strict=True):
+        yield _account(account, result, has_public_url=settings.public_url is not None)
 
 
-def _asked(settings: "Settings") -> "Sequence[Asked]":
+def _probe(settings: "Settings") -> "Sequence[ProbeResult]":
     from framegate import catalogue
     from framegate.app.parts import known_models
     from framegate.cli import doctor_probe
 
     try:
-        book = known_models(settings)
-    except FramegateError:  # told in a line of its own
-        book = catalogue.builtin()
-    return doctor_probe.ask(settings, book)
+        models = known_models(settings)
+    except FramegateError:  # reported by another check
+        models = catalogue.builtin()
+    return doctor_probe.probe_accounts(settings, models)
 
 
-def _account(account: "Account", said: "Asked | None", *, linked: bool) -> Finding:
+def _account(account: "Account", result: "ProbeResult | None", *, has_public_url: bool) -> Finding:
     from framegate.cli.doctor_probe import NOT_OFFERED, OK
     from framegate.providers.registry import BASE_URLS, FETCHING
 
-    where = f"{account.provider} `{account.name}` at {account.base_url or BASE_URLS[account.provider]}"
-    code, told = (said.code, [said.detail]) if said else ("", [])
-    if said and code != OK:
-        return Finding("account", "warn" if code == NOT_OFFERED else "fail", f"{where}: {said.detail}", said.hint, code)
-    if account.provider in FETCHING and not linked:
-        fix = "set public_url, so that it can fetch local and changed pictures from here"
-        told = [*told, "takes references by https address alone"]
-        return Finding("account", "warn", f"{where}: {'; '.join(told)}", fix, code)
-    return Finding("account", "ok", ": ".join([where, *told]), code=code)
+    label = f"{account.label} at {account.base_url or BASE_URLS[account.provider]}"
+    code, details = (result.code, [result.detail]) if result else ("", [])
+    if result and code != OK:
+        mark = "warn" if code == NOT_OFFERED else "fail"
+        return Finding("account", mark, f"{label}: {result.detail}", result.hint, code)
+    if account.provider in FETCHING and not has_public_url:
+        hint = "set public_url, so that it can download local and changed pictures"
+        details = [*details, "accepts references only as https URLs"]
+        return Finding("account", "warn", f"{label}: {'; '.join(details)}", hint, code)
+    return Finding("account", "ok", ": ".join([label, *details]), code=code)
 
 
 def _server(url: str) -> Finding:
     from framegate.client import Framegate
 
     try:
-        with Framegate(url) as gate:
-            models = gate.models.list()
-            next(gate.videos.list(limit=1), None)
+        with Framegate(url) as client:
+            models = client.models.list()
+            next(client.videos.list(limit=1), None)
     except FramegateError as error:
         return Finding("server", "fail", error.message)
-    return Finding("server", "ok", f"{url} answers, {len(models)} models")
+    return Finding("server", "ok", f"{url} responds, {len(models)} models")

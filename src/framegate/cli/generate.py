@@ -1,5 +1,6 @@
-"""`generate` and `check`: the same flags, one places the job and the other only asks."""
+"""`generate` and `check` commands: the same options; `check` only validates."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ import typer
 from framegate.cli import console
 from framegate.cli.connection import Data, Json, Sandbox, Server, open_gateway
 from framegate.cli.console import Exit
-from framegate.cli.output_path import NAMED, default_name, free_place
+from framegate.cli.output_path import NAMED_REFERENCE, check_output_path, default_name
 from framegate.domain.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
@@ -17,34 +18,50 @@ if TYPE_CHECKING:
     from framegate.client.requests import Upload
     from framegate.domain import Problem
 
-Prompt = Annotated[str | None, typer.Option("--prompt", "-p", help="What to make; @name calls a named reference.")]
+Prompt = Annotated[str | None, typer.Option("--prompt", "-p", help="What to make; @name refers to a named reference.")]
 References = Annotated[
     list[str] | None,
-    typer.Option("--reference", "-r", metavar="[NAME=]FILE|URL", help="Reference picture; again for each."),
+    typer.Option("--reference", "-r", metavar="[NAME=]FILE|URL", help="Reference picture; can be used multiple times."),
 ]
-FirstFrame = Annotated[str | None, typer.Option("--first-frame", metavar="FILE|URL", help="The video begins with it.")]
-LastFrame = Annotated[str | None, typer.Option("--last-frame", metavar="FILE|URL", help="The video ends with it.")]
-Clip = Annotated[str | None, typer.Option("--source", metavar="FILE|URL", help="A video to go on from, or to change.")]
-Before = Annotated[str | None, typer.Option("--previous-job", metavar="JOB", help="A job whose video to go on from.")]
+FirstFrame = Annotated[str | None, typer.Option("--first-frame", metavar="FILE|URL", help="First frame of the video.")]
+LastFrame = Annotated[str | None, typer.Option("--last-frame", metavar="FILE|URL", help="Last frame of the video.")]
+SourceVideo = Annotated[
+    str | None,
+    typer.Option("--source", metavar="FILE|URL", help="Video to extend, or to transform if the model does that."),
+]
+PreviousJob = Annotated[
+    str | None, typer.Option("--previous-job", metavar="JOB", help="Completed job whose video is extended.")
+]
 Model = Annotated[
-    str | None, typer.Option("--model", "-m", help="Model; framegate/animatic, our own renderer, where not given.")
+    str | None, typer.Option("--model", "-m", help="Model. Default: framegate/animatic, the built-in renderer.")
 ]
 Duration = Annotated[int | None, typer.Option("--duration", "-d", metavar="SECONDS", help="Length in seconds.")]
 Resolution = Annotated[str | None, typer.Option("--resolution", help="Such as 720p.")]
 AspectRatio = Annotated[str | None, typer.Option("--aspect-ratio", help="Such as 16:9.")]
-Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="In place of the two above: 1280x720.")]
+Size = Annotated[
+    str | None, typer.Option("--size", metavar="WxH", help="Shorthand for --resolution and --aspect-ratio.")
+]
 Fps = Annotated[int | None, typer.Option("--fps", help="Frames per second.")]
 Audio = Annotated[bool | None, typer.Option("--audio/--no-audio", help="With or without sound.")]
-Seed = Annotated[int | None, typer.Option("--seed", help="The same seed, the same video, where the model can.")]
-Negative = Annotated[str | None, typer.Option("--negative-prompt", help="What must not be seen.")]
-MaxCost = Annotated[float | None, typer.Option("--max-cost", metavar="USD", help="Refuse what would cost more.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Seed: the same seed gives the same video, if the model supports it.")
+]
+Negative = Annotated[str | None, typer.Option("--negative-prompt", help="What the video must not show.")]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", metavar="USD", help="Reject the request if its estimated cost is higher.")
+]
 
 Providers = Annotated[
     list[str] | None,
-    typer.Option("--provider", metavar="NAME", help="Who may make it; again for each, the first first."),
+    typer.Option(
+        "--provider", metavar="NAME", help="Allowed provider, in order of preference; can be used multiple times."
+    ),
 ]
 Fallbacks = Annotated[
-    list[str] | None, typer.Option("--fallback", metavar="MODEL", help="A model to take where the one before says no.")
+    list[str] | None,
+    typer.Option(
+        "--fallback", metavar="MODEL", help="Fallback model if the request is rejected; can be used multiple times."
+    ),
 ]
 
 
@@ -63,16 +80,19 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
     audio: Audio = None,
     seed: Seed = None,
     negative_prompt: Negative = None,
-    source: Clip = None,
-    previous_job: Before = None,
+    source: SourceVideo = None,
+    previous_job: PreviousJob = None,
     provider: Providers = None,
     fallback: Fallbacks = None,
     max_cost: MaxCost = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the video goes.")] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Write over a file that is there.")] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the job's id and leave.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Output file. Default: a name made from the prompt.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite an existing file.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the job id and exit.")] = False,
     idempotency_key: Annotated[
-        str | None, typer.Option("--idempotency-key", help="The same key, the same job, however often it is sent.")
+        str | None,
+        typer.Option("--idempotency-key", help="Repeating the command with the same key returns the same job."),
     ] = None,
     json: Json = False,
     server: Server = None,
@@ -84,20 +104,27 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
     \b
     Example: framegate generate -r hero=front.jpg -r side.png -p "a slow push-in on @hero at dusk" -o out.mp4
     """  # noqa: D301 - so that the example is not wrapped
-    asked = requested(locals())
-    if output and not no_wait:
-        free_place(output, force=force)
-    with open_gateway(server, data, sandbox=sandbox) as gate:
-        request = _uploaded(gate, asked)
-        told = _agree(gate, request, reference or [])
-        job = gate.videos.create(idempotency_key=idempotency_key, **request)
+    local_request = build_request(locals())
+    if no_wait and (output or force):
+        flag = "--output" if output else "--force"
+        console.fail(
+            f"{flag} cannot be used with --no-wait.",
+            Exit.USAGE,
+            "save the video later with: framegate watch ID -o FILE",
+        )
+    if output:
+        check_output_path(output, force=force)
+    with open_gateway(server, data, sandbox=sandbox) as client:
+        request = _upload_files(client, local_request)
+        shown_warnings = _validate(client, request, reference or [])
+        job = client.videos.create(idempotency_key=idempotency_key, **request)
         if no_wait:
-            console.out_json(job.raw) if json else console.out(job.id)
+            console.print_json(job.raw) if json else console.print_data(job.id)
             return
         if job.provider == "sandbox":
-            console.say("Sandbox: our own renderer makes the file, and nothing is spent.")
-        place = output or Path(default_name(prompt, job.id))
-        finish(job, place, again=f"framegate watch {job.id} -o {place}", json=json, force=force, told=told)
+            console.print_message("Sandbox: the animatic renderer makes the file, and nothing is charged.")
+        path = output or Path(default_name(prompt, job.id))
+        wait_and_save(job, path, json=json, force=force, shown_warnings=shown_warnings)
 
 
 def check(  # noqa: PLR0913 - one parameter for each flag
@@ -115,8 +142,8 @@ def check(  # noqa: PLR0913 - one parameter for each flag
     audio: Audio = None,
     seed: Seed = None,
     negative_prompt: Negative = None,
-    source: Clip = None,
-    previous_job: Before = None,
+    source: SourceVideo = None,
+    previous_job: PreviousJob = None,
     provider: Providers = None,
     fallback: Fallbacks = None,
     max_cost: MaxCost = None,
@@ -125,39 +152,39 @@ def check(  # noqa: PLR0913 - one parameter for each flag
     data: Data = None,
     sandbox: Sandbox = False,
 ) -> None:
-    """Judge a request. Says every problem, or the video it asks for and the price; places nothing.
+    """Validate a request without submitting it. Prints every problem, or the video and its estimated cost.
 
     \b
     Example: framegate check -m google/veo-3.1 -r front.jpg -p "she turns to us" --duration 5
     """  # noqa: D301 - so that the example is not wrapped
-    asked = requested(locals())
-    with open_gateway(server, data, sandbox=sandbox, brief=True) as gate:
-        verdict = gate.videos.check(**_uploaded(gate, asked))
+    local_request = build_request(locals())
+    with open_gateway(server, data, sandbox=sandbox, brief=True) as client:
+        result = client.videos.check(**_upload_files(client, local_request))
     if json:
-        console.out_json(verdict.raw)
-    console.show_warnings(verdict.warnings)
-    if not verdict.ok:
-        console.show_problems(verdict.problems, verdict.alternatives, reference or [])
+        console.print_json(result.raw)
+    console.show_warnings(result.warnings)
+    if not result.ok:
+        console.show_problems(result.problems, result.alternatives, reference or [])
         raise typer.Exit(Exit.REFUSED)
     if not json:
-        for name, value in _described(verdict):
-            console.out(f"{name:<9} {value}")
-        console.show_shots(verdict.shots)
-        console.show_adjustments(verdict.adjustments)
+        for label, value in _summary(result):
+            console.print_data(f"{label:<9} {value}")
+        console.show_shots(result.shots)
+        console.show_adjustments(result.adjustments)
 
 
-SAME = (
+SAME_NAMES = (  # options called like their fields
     *("prompt", "first_frame", "last_frame", "model", "duration", "resolution", "aspect_ratio", "size", "fps", "seed"),
     "negative_prompt",
 )
 
 
-def requested(flags: Mapping[str, Any]) -> "VideoRequest":
-    """The request that the flags of `generate` and `check` make."""
-    clip, providers = flags["source"], flags["provider"]
+def build_request(flags: Mapping[str, Any]) -> "VideoRequest":
+    """The request that the options of `generate` and `check` describe."""
+    source, providers = flags["source"], flags["provider"]
     return {  # pyright: ignore[reportReturnType] - the keys are its own
-        **{name: flags[name] for name in SAME},
-        "references": [*references(flags["reference"]), *([{"url": clip, "role": "source"}] if clip else [])],
+        **{name: flags[name] for name in SAME_NAMES},
+        "references": [*parse_references(flags["reference"]), *([{"url": source, "role": "source"}] if source else [])],
         "generate_audio": flags["audio"],
         "models": flags["fallback"] or (),
         "provider": {"only": providers, "order": providers} if providers else None,
@@ -166,103 +193,103 @@ def requested(flags: Mapping[str, Any]) -> "VideoRequest":
     }
 
 
-def references(given: list[str] | None) -> list[Any]:
-    """Read `NAME=FILE` where the right is there or an address; else the whole is the file."""
+def parse_references(texts: list[str] | None) -> list[Any]:
+    """Read `NAME=FILE` if the right side is a URL or an existing file; otherwise the text is the path of a file."""
     from framegate.client.requests import URL_PREFIXES
 
-    found: list[Any] = []
-    for text in given or ():
-        named = NAMED.fullmatch(text)
-        if named and not Path(text).exists():
-            name, where = named.groups()
-            if where.lower().startswith(URL_PREFIXES) or Path(where).expanduser().exists():
-                found.append({"url": where, "name": name})
+    references: list[Any] = []
+    for text in texts or ():
+        match = NAMED_REFERENCE.fullmatch(text)
+        if match and not Path(text).exists():
+            name, location = match.groups()
+            if location.lower().startswith(URL_PREFIXES) or Path(location).expanduser().exists():
+                references.append({"url": location, "name": name})
                 continue
-        found.append(text)
-    return found
+        references.append(text)
+    return references
 
 
-def finish(job: "Job", place: Path, *, again: str, json: bool, force: bool, told: "Sequence[Problem]" = ()) -> None:
-    """Wait for a job with a bar, save its video and write where it lies. `told`: warnings that were said already."""
+def wait_and_save(job: "Job", path: Path, *, json: bool, force: bool, shown_warnings: "Sequence[Problem]" = ()) -> None:
+    """Wait for a job with a progress bar, save its video and print the path. `shown_warnings` are not repeated."""
     from framegate.client import JobEnded
 
     try:
         with console.progress() as show:
             job.wait(on_event=show)
-        free_place(place, force=force)
-        job.save(place)
+        check_output_path(path, force=force)
+        job.save(path)
     except JobEnded:
         if json:
-            console.out_json(job.refresh().raw)
+            console.print_json(job.refresh().raw)
         raise
     except KeyboardInterrupt:
-        console.say(f"\nInterrupted. Job {job.id} is kept; nothing is lost.")
-        console.hint(f"go on with: {again}")
-        console.hint(f"stop it with: framegate cancel {job.id}")
+        console.print_message(f"\nInterrupted. Job {job.id} is stored; nothing is lost.")
+        console.print_hint(f"continue with: framegate watch {job.id} -o {shlex.quote(str(path))}")
+        console.print_hint(f"cancel it with: framegate cancel {job.id}")
         raise typer.Exit(Exit.INTERRUPTED) from None
-    _tell(job, place, told)
-    console.out_json({**job.raw, "path": str(place)}) if json else console.out(str(place))
+    _show_result(job, path, shown_warnings)
+    console.print_json({**job.raw, "path": str(path)}) if json else console.print_data(str(path))
 
 
-def _tell(job: "Job", place: Path, told: "Sequence[Problem]") -> None:
-    """Say what was not as asked, and what it cost."""
-    console.show_tried(job.raw.get("tried") or ())
-    console.show_warnings([warning for warning in job.warnings if warning not in told])
+def _show_result(job: "Job", path: Path, shown_warnings: "Sequence[Problem]") -> None:
+    """Print how the result differs from the request, and its cost."""
+    console.show_failed_routes(job.raw.get("tried") or ())
+    console.show_warnings([warning for warning in job.warnings if warning not in shown_warnings])
     console.show_adjustments(job.raw.get("adjustments") or ())
     if job.raw.get("quality") in ("warn", "fail"):
-        console.say(f"warning: the file has not passed every check ({job.raw['quality']}).")
-        console.hint(f"framegate verify {place}")
+        console.print_message(f"warning: the file did not pass every check ({job.raw['quality']}).")
+        console.print_hint(f"framegate verify {shlex.quote(str(path))}")
     if job.cost_usd:
-        console.say(f"Cost: {console.dollars(job.cost_usd)}")
+        console.print_message(f"Cost: {console.dollars(job.cost_usd)}")
 
 
-def _uploaded(gate: "Framegate", request: "VideoRequest") -> "VideoRequest":
-    """The same request with local files stored at the gate, once for the check and the job alike."""
+def _upload_files(client: "Framegate", request: "VideoRequest") -> "VideoRequest":
+    """The request with local files uploaded, once for both the validation and the job."""
     from framegate.client.requests import Upload, resolve_references
 
-    stored: list[Any] = []
+    references: list[Any] = []
     frames: dict[str, Any] = {}
-    for given in resolve_references(request):
-        url = _kept(gate, given.source) if isinstance(given.source, Upload) else given.source
-        if given.role in ("first_frame", "last_frame"):
-            frames[given.role] = url
+    for item in resolve_references(request):
+        url = _upload(client, item.source) if isinstance(item.source, Upload) else item.source
+        if item.role in ("first_frame", "last_frame"):
+            frames[item.role] = url
         else:
-            stored.append(
-                {"url": url, "kind": given.kind, "role": given.role, "name": given.name, "reference_type": given.type}
+            references.append(
+                {"url": url, "kind": item.kind, "role": item.role, "name": item.name, "reference_type": item.type}
             )
-    return {**request, **frames, "references": stored}  # pyright: ignore[reportReturnType] - the keys are its own
+    return {**request, **frames, "references": references}  # pyright: ignore[reportReturnType] - the keys are its own
 
 
-def _kept(gate: "Framegate", file: "Upload") -> str:
-    """Store a local file; where the gate does not take it, the command ends with the file's name."""
+def _upload(client: "Framegate", file: "Upload") -> str:
+    """Store a local file. If the gateway rejects it, the command ends with the name of the file."""
     try:
-        return gate.assets.upload(file.source).url
+        return client.assets.upload(file.source).url
     except (InvalidRequest, TooLarge, UnsupportedMediaType) as error:
         console.fail(f"{file.source}: {error.message}", Exit.REFUSED)
 
 
-def _agree(gate: "Framegate", request: "VideoRequest", given: list[str]) -> "Sequence[Problem]":
-    """Check before anything is placed: problems end the command, a price is told. Gives the warnings back."""
-    verdict = gate.videos.check(**request)
-    console.show_warnings(verdict.warnings)
-    if not verdict.ok:
-        console.show_problems(verdict.problems, verdict.alternatives, given)
+def _validate(client: "Framegate", request: "VideoRequest", references: list[str]) -> "Sequence[Problem]":
+    """Validate before the job is created: problems end the command, an estimate is printed. Returns the warnings."""
+    result = client.videos.check(**request)
+    console.show_warnings(result.warnings)
+    if not result.ok:
+        console.show_problems(result.problems, result.alternatives, references)
         raise typer.Exit(Exit.REFUSED)
-    if verdict.cost_usd:
-        console.say(f"Estimate: {_priced(verdict, f' for {verdict.model}')}")
-    return verdict.warnings
+    if result.cost_usd:
+        console.print_message(f"Estimate: {_estimate(result, f' for {result.model}')}")
+    return result.warnings
 
 
-def _described(verdict: "CheckResult") -> list[tuple[str, str]]:
-    target: dict[str, Any] = verdict.raw.get("target") or {}
+def _summary(result: "CheckResult") -> list[tuple[str, str]]:
+    target: dict[str, Any] = result.raw.get("target") or {}
     sound = "with sound" if target.get("audio") else "no sound"
-    video = "{duration} s, {width}x{height}, {fps} fps".format_map(target) + f", {sound}" if target else "not told"
-    return [("model", verdict.model), ("video", video), ("estimate", _priced(verdict))]
+    video = "{duration} s, {width}x{height}, {fps} fps".format_map(target) + f", {sound}" if target else "unknown"
+    return [("model", result.model), ("video", video), ("estimate", _estimate(result))]
 
 
-def _priced(verdict: "CheckResult", model: str = "") -> str:
-    """The estimate, and how it was reckoned."""
-    estimate: dict[str, Any] = verdict.raw.get("estimate") or {}
-    if verdict.cost_usd is None:
-        return "not known"
-    return ", ".join(filter(None, [console.dollars(verdict.cost_usd) + model, estimate.get("basis")]))
+def _estimate(result: "CheckResult", model: str = "") -> str:
+    """The estimated cost, and how it was calculated."""
+    estimate: dict[str, Any] = result.raw.get("estimate") or {}
+    if result.cost_usd is None:
+        return "unknown"
+    return ", ".join(filter(None, [console.dollars(result.cost_usd) + model, estimate.get("basis")]))

@@ -1,4 +1,4 @@
-"""Jobs that are there already: `jobs`, `watch`, `download`, `cancel`."""
+"""`jobs`, `watch`, `download` and `cancel` commands, for existing jobs."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ import typer
 from framegate.cli import console
 from framegate.cli.connection import Data, JobId, Json, Server, open_gateway
 from framegate.cli.console import Exit
-from framegate.cli.generate import finish
-from framegate.cli.output_path import default_name, free_place
+from framegate.cli.generate import wait_and_save
+from framegate.cli.output_path import check_output_path, default_name
 from framegate.domain import Status
 
 if TYPE_CHECKING:
@@ -19,88 +19,95 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where the video goes.")]
-Force = Annotated[bool, typer.Option("--force", "-f", help="Write over a file that is there.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Output file.")]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite an existing file.")]
 
 
 @app.callback(invoke_without_command=True)
 def jobs(
     context: typer.Context,
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 20,
-    status: Annotated[list[Status] | None, typer.Option("--status", help="Only these; again for each.")] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Only of this model.")] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=10_000, help="Maximum number of jobs to list.")
+    ] = 20,
+    status: Annotated[
+        list[Status] | None, typer.Option("--status", help="Only jobs with this status; can be used multiple times.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Only jobs of this model.")] = None,
     json: Json = False,
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """List the jobs, newest first. `jobs show ID` shows one whole.
+    """List the jobs, newest first. Show one with `framegate jobs show ID`.
 
     Example: framegate jobs --status failed --json
     """
     if context.invoked_subcommand:
+        _reject_options(context)
         return
-    with open_gateway(server, data, brief=True) as gate:
-        found = list(gate.videos.list(limit=limit, status=status or (), model=model))
+    with open_gateway(server, data, brief=True) as client:
+        listed = list(client.videos.list(limit=limit, status=status or (), model=model))
     if json:
-        console.out_json({"data": [job.raw for job in found]})
+        console.print_json({"data": [job.raw for job in listed]})
         return
-    if not found:
-        console.say("No jobs.")
+    if not listed:
+        console.print_message("No jobs.")
         return
-    console.table(("ID", "STATUS", "MODEL", "CREATED", "PROMPT"), [_row(job) for job in found])
+    console.table(("ID", "STATUS", "MODEL", "CREATED", "PROMPT"), [_row(job) for job in listed])
 
 
 @app.command()
 def show(job_id: JobId, *, json: Json = False, server: Server = None, data: Data = None) -> None:
-    """Show one job whole. With its webhooks, and every try to hand them over.
+    """Show one job with its webhooks and delivery attempts.
 
     Example: framegate jobs show 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
     import json as encoder
 
-    with open_gateway(server, data) as gate:
-        job = gate.videos.get(job_id)
-        webhooks = gate.videos.webhooks(job_id) if job.raw.get("webhooks_url") else ()
+    with open_gateway(server, data) as client:
+        job = client.videos.get(job_id)
+        webhooks = client.videos.webhooks(job_id) if job.raw.get("webhooks_url") else ()
     if json:
-        console.out_json({**job.raw, "webhooks": webhooks} if webhooks else job.raw)
+        console.print_json({**job.raw, "webhooks": webhooks} if webhooks else job.raw)
         return
     for key, value in job.raw.items():
         if value is not None and value not in ([], {}):
-            told = _at(value) if key.endswith("_at") else value
-            console.out(f"{key:<17}  {told if isinstance(told, str) else encoder.dumps(told, ensure_ascii=False)}")
+            text = _local_time(value) if key.endswith("_at") else value
+            console.print_data(
+                f"{key:<17}  {text if isinstance(text, str) else encoder.dumps(text, ensure_ascii=False)}"
+            )
     for webhook in webhooks:
-        console.out(f"{'webhook':<17}  {webhook['id']} {webhook['type']} {webhook['state']}")
+        console.print_data(f"{'webhook':<17}  {webhook['id']} {webhook['type']} {webhook['state']}")
         for attempt in webhook["attempts"]:
-            console.out(f"{'':<17}  {_tried(attempt)}")
+            console.print_data(f"{'':<17}  {_attempt(attempt)}")
 
 
 @app.command()
 def replay(
     job_id: JobId,
     webhook_id: Annotated[
-        str | None, typer.Argument(metavar="WEBHOOK", help="The webhook's id; else every one that failed.")
+        str | None, typer.Argument(metavar="WEBHOOK", help="Webhook id. Default: every webhook that failed.")
     ] = None,
     *,
     json: Json = False,
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """Send a job's webhooks again, under the same ids.
+    """Send a job's webhooks again, with the same ids.
 
     Example: framegate jobs replay 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
-    with open_gateway(server, data) as gate:
-        known = gate.videos.webhooks(job_id)
-        wanted = [webhook_id] if webhook_id else [one["id"] for one in known if one["state"] == "failed"]
-        again = [gate.videos.replay_webhook(job_id, one) for one in wanted]
+    with open_gateway(server, data) as client:
+        webhooks = client.videos.webhooks(job_id)
+        failed = [webhook["id"] for webhook in webhooks if webhook["state"] == "failed"]
+        replayed = [client.videos.replay_webhook(job_id, each) for each in ([webhook_id] if webhook_id else failed)]
     if json:
-        console.out_json({"data": again})
+        console.print_json({"data": replayed})
         return
-    for webhook in again:
-        console.out(f"{webhook['id']} {webhook['type']}")
-    if not again:
-        console.say("No webhook of this job has failed.")
+    for webhook in replayed:
+        console.print_data(f"{webhook['id']} {webhook['type']}")
+    if not replayed:
+        console.print_message("No webhook of this job has failed.")
 
 
 def watch(
@@ -112,32 +119,34 @@ def watch(
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """Follow a job to its end. Saves its video where -o says.
+    """Follow a job until it ends. Saves its video with -o.
 
     Example: framegate watch 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 -o out.mp4
     """
+    if force and not output:
+        console.fail("--force can only be used with --output.", Exit.USAGE)
     if output:
-        free_place(output, force=force)
-    with open_gateway(server, data) as gate:
-        job = gate.videos.get(job_id)
+        check_output_path(output, force=force)
+    with open_gateway(server, data) as client:
+        job = client.videos.get(job_id)
         if output:
-            finish(job, output, again=f"framegate watch {job.id} -o {output}", json=json, force=force)
+            wait_and_save(job, output, json=json, force=force)
             return
         try:
             if json:
-                for event in gate.videos.events(job.id):
-                    told = {"job_id": event.job_id, "seq": event.seq, "at": event.at, "status": event.status}
-                    console.out_json(told | {"stage": event.stage, "progress": event.progress})
+                for event in client.videos.events(job.id):
+                    fields = {"job_id": event.job_id, "seq": event.seq, "at": event.at, "status": event.status}
+                    console.print_json(fields | {"stage": event.stage, "progress": event.progress})
                 job.wait()
                 return
             with console.progress() as show_event:
                 job.wait(on_event=show_event)
         except KeyboardInterrupt:
-            console.say(f"\nInterrupted. Job {job.id} is kept.")
-            console.hint(f"go on with: framegate watch {job.id}")
+            console.print_message(f"\nInterrupted. Job {job.id} is stored; nothing is lost.")
+            console.print_hint(f"continue with: framegate watch {job.id}")
             raise typer.Exit(Exit.INTERRUPTED) from None
-    console.out(f"{job.id} {job.status}")
-    console.hint(f"save the video with: framegate download {job.id}")
+    console.print_data(f"{job.id} {job.status}")
+    console.print_hint(f"save the video with: framegate download {job.id}")
 
 
 def download(
@@ -154,36 +163,44 @@ def download(
 
     Example: framegate download 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 -o out.mp4
     """
-    with open_gateway(server, data, brief=True) as gate:
-        job = gate.videos.get(job_id)
-        place = output or Path(default_name(job.prompt, job.id))
-        free_place(place, force=force)
-        job.save(place, index)
-    console.out_json({"id": job.id, "path": str(place)}) if json else console.out(str(place))
+    with open_gateway(server, data, brief=True) as client:
+        job = client.videos.get(job_id)
+        path = output or Path(default_name(job.prompt, job.id))
+        check_output_path(path, force=force)
+        job.save(path, index)
+    console.print_json({"id": job.id, "path": str(path)}) if json else console.print_data(str(path))
 
 
 def cancel(job_id: JobId, *, json: Json = False, server: Server = None, data: Data = None) -> None:
-    """Stop a job.
+    """Cancel a job.
 
     Example: framegate cancel 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
-    with open_gateway(server, data, brief=True) as gate:
-        job = gate.videos.cancel(job_id)
-    console.out_json(job.raw) if json else console.out(f"{job.id} {job.status}")
+    with open_gateway(server, data, brief=True) as client:
+        job = client.videos.cancel(job_id)
+    console.print_json(job.raw) if json else console.print_data(f"{job.id} {job.status}")
 
 
-def _at(seconds: float) -> str:
-    """A moment on the clock of this machine."""
+def _reject_options(context: typer.Context) -> None:
+    """End the command if an option of `jobs` is before the subcommand, which would not see it."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            console.fail(f"--{name} cannot be used before `{context.invoked_subcommand}`.", Exit.USAGE)
+
+
+def _local_time(seconds: float) -> str:
+    """Date and time in the time zone of this machine."""
     return dt.datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _tried(attempt: Mapping[str, Any]) -> str:
-    came = attempt.get("error") or f"answered {attempt.get('status')}"
-    return f"try {attempt['number']} at {_at(attempt['at'])}: {came} ({attempt['milliseconds']} ms)"
+def _attempt(attempt: Mapping[str, Any]) -> str:
+    outcome = attempt.get("error") or f"HTTP {attempt.get('status')}"
+    return f"attempt {attempt['number']} at {_local_time(attempt['at'])}: {outcome} ({attempt['milliseconds']} ms)"
 
 
 def _row(job: "Job") -> tuple[str, str, str, str, str]:
-    created = job.raw.get("created_at")
-    when = dt.datetime.fromtimestamp(created).astimezone().strftime("%Y-%m-%d %H:%M") if created else "-"
+    created_at = job.raw.get("created_at")
+    created = dt.datetime.fromtimestamp(created_at).astimezone().strftime("%Y-%m-%d %H:%M") if created_at else "-"
     prompt = " ".join(job.prompt.split())
-    return (job.id, str(job.status), job.model, when, prompt if len(prompt) <= 50 else f"{prompt[:49]}…")
+    return (job.id, str(job.status), job.model, created, prompt if len(prompt) <= 50 else f"{prompt[:49]}…")

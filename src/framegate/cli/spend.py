@@ -1,4 +1,4 @@
-"""`spend` and `retry`: what jobs cost, and ordering again what may have been ordered already."""
+"""`spend`, `retry` and `settle` commands: the cost of jobs, and jobs whose submission outcome is unknown."""
 
 import datetime as dt
 import sys
@@ -12,9 +12,9 @@ import typer
 from framegate.cli import console
 from framegate.cli.connection import Data, JobId, Json, Server, open_gateway
 from framegate.cli.console import Exit
-from framegate.cli.generate import finish
-from framegate.cli.keys import micro_usd, on_store
-from framegate.cli.output_path import default_name, free_place
+from framegate.cli.generate import wait_and_save
+from framegate.cli.keys import parse_usd, run_on_store
+from framegate.cli.output_path import check_output_path, default_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ COUNTS = ("unpriced_jobs", "void_jobs")
 
 
 class By(StrEnum):
-    """By what spending is grouped."""
+    """Grouping of the spending."""
 
     KEY = "key"
     MODEL = "model"
@@ -35,21 +35,21 @@ class By(StrEnum):
     DAY = "day"
 
 
-Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="From this UTC day on: 2026-11-01.")]
-Until = Annotated[str | None, typer.Option("--until", metavar="DAY", help="Up to this UTC day, it included.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First day, in UTC, such as 2026-11-01.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="DAY", help="Last day, in UTC, inclusive.")]
 
 
 def spend(
     *,
-    by: Annotated[By, typer.Option("--by", help="What the lines stand for.")] = By.MODEL,
+    by: Annotated[By, typer.Option("--by", help="Grouping of the spending.")] = By.MODEL,
     since: Since = None,
     until: Until = None,
-    owner: Annotated[str | None, typer.Option("--owner", help="In the data folder: of this owner alone.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only this owner, in the data folder.")] = None,
     json: Json = False,
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """Show what was spent. Without a server in the whole data folder, with one by your key's owner.
+    """Show the spending. Without a server, of the whole data folder; with a server, of the owner of your key.
 
     Example: framegate spend --by day --since 2026-11-01
     """
@@ -57,85 +57,88 @@ def spend(
 
     for flag, day in (("--since", since), ("--until", until)):
         if day is not None and not _is_day(day):
-            console.fail(f"`{flag} {day}` is no day.", Exit.USAGE, "write it as 2026-11-01")
+            console.fail(f"`{flag} {day}` is not a day.", Exit.USAGE, "use the format 2026-11-01")
     if since and until and since > until:
-        console.fail(f"`--since {since}` is after `--until {until}`.", Exit.USAGE, "give the earlier day to --since")
+        console.fail(f"`--since {since}` is after `--until {until}`.", Exit.USAGE, "use the earlier day for --since")
     if url := server or client_defaults()[0]:
         if owner is not None:
-            console.fail("--owner is for the data folder; a server tells its caller's own spending.", Exit.USAGE)
-        with open_gateway(url, data, brief=True) as gate:
-            told = gate.spend(by=by.value, since=since, until=until)
+            console.fail(
+                "--owner works on the data folder only; a server reports the spending of your key's owner.", Exit.USAGE
+            )
+        with open_gateway(url, data, brief=True) as client:
+            spending = client.spend(by=by.value, since=since, until=until)
     else:
-        told = _of_folder(by, since, until, owner, data)
+        spending = _spending_of_folder(by, since, until, owner, data)
     if json:
-        console.out_json(told)
+        console.print_json(spending)
         return
-    if not told["data"]:
-        console.say("Nothing was placed.")
+    if not spending["data"]:
+        console.print_message("No spending.")
         return
     heads = (by.value.upper(), "JOBS", "SETTLED", "RESERVED", "HELD", "UNPRICED", "VOID")
-    console.table(heads, [*(_row(one) for one in told["data"]), _row({**told["total"], "name": "total"})])
-    if told["total"]["unreported_micro_usd"]:
-        console.say(
-            f"{_dollars(told['total']['unreported_micro_usd'])} of what is settled are estimates: the providers did "
-            "not say what those jobs cost."
+    console.table(heads, [*map(_row, spending["data"]), _row({**spending["total"], "name": "total"})])
+    if estimated := spending["total"]["unreported_micro_usd"]:
+        console.print_message(
+            f"{_dollars(estimated)} of the settled amount is estimated: the providers did not report the cost."
         )
 
 
 def retry(
     job_id: JobId,
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     void_first: Annotated[
-        bool, typer.Option("--void-first", help="Give up the reservation that the unsure job holds.")
+        bool, typer.Option("--void-first", help="Release the reservation that the original job holds.")
     ] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the video goes.")] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Write over a file that is there.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Output file. Default: a name made from the prompt.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite an existing file.")] = False,
     json: Json = False,
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """Order again a job of unknown fate. Shows what is known, and asks: it may cost twice.
+    """Resubmit a job whose submission outcome is unknown. Shows the job and asks first: it may cost twice.
 
     Example: framegate retry 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
-    with open_gateway(server, data) as gate:
-        job = gate.videos.get(job_id)
-        bill = gate.videos.bill(job_id)
+    with open_gateway(server, data) as client:
+        job = client.videos.get(job_id)
+        bill = client.videos.bill(job_id)
         if not bill["unsure"]:
             console.fail(
-                f"The job is {job.status}, and it is known what became of its order.",
+                f"Job {job.id} is {job.status}, and the outcome of its order is known.",
                 Exit.FAILED,
-                "make it again with `framegate generate`; only a job whose order's fate is unknown is retried",
+                "create a new job with `framegate generate`",
             )
-        place = output or Path(default_name(job.prompt, job.id))
-        free_place(place, force=force)
-        _show(job, bill)
+        path = output or Path(default_name(job.prompt, job.id))
+        check_output_path(path, force=force)
+        _show_job(job, bill)
         if not yes:
-            _ask()
-        again = gate.videos.retry(job_id, void_first=void_first)
-        console.say(f"Job {again.id} takes its place.")
-        finish(again, place, again=f"framegate watch {again.id} -o {place}", json=json, force=force)
+            _confirm()
+        new_job = client.videos.retry(job_id, void_first=void_first)
+        console.print_message(f"Job {new_job.id} replaces it.")
+        wait_and_save(new_job, path, json=json, force=force)
 
 
 def settle(
     job_id: JobId,
     *,
-    cost: Annotated[str, typer.Option("--cost", metavar="USD", help="What it cost: 0.32, or 0 for nothing.")],
+    cost: Annotated[str, typer.Option("--cost", metavar="USD", help="Final cost: 0.32, or 0 for nothing.")],
     json: Json = False,
     data: Data = None,
 ) -> None:
-    """Say what a held job cost, once you know. Works on the data folder, also while a server runs on it.
+    """Set the final cost of a held job. Works on the data folder, also while a server is running.
 
     Example: framegate settle 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 --cost 0
     """
-    amount = micro_usd(cost) or 0
-    on_store(None if data is None else str(data), lambda store: store.ledger.resolve(job_id, amount))
+    amount = parse_usd(cost) or 0
+    run_on_store(None if data is None else str(data), lambda store: store.ledger.resolve(job_id, amount))
     state = "settled" if amount else "void"
     if json:
-        console.out_json({"job_id": job_id, "state": state, "settled_micro_usd": amount or None})
+        console.print_json({"job_id": job_id, "state": state, "settled_micro_usd": amount or None})
     else:
-        console.out(f"{job_id} {state}" + (f" at {_dollars(amount)}" if amount else ""))
+        console.print_data(f"{job_id} {state}" + (f" at {_dollars(amount)}" if amount else ""))
 
 
 def _is_day(text: str) -> bool:
@@ -145,31 +148,37 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _show(job: "Job", bill: "Mapping[str, Any]") -> None:
-    console.say(f"Job {job.id} is {job.status}: {job.raw.get('error', '')}")
-    console.say(f"It was ordered of {bill['model']} at {bill['provider']}, and was accepted on {bill['day']} (UTC).")
+def _show_job(job: "Job", bill: "Mapping[str, Any]") -> None:
+    console.print_message(f"Job {job.id} is {job.status}: {job.raw.get('error', '')}")
+    console.print_message(f"Order: {bill['model']} at {bill['provider']}, created on {bill['day']} (UTC).")
     reserved = bill.get("reserved_micro_usd")
-    estimate = "no price is known" if reserved is None else f"estimated at {_dollars(reserved)}"
-    console.say(f"Money: {bill['state']}, {estimate}. Look there whether it was made before you order it again.")
+    estimate = "price unknown" if reserved is None else f"estimated at {_dollars(reserved)}"
+    console.print_message(f"Ledger: {bill['state']}, {estimate}.")
 
 
-def _ask() -> None:
+def _confirm() -> None:
     if not sys.stdin.isatty():
-        console.fail("To order again may cost twice, and nobody is here to be asked.", Exit.USAGE, "say --yes")
-    console.say("Order again? It may cost twice. [y/N]")
+        console.fail(
+            "Resubmitting may cost twice, and there is no terminal to ask for confirmation.",
+            Exit.USAGE,
+            "confirm with --yes",
+        )
+    console.print_message("Check at the provider whether the video was made. Resubmit? It may cost twice. [y/N]")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        console.say("Nothing was ordered.")
+        console.print_message("No order was placed.")
         raise typer.Exit(Exit.STOPPED)
 
 
-def _of_folder(by: By, since: str | None, until: str | None, owner: str | None, data: Path | None) -> dict[str, Any]:
+def _spending_of_folder(
+    by: By, since: str | None, until: str | None, owner: str | None, data: Path | None
+) -> dict[str, Any]:
     async def read(store: "Store") -> "tuple[Sequence[Any], dict[str, str]]":
-        found = await store.ledger.spent(by.value, owner=owner, since=since, until=until)
+        lines = await store.ledger.spent(by.value, owner=owner, since=since, until=until)
         names = {key.id: key.name for key in await store.keys.list()} if by is By.KEY else {}
-        return found, names
+        return lines, names
 
-    found, names = on_store(None if data is None else str(data), read)
-    rows = [asdict(one) for one in found]
+    lines, names = run_on_store(None if data is None else str(data), read)
+    rows = [asdict(line) for line in lines]
     for row in rows:
         if names.get(row["name"] or ""):
             row["label"] = names[row["name"]]
@@ -178,11 +187,11 @@ def _of_folder(by: By, since: str | None, until: str | None, owner: str | None, 
     return {"by": by.value, "since": since, "until": until, "data": rows, "total": total}
 
 
-def _row(one: "Mapping[str, Any]") -> tuple[str, ...]:
-    name = one.get("name") or "no key"
-    label = f"{name} ({one['label']})" if one.get("label") else name
-    amounts = (_dollars(one[amount]) for amount in AMOUNTS)
-    return (label, str(one["jobs"]), *amounts, *(str(one[count] or "-") for count in COUNTS))
+def _row(line: "Mapping[str, Any]") -> tuple[str, ...]:
+    name = line.get("name") or "no key"
+    label = f"{name} ({line['label']})" if line.get("label") else name
+    amounts = (_dollars(line[amount]) for amount in AMOUNTS)
+    return (label, str(line["jobs"]), *amounts, *(str(line[count] or "-") for count in COUNTS))
 
 
 def _dollars(micro_usd: int) -> str:

@@ -47,7 +47,7 @@ def verify(
     quality_model_dir: ModelDir = None,
     json: Json = False,
 ) -> None:
-    """Check a video file: report its faults and whether the references appear in it. Exits 1 if a check fails.
+    """Check a video file. Reports its faults and whether the references appear in it. Exits 1 if a check fails.
 
     Example: framegate verify out.mp4 -r hero=front.jpg --first-frame start.png
     """

@@ -1,4 +1,4 @@
-"""The command line, run in this process or in one of its own, in a folder and an environment of its own."""
+"""The command line in an empty folder and environment, run in this process."""
 
 import os
 import sys
@@ -13,15 +13,15 @@ from support.fake_gateway import CommandResult, Plan, serve_plan
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder is empty, the data folder not there yet, and nothing else is set."""
+    """The current folder, which is empty. The data folder does not exist yet, and nothing else is set."""
     for name in [name for name in os.environ if name.startswith("FRAMEGATE_")]:
         monkeypatch.delenv(name)
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
+    current = tmp_path / "current"
+    current.mkdir()
+    monkeypatch.chdir(current)
     monkeypatch.setenv("FRAMEGATE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("FRAMEGATE_RENDER_WORKERS", "1")
-    return here
+    return current
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def framegate(*arguments: object) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["framegate", *map(str, arguments)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as raised:
             main()
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return CommandResult(int(ended.value.code or 0), said.out, said.err)
+        output = capsys.readouterr()
+        assert "Traceback" not in output.err
+        return CommandResult(int(raised.value.code or 0), output.out, output.err)
 
     return framegate
 
@@ -47,6 +47,6 @@ def plan() -> Plan:
 
 @pytest.fixture
 def address(plan: Plan) -> Iterator[str]:
-    """A gate that goes by the plan."""
+    """Base URL of a fake gateway with the plan."""
     with serve_plan(plan) as url:
         yield url

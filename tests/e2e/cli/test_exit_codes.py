@@ -1,4 +1,4 @@
-"""Every way in which a command can end, by its exit code, its stdout and its stderr."""
+"""Exit codes of the commands, with their stdout and stderr."""
 
 import json
 import socket
@@ -16,36 +16,36 @@ Run = Callable[..., CommandResult]
 ID = "01a1fb4f-a193-77fc-9b11-9664e0b83787"
 
 
-def test_0_a_video_is_made_and_its_path_is_all_that_stdout_says(run: Run, address: str, folder: Path):
-    ran = run("generate", "-p", "A slow push-in, at dusk!", "--server", address)
+def test_0_a_video_is_made_and_stdout_has_only_its_path(run: Run, address: str, folder: Path):
+    result = run("generate", "-p", "A slow push-in, at dusk!", "--server", address)
 
     name = "a-slow-push-in-at-dusk-job-0.mp4"
-    assert (ran.code, ran.out) == (0, f"{name}\n")
+    assert (result.code, result.out) == (0, f"{name}\n")
     assert (folder / name).read_bytes() == VIDEO
 
 
 def test_0_json_is_one_document(run: Run, address: str):
-    ran = run("generate", "-p", "x", "-o", "x.mp4", "--json", "--server", address)
+    result = run("generate", "-p", "x", "-o", "x.mp4", "--json", "--server", address)
 
-    made = json.loads(ran.out)
-    assert (ran.code, made["status"], made["path"]) == (0, "completed", "x.mp4")
+    job = json.loads(result.out)
+    assert (result.code, job["status"], job["path"]) == (0, "completed", "x.mp4")
 
 
-def test_0_no_wait_prints_the_id_and_leaves(run: Run, address: str, folder: Path):
-    ran = run("generate", "-p", "x", "--no-wait", "--server", address)
+def test_0_no_wait_prints_the_id_and_exits(run: Run, address: str, folder: Path):
+    result = run("generate", "-p", "x", "--no-wait", "--server", address)
 
-    assert (ran.code, ran.out, list(folder.iterdir())) == (0, "job-0\n", [])
+    assert (result.code, result.out, list(folder.iterdir())) == (0, "job-0\n", [])
 
 
 def test_1_a_job_that_failed(run: Run, address: str, plan: Plan, folder: Path):
     plan.states, plan.error = ["queued", "failed"], "The provider said no."
-    ran = run("generate", "-p", "x", "--json", "--server", address)
+    result = run("generate", "-p", "x", "--json", "--server", address)
 
-    assert (ran.code, ran.err.splitlines()[-2:]) == (
+    assert (result.code, result.err.splitlines()[-2:]) == (
         1,
         ["error: The provider said no.", "hint: framegate jobs show job-0"],
     )
-    assert json.loads(ran.out)["status"] == "failed"
+    assert json.loads(result.out)["status"] == "failed"
     assert list(folder.iterdir()) == []
 
 
@@ -67,97 +67,103 @@ def test_1_a_file_that_fails_verification(run: Run, folder: Path):
         ("serve", "--host", "0.0.0.0"),
         ("serve", "--port", "99999"),
         ("models", "--server", "http://127.0.0.1:9", "--sandbox"),
+        ("models", "--server", "http://127.0.0.1:9", "--data", "folder"),
+        ("generate", "-p", "x", "--no-wait", "-o", "x.mp4"),
+        ("generate", "-p", "x", "--no-wait", "--force"),
+        ("watch", ID, "--force"),
+        ("jobs", "--limit", "5", "show", ID),
+        ("jobs", "--json", "replay", ID),
         ("models", "--server", "http://[::1"),
         ("models", "--server", "ftp://example.com"),
         ("check", "--prompt", "\udcff"),
     ],
 )
-def test_2_wrong_usage(run: Run, arguments: tuple[str, ...]):
-    ran = run(*arguments)
+def test_2_invalid_usage(run: Run, arguments: tuple[str, ...]):
+    result = run(*arguments)
 
-    assert (ran.code, ran.out) == (2, "")
-    assert "rror: " in ran.err
+    assert (result.code, result.out) == (2, "")
+    assert "rror: " in result.err
 
 
-def test_2_a_setting_that_cannot_be(run: Run, monkeypatch: pytest.MonkeyPatch):
+def test_2_an_invalid_setting(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FRAMEGATE_PORT", "many")
-    ran = run("models")
+    result = run("models")
 
-    assert ran.code == 2
-    assert "FRAMEGATE_PORT" in ran.err
+    assert result.code == 2
+    assert "FRAMEGATE_PORT" in result.err
 
 
-def test_2_a_file_is_never_overwritten_unasked(run: Run, address: str, folder: Path):
+def test_2_a_file_is_never_overwritten_without_force(run: Run, address: str, folder: Path):
     (folder / "x.mp4").write_bytes(b"mine")
 
-    ran = run("generate", "-p", "x", "-o", "x.mp4", "--server", address)
-    assert (ran.code, (folder / "x.mp4").read_bytes()) == (2, b"mine")
-    assert "--force" in ran.err
+    result = run("generate", "-p", "x", "-o", "x.mp4", "--server", address)
+    assert (result.code, (folder / "x.mp4").read_bytes()) == (2, b"mine")
+    assert "--force" in result.err
     assert run("generate", "-p", "x", "-o", "x.mp4", "--force", "--server", address).code == 0
     assert (folder / "x.mp4").read_bytes() == VIDEO
 
 
-def test_3_a_request_that_the_model_would_not_take(run: Run):
-    ran = run("check", "-p", "x", "--duration", "99", "--resolution", "8k", "--json")
+def test_3_a_request_that_the_model_does_not_accept(run: Run):
+    result = run("check", "-p", "x", "--duration", "99", "--resolution", "8k", "--json")
 
-    verdict = json.loads(ran.out)
-    assert (ran.code, verdict["ok"]) == (3, False)
-    assert {"hint: --duration 60", "hint: --resolution 720p"} <= set(ran.err.splitlines())
+    check = json.loads(result.out)
+    assert (result.code, check["ok"]) == (3, False)
+    assert {"hint: --duration 60", "hint: --resolution 720p"} <= set(result.err.splitlines())
 
 
 @pytest.mark.parametrize("reference", ["nope.jpg", "notes.txt", "http://127.0.0.1:9/x.png"])
 def test_3_a_reference_that_cannot_be_used_is_named(run: Run, folder: Path, reference: str):
     (folder / "notes.txt").write_text("no picture")
-    ran = run("generate", "-p", "x", "-r", reference)
+    result = run("generate", "-p", "x", "-r", reference)
 
-    assert (ran.code, ran.out) == (3, "")
-    assert reference in ran.err
+    assert (result.code, result.out) == (3, "")
+    assert reference in result.err
 
 
 @pytest.mark.parametrize("command", ["watch", "download", "cancel", "jobs show"])
 def test_4_no_such_job(run: Run, command: str):
-    ran = run(*command.split(), ID)
+    result = run(*command.split(), ID)
 
-    assert (ran.code, ran.out) == (4, "")
-    assert ID in ran.err
+    assert (result.code, result.out) == (4, "")
+    assert ID in result.err
 
 
 def test_4_no_such_model_or_file(run: Run):
-    ran = run("models", "framegate/animatik")
+    result = run("models", "framegate/animatik")
 
-    assert (ran.code, ran.out) == (4, "")
-    assert "framegate/animatic" in ran.err
+    assert (result.code, result.out) == (4, "")
+    assert "framegate/animatic" in result.err
     assert run("verify", "nope.mp4").code == 4
 
 
-def test_5_nobody_at_that_address(run: Run):
-    ran = run("models", "--server", "http://127.0.0.1:9")
+def test_5_an_address_where_nothing_listens(run: Run):
+    result = run("models", "--server", "http://127.0.0.1:9")
 
-    assert (ran.code, ran.out) == (5, "")
-    assert "http://127.0.0.1:9" in ran.err
+    assert (result.code, result.out) == (5, "")
+    assert "http://127.0.0.1:9" in result.err
 
 
-def test_5_a_key_that_is_not_taken(run: Run, address: str, plan: Plan):
+def test_5_a_key_that_is_not_accepted(run: Run, address: str, plan: Plan):
     plan.faults.append(("GET /videos/models", lambda handler: handler.reject(401, "unauthorized", "The key is wrong.")))
-    ran = run("models", "--server", address)
+    result = run("models", "--server", address)
 
-    assert (ran.code, ran.err.splitlines()[0]) == (5, "error: The key is wrong.")
-    assert "FRAMEGATE_API_KEY" in ran.err
-
-
-def test_5_a_port_that_is_taken(run: Run):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        ran = run("serve", "--port", taken.getsockname()[1])
-
-    assert (ran.code, ran.out) == (5, "")
-    assert "--port 0" in ran.err
+    assert (result.code, result.err.splitlines()[0]) == (5, "error: The key is wrong.")
+    assert "FRAMEGATE_API_KEY" in result.err
 
 
-def test_5_an_address_that_is_another_machines(run: Run):
-    ran = run("serve", "--host", "192.0.2.1", "--port", "0")
+def test_5_a_port_in_use(run: Run):
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        result = run("serve", "--port", used.getsockname()[1])
 
-    assert (ran.code, ran.out) == (5, "")
-    assert "hint: --host takes an address of this machine" in ran.err
+    assert (result.code, result.out) == (5, "")
+    assert "--port 0" in result.err
+
+
+def test_5_an_address_of_another_machine(run: Run):
+    result = run("serve", "--host", "192.0.2.1", "--port", "0")
+
+    assert (result.code, result.out) == (5, "")
+    assert "hint: --host must be an address of this machine" in result.err
 
 
 def test_5_a_data_folder_that_stays_busy(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -174,49 +180,49 @@ def test_5_a_data_folder_that_stays_busy(run: Run, tmp_path: Path, monkeypatch: 
     assert "owns the data folder" in serving.err
 
 
-def test_5_a_database_that_is_none(run: Run, tmp_path: Path):
+def test_5_a_file_that_is_not_a_database(run: Run, tmp_path: Path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "framegate.db").write_bytes(b"no database" * 100)
-    ran = run("models")
+    result = run("models")
 
-    assert (ran.code, ran.out) == (5, "")
-    assert "not a database" in ran.err
+    assert (result.code, result.out) == (5, "")
+    assert "not a database" in result.err
 
 
 @pytest.mark.parametrize("state", ["cancelled", "expired"])
-def test_6_a_job_that_was_stopped(run: Run, address: str, plan: Plan, state: str):
+def test_6_a_job_that_was_cancelled_or_expired(run: Run, address: str, plan: Plan, state: str):
     plan.states, plan.error = ["queued", state], "It was stopped."
-    ran = run("watch", "job-0", "--server", address)
+    result = run("watch", "job-0", "--server", address)
 
-    assert (ran.code, ran.out, ran.err.splitlines()[-2]) == (6, "", "error: It was stopped.")
+    assert (result.code, result.out, result.err.splitlines()[-2]) == (6, "", "error: It was stopped.")
 
 
-ENDING = """
+EXITING = """
 import atexit, sys, threading
 from framegate import cli
-atexit.register(print, "taken down")
+atexit.register(print, "shut down")
 def main():
     if sys.argv[1] == "works":
         threading.Thread(target=threading.Event().wait, daemon=True).start()
-    print("said")
+    print("printed")
     sys.exit(3)
 cli.main = main
 cli.run()
 """
 
 
-@pytest.mark.parametrize(("thread", "said"), [("works", "said\n"), ("none", "said\ntaken down\n")])
-def test_a_command_ends_with_its_code_and_its_words_though_a_thread_of_it_still_works(thread: str, said: str):
-    ran = subprocess.run(
-        [sys.executable, "-c", ENDING, thread], capture_output=True, text=True, timeout=30, check=False
+@pytest.mark.parametrize(("thread", "output"), [("works", "printed\n"), ("none", "printed\nshut down\n")])
+def test_a_command_exits_with_its_code_and_output_while_a_thread_is_still_working(thread: str, output: str):
+    result = subprocess.run(
+        [sys.executable, "-c", EXITING, thread], capture_output=True, text=True, timeout=30, check=False
     )
 
-    assert (ran.returncode, ran.stdout, ran.stderr) == (3, said, "")
+    assert (result.returncode, result.stdout, result.stderr) == (3, output, "")
 
 
-def test_a_folder_that_cannot_be_made_is_a_sentence(run: Run, folder: Path):
+def test_a_folder_that_cannot_be_created_is_reported(run: Run, folder: Path):
     (folder / "file").write_bytes(b"")
-    ran = run("models", "--data", folder / "file" / "data")
+    result = run("models", "--data", folder / "file" / "data")
 
-    assert (ran.code, ran.out) == (1, "")
-    assert str(folder / "file") in ran.err
+    assert (result.code, result.out) == (1, "")
+    assert str(folder / "file") in result.err

@@ -1,4 +1,4 @@
-"""Budgets, spending and retries from the command line, over a real data folder and a real gate."""
+"""Budgets, spending and retries from the command line, on a real data folder and gateway."""
 
 import asyncio
 import io
@@ -24,23 +24,23 @@ UNSURE = "0190a000-0000-7000-8000-000000000001"
 
 
 class Terminal(io.StringIO):
-    """A person at a keyboard."""
+    """Standard input of a person at a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
-def placed(*jobs: Job) -> None:
-    """Put jobs into the data folder as a gate would have left them."""
+def store_jobs(*jobs: Job) -> None:
+    """Store jobs in the data folder as a gateway would have left them."""
     settings = load()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
 
-    async def put() -> None:
+    async def insert() -> None:
         async with Store(sqlite_url(settings.data_dir)) as store:
             for job in jobs:
                 await store.insert(job, ledger_change=ledger_change(None, job, allow_unpriced=False))
 
-    asyncio.run(put())
+    asyncio.run(insert())
 
 
 def ended(number: int = 1, *, owner: str = "default", state: State = State.FAILED, **fields: Any) -> Job:
@@ -66,14 +66,14 @@ def unsure(**fields: Any) -> Job:
     return ended(**{"fault": lost, **fields})
 
 
-def test_a_key_is_made_with_a_budget_and_given_another(run: Run):
+def test_a_key_is_created_with_a_budget_that_can_be_changed(run: Run):
     key_id = run("keys", "create", "--budget", "20", "--budget-period", "month").out.split("_")[1]
-    (made,) = json.loads(run("keys", "list", "--json").out)["data"]
+    (key,) = json.loads(run("keys", "list", "--json").out)["data"]
     table = run("keys", "list").out
     other = run("keys", "budget", key_id, "--budget", "0.5")
     none = run("keys", "budget", key_id)
 
-    assert (made["budget_micro_usd"], made["budget_period"]) == (20_000_000, "month")
+    assert (key["budget_micro_usd"], key["budget_period"]) == (20_000_000, "month")
     assert "  $20.00 a month  " in table
     assert other.out == f"{key_id} $0.50 in all\n"
     assert none.out == f"{key_id} -\n"
@@ -92,17 +92,17 @@ def test_a_key_is_made_with_a_budget_and_given_another(run: Run):
         (("budget", "nobody", "--budget", "5"), 4),
     ],
 )
-def test_what_is_no_budget_is_refused_in_a_sentence(run: Run, arguments: tuple[str, ...], code: int):
-    ran = run("keys", *arguments)
+def test_an_invalid_budget_is_reported(run: Run, arguments: tuple[str, ...], code: int):
+    result = run("keys", *arguments)
 
-    assert (ran.code, ran.out) == (code, "")
-    assert ran.err.strip()
+    assert (result.code, result.out) == (code, "")
+    assert result.err.strip()
     assert run("keys", "list").err == "No keys.\n"
 
 
 def test_spending_is_a_table_with_totals_of_all_owners_or_one(run: Run):
-    assert run("spend").err == "Nothing was placed.\n"
-    placed(ended(1, state=State.COMPLETED), unsure(number=2, owner="acme", created_at=1_795_219_200.0 + 86_400))
+    assert run("spend").err == "No spending.\n"
+    store_jobs(ended(1, state=State.COMPLETED), unsure(number=2, owner="acme", created_at=1_795_219_200.0 + 86_400))
 
     by_day = run("spend", "--by", "day")
     assert [line.split() for line in by_day.out.splitlines()] == [
@@ -111,16 +111,16 @@ def test_spending_is_a_table_with_totals_of_all_owners_or_one(run: Run):
         ["2026-11-22", "1", "$0.00", "$0.00", "$0.50", "-", "-"],
         ["total", "2", "$0.50", "$0.00", "$0.50", "-", "-"],
     ]
-    assert by_day.err.startswith("$0.50 of what is settled are estimates")
-    told = json.loads(run("spend", "--owner", "acme", "--json").out)
-    assert (told["total"]["jobs"], told["total"]["held_micro_usd"]) == (1, 500_000)
-    assert run("spend", "--since", "2026-11-23").err == "Nothing was placed.\n"
+    assert by_day.err.startswith("$0.50 of the settled amount is estimated")
+    spending = json.loads(run("spend", "--owner", "acme", "--json").out)
+    assert (spending["total"]["jobs"], spending["total"]["held_micro_usd"]) == (1, 500_000)
+    assert run("spend", "--since", "2026-11-23").err == "No spending.\n"
     assert json.loads(run("spend", "--until", "2026-11-21", "--json").out)["total"]["jobs"] == 1
 
 
 def test_spending_by_key_names_the_keys(run: Run):
     key_id = run("keys", "create", "--name", "website").out.split("_")[1]
-    placed(ended(1, key_id=key_id), ended(2))
+    store_jobs(ended(1, key_id=key_id), ended(2))
 
     assert re.search(rf"^{key_id} \(website\)  1 ", run("spend", "--by", "key").out, re.MULTILINE)
     assert re.search(r"^no key +1 ", run("spend", "--by", "key").out, re.MULTILINE)
@@ -137,24 +137,22 @@ def test_spending_by_key_names_the_keys(run: Run):
         ("--owner", "a", "--server", "http://h"),
     ],
 )
-def test_spending_of_no_day_or_group_is_wrong_usage(run: Run, arguments: tuple[str, ...]):
-    ran = run("spend", *arguments)
+def test_an_invalid_day_or_group_of_spending_is_invalid_usage(run: Run, arguments: tuple[str, ...]):
+    result = run("spend", *arguments)
 
-    assert (ran.code, ran.out) == (2, "")
-
-
-def test_against_a_gate_spending_is_the_callers_own(run: Run):
-    placed(ended(1, state=State.COMPLETED), unsure(number=2, owner="acme"))
-    with embedded_gateway(load()) as gate:
-        told = gate.spend(by="provider", since="2026-11-01", until="2026-11-30")
-
-    assert [(one["name"], one["jobs"]) for one in told["data"]] == [("animatic", 1)]
+    assert (result.code, result.out) == (2, "")
 
 
-def test_a_retry_shows_what_is_known_and_is_made_only_when_the_person_says_yes(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-):
-    placed(unsure())
+def test_a_gateway_reports_only_the_spending_of_the_caller(run: Run):
+    store_jobs(ended(1, state=State.COMPLETED), unsure(number=2, owner="acme"))
+    with embedded_gateway(load()) as client:
+        spending = client.spend(by="provider", since="2026-11-01", until="2026-11-30")
+
+    assert [(line["name"], line["jobs"]) for line in spending["data"]] == [("animatic", 1)]
+
+
+def test_a_retry_shows_the_job_and_needs_a_confirmation(run: Run, monkeypatch: pytest.MonkeyPatch):
+    store_jobs(unsure())
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     refused = run("retry", UNSURE)
 
@@ -162,45 +160,45 @@ def test_a_retry_shows_what_is_known_and_is_made_only_when_the_person_says_yes(
     assert "The connection broke." in refused.err
     assert "held, estimated at $0.50" in refused.err
     assert "It may cost twice. [y/N]" in refused.err
-    assert refused.err.endswith("Nothing was ordered.\n")
+    assert refused.err.endswith("No order was placed.\n")
     assert len(json.loads(run("jobs", "--json").out)["data"]) == 1
 
 
-def test_where_nobody_can_be_asked_a_retry_needs_a_yes(run: Run, monkeypatch: pytest.MonkeyPatch):
-    placed(unsure())
+def test_a_retry_without_a_terminal_needs_yes(run: Run, monkeypatch: pytest.MonkeyPatch):
+    store_jobs(unsure())
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    ran = run("retry", UNSURE)
+    result = run("retry", UNSURE)
 
-    assert ran.code == 2
-    assert "--yes" in ran.err
+    assert result.code == 2
+    assert "--yes" in result.err
     assert len(json.loads(run("jobs", "--json").out)["data"]) == 1
 
 
-def test_only_a_job_of_doubtful_fate_is_retried(run: Run):
-    placed(ended(fault=Fault(code="c", message="No.")))
+def test_only_a_job_with_an_unknown_outcome_is_retried(run: Run):
+    store_jobs(ended(fault=Fault(code="c", message="No.")))
 
-    ran = run("retry", UNSURE, "--yes")
-    assert (ran.code, ran.out) == (1, "")
-    assert "it is known what became of its order" in ran.err
+    result = run("retry", UNSURE, "--yes")
+    assert (result.code, result.out) == (1, "")
+    assert "the outcome of its order is known" in result.err
     assert run("retry", "0190a000-0000-7000-8000-0000000000ff", "--yes").code == 4
 
 
-def test_a_person_says_what_a_held_job_cost(run: Run):
-    placed(unsure(), unsure(number=2))
+def test_the_final_cost_of_a_held_job_is_set(run: Run):
+    store_jobs(unsure(), unsure(number=2))
     settled = run("settle", UNSURE, "--cost", "0.32")
     void = run("settle", UNSURE[:-1] + "2", "--cost", "0")
     total = json.loads(run("spend", "--json").out)["total"]
 
     assert (settled.out, void.out) == (f"{UNSURE} settled at $0.32\n", f"{UNSURE[:-1]}2 void\n")
     assert (total["settled_micro_usd"], total["held_micro_usd"], total["void_jobs"]) == (320_000, 0, 1)
-    assert [run("settle", one, "--cost", "1").code for one in (UNSURE, "nobody")] == [1, 4]
+    assert [run("settle", job_id, "--cost", "1").code for job_id in (UNSURE, "nobody")] == [1, 4]
     assert run("settle", UNSURE, "--cost", "free").code == 2
 
 
 @pytest.mark.slow
-def test_a_retry_makes_the_video_as_a_job_that_names_the_old_one(run: Run, folder: Path):
+def test_a_retry_is_a_new_job_that_refers_to_the_old_one(run: Run, folder: Path):
     photo = PHOTOS / "cat.png"
-    made = json.loads(
+    made_job = json.loads(
         run("generate", "-r", photo, "-p", "a cat", "--duration", "1", "--resolution", "360p", "--json").out
     )
     settings = load()
@@ -208,15 +206,15 @@ def test_a_retry_makes_the_video_as_a_job_that_names_the_old_one(run: Run, folde
     async def lose() -> None:
         """As if that job's order had been lost on the way."""
         async with Store(sqlite_url(settings.data_dir)) as store:
-            job = await store.get(made["id"])
-            assert job is not None
-            lost = unsure(request=job.request)
+            stored = await store.get(made_job["id"])
+            assert stored is not None
+            lost = unsure(request=stored.request)
             await store.insert(lost, ledger_change=ledger_change(None, lost, allow_unpriced=False))
 
     asyncio.run(lose())
-    ran = run("retry", UNSURE, "--yes", "--void-first", "-o", "again.mp4")
+    result = run("retry", UNSURE, "--yes", "--void-first", "-o", "again.mp4")
 
-    assert ran.code == 0, ran.err
+    assert result.code == 0, result.err
     assert (folder / "again.mp4").stat().st_size > 1000
     newest = json.loads(run("jobs", "--json", "-n", "1").out)["data"][0]
     assert newest["metadata"] == {"retry_of": UNSURE}

@@ -1,4 +1,4 @@
-"""The command line over the real gate: in this process, in one of its own, and beside a server."""
+"""The command line with a real gateway: in this process, in another process, and beside a server."""
 
 import json
 import re
@@ -33,15 +33,15 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def line_with(process: subprocess.Popen[str], pattern: str) -> str:
-    """The first line of its stderr that has the pattern."""
+    """The first line of stderr that matches."""
     assert process.stderr
     for line in process.stderr:
         if re.search(pattern, line):
             return line
-    raise AssertionError(f"it ended without saying {pattern}")
+    raise AssertionError(f"the process ended without a line that matches {pattern}")
 
 
-def test_without_a_server_a_photo_becomes_a_video_that_verifies(run: Run, folder: Path):
+def test_without_a_server_a_photo_becomes_a_video_that_passes_verification(run: Run, folder: Path):
     made = run("generate", "-r", f"hero={PHOTOS / 'rocket.jpg'}", "-p", "a slow push-in on @hero", *QUICK)
 
     video = folder / made.out.strip()
@@ -54,14 +54,14 @@ def test_without_a_server_a_photo_becomes_a_video_that_verifies(run: Run, folder
     assert (folder / "again.mp4").read_bytes() == video.read_bytes()
 
 
-def test_a_reference_with_a_name_that_no_prompt_can_call_is_told_the_rule_for_names(run: Run):
-    ran = run("check", "-p", "x", "-r", f"1a={PHOTOS / 'cat.png'}")
+def test_an_invalid_name_of_a_reference_is_reported_with_the_rule_for_names(run: Run):
+    result = run("check", "-p", "x", "-r", f"1a={PHOTOS / 'cat.png'}")
 
-    assert ran.code == 3
-    assert re.search(r'^error: 1a=.*cat\.png: name: "1a" .* Use a letter, then up to 63', ran.err)
+    assert result.code == 3
+    assert re.search(r'^error: 1a=.*cat\.png: name: "1a" .* Use a letter, then up to 63', result.err)
 
 
-def test_a_video_is_gone_on_from_by_its_file_and_by_its_job(run: Run, folder: Path):
+def test_a_video_is_extended_by_its_file_and_by_its_job(run: Run, folder: Path):
     photo, same = ("-r", PHOTOS / "rocket.jpg"), ("-p", "pan left", *QUICK)
     assert run("generate", *photo, *same, "-o", "one.mp4").code == 0
     job = json.loads(run("jobs", "--json").out)["data"][0]["id"]
@@ -72,7 +72,7 @@ def test_a_video_is_gone_on_from_by_its_file_and_by_its_job(run: Run, folder: Pa
     assert seconds == [2.0, 2.0]
 
 
-def test_a_fall_back_is_judged_where_the_model_says_no_and_providers_are_chosen(run: Run):
+def test_a_fallback_is_used_if_the_model_rejects_the_request_and_providers_can_be_chosen(run: Run):
     asked = ("check", "--sandbox", "--json", "-p", "x", "-d", "5")
     alone = json.loads(run(*asked, "-m", "google/veo-3.1").out)
     helped = json.loads(run(*asked, "-m", "google/veo-3.1", "--fallback", "kwaivgi/kling-video-o1").out)
@@ -91,7 +91,7 @@ def test_the_same_idempotency_key_is_the_same_job(run: Run):
     assert run("cancel", first.out.strip()).out.split() == [first.out.strip(), "cancelled"]
 
 
-def test_ctrl_c_keeps_the_job_and_watch_goes_on_with_it(run: Run, folder: Path):
+def test_ctrl_c_keeps_the_job_and_watch_continues_it(run: Run, folder: Path):
     flags = ("generate", "-p", "pan left", "-r", str(PHOTOS / "cat.png"), "--duration", "20", "--resolution", "360p")
     with started(*flags, "-o", "cat.mp4") as process:
         line_with(process, "rendering")
@@ -118,7 +118,7 @@ def test_a_job_is_cancelled_from_another_terminal_while_its_command_runs(run: Ru
     assert process.returncode == 6
 
 
-def test_beside_a_server_that_has_the_data_folder_commands_use_it(run: Run):
+def test_commands_use_the_server_that_uses_the_data_folder(run: Run):
     with started("serve", "--port", "0") as server:
         url = line_with(server, "Framegate serves").split()[2].rstrip(",")
         made = run("generate", "-p", "x", "-r", PHOTOS / "cat.png", *QUICK, "--no-wait")
@@ -136,7 +136,7 @@ def test_beside_a_server_that_has_the_data_folder_commands_use_it(run: Run):
     assert server.returncode == 0
 
 
-def test_the_log_of_requests_has_no_signature_and_no_token_that_its_reader_could_use(run: Run):
+def test_the_request_log_has_no_signatures_and_tokens(run: Run):
     with started("serve", "--port", "0", "--log-level", "info") as server:
         url = line_with(server, "Framegate serves").split()[2].rstrip(",")
         for name in ("signature", "fal_jwt_token", "download_sig", "download_token"):
@@ -148,7 +148,7 @@ def test_the_log_of_requests_has_no_signature_and_no_token_that_its_reader_could
     assert "SECRET" not in log
 
 
-def test_two_commands_at_once_over_one_data_folder_both_end_well():
+def test_two_simultaneous_commands_on_one_data_folder_both_succeed():
     flags = ("-p", "x", "-r", str(PHOTOS / "cat.png"), *QUICK)
     with started("generate", *flags, "-o", "a.mp4") as first, started("generate", *flags, "-o", "b.mp4") as second:
         outs = [process.communicate(timeout=60)[0] for process in (first, second)]
@@ -156,53 +156,53 @@ def test_two_commands_at_once_over_one_data_folder_both_end_well():
     assert (outs, first.returncode, second.returncode) == (["a.mp4\n", "b.mp4\n"], 0, 0)
 
 
-def test_doctor_finds_this_machine_fit(run: Run):
-    ran = run("doctor", "--json")
+def test_doctor_passes_on_this_machine(run: Run):
+    result = run("doctor", "--json")
 
-    marks = {finding["name"]: finding["mark"] for finding in json.loads(ran.out)["findings"]}
-    assert ran.code == 0
+    marks = {finding["name"]: finding["mark"] for finding in json.loads(result.out)["findings"]}
+    assert result.code == 0
     assert {marks[name] for name in ("python", "libraries", "encoder", "owner", "key")} == {"ok"}
 
 
-def test_doctor_tells_the_accounts_and_not_their_keys(run: Run, monkeypatch: pytest.MonkeyPatch):
+def test_doctor_shows_the_accounts_without_their_keys(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FAL_KEY", "secret:of-fal")
     monkeypatch.setenv("PICTORY_API_KEY", "secret-of-pictory")
-    ran = run("doctor")
+    result = run("doctor")
 
-    assert re.search(r"^ok    account +fal `default` at https://queue\.fal\.run$", ran.out, re.MULTILINE)
-    assert re.search(r"^warn  account +pictory `default` .* https address alone.*$", ran.out, re.MULTILINE)
-    assert "public_url" in ran.out + ran.err
-    assert "secret" not in ran.out + ran.err
+    assert re.search(r"^ok    account +fal `default` at https://queue\.fal\.run$", result.out, re.MULTILINE)
+    assert re.search(r"^warn  account +pictory `default` .* https address alone.*$", result.out, re.MULTILINE)
+    assert "public_url" in result.out + result.err
+    assert "secret" not in result.out + result.err
 
 
-def test_a_key_with_a_line_break_is_refused_and_not_repeated(run: Run, monkeypatch: pytest.MonkeyPatch):
+def test_a_key_with_a_line_break_is_rejected_and_not_repeated(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FAL_KEY", "secret\n")
-    ran = run("models")
+    result = run("models")
 
-    assert ran.code == 2
-    assert "The key of the account `default` at fal has a blank, a line break" in ran.err
-    assert "secret" not in ran.err
-
-
-def test_doctor_says_when_nobody_serves_there(run: Run):
-    ran = run("doctor", "--server", "http://127.0.0.1:9")
-
-    assert ran.code == 1
-    assert re.search(r"^fail  server ", ran.out, re.MULTILINE)
+    assert result.code == 2
+    assert "The key of the account `default` at fal has a blank, a line break" in result.err
+    assert "secret" not in result.err
 
 
-def test_in_the_sandbox_every_model_answers(run: Run):
+def test_doctor_reports_a_server_that_does_not_respond(run: Run):
+    result = run("doctor", "--server", "http://127.0.0.1:9")
+
+    assert result.code == 1
+    assert re.search(r"^fail  server ", result.out, re.MULTILINE)
+
+
+def test_in_the_sandbox_every_model_is_available(run: Run):
     flags = ("-m", "google/veo-3.1", "-p", "a ship", "--duration", "8")
 
     assert run("check", *flags).code == 3
-    ran = run("check", *flags, "--sandbox", "--json")
-    assert (ran.code, json.loads(ran.out)["model"]) == (0, "google/veo-3.1")
+    result = run("check", *flags, "--sandbox", "--json")
+    assert (result.code, json.loads(result.out)["model"]) == (0, "google/veo-3.1")
 
 
-def test_the_demo_makes_its_video_and_its_sheet_and_says_what_comes_next(run: Run, folder: Path):
-    ran = run("demo")
+def test_the_demo_makes_a_video_and_a_contact_sheet_and_names_the_next_command(run: Run, folder: Path):
+    result = run("demo")
 
-    assert (ran.code, ran.out) == (0, f"{folder / 'demo.mp4'}\n{folder / 'demo-contact-sheet.jpg'}\n")
-    assert "framegate serve" in ran.err
+    assert (result.code, result.out) == (0, f"{folder / 'demo.mp4'}\n{folder / 'demo-contact-sheet.jpg'}\n")
+    assert "framegate serve" in result.err
     assert (folder / "demo-contact-sheet.jpg").read_bytes().startswith(b"\xff\xd8\xff")
     assert run("verify", "demo.mp4").code == 0

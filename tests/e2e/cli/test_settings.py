@@ -15,12 +15,16 @@ def test_doctor_reports_invalid_settings_and_variables_without_effect(
 ):
     (folder / "framegate.toml").write_text('[model_deadline_seconds]\n"google/veo-9" = 60')
     monkeypatch.setenv("FRAMEGATE_PROT", "SECRET")
-    ran = run("doctor")
+    result = run("doctor")
 
-    assert ran.code == 1
-    assert "fail  models        Setting `model_deadline_seconds`: 'google/veo-9' is not the id of a model." in ran.out
-    assert "warn  variable      FRAMEGATE_PROT has no effect: unknown setting; did you mean FRAMEGATE_PORT?" in ran.out
-    assert "SECRET" not in ran.out
+    assert result.code == 1
+    assert (
+        "fail  models        Setting `model_deadline_seconds`: 'google/veo-9' is not the id of a model." in result.out
+    )
+    assert (
+        "warn  variable      FRAMEGATE_PROT has no effect: unknown setting; did you mean FRAMEGATE_PORT?" in result.out
+    )
+    assert "SECRET" not in result.out
 
 
 def test_a_former_name_of_a_setting_is_a_warning_on_stderr(
@@ -28,8 +32,8 @@ def test_a_former_name_of_a_setting_is_a_warning_on_stderr(
 ):
     (folder / "rows").mkdir()
     monkeypatch.setenv("FRAMEGATE_MODELS_DIR", "rows")
-    ran = run("doctor")
+    result = run("doctor")
 
-    assert ran.code == 0
+    assert result.code == 0
     assert [message for message in caplog.messages if "was renamed to FRAMEGATE_CATALOGUE_DIR" in message]
-    assert "FRAMEGATE_MODELS_DIR" not in ran.out
+    assert "FRAMEGATE_MODELS_DIR" not in result.out

@@ -1,4 +1,4 @@
-"""`framegate verify`: any file against the pictures and the prompt that it was made from."""
+"""`framegate verify`: a video file against its pictures and prompt."""
 
 import json
 from collections.abc import Callable
@@ -23,11 +23,11 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_pictures_that_are_in_it_pass_in_plain_words_by_groups(run: Run, video: Path):
-    ran = run("verify", video, "--first-frame", CAT, "--last-frame", CUP, "-p", "a slow change")
+def test_matching_pictures_pass_with_findings_by_group(run: Run, video: Path):
+    result = run("verify", video, "--first-frame", CAT, "--last-frame", CUP, "-p", "a slow change")
 
-    lines = ran.out.splitlines()
-    assert ran.code == 0
+    lines = result.out.splitlines()
+    assert result.code == 0
     assert [line for line in lines if not line.startswith(" ")][:-1] == ["conformance:", "motion:", "fidelity:"]
     assert lines[-1] == f"pass: {video}"
     (first,) = [line for line in lines if " first_frame " in line]
@@ -35,26 +35,26 @@ def test_pictures_that_are_in_it_pass_in_plain_words_by_groups(run: Run, video: 
     assert "SSIM" in first
 
 
-def test_frames_that_were_swapped_fail(run: Run, video: Path):
-    ran = run("verify", video, "--first-frame", CUP, "--last-frame", CAT, "--json")
+def test_swapped_frames_fail(run: Run, video: Path):
+    result = run("verify", video, "--first-frame", CUP, "--last-frame", CAT, "--json")
 
-    verdicts = {one["name"]: one["verdict"] for one in json.loads(ran.out)["findings"]}
-    assert ran.code == 1
+    verdicts = {one["name"]: one["verdict"] for one in json.loads(result.out)["findings"]}
+    assert result.code == 1
     assert (verdicts["first_frame"], verdicts["last_frame"]) == ("fail", "fail")
 
 
-def test_a_reference_that_is_not_in_it_is_said_to_be_open_and_is_no_failure(run: Run, video: Path):
-    ran = run("verify", video, "-r", f"hero={PHOTOS / 'rocket.jpg'}")
+def test_a_reference_that_is_not_found_is_unverifiable_and_not_a_failure(run: Run, video: Path):
+    result = run("verify", video, "-r", f"hero={PHOTOS / 'rocket.jpg'}")
 
-    assert ran.code == 0
-    assert "No part of reference 1 (@hero) is found" in ran.out
-    assert ran.out.splitlines()[-1] == f"pass: {video} (2 could not be verified)"
+    assert result.code == 0
+    assert "No part of reference 1 (@hero) is found" in result.out
+    assert result.out.splitlines()[-1] == f"pass: {video} (2 could not be verified)"
 
 
-def test_the_best_matches_are_saved_where_asked(run: Run, video: Path, folder: Path):
-    ran = run("verify", video, "-r", CUP, "--matches", folder, "--json")
+def test_the_best_matches_are_saved(run: Run, video: Path, folder: Path):
+    result = run("verify", video, "-r", CUP, "--matches", folder, "--json")
 
-    (match,) = json.loads(ran.out)["matches"]
+    (match,) = json.loads(result.out)["matches"]
     assert (match["reference"], match["path"]) == (0, str(folder / "a-match-0.jpg"))
     assert (folder / "a-match-0.jpg").read_bytes().startswith(b"\xff\xd8")
 
@@ -67,11 +67,11 @@ def test_the_best_matches_are_saved_where_asked(run: Run, video: Path, folder: P
         (("--matches", "nowhere"), 2, "Folder not found: nowhere"),
     ],
 )
-def test_what_cannot_be_compared_ends_in_a_sentence(
+def test_files_that_cannot_be_compared_are_reported(
     run: Run, video: Path, folder: Path, arguments: tuple[str, ...], code: int, said: str
 ):
     (folder / "page.png").write_text("<!doctype html><title>Sign in</title>", encoding="utf-8")
-    ran = run("verify", video, *arguments)
+    result = run("verify", video, *arguments)
 
-    assert ran.code == code
-    assert said in ran.err
+    assert result.code == code
+    assert said in result.err

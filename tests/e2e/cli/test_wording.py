@@ -1,4 +1,4 @@
-"""What the gate says in the API's words is said on the command line in the words that are typed there."""
+"""Messages of the API are shown with the flags of the command line."""
 
 from collections.abc import Callable
 
@@ -11,24 +11,22 @@ from support.fake_gateway import CommandResult
 Run = Callable[..., CommandResult]
 
 
-def test_a_provider_that_does_not_have_the_model_is_changed_by_the_flag_that_was_typed(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_provider_without_the_model_is_reported_with_its_flag(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FAL_KEY", "not-a-real-key")
-    ran = run("check", "-m", "google/veo-3.1", "-p", "a cat", "--provider", "vllm_omni")
-    assert "Change --provider." in ran.err
-    assert "provider.only" not in ran.err
+    result = run("check", "-m", "google/veo-3.1", "-p", "a cat", "--provider", "vllm_omni")
+    assert "Change --provider." in result.err
+    assert "provider.only" not in result.err
 
 
-def test_a_model_that_nothing_is_like_is_answered_with_the_command_that_lists_them(run: Run):
-    ran = run("check", "-m", "qqqqqqqqqqqq", "-p", "a cat")
-    assert ran.err.splitlines()[:2] == [
+def test_an_unknown_model_is_reported_with_the_command_that_lists_models(run: Run):
+    result = run("check", "-m", "qqqqqqqqqqqq", "-p", "a cat")
+    assert result.err.splitlines()[:2] == [
         'error: model: "qqqqqqqqqqqq" is not a known model.',
-        "hint: framegate models lists those that are known.",
+        "hint: list all models with: framegate models",
     ]
 
 
-def test_what_a_finished_job_has_to_tell_is_a_note_and_no_warning(capsys: pytest.CaptureFixture[str]):
+def test_a_message_of_a_finished_job_is_a_note_not_a_warning(capsys: pytest.CaptureFixture[str]):
     console.show_warnings(
         [
             Problem(code="render_note", pointer="", message="fal billed it as 1 of its units."),
