@@ -1,6 +1,6 @@
-"""The animatic engine: camera moves over still pictures, by a prompt; no generative model.
+"""Animatic renderer: camera moves over still pictures, controlled by a prompt, without a generative model.
 
-Reading a prompt (`direct`) is cheap; `render` brings in OpenCV and the encoder, so it is imported on first use.
+Parsing a prompt (`direct`) is cheap. `render` needs OpenCV and the encoder, so it is imported on first use.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # a module attribute may be anything
     if name == "render":
-        from framegate.animatic.renderer import render  # noqa: PLC0415  # the point: nothing heavy until it is used
+        from framegate.animatic.renderer import render  # noqa: PLC0415  # defer the heavy imports
 
         return render
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

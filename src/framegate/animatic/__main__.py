@@ -1,9 +1,9 @@
-"""A warm worker: renders one job after another, told and answering in JSON lines.
+"""Render worker process: renders one job after another, with requests and responses as JSON lines.
 
 In:  {"id": ..., "spec": {...}}
-Out: {"id": null, "event": "ready"} once; then for each job, under its own id, "progress" with `progress` and
-`stage`, and at last "done" with `rendered`, or "error" with `code` and `message`.
-It goes when its standard input closes, and on Linux when its parent dies, in the middle of a render too.
+Out: {"id": null, "event": "ready"} once; then for each job, with the job's id, "progress" events with `progress` and
+`stage`, and finally "done" with `rendered`, or "error" with `code` and `message`.
+The process exits when its standard input closes and, on Linux, when its parent dies, even during a render.
 """
 
 import ctypes
@@ -28,6 +28,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Worker:
+    """JSON lines server: a thread reads the requests, `run` handles them in order."""
+
     def __init__(self, requests: TextIO, responses: TextIO) -> None:
         self._requests = requests
         self._responses = responses
@@ -41,7 +43,7 @@ class Worker:
             self._handle(line)
 
     def _read_lines(self) -> None:
-        """Take in jobs, and notice while one is being rendered that nobody wants it any more."""
+        """Queue the input lines; also runs during a render, to notice when the input closes."""
         while line := self._requests.readline(LINE_CHARS_MAX):
             self._lines.put(line)
         self._closed.set()
@@ -57,7 +59,7 @@ class Worker:
             return
         except AnimaticError as error:
             self._send(job, "error", code=error.code, message=str(error))
-        except Exception as error:  # noqa: BLE001  # the top: one bad job must not take the warm process down
+        except Exception as error:  # noqa: BLE001  # top level: one bad job must not stop the process
             self._send(job, "error", code="internal", message=f"{type(error).__name__}: {error}")
         else:
             self._send(job, "done", rendered=asdict(rendered))
@@ -75,7 +77,7 @@ class Worker:
 
 
 class _ProgressReporter:
-    """Passes progress on, at most ten times a second; the end is told by "done"."""
+    """Progress callback: sends at most ten progress events a second."""
 
     def __init__(self, worker: Worker, job: object) -> None:
         self._worker = worker
@@ -94,9 +96,9 @@ def _parse_request(line: str) -> dict[str, Any]:
     try:
         message: object = json.loads(line)
     except ValueError as error:
-        raise BadSpec("the job is not one line of JSON") from error
+        raise BadSpec("invalid JSON: a job must be one line of JSON") from error
     if not isinstance(message, dict):
-        raise BadSpec("the job must be an object with id and spec")
+        raise BadSpec("a job must be a JSON object with id and spec")
     return cast("dict[str, Any]", message)
 
 
@@ -105,18 +107,18 @@ def _die_with_parent() -> None:
         return
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the signal was set
+    if os.getppid() != parent:  # the parent died before the signal was set
         os._exit(1)
 
 
 def main() -> None:
     _die_with_parent()
-    # Nothing but the protocol goes to standard output, whatever a library prints.
+    # Keep standard output for the protocol: what libraries print goes to standard error.
     responses = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
         Worker(sys.stdin, responses).run()
-    except BrokenPipeError:  # the parent has died, and nobody listens
+    except BrokenPipeError:  # the parent has died
         os._exit(1)
 
 

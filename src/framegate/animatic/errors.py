@@ -1,12 +1,12 @@
-"""What can go wrong in a render, as a small tree of its own:
+"""Errors of a render:
 
-EngineError
-├── BadSpec             a value that no render can be made of
-├── TooManyPictures     more pictures than the clip has time for
-├── UnreadablePicture   a file that is not a picture we can decode
-├── UnusableSource      a video that cannot be gone on from
-├── OutputFailed        the file could not be written
-└── Abandoned           the caller went away
+AnimaticError
+├── BadSpec             invalid value in the spec
+├── TooManyPictures     more shots than fit into the video
+├── UnreadablePicture   file that cannot be decoded as a picture
+├── UnusableSource      source video that cannot be extended
+├── OutputFailed        the video file could not be written
+└── Abandoned           the caller is gone
 """
 
 
@@ -21,7 +21,7 @@ class BadSpec(AnimaticError):
 
 
 class TooManyPictures(AnimaticError):
-    """`most` is how many shots the clip has time for."""
+    """More shots than fit into the video; at most `shots_max` do."""
 
     code = "too_many_pictures"
 

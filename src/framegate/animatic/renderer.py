@@ -1,4 +1,4 @@
-"""From a spec to a finished file."""
+"""Render entry point: from a spec to a finished video file."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -24,10 +24,10 @@ ProgressCallback = Callable[[float], None]
 
 
 def render(spec: Spec, progress: ProgressCallback | None = None) -> Rendered:
-    """Make the clip; `output` appears only when it is complete and on disk.
+    """Render the video; `output` appears only when it is complete and synced to disk.
 
-    `progress` is told the share that is done after each frame; what it raises stops the render.
-    Raises an EngineError.
+    `progress` is called after each frame with the finished fraction; an exception from it stops the render.
+    Raises AnimaticError.
     """
     output = Path(spec.output)
     partial = output.with_name(f".{output.name}.part")
@@ -67,7 +67,7 @@ def _render_to(spec: Spec, path: str, progress: ProgressCallback) -> Rendered:
         source_lead = 0.0 if source is None else source.lead_seconds
         for at in range(spec.frames):
             frame, planes = writer.new_frame()
-            # Spread over the whole length, so that the last frame is where the camera arrives.
+            # Spread the frames over the whole duration, so that the camera arrives with the last frame.
             timeline.draw(source_lead + at / (spec.frames - 1) * (spec.seconds - source_lead), planes)
             writer.write(frame)
             progress((source_frames + at + 1) / total_frames)
@@ -111,4 +111,4 @@ def _move_into_place(partial: Path, output: Path) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise OutputFailed(f"the finished video could not be put in place: {error}") from error
+        raise OutputFailed(f"the finished video cannot be moved to its output path: {error}") from error

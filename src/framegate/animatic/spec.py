@@ -1,4 +1,4 @@
-"""What a render is asked for and what it gives back; both travel as JSON to and from a worker."""
+"""Input and output of a render, exchanged with a worker process as JSON."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -19,11 +19,11 @@ _REQUIRED = ("width", "height", "fps", "frames", "output")
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """One clip to make: pictures in order, what the camera does, and the exact file wanted.
+    """Specification of one video: prompt, pictures in order, and the format of the file.
 
-    `names` goes with `references`: the name by which the prompt's `@name` means each, or None. `style` is a picture
-    that lends only its colours. With a `source`, a video to go on from, the file is that video followed by `frames`
-    new ones.
+    `names` has one entry for each of `references`: its `@name` in the prompt, or None. `style` is a picture of which
+    only the colors are used. With a `source`, a video to extend, the file is that video followed by `frames` new
+    frames.
     """
 
     prompt: str | None = None
@@ -50,19 +50,19 @@ class Spec:
         if not FPS_MIN <= self.fps <= FPS_MAX:
             raise BadSpec(f"fps is {self.fps}: it must be from {FPS_MIN} to {FPS_MAX}")
         if not 2 <= self.frames <= self.fps * SECONDS_MAX:
-            raise BadSpec(f"frames is {self.frames}: it must be from 2 to {SECONDS_MAX} seconds' worth")
+            raise BadSpec(f"frames is {self.frames}: it must be from 2 to {self.fps * SECONDS_MAX} at {self.fps} fps")
         if not 0 <= self.seed <= SEED_MAX:
             raise BadSpec(f"seed is {self.seed}: it must be from 0 to {SEED_MAX}")
         if self.prompt is not None and len(self.prompt) > PROMPT_CHARS_MAX:
-            raise BadSpec(f"prompt is longer than {PROMPT_CHARS_MAX} characters")
+            raise BadSpec(f"prompt has {len(self.prompt)} characters: the maximum is {PROMPT_CHARS_MAX}")
         if len(self.references) > REFERENCES_MAX:
-            raise BadSpec(f"references holds {len(self.references)} pictures: at most {REFERENCES_MAX}")
+            raise BadSpec(f"references has {len(self.references)} pictures: the maximum is {REFERENCES_MAX}")
         if self.names and len(self.names) != len(self.references):
-            raise BadSpec("names must hold one entry, a name or null, for each reference")
+            raise BadSpec("names must have one entry, a name or null, for each reference")
 
     @property
     def seconds(self) -> float:
-        """How long the new frames are shown."""
+        """Duration of the new frames."""
         return self.frames / self.fps
 
     def to_json(self) -> str:
@@ -70,7 +70,7 @@ class Spec:
 
     @classmethod
     def from_json(cls, text: str) -> "Spec":
-        """The spec that `to_json` wrote. Raises BadSpec for anything else."""
+        """Parse the output of `to_json`. Raises BadSpec."""
         try:
             return cls.from_dict(json.loads(text))
         except ValueError as error:
@@ -84,13 +84,13 @@ class Spec:
         unknown = sorted(set(data) - {field.name for field in fields(cls)})
         missing = [name for name in _REQUIRED if name not in data]
         if unknown or missing:
-            raise BadSpec(f"the spec has unknown fields {unknown} or lacks {missing}")
+            raise BadSpec(f"invalid fields in the spec: unknown {unknown}, missing {missing}")
         return cls(**{name: _validated(name, value) for name, value in data.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """The finished file, as it lies on disk; `notes` are sentences about what was made otherwise than asked."""
+    """The finished file; `notes` say in sentences where it differs from the request."""
 
     path: str
     frames: int
@@ -101,18 +101,18 @@ class Rendered:
     notes: tuple[str, ...] = ()
 
 
-def _validated(name: str, value: object) -> Any:  # noqa: ANN401  # one JSON value becomes one field of any type
+def _validated(name: str, value: object) -> Any:  # noqa: ANN401  # a JSON value for a field of any type
     if name in ("references", "names"):
         items = cast("list[object]", value) if isinstance(value, list) else [value]
-        holes = name == "names"
+        allows_null = name == "names"
         if not isinstance(value, list) or not all(
-            isinstance(entry, str) or (holes and entry is None) for entry in items
+            isinstance(entry, str) or (allows_null and entry is None) for entry in items
         ):
             raise BadSpec(f"{name} must be a list of strings")
         return tuple(items)
     if name in ("width", "height", "fps", "frames", "seed"):
         if type(value) is not int:
-            raise BadSpec(f"{name} must be a whole number")
+            raise BadSpec(f"{name} must be an integer")
     elif name == "audio":
         if type(value) is not bool:
             raise BadSpec("audio must be true or false")

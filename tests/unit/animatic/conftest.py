@@ -36,11 +36,11 @@ def rocket():
 
 @pytest.fixture
 def spec(tmp_path: Path):
-    """Make a small spec quickly: whatever a test does not say is short and small."""
-    plain = Spec(width=320, height=180, fps=12, frames=12, output=str(tmp_path / "clip.mp4"))
+    """Factory of specs for small, short videos."""
+    default = Spec(width=320, height=180, fps=12, frames=12, output=str(tmp_path / "clip.mp4"))
 
     def make(**values: Any) -> Spec:  # any field of a spec
-        return replace(plain, **values)
+        return replace(default, **values)
 
     return make
 
@@ -62,27 +62,27 @@ def photos():
 
 @pytest.fixture
 def frames(spec: Callable[..., Spec]):
-    """Draw the frames of a plan, or of a spec's own, as planes: what the encoder would be given."""
+    """Draw the frames of a plan, or of a spec's prompt, as planes for the encoder."""
 
-    def draw(given: Plan | None = None, **values: Any) -> list[Planes]:  # any field of a spec
-        made = spec(**values)
-        output = Size(made.width, made.height)
-        whole, cutout = resolve_placement(made, given or of_spec(made))
-        reel = Timeline(
-            prepare_shots(made, whole, output, None, cutout),
+    def draw(requested_plan: Plan | None = None, **values: Any) -> list[Planes]:  # any field of a spec
+        video_spec = spec(**values)
+        output = Size(video_spec.width, video_spec.height)
+        plan, cutout = resolve_placement(video_spec, requested_plan or plan_of(video_spec))
+        timeline = Timeline(
+            prepare_shots(video_spec, plan, output, None, cutout),
             output,
-            1 / made.fps,
-            FilmEffects(whole.look, output, made.seed),
+            1 / video_spec.fps,
+            FilmEffects(plan.look, output, video_spec.seed),
         )
-        drawn = [blank_planes(output) for _ in range(made.frames)]
+        drawn = [blank_planes(output) for _ in range(video_spec.frames)]
         for at, planes in enumerate(drawn):
-            reel.draw(at / (made.frames - 1) * made.seconds, planes)
+            timeline.draw(at / (video_spec.frames - 1) * video_spec.seconds, planes)
         return drawn
 
     return draw
 
 
-def of_spec(spec: Spec) -> Plan:
+def plan_of(spec: Spec) -> Plan:
     return direct(
         spec.prompt,
         reference_count=len(spec.references),
@@ -95,8 +95,8 @@ def of_spec(spec: Spec) -> Plan:
 
 @pytest.fixture
 def shot():
-    """Make a shot of one second over the first reference, whatever else it is told."""
-    plain = Shot(
+    """Factory of shots, by default one second over the first reference."""
+    default = Shot(
         role=Role.REFERENCE,
         index=0,
         moves=(Move.LOCKED_OFF,),
@@ -110,14 +110,14 @@ def shot():
     )
 
     def make(*moves: Move, **values: Any) -> Shot:  # any field of a shot
-        return replace(plain, moves=moves or plain.moves, **values)
+        return replace(default, moves=moves or default.moves, **values)
 
     return make
 
 
 @pytest.fixture
 def decoded():
-    """The brightness of every frame of a file."""
+    """Decode the brightness of every frame of a file."""
 
     def decode(path: str):
         with av.open(path) as container:

@@ -1,4 +1,4 @@
-"""The scene's words: what look and what sound they come to."""
+"""Look and sound of a prompt."""
 
 import pytest
 
@@ -12,10 +12,10 @@ def look(prompt: str) -> Look:
 
 
 def sounds(prompt: str) -> tuple[Sound, ...]:
-    return tuple(one.sound for one in heard(prompt))
+    return tuple(layer.sound for layer in sound_layers(prompt))
 
 
-def heard(prompt: str) -> tuple[SoundLayer, ...]:
+def sound_layers(prompt: str) -> tuple[SoundLayer, ...]:
     return direct(prompt, reference_count=1, seconds=4, audio=True).sound_layers
 
 
@@ -45,10 +45,10 @@ def heard(prompt: str) -> tuple[SoundLayer, ...]:
         ("neon green jacket", (), ()),
     ],
 )
-def test_light_and_grade_words_are_read(prompt: str, light: tuple[Light, ...], grade: tuple[Grade, ...]):
-    found = look(prompt)
+def test_light_and_grade_words_set_the_look(prompt: str, light: tuple[Light, ...], grade: tuple[Grade, ...]):
+    result = look(prompt)
 
-    assert (found.light, found.grade) == (light, grade)
+    assert (result.light, result.grade) == (light, grade)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_light_and_grade_words_are_read(prompt: str, light: tuple[Light, ...], g
         ("rain and fog", ((Weather.RAIN, 0.6), (Weather.FOG, 0.6))),
     ],
 )
-def test_weather_words_are_read_with_their_strength(prompt: str, weather: tuple[tuple[Weather, float], ...]):
+def test_weather_words_set_the_weather_and_its_strength(prompt: str, weather: tuple[tuple[Weather, float], ...]):
     assert look(prompt).weather == weather
 
 
@@ -95,14 +95,14 @@ def test_weather_words_are_read_with_their_strength(prompt: str, weather: tuple[
         ("bokeh", "blur"),
     ],
 )
-def test_textures_are_read(prompt: str, field: str):
+def test_texture_words_set_their_effect(prompt: str, field: str):
     assert getattr(look(prompt), field) > 0
 
 
 @pytest.mark.parametrize(
     "prompt", ["", "a red car", "no grain", "a field of grain of wheat, no vignette", "slow push-in"]
 )
-def test_a_prompt_that_says_nothing_of_the_look_leaves_pictures_as_they_are(prompt: str):
+def test_a_prompt_without_look_words_leaves_pictures_unchanged(prompt: str):
     assert look(prompt).is_neutral
 
 
@@ -123,26 +123,26 @@ def test_a_prompt_that_says_nothing_of_the_look_leaves_pictures_as_they_are(prom
         ("a portrait", ()),
     ],
 )
-def test_sounds_are_those_of_what_is_named(prompt: str, expected: tuple[Sound, ...]):
+def test_sounds_match_the_things_in_the_prompt(prompt: str, expected: tuple[Sound, ...]):
     assert set(sounds(prompt)) == set(expected)
 
 
-def test_a_sound_that_is_named_as_one_is_louder_than_a_thing_in_the_picture_and_a_distant_one_softer():
-    assert heard("audio: rain. A street with distant birds.") == (
+def test_a_named_sound_is_louder_than_a_thing_in_the_picture_and_a_distant_one_softer():
+    assert sound_layers("audio: rain. A street with distant birds.") == (
         SoundLayer(sound=Sound.RAIN, level=LEVEL_OF_A_SOUND),
         SoundLayer(sound=Sound.CITY, level=LEVEL_OF_A_THING),
         SoundLayer(sound=Sound.BIRDS, level=LEVEL_DISTANT),
     )
 
 
-def test_nothing_is_heard_unless_sound_is_asked_for():
+def test_there_is_no_sound_unless_requested():
     assert direct("rain on the sea", reference_count=1, seconds=4).sound_layers == ()
 
 
-def test_sound_that_cannot_be_made_is_said():
+def test_unsupported_sound_is_reported_in_notes():
     plan = direct("a portrait with upbeat music", reference_count=1, seconds=4, audio=True)
 
     assert plan.notes == (
-        'no music and no voices are made, only a bed of sound: "music"',
-        "the sound is silence: the prompt names nothing that this engine has a sound for",
+        'music and voices are not supported, only ambient sound: "music"',
+        "the video is silent: nothing in the prompt matches a built-in sound",
     )

@@ -1,4 +1,4 @@
-"""Moves measured in the frames: the one that was asked for is the one that is seen."""
+"""Camera moves measured in the frames."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -23,7 +23,7 @@ OUTPUT = Size(320, 180)
 
 
 def shift(a: np.ndarray, b: np.ndarray):
-    """How far the content moves from one picture to another, to the right and down."""
+    """Motion of the content between two pictures, to the right and down."""
     window = cv2.createHanningWindow(a.shape[::-1], cv2.CV_32F)
     return np.array(cv2.phaseCorrelate(np.float32(a), np.float32(b), window)[0])
 
@@ -33,7 +33,7 @@ def flow(a: np.ndarray, b: np.ndarray):
 
 
 @pytest.mark.parametrize(
-    ("move", "way"),
+    ("move", "direction"),
     [
         (Move.PAN_RIGHT, (-1, 0)),
         (Move.TRUCK_LEFT, (1, 0)),
@@ -41,28 +41,28 @@ def flow(a: np.ndarray, b: np.ndarray):
         (Move.PEDESTAL_DOWN, (0, -1)),
     ],
 )
-def test_travel_goes_where_it_is_told_and_comes_to_rest(
-    frames: Draw, shot: Make, rocket: str, move: Move, way: tuple[int, int]
+def test_a_move_goes_in_its_direction_and_comes_to_rest(
+    frames: Draw, shot: Make, rocket: str, move: Move, direction: tuple[int, int]
 ):
     drawn = frames(Plan(shots=(shot(move, amount=0.5),)), references=(rocket,), fps=24, frames=24)
 
-    steps = np.array([shift(a.y, b.y) for a, b in pairwise(drawn)]) @ np.array(way)
+    steps = np.array([shift(a.y, b.y) for a, b in pairwise(drawn)]) @ np.array(direction)
     assert steps.sum() > 0.02 * OUTPUT.width
     assert steps[12] > 4 * max(abs(steps[0]), abs(steps[-1]))
     assert np.abs(np.diff(steps)).max() < 0.6  # pixels: no jerk, as far as phase correlation can tell
 
 
-def test_in_an_orbit_near_and_far_go_opposite_ways_and_the_subject_stays(frames: Draw, shot: Make, astronaut: str):
+def test_an_orbit_moves_the_background_with_the_camera_and_keeps_the_subject(frames: Draw, shot: Make, astronaut: str):
     drawn = frames(Plan(shots=(shot(Move.ORBIT_RIGHT, amount=1.5),)), references=(astronaut,))
 
-    moved = flow(drawn[2].y, drawn[-3].y)[..., 0]
-    face = moved[70:110, 120:170].mean()
-    behind = moved[20:60, 250:310].mean()
-    assert behind > 1.5  # the camera goes to the right around her: what is far goes with it
+    motion = flow(drawn[2].y, drawn[-3].y)[..., 0]
+    face = motion[70:110, 120:170].mean()
+    behind = motion[20:60, 250:310].mean()
+    assert behind > 1.5  # the camera orbits to the right, and the background moves with it
     assert abs(face) < behind / 2
 
 
-def test_a_push_in_brings_the_subject_nearer_than_what_is_behind_it(frames: Draw, shot: Make, astronaut: str):
+def test_a_push_in_enlarges_the_subject_more_than_the_background(frames: Draw, shot: Make, astronaut: str):
     picture = planes.load(astronaut)
     near = estimate_relief(picture, subject.find_subject(picture)).displacement
     output, view = Size(512, 288), fit_view(Size(512, 512), Size(512, 288))
@@ -74,7 +74,7 @@ def test_a_push_in_brings_the_subject_nearer_than_what_is_behind_it(frames: Draw
 
     apart = flow(flat.y, deep.y)
     edge = apart[100:200, 440:480, 0].mean()
-    assert edge < -0.5  # far things at the side move less outwards than the zoom, that is: inwards
+    assert edge < -0.5  # distant objects at the side move outwards less than the zoom, so inwards relative to it
     assert abs(apart[90:150, 200:260, 0].mean()) < 0.6
 
 
@@ -85,9 +85,9 @@ def box_of(picture: np.ndarray):
 def test_a_roll_to_the_right_turns_the_content_to_the_left(frames: Draw, shot: Make, rocket: str):
     drawn = frames(Plan(shots=(shot(Move.ROLL_RIGHT),)), references=(rocket,))
 
-    moved = flow(drawn[0].y, drawn[-1].y)
-    assert moved[20:60, 130:190, 0].mean() < -0.5  # above the middle, to the left
-    assert moved[140:175, 60:250, 0].mean() > 0.5  # below it, to the right
+    motion = flow(drawn[0].y, drawn[-1].y)
+    assert motion[20:60, 130:190, 0].mean() < -0.5  # above the middle, to the left
+    assert motion[140:175, 60:250, 0].mean() > 0.5  # below it, to the right
 
 
 def test_displacement_by_depth_never_folds_the_picture(photos: list[str]):
@@ -99,12 +99,12 @@ def test_displacement_by_depth_never_folds_the_picture(photos: list[str]):
         slope = np.abs(np.diff(near, axis=1)).max() * width
         assert near[0].max() < 0.1
         assert np.abs(near[:, 0]).max() < 0.1
-        # A whole orbit's passing, over a view as narrow as half of the picture.
+        # The parallax of a full orbit, over a view half as wide as the picture.
         assert 2 * PARALLAX_MAX * slope / 2 < 0.75, path
         assert np.abs(near).max() <= 0.5
 
 
-def test_a_hand_held_camera_sways_smoothly_around_its_place_and_stays_in_the_picture():
+def test_a_handheld_camera_sways_smoothly_around_its_view_and_stays_in_the_picture():
     picture, view = Size(1000, 600), View(30, 20, 940, 529)
     sway = Sway(7, 1.0)
 
@@ -127,53 +127,53 @@ def test_a_hand_held_camera_sways_smoothly_around_its_place_and_stays_in_the_pic
 def test_every_framing_stays_in_the_picture(shot: Make, output: Size, framing: Framing, angle: Angle, move: Move):
     picture = Size(1500, 1000)
     asked = shot(move, framing=framing, angle=angle, handheld=0.5)
-    (way,) = plan_paths([asked], picture, output, Focus(0.8, 0.7, 0.7, 0.5, 0.95, 0.9))
+    (path,) = plan_paths([asked], picture, output, Focus(0.8, 0.7, 0.7, 0.5, 0.95, 0.9))
 
     for step in range(21):
-        pose = Sway(3, 0.5).apply(way.pose_at(step / 20), step / 10, picture)
-        held = pose.view.contained(pose.perspective.roll, picture)
-        assert held.width == pytest.approx(pose.view.width, rel=0.002)
-        assert abs(held.x - pose.view.x) + abs(held.y - pose.view.y) < 0.002 * picture.width
+        pose = Sway(3, 0.5).apply(path.pose_at(step / 20), step / 10, picture)
+        contained = pose.view.contained(pose.perspective.roll, picture)
+        assert contained.width == pytest.approx(pose.view.width, rel=0.002)
+        assert abs(contained.x - pose.view.x) + abs(contained.y - pose.view.y) < 0.002 * picture.width
 
 
 @pytest.mark.parametrize("output", [Size(1280, 720), Size(720, 1280), Size(720, 720), Size(1680, 720), Size(720, 1680)])
-def test_the_face_of_a_portrait_is_in_the_frame_in_every_shape(astronaut: str, shot: Make, output: Size):
+def test_the_face_of_a_portrait_stays_in_the_frame_of_every_shape(astronaut: str, shot: Make, output: Size):
     picture = planes.load(astronaut)
     focus = subject.find_subject(picture).focus
     face = (178, 60, 265, 195)  # left, top, right, bottom: from the brow to the chin
 
     for move in (Move.PUSH_IN, Move.ORBIT_LEFT, Move.LOCKED_OFF):
-        (way,) = plan_paths([shot(move, end=4.0)], Size(512, 512), output, focus)
+        (path,) = plan_paths([shot(move, end=4.0)], Size(512, 512), output, focus)
         for step in range(11):
-            view = way.view_at(step / 10)
+            view = path.view_at(step / 10)
             assert view.x <= face[0]
             assert view.y <= face[1]
             assert view.x + view.width >= face[2]
             assert view.y + view.height >= face[3]
 
 
-def test_the_subject_of_each_photo_is_found(photos: list[str]):
-    known = {"astronaut": (0.42, 0.4), "cat": (0.5, 0.45), "coffee": (0.47, 0.45), "rocket": (0.5, 0.6)}
+def test_the_subject_is_found_in_each_photo(photos: list[str]):
+    subjects = {"astronaut": (0.42, 0.4), "cat": (0.5, 0.45), "coffee": (0.47, 0.45), "rocket": (0.5, 0.6)}
     for path in photos:
         name = path.rsplit("/", 1)[-1].split(".")[0]
-        if name in known:
+        if name in subjects:
             focus = subject.find_subject(planes.load(path)).focus
-            assert abs(focus.x - known[name][0]) < 0.1, path
-            assert focus.left < known[name][0] < focus.right
-            assert focus.top < known[name][1] < focus.bottom
+            assert abs(focus.x - subjects[name][0]) < 0.1, path
+            assert focus.left < subjects[name][0] < focus.right
+            assert focus.top < subjects[name][1] < focus.bottom
 
 
-def test_a_coarse_grid_bends_without_moving_what_is_flat(rocket: str):
+def test_parallax_without_depth_changes_nothing(rocket: str):
     picture = planes.load(rocket)
     size = planes.size_of(picture)
     view = View(40, 30, 480, 270)
     flat, bent = blank_planes(OUTPUT), blank_planes(OUTPUT)
-    way = paths_like(view)
-    scale = scale_for(way, OUTPUT)
-    part = visible_box(way, size, scale)
-    wanted = crop_size(part, scale)
+    path = paths_like(view)
+    scale = scale_for(path, OUTPUT)
+    part = visible_box(path, size, scale)
+    crop_pixels = crop_size(part, scale)
     sheet = Crop(
-        planes.to_planes(planes.resize(part.crop(picture), wanted.width, wanted.height)),
+        planes.to_planes(planes.resize(part.crop(picture), crop_pixels.width, crop_pixels.height)),
         part,
         size,
         np.zeros((64, 96), np.float32),
@@ -190,7 +190,7 @@ def paths_like(view: View):
     return Path(view, view, Easing.SMOOTH, Perspective(x=0.05), Perspective(x=0.05))
 
 
-def test_fast_moves_smear_and_slow_ones_stay_sharp(frames: Draw, shot: Make, rocket: str):
+def test_fast_moves_are_blurred_and_slow_ones_stay_sharp(frames: Draw, shot: Make, rocket: str):
     def sharpness(amount: float):
         middle = frames(Plan(shots=(shot(Move.PAN_RIGHT, amount=amount),)), references=(rocket,), frames=12)[6].y
         return float(cv2.Laplacian(middle, cv2.CV_32F).var())

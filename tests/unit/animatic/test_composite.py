@@ -1,4 +1,4 @@
-"""A subject set into a scene, where its cut-out can be trusted and nowhere else."""
+"""Composites of a subject in a scene, only with a reliable cut-out."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ BACKDROP = 226
 
 @pytest.fixture
 def cup(coffee: str):
-    """The cup on its saucer, and how much of each place it covers."""
+    """The cup on its saucer, and its coverage."""
     picture = planes.load(coffee)
     cover = np.zeros(picture.shape[:2], np.uint8)
     cv2.ellipse(cover, (280, 208), (202, 178), 12, 0, 360, 255, cv2.FILLED, cv2.LINE_AA)
@@ -38,7 +38,7 @@ def cup_png(cup: tuple[np.ndarray, np.ndarray], tmp_path: Path):
 
 @pytest.fixture
 def product(cup: tuple[np.ndarray, np.ndarray]):
-    """The cup before a plain grey backdrop with noise, with a soft shadow of its own on the ground."""
+    """The cup with a plain gray backdrop, noise, and a soft shadow on the ground."""
     picture, cover = cup
     rows, columns = np.mgrid[0:520, 0:760]
     shadow = np.exp(-(((columns - 380) / 190) ** 2 + ((rows - 420) / 30) ** 2))
@@ -65,37 +65,37 @@ def product(cup: tuple[np.ndarray, np.ndarray]):
         ("", None),
     ],
 )
-def test_a_prompt_says_what_is_set_into_what(prompt: str, pair: tuple[int, int] | None):
-    wanted = Placement(subject=pair[0], scene=pair[1]) if pair else None
+def test_a_prompt_sets_the_subject_and_the_scene(prompt: str, pair: tuple[int, int] | None):
+    placement = Placement(subject=pair[0], scene=pair[1]) if pair else None
 
-    assert find_placement(prompt, 2, ("hero", "street")) == wanted
+    assert find_placement(prompt, 2, ("hero", "street")) == placement
 
 
-def test_a_subject_in_a_scene_has_no_shot_of_its_own():
+def test_a_placed_subject_has_no_shot_of_its_own():
     plan = direct("", reference_count=3, seconds=6)
-    rest = apply_placement(plan, Placement(subject=0, scene=1))
+    placed = apply_placement(plan, Placement(subject=0, scene=1))
 
-    assert [shot.index for shot in rest.shots] == [1, 2]
-    assert rest.shots[0].join is Join.OPENS
-    assert rest.shots[0].start == 0
-    assert rest.shots[1].start < rest.shots[0].end < rest.shots[1].end == 6
+    assert [shot.index for shot in placed.shots] == [1, 2]
+    assert placed.shots[0].join is Join.OPENS
+    assert placed.shots[0].start == 0
+    assert placed.shots[1].start < placed.shots[0].end < placed.shots[1].end == 6
 
 
-def test_a_plain_backdrop_is_cut_away_with_the_shadow_on_it(product: tuple[np.ndarray, np.ndarray]):
+def test_a_plain_backdrop_is_removed_with_its_shadow(product: tuple[np.ndarray, np.ndarray]):
     picture, mask = product
-    found = cut_out(picture, None)
+    cutout = cut_out(picture, None)
 
-    assert found is not None
-    assert found.method == "its plain backdrop"
-    assert abs(found.coverage.sum() / mask.sum() - 1) < 0.05
-    assert abs(found.coverage.shape[0] - np.ptp(np.flatnonzero(mask.any(axis=1)))) < 16  # the shadow below is gone
+    assert cutout is not None
+    assert cutout.method == "plain backdrop"
+    assert abs(cutout.coverage.sum() / mask.sum() - 1) < 0.05
+    assert abs(cutout.coverage.shape[0] - np.ptp(np.flatnonzero(mask.any(axis=1)))) < 16  # without the shadow below
 
 
 def test_no_photo_without_a_plain_backdrop_is_cut_out(photos: list[str]):
     assert [path for path in photos if cut_out(planes.load(path), None) is not None] == []
 
 
-def test_transparency_that_says_nothing_is_not_a_cut_out(cup: tuple[np.ndarray, np.ndarray]):
+def test_noisy_or_empty_transparency_is_not_a_cut_out(cup: tuple[np.ndarray, np.ndarray]):
     specks = np.where(np.random.default_rng(0).random(cup[1].shape) > 0.5, 255, 0).astype(np.uint8)
 
     assert cut_out(cup[0], specks) is None
@@ -103,46 +103,46 @@ def test_transparency_that_says_nothing_is_not_a_cut_out(cup: tuple[np.ndarray, 
 
 
 @pytest.mark.parametrize("output", [Size(1280, 720), Size(720, 1280), Size(720, 720), Size(1680, 720)])
-def test_the_subject_stands_whole_in_the_scene_and_shades_the_ground(
+def test_the_whole_subject_is_in_the_scene_with_a_shadow_on_the_ground(
     cup: tuple[np.ndarray, np.ndarray], rocket: str, output: Size
 ):
-    found = cut_out(*cup)
-    assert found is not None
+    cutout = cut_out(*cup)
+    assert cutout is not None
     scene = planes.load(rocket)
 
-    made = compose(found, scene, output)
+    composite = compose(cutout, scene, output)
 
-    height, width = made.coverage.shape
-    whole = made.coverage.sum() / (made.coverage > 0.02).sum()
-    assert whole > 0.7
-    assert not made.coverage[:, 0].any()
-    assert not made.coverage[:, -1].any()
-    assert not made.coverage[0].any()
-    assert not made.coverage[-1].any()
+    height, width = composite.coverage.shape
+    mean_coverage = composite.coverage.sum() / (composite.coverage > 0.02).sum()
+    assert mean_coverage > 0.7
+    assert not composite.coverage[:, 0].any()
+    assert not composite.coverage[:, -1].any()
+    assert not composite.coverage[0].any()
+    assert not composite.coverage[-1].any()
     bare = cv2.resize(scene, (width, height), interpolation=cv2.INTER_CUBIC).astype(float)
-    foot, middle = round(made.focus.bottom * height), round(made.focus.x * width)
+    foot, middle = round(composite.focus.bottom * height), round(composite.focus.x * width)
     below = np.s_[foot - 4 : foot + 6, middle - 15 : middle + 15]
-    away = made.coverage[below] < 0.02
-    assert made.picture[below][away].mean() < 0.9 * bare[below][away].mean()
+    away = composite.coverage[below] < 0.02
+    assert composite.picture[below][away].mean() < 0.9 * bare[below][away].mean()
     far = np.s_[: height // 8, : width // 8]
-    assert np.abs(made.picture[far] - bare[far]).mean() < 2
+    assert np.abs(composite.picture[far] - bare[far]).mean() < 2
 
 
-def test_a_cut_out_is_set_into_the_scene_when_the_words_say_so(
+def test_a_cut_out_is_placed_in_the_scene_that_the_prompt_names(
     spec: Callable[..., Spec], frames: Callable[..., list], cup_png: str, rocket: str
 ):
     values = {"references": (cup_png, rocket), "names": ("cup", "pad"), "prompt": "Place @cup in @pad, locked-off"}
 
     rendered = render(spec(**values))
 
-    assert not any("reference 1" in note and "shot of its own" in note for note in rendered.notes)
+    assert not any("reference 1" in note and "has its own shot" in note for note in rendered.notes)
     together, alone = frames(**values)[5], frames(references=(rocket,), prompt="locked-off")[5]
     red = together.v.astype(int) - alone.v
-    assert (red > 15).mean() > 0.04  # the red saucer is there
-    assert (np.abs(red) < 4).mean() > 0.6  # and so is the scene
+    assert (red > 15).mean() > 0.04  # the red saucer
+    assert (np.abs(red) < 4).mean() > 0.6  # the scene
 
 
-def test_a_lone_cut_out_before_another_picture_is_set_into_it(
+def test_a_transparent_cut_out_is_placed_in_the_second_picture(
     frames: Callable[..., list], cup_png: str, rocket: str, cat: str
 ):
     first, last = (frames(references=(cup_png, rocket), prompt="locked-off")[at] for at in (0, -1))
@@ -152,15 +152,15 @@ def test_a_lone_cut_out_before_another_picture_is_set_into_it(
     assert np.abs(apart[0].y.astype(int) - apart[-1].y).mean() > 20  # two
 
 
-def test_what_cannot_be_cut_out_is_shown_by_itself_and_the_job_says_so(
+def test_a_subject_that_cannot_be_cut_out_gets_its_own_shot_and_a_note(
     spec: Callable[..., Spec], astronaut: str, rocket: str
 ):
     rendered = render(spec(references=(astronaut, rocket), prompt="put the first image into the second image"))
 
-    assert any("reference 1 is shown in a shot of its own" in note for note in rendered.notes)
+    assert any("reference 1 has its own shot" in note for note in rendered.notes)
 
 
-def test_a_picture_enlarged_a_lot_is_told_of(spec: Callable[..., Spec], cat: str, rocket: str):
+def test_a_strongly_enlarged_picture_is_reported_in_a_note(spec: Callable[..., Spec], cat: str, rocket: str):
     large = render(spec(references=(cat,), width=1280, height=720, frames=4)).notes
     small = render(spec(references=(rocket,))).notes
 

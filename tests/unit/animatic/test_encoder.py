@@ -19,10 +19,10 @@ def samples(path: str) -> Samples:
 
 
 def tone(seconds: float) -> Iterator[Samples]:
-    """A tone in pieces of an odd length."""
-    whole = np.sin(2 * np.pi * 440 * np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE) * 0.25
-    for at in range(0, len(whole), 7001):
-        yield np.stack([whole[at : at + 7001]] * 2).astype(np.float32)
+    """A tone in chunks of an odd length."""
+    wave = np.sin(2 * np.pi * 440 * np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE) * 0.25
+    for at in range(0, len(wave), 7001):
+        yield np.stack([wave[at : at + 7001]] * 2).astype(np.float32)
 
 
 def film(path: Path, frames: int, fps: int, sound: Iterator[Samples] | None):
@@ -36,7 +36,7 @@ def film(path: Path, frames: int, fps: int, sound: Iterator[Samples] | None):
 
 
 @pytest.mark.parametrize(("fps", "frames"), [(8, 8), (24, 97), (25, 50), (60, 61)])
-def test_the_sound_is_stereo_and_as_long_as_the_picture(spec: Callable[..., Spec], cat: str, fps: int, frames: int):
+def test_the_sound_is_stereo_and_as_long_as_the_video(spec: Callable[..., Spec], cat: str, fps: int, frames: int):
     clip = render(spec(references=(cat,), fps=fps, frames=frames, audio=True))
 
     with av.open(clip.path) as container:
@@ -49,16 +49,16 @@ def test_the_sound_is_stereo_and_as_long_as_the_picture(spec: Callable[..., Spec
     assert abs(samples(clip.path).shape[1] - frames / fps * SAMPLE_RATE) <= AAC_FRAME
 
 
-def test_what_goes_in_is_heard_at_its_time(tmp_path: Path):
-    heard = samples(film(tmp_path / "a.mp4", 48, 24, tone(2)))
+def test_the_sound_is_encoded_without_an_offset(tmp_path: Path):
+    decoded = samples(film(tmp_path / "a.mp4", 48, 24, tone(2)))
 
     with_tone = np.concatenate(list(tone(2)), axis=1)
     middle = slice(SAMPLE_RATE // 2, SAMPLE_RATE)
-    # AAC is lossy, but a tone shifted by one sample would be off by 0.014 already.
-    assert np.abs(heard[:, middle] - with_tone[:, middle]).max() < 0.01
+    # AAC is lossy, but an offset of one sample would already give a difference of 0.014.
+    assert np.abs(decoded[:, middle] - with_tone[:, middle]).max() < 0.01
 
 
-def test_a_file_with_sound_starts_playing_at_once_and_is_interleaved(spec: Callable[..., Spec], cat: str):
+def test_a_file_with_sound_has_its_index_first_and_is_interleaved(spec: Callable[..., Spec], cat: str):
     clip = render(spec(references=(cat,), fps=24, frames=96, audio=True))
 
     data = Path(clip.path).read_bytes()
@@ -76,12 +76,12 @@ def test_the_same_sound_and_picture_give_the_same_bytes(tmp_path: Path):
     assert len(copies) == 1
 
 
-def test_without_sound_there_is_no_sound_track(spec: Callable[..., Spec], cat: str):
+def test_a_video_without_sound_has_no_sound_track(spec: Callable[..., Spec], cat: str):
     with av.open(render(spec(references=(cat,))).path) as container:
         assert not container.streams.audio
 
 
-def test_a_fault_of_the_sound_ends_the_render_and_says_so(tmp_path: Path):
+def test_an_error_in_the_sound_fails_the_render_with_its_message(tmp_path: Path):
     def broken() -> Iterator[Samples]:
         yield from tone(0.1)
         raise ValueError("the sound broke off")
@@ -90,14 +90,14 @@ def test_a_fault_of_the_sound_ends_the_render_and_says_so(tmp_path: Path):
         film(tmp_path / "a.mp4", 200, 24, broken())
 
 
-def test_a_render_that_is_given_up_leaves_no_thread_of_its_sound(tmp_path: Path):
+def test_a_cancelled_render_leaves_no_encoder_thread(tmp_path: Path):
     import threading
 
-    def for_ever() -> Iterator[Samples]:
+    def endless_silence() -> Iterator[Samples]:
         while True:
             yield np.zeros((2, 4096), np.float32)
 
-    with pytest.raises(KeyError), VideoWriter(str(tmp_path / "a.mp4"), Size(64, 64), 24, sound=for_ever()):
+    with pytest.raises(KeyError), VideoWriter(str(tmp_path / "a.mp4"), Size(64, 64), 24, sound=endless_silence()):
         raise KeyError
 
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("animatic")]

@@ -1,4 +1,4 @@
-"""Frames as they were when people last looked at them; small differences of libraries and codecs are let pass."""
+"""Golden frames: frames against reviewed brightness values, with a tolerance for libraries and codecs."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from framegate.animatic.picture.planes import Planes
 
 GOLDEN = Path(__file__).parent / "data" / "golden_frames.json"
 TILES = (16, 9)
-LEVELS_OFF_MOST = 2.0  # of brightness, on average over the tiles of a frame
+LEVELS_OFF_MAX = 2.0  # of brightness, on average over the tiles of a frame
 CLIPS = {
     "push-in": {"prompt": "slow push-in", "photos": ("astronaut",)},
     "orbit at night": {"prompt": "orbit left at night, handheld", "photos": ("rocket",)},
@@ -28,31 +28,31 @@ def tiles(luma: np.ndarray):
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_a_clip_looks_as_it_did(
+def test_a_video_matches_its_golden_frames(
     spec: Callable[..., Spec], photos: list[str], decoded: Callable[[str], list[np.ndarray]], name: str
 ):
     by_name = {Path(path).stem: path for path in photos}
     request = CLIPS[name]
-    made = spec(
-        prompt=request["prompt"], references=tuple(by_name[one] for one in request["photos"]), frames=24, seed=5
+    video_spec = spec(
+        prompt=request["prompt"], references=tuple(by_name[photo] for photo in request["photos"]), frames=24, seed=5
     )
 
-    clip = decoded(render(made).path)
+    clip = decoded(render(video_spec).path)
 
     golden = json.loads(GOLDEN.read_text())[name]
-    for at, known in golden.items():
-        off = np.abs(tiles(clip[int(at)]) - np.array(known)).mean()
-        assert off < LEVELS_OFF_MOST, f"frame {at} is {off:.1f} levels off"
+    for at, expected in golden.items():
+        off = np.abs(tiles(clip[int(at)]) - np.array(expected)).mean()
+        assert off < LEVELS_OFF_MAX, f"frame {at} is {off:.1f} levels off"
 
 
 @pytest.mark.parametrize(
     "prompt", ["slow push-in", "orbit right at golden hour", "truck left, faded, handheld", "roll left in thick fog"]
 )
-def test_good_clips_neither_flicker_nor_jerk(frames: Callable[..., list[Planes]], photos: list[str], prompt: str):
+def test_videos_have_no_flicker_and_no_jerks(frames: Callable[..., list[Planes]], photos: list[str], prompt: str):
     for photo in photos:
-        clip = [one.y.astype(float) for one in frames(prompt=prompt, references=(photo,), fps=24, frames=48)]
+        clip = [planes.y.astype(float) for planes in frames(prompt=prompt, references=(photo,), fps=24, frames=48)]
 
-        light = np.array([one.mean() for one in clip])
+        light = np.array([luma.mean() for luma in clip])
         assert np.abs(np.diff(light, 2)).max() < 0.6, photo  # levels
         change = np.array([np.abs(b - a).mean() for a, b in pairwise(clip)])
         assert np.abs(np.diff(change)).max() < 0.35 * change.max() + 0.2, photo

@@ -1,4 +1,4 @@
-"""Light, grade and weather measured in the frames."""
+"""Light, grade, weather and film effects measured in the frames."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -23,7 +23,7 @@ def drawn(frames: Draw, shot: Make, photo: str, look: Look, **values: object):
 
 
 def color(planes: Planes):
-    """Mean luma, and blue and red difference from grey."""
+    """Mean luma, and blue and red difference from gray."""
     return np.array([planes.y.mean(), planes.u.mean() - 128, planes.v.mean() - 128])
 
 
@@ -39,7 +39,7 @@ def test_night_is_dark_and_blue(frames: Draw, shot: Make, cat: str, plain: Plane
     assert night[1] > color(plain)[1]
 
 
-def test_what_is_dark_already_is_still_seen_at_night(frames: Draw, shot: Make, rocket: str):
+def test_a_dark_picture_stays_visible_at_night(frames: Draw, shot: Make, rocket: str):
     day, night = (drawn(frames, shot, rocket, look)[5] for look in (Look(), Look(light=(Light.NIGHT,))))
 
     assert night.y.std() > 0.4 * day.y.std()
@@ -75,28 +75,28 @@ def test_vivid_has_more_color_and_faded_less(frames: Draw, shot: Make, cat: str,
     assert vivid.v.std() > plain.v.std() > faded.v.std()
 
 
-def test_fog_hides_the_far_more_than_the_near(frames: Draw, shot: Make, astronaut: str):
+def test_fog_hides_distant_objects_more_than_near_ones(frames: Draw, shot: Make, astronaut: str):
     clear, foggy = (drawn(frames, shot, astronaut, look)[5] for look in (Look(), Look(weather=((Weather.FOG, 0.6),))))
 
-    def kept(part: tuple[slice, slice]):
+    def detail_ratio(part: tuple[slice, slice]):
         return foggy.y[part].std() / clear.y[part].std()
 
-    assert kept(np.s_[40:160, 110:190]) > kept(np.s_[20:140, 250:310])  # she, and the model behind her
+    assert detail_ratio(np.s_[40:160, 110:190]) > detail_ratio(np.s_[20:140, 250:310])  # the astronaut, and the model
 
 
-def test_depth_of_field_softens_the_surroundings_and_not_the_subject(frames: Draw, shot: Make, astronaut: str):
+def test_depth_of_field_blurs_the_surroundings_and_not_the_subject(frames: Draw, shot: Make, astronaut: str):
     sharp, soft = (drawn(frames, shot, astronaut, look)[5] for look in (Look(), Look(blur=1.0)))
 
-    def kept(part: tuple[slice, slice]):
+    def detail_ratio(part: tuple[slice, slice]):
         detail = [float(cv2.Laplacian(one.y[part], cv2.CV_32F).var()) for one in (soft, sharp)]
         return detail[0] / detail[1]
 
-    assert kept(np.s_[20:140, 260:320]) < 0.4
-    assert kept(np.s_[50:120, 110:170]) > 0.8
+    assert detail_ratio(np.s_[20:140, 260:320]) < 0.4
+    assert detail_ratio(np.s_[50:120, 110:170]) > 0.8
 
 
 @pytest.mark.parametrize("weather", [Weather.RAIN, Weather.SNOW, Weather.DUST, Weather.EMBERS])
-def test_weather_falls_its_own_way_and_by_its_seed(frames: Draw, shot: Make, rocket: str, weather: Weather):
+def test_weather_moves_and_depends_only_on_its_seed(frames: Draw, shot: Make, rocket: str, weather: Weather):
     look = Look(weather=((weather, 0.8),))
     first, again, other = (drawn(frames, shot, rocket, look, seed=seed) for seed in (1, 1, 2))
 
@@ -116,16 +116,16 @@ def test_snow_falls_and_embers_rise(frames: Draw, shot: Make, stars: str):
     assert fall(Weather.EMBERS) < -0.2
 
 
-def test_a_flickering_light_is_no_strobe(frames: Draw, shot: Make, astronaut: str):
+def test_flicker_stays_below_the_limits_for_flashes(frames: Draw, shot: Make, astronaut: str):
     clip = frames(Plan(shots=(shot(end=4.0),), look=Look(flicker=1.0)), references=(astronaut,), fps=24, frames=96)
 
     light = np.array([one.y.mean() - 16 for one in clip]) / 219
-    assert 0.005 < np.ptp(light) < FLICKER_MAX < 0.1  # a flash is a tenth and more
+    assert 0.005 < np.ptp(light) < FLICKER_MAX < 0.1  # a flash is 10 % or more
     turns = np.flatnonzero(np.diff(np.sign(np.diff(light))))
-    assert len(turns) / 2 / 4 <= 3  # there and back, a second
+    assert len(turns) / 2 / 4 <= 3  # flashes per second
 
 
-def test_grain_lies_on_brightness_alone_and_differs_from_frame_to_frame(frames: Draw, shot: Make, cat: str):
+def test_grain_changes_only_the_brightness_and_differs_in_each_frame(frames: Draw, shot: Make, cat: str):
     clean, grainy = (drawn(frames, shot, cat, Look(grain=one)) for one in (0.0, 1.0))
 
     noise = [b.y.astype(int) - a.y for a, b in zip(clean, grainy, strict=True)]
@@ -135,14 +135,14 @@ def test_grain_lies_on_brightness_alone_and_differs_from_frame_to_frame(frames: 
     assert abs(np.corrcoef(noise[3].ravel(), noise[4].ravel())[0, 1]) < 0.05
 
 
-def test_a_vignette_darkens_the_corners_alone(frames: Draw, shot: Make, coffee: str):
+def test_a_vignette_darkens_only_the_corners(frames: Draw, shot: Make, coffee: str):
     clean, shaded = (drawn(frames, shot, coffee, Look(vignette=one))[5].y for one in (0.0, 1.0))
 
     assert shaded[:20, :20].mean() - 16 < 0.6 * (clean[:20, :20].mean() - 16)
     assert abs(shaded[80:100, 150:170].mean() - clean[80:100, 150:170].mean()) < 1.5
 
 
-def test_a_first_frame_stays_exact_and_the_look_comes_after_it(frames: Draw, shot: Make, rocket: str):
+def test_a_first_frame_stays_exact_and_the_look_fades_in_after_it(frames: Draw, shot: Make, rocket: str):
     look = Look(light=(Light.NIGHT,), weather=((Weather.SNOW, 1.0),), vignette=1.0, grain=1.0)
     opens = shot(Move.PUSH_IN, role=Role.FIRST_FRAME, handheld=1.0)
     plain, dressed = (
@@ -152,21 +152,21 @@ def test_a_first_frame_stays_exact_and_the_look_comes_after_it(frames: Draw, sho
     assert (plain[0].y == dressed[0].y).all()
     levels = [float(one.y.mean()) for one in dressed]
     assert levels[-1] < 0.92 * levels[0]
-    assert max(abs(b - a) for a, b in pairwise(levels)) < 6  # it comes, it does not jump
+    assert max(abs(b - a) for a, b in pairwise(levels)) < 6  # without a jump
 
 
-def test_a_style_lends_its_palette(frames: Draw, shot: Make, rocket: str, coffee: str):
+def test_a_style_transfers_its_palette(frames: Draw, shot: Make, rocket: str, coffee: str):
     plan = Plan(shots=(shot(),))
-    own, lent = (frames(plan, references=(rocket,), style=style)[5] for style in (None, coffee))
-    wanted = frames(plan, references=(coffee,))[5]
+    original, transferred = (frames(plan, references=(rocket,), style=style)[5] for style in (None, coffee))
+    target = frames(plan, references=(coffee,))[5]
 
-    def apart(one: Planes):
-        return np.abs(color(one) - color(wanted)).sum()
+    def distance(planes: Planes):
+        return np.abs(color(planes) - color(target)).sum()
 
-    assert apart(lent) < 0.35 * apart(own)
+    assert distance(transferred) < 0.35 * distance(original)
 
 
-def test_a_palette_lent_to_itself_changes_nothing(cat: str):
-    own = Palette.of(pictures.load(cat))
+def test_a_palette_transferred_to_itself_changes_nothing(cat: str):
+    original = Palette.of(pictures.load(cat))
 
-    assert np.abs(own.transfer_matrix(own) - np.eye(3, 4)).max() < 1e-4
+    assert np.abs(original.transfer_matrix(original) - np.eye(3, 4)).max() < 1e-4

@@ -1,4 +1,4 @@
-"""From a first frame to a last: a morph where they show the same things, a dissolve where not."""
+"""Transition from a first to a last frame: a morph if they show the same things, else a dissolve."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,7 +16,7 @@ from framegate.animatic.picture.planes import Planes
 
 
 def part(photo: str, x: float, y: float, width: float, turn: float = 0.0):
-    """A part of a photo, turned by degrees, at 640 by 360."""
+    """A part of a photo, rotated by degrees, at 640 by 360."""
     picture = planes.load(photo)
     height = width * 9 / 16
     matrix = cv2.getRotationMatrix2D((x + width / 2, y + height / 2), turn, 640 / width)
@@ -24,16 +24,16 @@ def part(photo: str, x: float, y: float, width: float, turn: float = 0.0):
     return np.asarray(cv2.warpAffine(picture, matrix, (640, 360), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
 
 
-def test_parts_of_one_photo_are_related_and_different_photos_are_not(photos: list[str]):
+def test_a_morph_is_found_between_parts_of_one_photo_and_not_between_photos(photos: list[str]):
     parts = [part(path, 20, 20, 380) for path in photos]
     for at, path in enumerate(photos):
-        for other in (part(path, 45, 30, 360), part(path, 20, 20, 380, 4), part(path, 65, 22, 380)):
-            assert find_morph(planes.to_planes(parts[at]), planes.to_planes(other)) is not None, path
-        for stranger in parts[:at] + parts[at + 1 :]:
-            assert find_morph(planes.to_planes(parts[at]), planes.to_planes(stranger)) is None, path
+        for related in (part(path, 45, 30, 360), part(path, 20, 20, 380, 4), part(path, 65, 22, 380)):
+            assert find_morph(planes.to_planes(parts[at]), planes.to_planes(related)) is not None, path
+        for unrelated in parts[:at] + parts[at + 1 :]:
+            assert find_morph(planes.to_planes(parts[at]), planes.to_planes(unrelated)) is None, path
 
 
-def test_no_bend_folds_the_picture_over(rocket: str):
+def test_displacements_never_fold_the_picture(rocket: str):
     a, b = planes.to_planes(part(rocket, 20, 20, 540)), planes.to_planes(part(rocket, 70, 50, 460, 5))
     morph = find_morph(a, b)
 
@@ -47,7 +47,7 @@ def test_no_bend_folds_the_picture_over(rocket: str):
     assert np.abs(morph.displacements(1.0)[1].x).max() == 0
 
 
-def test_a_morph_carries_things_along_instead_of_doubling_them(
+def test_a_morph_moves_objects_instead_of_showing_them_twice(
     frames: Callable[..., list[Planes]], tmp_path: Path, coffee: str
 ):
     first, last = tmp_path / "first.png", tmp_path / "last.png"
@@ -76,9 +76,9 @@ def test_a_morph_meets_both_frames_exactly(
         ).path
     )
 
-    for shown, still in ((clip[0], first), (clip[-1], last)):
-        assert psnr(shown, planes.to_planes(np.asarray(Image.open(still))).y) > 40
-    # And nothing jumps on the way.
+    for frame, still in ((clip[0], first), (clip[-1], last)):
+        assert psnr(frame, planes.to_planes(np.asarray(Image.open(still))).y) > 40
+    # No jumps in between.
     assert min(psnr(a, b) for a, b in pairwise(clip)) > 22
 
 

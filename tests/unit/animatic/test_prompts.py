@@ -1,4 +1,4 @@
-"""Prompts as people write them, and the shot lists that they are read as; and what holds for any prompt at all."""
+"""Realistic prompts with their expected shot lists, and properties of any prompt."""
 
 import time
 from contextlib import suppress
@@ -22,53 +22,53 @@ NAMES = {"k": ("front door", "kitchen"), "h": ("hero", "street", "car")}
 
 
 def cases() -> list[tuple[str, str]]:
-    """Each prompt's line, and what stands below it."""
-    found: list[tuple[str, list[str]]] = []
+    """Each prompt's line with the expected lines below it."""
+    table: list[tuple[str, list[str]]] = []
     for line in TABLE.splitlines():
         if line.startswith("    "):
-            found[-1][1].append(line.strip())
+            table[-1][1].append(line.strip())
         elif line and not line.startswith("#"):
-            found.append((line, []))
-    return [(head, "\n".join(below)) for head, below in found]
+            table.append((line, []))
+    return [(head, "\n".join(below)) for head, below in table]
 
 
 def read(head: str) -> Plan:
-    given_, _, prompt = head.partition(":")
-    references, seconds, *rest = given_.split()
-    more = rest[0] if rest else ""
+    header, _, prompt = head.partition(":")
+    references, seconds, *flags = header.split()
+    flag = flags[0] if flags else ""
     return direct(
         prompt.strip(),
         reference_count=int(references),
         seconds=float(seconds),
-        names=NAMES.get(more, ()),
-        has_first="f" in more,
-        has_last="l" in more,
-        has_source=more == "s",
+        names=NAMES.get(flag, ()),
+        has_first="f" in flag,
+        has_last="l" in flag,
+        has_source=flag == "s",
     )
 
 
-def told(plan: Plan) -> str:
-    shots = " | ".join(shown(shot, alone=len(plan.shots) == 1) for shot in plan.shots)
+def format_plan(plan: Plan) -> str:
+    shots = " | ".join(format_shot(shot, is_only=len(plan.shots) == 1) for shot in plan.shots)
     return "\n".join([shots, *(f"! {note}" for note in plan.notes)])
 
 
-def shown(shot: Shot, *, alone: bool) -> str:
+def format_shot(shot: Shot, *, is_only: bool) -> str:
     moves = "&".join(shot.moves)
-    said = [f"{JOINS[shot.join]}{PICTURES.get(shot.role, shot.index + 1)}", moves if shot.asked else f"({moves})"]
+    words = [f"{JOINS[shot.join]}{PICTURES.get(shot.role, shot.index + 1)}", moves if shot.asked else f"({moves})"]
     if shot.asked and shot.moves != (Move.LOCKED_OFF,) and shot.amount != 1:
-        said.append(f"x{shot.amount:g}")
-    said += [shot.easing] if shot.easing is not Easing.SMOOTH else []
-    said += [f"held {shot.handheld:g}"] if shot.handheld else []
-    said += [value for value in (shot.framing, shot.angle) if value not in (Framing.AS_IS, Angle.LEVEL)]
-    return " ".join(said if alone else [*said, f"{shot.seconds:.3g}s"])
+        words.append(f"x{shot.amount:g}")
+    words += [shot.easing] if shot.easing is not Easing.SMOOTH else []
+    words += [f"held {shot.handheld:g}"] if shot.handheld else []
+    words += [value for value in (shot.framing, shot.angle) if value not in (Framing.AS_IS, Angle.LEVEL)]
+    return " ".join(words if is_only else [*words, f"{shot.seconds:.3g}s"])
 
 
 @pytest.mark.parametrize(("head", "expected"), cases())
-def test_a_prompt_is_read_as_the_shots_it_means(head: str, expected: str):
-    assert told(read(head)) == expected
+def test_a_prompt_gives_the_expected_shot_list(head: str, expected: str):
+    assert format_plan(read(head)) == expected
 
 
-def test_the_table_is_a_table():
+def test_the_table_has_at_least_200_prompts():
     assert len(cases()) >= 200
 
 
@@ -82,7 +82,7 @@ WORDS = st.sampled_from(
     )
 )
 PROMPTS = st.text(max_size=300) | st.lists(WORDS, max_size=25).map(" ".join)
-REQUESTS: Any = {
+OPTIONS: Any = {
     "reference_count": st.integers(0, 5),
     "has_first": st.booleans(),
     "has_last": st.booleans(),
@@ -93,24 +93,24 @@ REQUESTS: Any = {
 }
 
 
-def planned(prompt: str, request_: dict[str, Any]) -> Plan | None:
+def planned(prompt: str, options: dict[str, Any]) -> Plan | None:
     """The plan; None where its shots are more than the clip has time for, which is all that may be raised."""
     with suppress(TooManyPictures):
-        return direct(prompt, **request_)
+        return direct(prompt, **options)
     return None
 
 
-@given(PROMPTS, st.fixed_dictionaries(REQUESTS))
-def test_shots_cover_the_clip_and_show_every_picture(prompt: str, request_: dict[str, Any]):
-    pictures = request_["reference_count"] + sum(request_[f"has_{what}"] for what in ("first", "last", "source"))
-    plan = planned(prompt, request_)
+@given(PROMPTS, st.fixed_dictionaries(OPTIONS))
+def test_shots_cover_the_video_and_show_every_picture(prompt: str, options: dict[str, Any]):
+    pictures = options["reference_count"] + sum(options[f"has_{role}"] for role in ("first", "last", "source"))
+    plan = planned(prompt, options)
     if plan is None:
         return
     shots = plan.shots
 
-    assert plan == direct(prompt, **request_)
+    assert plan == direct(prompt, **options)
     assert shots[0].start == 0
-    assert shots[-1].end == request_["seconds"]
+    assert shots[-1].end == options["seconds"]
     assert all(shot.seconds >= SHOT_SECONDS_MIN - 1e-5 for shot in shots)
     for before, after in pairwise(shots):
         assert before.start < after.start <= before.end < after.end + 1e-5
@@ -120,9 +120,9 @@ def test_shots_cover_the_clip_and_show_every_picture(prompt: str, request_: dict
     assert all(note == note.strip() and note for note in plan.notes)
 
 
-@given(PROMPTS, st.fixed_dictionaries(REQUESTS))
-def test_frames_that_must_be_met_stand_at_the_ends(prompt: str, request_: dict[str, Any]):
-    plan = planned(prompt, request_ | {"seconds": 60})
+@given(PROMPTS, st.fixed_dictionaries(OPTIONS))
+def test_exact_frames_are_at_the_ends(prompt: str, options: dict[str, Any]):
+    plan = planned(prompt, options | {"seconds": 60})
     roles = [shot.role for shot in plan.shots] if plan else []
 
     assert roles == sorted(roles, key=lambda role: EDGES.get(role, 0))
@@ -155,20 +155,20 @@ def test_frames_that_must_be_met_stand_at_the_ends(prompt: str, request_: dict[s
         ),
     ],
 )
-def test_a_prompt_made_to_be_slow_is_read_in_time_with_its_length(unit: str):
+def test_a_hostile_prompt_is_parsed_in_time_proportional_to_its_length(unit: str):
     def seconds(length: int) -> float:
         before = time.process_time()
         planned("pan " + unit * (length // len(unit)), {"reference_count": 3, "seconds": 60, "audio": True})
         return time.process_time() - before
 
     seconds(100)
-    short, whole = seconds(5_000), seconds(20_000)
+    short, long = seconds(5_000), seconds(20_000)
 
-    assert whole < max(9 * short, 0.8)
+    assert long < max(9 * short, 0.8)
 
 
-def test_more_shots_than_the_clip_has_time_for_are_refused_with_the_number_that_fits():
-    with pytest.raises(TooManyPictures, match="5 shots do not fit into 1 s") as refused:
+def test_too_many_shots_are_rejected_with_the_maximum_number():
+    with pytest.raises(TooManyPictures, match="5 shots do not fit into 1 s") as error:
         direct("push in, then pan left, then right, then tilt up, then hold", reference_count=1, seconds=1)
 
-    assert refused.value.shots_max == 4
+    assert error.value.shots_max == 4

@@ -45,12 +45,12 @@ def luma(path: str):
 
 def boxes(path: str):
     data = Path(path).read_bytes()
-    at, found = 0, list[str]()
+    at, kinds = 0, list[str]()
     while at < len(data):
         length, kind = struct.unpack(">I4s", data[at : at + 8])
-        found.append(kind.decode())
+        kinds.append(kind.decode())
         at += length
-    return found
+    return kinds
 
 
 def psnr(a: NDArray[Any], b: NDArray[Any]):
@@ -70,13 +70,13 @@ def _plane_ends(frame: av.VideoFrame):
 
 
 def cover(path: str, width: int, height: int):
-    """A picture that has the output's shape already, at the output's size, by another library than the engine's."""
+    """A picture at the output's size, resized by a library that the renderer does not use."""
     return Image.open(path).convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
 
 
 @pytest.mark.parametrize("short_side", [360, 480, 720, 1080])
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_every_size_gives_the_exact_file(spec: Callable[..., Spec], cat: str, ratio: str, short_side: int):
+def test_every_size_gives_a_file_in_the_exact_format(spec: Callable[..., Spec], cat: str, ratio: str, short_side: int):
     width, height = size(RATIOS[ratio], short_side)
 
     rendered = render(spec(references=(cat,), width=width, height=height, fps=8, frames=8))
@@ -95,7 +95,7 @@ def test_every_size_gives_the_exact_file(spec: Callable[..., Spec], cat: str, ra
 
 
 @pytest.mark.parametrize("fps", [8, 24, 25, 30, 50, 60])
-def test_every_frame_is_there_at_any_pace(spec: Callable[..., Spec], cat: str, fps: int):
+def test_every_frame_rate_gives_all_frames_at_even_times(spec: Callable[..., Spec], cat: str, fps: int):
     rendered = render(spec(references=(cat,), fps=fps, frames=3 * fps + 1))
 
     with av.open(rendered.path) as container:
@@ -104,7 +104,7 @@ def test_every_frame_is_there_at_any_pace(spec: Callable[..., Spec], cat: str, f
     assert {round((b - a) * fps, 6) for a, b in pairwise(stamps)} == {1}
 
 
-def test_the_file_says_what_made_it(spec: Callable[..., Spec], cat: str):
+def test_the_file_metadata_names_the_renderer_and_no_time(spec: Callable[..., Spec], cat: str):
     with av.open(render(spec(references=(cat,))).path) as container:
         assert container.metadata["comment"] == "animatic: camera moves over the references, no generative model"
         assert not any("time" in key or "date" in key for key in container.metadata)
@@ -132,75 +132,77 @@ def test_first_and_last_frame_are_the_pictures_themselves(
         spec(prompt=prompt, first_frame=str(first), last_frame=str(last), width=1280, height=720, fps=24, frames=48)
     )
 
-    shown = frames(rendered.path)
+    decoded_frames = frames(rendered.path)
     y = luma(rendered.path)
     for at, picture in ((0, first), (-1, last)):
         pixels = np.asarray(Image.open(picture))
         assert psnr(y[at], 16 + pixels @ np.array([0.2126, 0.7152, 0.0722]) * 219 / 255) > 45
-        assert np.abs(mean_color(shown[at]) - pixels.mean(axis=(0, 1))).max() < 0.5
-    # What lies between flows out of the frames: no jump of sharpness or place.
+        assert np.abs(mean_color(decoded_frames[at]) - pixels.mean(axis=(0, 1))).max() < 0.5
+    # No jump of sharpness or position next to the exact frames.
     assert psnr(y[0], y[1]) > 32
     assert psnr(y[-2], y[-1]) > 32
 
 
 @pytest.mark.parametrize(
-    ("prompt", "way"), [("slow pan right", (-1, 0)), ("slow pan left", (1, 0)), ("slow tilt up", (0, 1))]
+    ("prompt", "direction"), [("slow pan right", (-1, 0)), ("slow pan left", (1, 0)), ("slow tilt up", (0, 1))]
 )
-def test_a_slow_pan_moves_by_parts_of_a_pixel_and_does_not_shake(
-    spec: Callable[..., Spec], astronaut: str, prompt: str, way: tuple[int, int]
+def test_a_slow_pan_moves_by_fractions_of_a_pixel_without_shaking(
+    spec: Callable[..., Spec], astronaut: str, prompt: str, direction: tuple[int, int]
 ):
     clip = render(spec(prompt=prompt, references=(astronaut,), width=640, height=360, fps=30, frames=180))
 
     middle = [frame.astype(np.float32) for frame in luma(clip.path)[72:108]]
     window = cv2.createHanningWindow((640, 360), cv2.CV_32F)
     steps = np.array([cv2.phaseCorrelate(a, b, window)[0] for a, b in pairwise(middle)])
-    whole = np.array(cv2.phaseCorrelate(middle[0], middle[-1], window)[0])
-    assert 0.2 < whole @ np.array(way) / len(steps) < 0.9
-    assert np.abs(whole @ np.array(way[::-1])) < 0.1
-    assert (steps @ np.array(way)).std() < 0.1
-    assert (steps @ np.array(way[::-1])).std() < 0.05
+    total = np.array(cv2.phaseCorrelate(middle[0], middle[-1], window)[0])
+    assert 0.2 < total @ np.array(direction) / len(steps) < 0.9
+    assert np.abs(total @ np.array(direction[::-1])) < 0.1
+    assert (steps @ np.array(direction)).std() < 0.1
+    assert (steps @ np.array(direction[::-1])).std() < 0.05
 
 
-def test_a_locked_off_shot_stands_still(spec: Callable[..., Spec], cat: str):
+def test_a_locked_off_shot_does_not_move(spec: Callable[..., Spec], cat: str):
     first, *_, last = luma(render(spec(prompt="locked-off", references=(cat,), fps=24, frames=48)).path)
 
     assert psnr(first, last) > 38
 
 
-def test_references_follow_one_another_in_order(spec: Callable[..., Spec], astronaut: str, cat: str, rocket: str):
+def test_references_are_shown_in_order(spec: Callable[..., Spec], astronaut: str, cat: str, rocket: str):
     clip = luma(render(spec(prompt="locked-off", references=(cat, astronaut, rocket), frames=36)).path)
-    alone = [luma(render(spec(prompt="locked-off", references=(one,))).path)[0] for one in (cat, astronaut, rocket)]
+    singles = [
+        luma(render(spec(prompt="locked-off", references=(photo,))).path)[0] for photo in (cat, astronaut, rocket)
+    ]
 
-    order = [int(np.argmax([psnr(frame, one) for one in alone])) for frame in clip]
+    order = [int(np.argmax([psnr(frame, single) for single in singles])) for frame in clip]
     assert order == sorted(order)
     assert set(order) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("prompt", ["A lighthouse in a storm", "Ein Caf\u00e9 \u2013 nachts, 5 \u20ac das Glas"])
-def test_a_prompt_alone_becomes_a_title_card(spec: Callable[..., Spec], prompt: str):
+def test_a_prompt_without_pictures_gives_a_title_card(spec: Callable[..., Spec], prompt: str):
     (frame, *_) = luma(render(spec(prompt=prompt, width=640, height=360)).path)
 
-    assert frame.max() > 150  # there is text
-    assert np.median(frame) < 90  # on a quiet plate
+    assert frame.max() > 150  # text
+    assert np.median(frame) < 90  # dark background
 
 
-def test_a_prompt_that_the_font_cannot_set_leaves_the_plate_empty(spec: Callable[..., Spec]):
+def test_a_title_card_is_empty_if_the_font_lacks_the_script(spec: Callable[..., Spec]):
     (frame, *_) = luma(render(spec(prompt="\u5d50\u306e\u706f\u53f0", width=640, height=360)).path)
 
     assert frame.max() < 100
 
 
 def test_progress_rises_to_one(spec: Callable[..., Spec], cat: str):
-    told: list[float] = []
+    reports: list[float] = []
 
-    render(spec(references=(cat,)), told.append)
+    render(spec(references=(cat,)), reports.append)
 
-    assert told == sorted(told)
-    assert len(told) == 12
-    assert told[-1] == 1.0
+    assert reports == sorted(reports)
+    assert len(reports) == 12
+    assert reports[-1] == 1.0
 
 
-def test_a_file_that_is_no_picture_is_named(spec: Callable[..., Spec], tmp_path: Path):
+def test_a_file_that_is_not_a_picture_is_rejected_by_name(spec: Callable[..., Spec], tmp_path: Path):
     notes = tmp_path / "notes.png"
     notes.write_text("not a picture")
 
@@ -208,7 +210,7 @@ def test_a_file_that_is_no_picture_is_named(spec: Callable[..., Spec], tmp_path:
         render(spec(references=(str(notes),)))
 
 
-def test_a_grey_picture_of_16_bits_keeps_its_greys(spec: Callable[..., Spec], tmp_path: Path):
+def test_a_16_bit_gray_picture_keeps_its_brightness(spec: Callable[..., Spec], tmp_path: Path):
     deep = tmp_path / "deep.png"
     Image.fromarray(np.linspace(0, 65535, 320 * 180).reshape(180, 320).astype(np.uint16)).save(deep)
 
@@ -217,7 +219,7 @@ def test_a_grey_picture_of_16_bits_keeps_its_greys(spec: Callable[..., Spec], tm
     assert abs(frame.mean() - (16 + 219 / 2)) < 2
 
 
-def test_a_truncated_picture_is_refused(spec: Callable[..., Spec], tmp_path: Path, rocket: str):
+def test_a_truncated_picture_is_rejected(spec: Callable[..., Spec], tmp_path: Path, rocket: str):
     half = tmp_path / "half.jpg"
     half.write_bytes(Path(rocket).read_bytes()[:40_000])
 
@@ -225,7 +227,7 @@ def test_a_truncated_picture_is_refused(spec: Callable[..., Spec], tmp_path: Pat
         render(spec(references=(str(half),)))
 
 
-def test_a_picture_is_turned_upright(spec: Callable[..., Spec], tmp_path: Path, rocket: str):
+def test_the_exif_orientation_of_a_picture_is_applied(spec: Callable[..., Spec], tmp_path: Path, rocket: str):
     turned = tmp_path / "turned.jpg"
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -233,11 +235,11 @@ def test_a_picture_is_turned_upright(spec: Callable[..., Spec], tmp_path: Path, 
         image.rotate(90, expand=True).save(turned, exif=exif, quality=98)
 
     upright = luma(render(spec(prompt="locked-off", references=(rocket,))).path)[0]
-    again = luma(render(spec(prompt="locked-off", references=(str(turned),))).path)[0]
-    assert psnr(upright, again) > 30
+    from_turned = luma(render(spec(prompt="locked-off", references=(str(turned),))).path)[0]
+    assert psnr(upright, from_turned) > 30
 
 
-def test_a_render_that_is_stopped_leaves_nothing(spec: Callable[..., Spec], cat: str, tmp_path: Path):
+def test_a_stopped_render_leaves_no_files(spec: Callable[..., Spec], cat: str, tmp_path: Path):
     class Stop(Exception): ...
 
     def stop(share: float):
@@ -250,14 +252,14 @@ def test_a_render_that_is_stopped_leaves_nothing(spec: Callable[..., Spec], cat:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_there_is_an_output_failure(spec: Callable[..., Spec], cat: str, tmp_path: Path):
+def test_a_missing_output_folder_is_an_output_failure(spec: Callable[..., Spec], cat: str, tmp_path: Path):
     with pytest.raises(OutputFailed):
         render(spec(references=(cat,), output=str(tmp_path / "nowhere" / "clip.mp4")))
 
 
-def test_reading_a_prompt_brings_in_no_decoder():
+def test_parsing_a_prompt_imports_no_decoder():
     code = "import sys, framegate.animatic; print({'cv2', 'av', 'numpy', 'PIL'} & set(sys.modules))"
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "set()"
+    assert process.stdout.strip() == "set()"

@@ -13,7 +13,7 @@ import pytest
 from framegate.animatic import Spec
 
 WORKER = [sys.executable, "-m", "framegate.animatic"]
-SECONDS_MOST = 30
+EXIT_SECONDS_MAX = 30
 
 
 class Worker:
@@ -30,22 +30,22 @@ class Worker:
             pipe.close()
 
     def send(self, job: str, spec: Spec):
-        self.say(json.dumps({"id": job, "spec": asdict(spec)}))
+        self.send_line(json.dumps({"id": job, "spec": asdict(spec)}))
 
-    def say(self, line: str):
+    def send_line(self, line: str):
         assert self.process.stdin
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
-    def hear(self) -> dict[str, Any]:
+    def receive(self) -> dict[str, Any]:
         assert self.process.stdout
         return json.loads(self.process.stdout.readline())
 
-    def hear_until(self, *events: str) -> list[dict[str, Any]]:
-        heard = [self.hear()]
-        while heard[-1]["event"] not in events:
-            heard.append(self.hear())
-        return heard
+    def receive_until(self, *events: str) -> list[dict[str, Any]]:
+        received = [self.receive()]
+        while received[-1]["event"] not in events:
+            received.append(self.receive())
+        return received
 
 
 @pytest.fixture
@@ -60,15 +60,15 @@ def long_job(spec: Callable[..., Spec], rocket: str) -> Spec:
     return spec(references=(rocket,), width=1280, height=720, fps=60, frames=3600)
 
 
-def test_a_worker_says_when_it_is_warm_and_renders_one_job_after_another(
+def test_a_worker_announces_that_it_is_ready_and_renders_jobs_in_order(
     worker: Worker, spec: Callable[..., Spec], cat: str, tmp_path: Path
 ):
-    assert worker.hear() == {"id": None, "event": "ready"}
+    assert worker.receive() == {"id": None, "event": "ready"}
 
     for job in ("a", "b"):
         output = str(tmp_path / f"{job}.mp4")
         worker.send(job, spec(references=(cat,), output=output))
-        *progress, done = worker.hear_until("done", "error")
+        *progress, done = worker.receive_until("done", "error")
 
         assert done["id"] == job
         assert done["rendered"] == {
@@ -80,19 +80,19 @@ def test_a_worker_says_when_it_is_warm_and_renders_one_job_after_another(
             "seconds": 1.0,
             "notes": [],
         }
-        assert all(told["event"] == "progress" and told["stage"] == "rendering" for told in progress)
-        shares = [told["progress"] for told in progress]
+        assert all(event["event"] == "progress" and event["stage"] == "rendering" for event in progress)
+        shares = [event["progress"] for event in progress]
         assert shares == sorted(shares)
 
 
-def test_a_bad_job_is_answered_and_the_worker_lives(worker: Worker, spec: Callable[..., Spec], cat: str):
-    worker.hear()
-    worker.say("nonsense")
-    worker.say(json.dumps({"id": "odd", "spec": asdict(spec()) | {"width": 321}}))
+def test_a_bad_job_gets_an_error_and_the_worker_continues(worker: Worker, spec: Callable[..., Spec], cat: str):
+    worker.receive()
+    worker.send_line("nonsense")
+    worker.send_line(json.dumps({"id": "odd", "spec": asdict(spec()) | {"width": 321}}))
     worker.send("gone", spec(references=("no-such.png",)))
     worker.send("good", spec(references=(cat,)))
 
-    answers = [worker.hear_until("done", "error")[-1] for _ in range(4)]
+    answers = [worker.receive_until("done", "error")[-1] for _ in range(4)]
     assert [(answer["id"], answer.get("code")) for answer in answers] == [
         (None, "bad_spec"),
         ("odd", "bad_spec"),
@@ -101,17 +101,17 @@ def test_a_bad_job_is_answered_and_the_worker_lives(worker: Worker, spec: Callab
     ]
 
 
-def test_a_worker_killed_in_the_middle_leaves_no_file_at_output(worker: Worker, long_job: Spec):
+def test_a_worker_killed_during_a_render_leaves_no_file_at_its_output_path(worker: Worker, long_job: Spec):
     worker.send("long", long_job)
-    worker.hear_until("progress")
+    worker.receive_until("progress")
 
     worker.process.kill()
 
-    assert worker.process.wait(SECONDS_MOST) == -signal.SIGKILL
+    assert worker.process.wait(EXIT_SECONDS_MAX) == -signal.SIGKILL
     assert not Path(long_job.output).exists()
 
 
-def test_what_a_killed_render_left_is_swept_up_by_the_next_for_the_same_output(
+def test_the_leftover_of_a_killed_render_is_removed_by_the_next_render_of_the_same_output(
     spec: Callable[..., Spec], worker: Worker, cat: str, tmp_path: Path
 ):
     leftover = tmp_path / ".clip.mp4.part"
@@ -119,22 +119,22 @@ def test_what_a_killed_render_left_is_swept_up_by_the_next_for_the_same_output(
 
     worker.send("again", spec(references=(cat,)))
 
-    assert worker.hear_until("done", "error")[-1]["event"] == "done"
+    assert worker.receive_until("done", "error")[-1]["event"] == "done"
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 
-def test_a_worker_goes_when_its_input_closes_in_the_middle_of_a_render(worker: Worker, long_job: Spec):
+def test_a_worker_exits_when_its_input_closes_during_a_render(worker: Worker, long_job: Spec):
     worker.send("long", long_job)
-    worker.hear_until("progress")
+    worker.receive_until("progress")
 
     assert worker.process.stdin
     worker.process.stdin.close()
 
-    assert worker.process.wait(SECONDS_MOST) == 0
+    assert worker.process.wait(EXIT_SECONDS_MAX) == 0
     assert list(Path(long_job.output).parent.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the parent death signal of Linux")
 def test_a_worker_dies_with_its_parent(long_job: Spec, tmp_path: Path):
     """The parent is killed, and a third process keeps the worker's standard input open."""
     reader, writer = os.pipe()
@@ -149,7 +149,7 @@ def test_a_worker_dies_with_its_parent(long_job: Spec, tmp_path: Path):
 
     parent.kill()
 
-    # The worker held the other end of this pipe: its end of file is the worker's death.
+    # The worker has the other end of this pipe: end of file means that it is dead.
     assert parent.stdout.read() is not None
     os.close(writer)
     parent.wait()

@@ -30,7 +30,7 @@ def test_what_a_prompt_asks_in_vain_is_a_warning_each():
     found = seen("dolly zoom while she turns her head", Reference(url="a"))
 
     assert [(one.code, one.pointer) for one in found.warnings] == [("prompt_not_made", "/prompt")] * 2
-    assert found.warnings[0].message == "prompt: not made by this engine: a dolly zoom."
+    assert found.warnings[0].message == "prompt: not supported by the animatic renderer: a dolly zoom."
 
 
 def test_pictures_that_would_flash_by_are_a_problem_that_says_how_many_fit():
@@ -38,7 +38,7 @@ def test_pictures_that_would_flash_by_are_a_problem_that_says_how_many_fit():
 
     assert (problem.code, problem.pointer, problem.nearest) == ("too_many_references", "/input_references", 4)
     assert problem.allowed == {"min": 0, "max": 4}
-    assert "for at least 1.5 s" in problem.message
+    assert "at least 1.5 s" in problem.message
 
 
 def test_moves_that_would_flash_by_are_a_problem_of_the_prompt():

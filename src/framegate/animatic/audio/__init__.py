@@ -1,1 +1,1 @@
-"""Sound bed."""
+"""Ambient sound: synthesized layers and their mix."""

@@ -1,6 +1,6 @@
-"""What each sound of a bed is made of, one function each; how loud each comes out is for the mix to settle.
+"""Synthesis of the sound layers, one function for each. The mix sets their loudness.
 
-A layer makes the block that begins with a hop and is two hops long; blocks overlap by half and are added up.
+A layer returns the block that starts at a hop and is two hops long; blocks overlap by half and are added.
 """
 
 import math
@@ -19,19 +19,19 @@ HOP_SAMPLES = 32_768  # samples, 0.68 s
 Samples = NDArray[np.float32]  # two rows, left and right
 Block = NDArray[np.float64]  # two rows of two hops
 Wave = NDArray[np.float64]
-Layer = Callable[[int, Generator, int], Block]  # (hop, chance, seed)
+Layer = Callable[[int, Generator, int], Block]  # (hop, rng, seed)
 
 _FREQUENCIES = np.fft.rfftfreq(2 * HOP_SAMPLES, 1 / SAMPLE_RATE)
 _WINDOW = np.sin(
     np.pi * (np.arange(2 * HOP_SAMPLES) + 0.5) / (2 * HOP_SAMPLES), dtype=np.float32
 )  # squares of the overlapping halves add up to 1
-_COARSE = np.arange(0, 2 * HOP_SAMPLES + 1, 256)  # for what changes slowly
+_COARSE = np.arange(0, 2 * HOP_SAMPLES + 1, 256)  # points of slow changes
 _RISE = 0.5 - 0.5 * np.cos(np.pi * np.arange(48) / 48)  # 1 ms
 
 
 @cache
 def _band(low: float, high: float, tilt_db: float = -3.0) -> NDArray[np.float32]:
-    """A spectrum from `low` to `high` Hz with soft edges, falling by so many dB per octave; unit power, no DC."""
+    """A spectrum from `low` to `high` Hz with soft edges and this tilt per octave; unit power, no DC."""
     octaves = np.log2(np.maximum(_FREQUENCIES, 1.0) / math.sqrt(low * high))
     shape = 10 ** (tilt_db * octaves / 20)
     shape /= np.sqrt((1 + (low / np.maximum(_FREQUENCIES, 1.0)) ** 6) * (1 + (_FREQUENCIES / high) ** 6))
@@ -40,7 +40,7 @@ def _band(low: float, high: float, tilt_db: float = -3.0) -> NDArray[np.float32]
 
 
 def _noise(rng: Generator, band: NDArray[np.float32], width: float) -> Block:
-    """Stereo noise of a spectrum; `width` is 0 for one point in the middle, 1 for two sides that share nothing."""
+    """Stereo noise of a spectrum; `width` is 0 for mono, 1 for two independent channels."""
     parts = rng.standard_normal((2, 2, len(band)), np.float32)
     middle, side = np.fft.irfft((parts[0] + 1j * parts[1]) * (band / np.float32(math.sqrt(2))), axis=1)
     turn = width * math.pi / 4
@@ -53,7 +53,7 @@ def _seconds(hop: int) -> Wave:
 
 
 def _slow_wave(hop: int, seed: int, periods: tuple[float, ...]) -> Wave:
-    """A slow, unrepeating rise and fall from 0 to 1 over the block; the same time has the same value in any block."""
+    """A slow, irregular wave from 0 to 1 over the block; at the same time it has the same value in every block."""
     phases = np.random.default_rng((seed, len(periods), int(100 * periods[0]))).uniform(0, 2 * np.pi, len(periods))
     time = (hop * HOP_SAMPLES + _COARSE) / SAMPLE_RATE
     waves = [np.sin(2 * np.pi * time / period + phase) for period, phase in zip(periods, phases, strict=True)]
@@ -62,7 +62,7 @@ def _slow_wave(hop: int, seed: int, periods: tuple[float, ...]) -> Wave:
 
 
 def _add_event(block: Block, start: int, wave: Wave, pan: float) -> None:
-    """Add one event at a sample of the block's first hop; `pan` is -1 for left to 1 for right."""
+    """Add one event that starts at a sample of the block's first hop; `pan` is -1 for left to 1 for right."""
     angle = (pan + 1) * math.pi / 4
     wave = wave[: 2 * HOP_SAMPLES - start]
     block[0, start : start + len(wave)] += wave * math.cos(angle)
@@ -70,7 +70,7 @@ def _add_event(block: Block, start: int, wave: Wave, pan: float) -> None:
 
 
 def _burst(rng: Generator, seconds: float, hertz: float) -> Wave:
-    """A short struck sound about a pitch, from silence to silence."""
+    """A short percussive sound at a pitch, with silent ends."""
     time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     wave = np.sin(2 * np.pi * hertz * time + rng.uniform(0, 2 * np.pi)) * np.exp(-5 * time / seconds)
     wave[: len(_RISE)] *= _RISE
@@ -104,7 +104,7 @@ def _city(hop: int, rng: Generator, seed: int) -> Block:
 
 def _sea(hop: int, rng: Generator, seed: int) -> Block:
     swell = (_seconds(hop) / 7.5 + 0.35 * _slow_wave(hop, seed, (17.0, 29.0))) % 1.0
-    # A wave comes up in a quarter of its time, and runs out in the rest.
+    # A wave rises in a quarter of its period and falls in the rest.
     height = np.where(swell < 0.25, np.sin(2 * np.pi * swell), np.cos(2 * np.pi * (swell - 0.25) / 3) ** 2)
     block = _noise(rng, _band(60, 400), 0.6) * (0.6 + 0.6 * height)
     return block + _noise(rng, _band(500, 6000, -4.0), 0.9) * (0.15 + 1.1 * height**2)

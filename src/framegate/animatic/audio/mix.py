@@ -1,7 +1,7 @@
-"""A sound bed from the prompt's words: filtered noise, oscillators and small events, mixed to one loudness.
+"""Mix of the ambient sound: layers of filtered noise, oscillators and short events at a fixed loudness.
 
-Everything is made block by block from the seed and the time alone, so memory does not grow with the length and the
-same words and seed always sound the same.
+Each block depends only on the seed and the time, so memory does not grow with the duration, and the same layers and
+seed always give the same sound.
 """
 
 import math
@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from framegate.animatic.audio.layers import HOP_SAMPLES, LAYERS, SAMPLE_RATE, Samples
 from framegate.animatic.prompt.scene import Sound, SoundLayer
 
-LOUDNESS_LUFS = -23.0  # EBU R 128's target, for layers of level 0.5
+LOUDNESS_LUFS = -23.0  # target of EBU R 128, for layers at level 0.5
 LEVEL_DEFAULT = 0.5
-PEAK_MAX = 10 ** (-2.5 / 20)  # of a sample; between samples it may be a little higher
-KNEE = 0.5 * PEAK_MAX  # above it peaks are rounded off
+PEAK_MAX = 10 ** (-2.5 / 20)  # of samples; the true peak may be slightly higher
+KNEE = 0.5 * PEAK_MAX  # peaks above it are compressed
 FADE_IN_SECONDS, FADE_OUT_SECONDS = 0.3, 0.6
-MEASURED_SECONDS_MAX = 12  # of a longer bed the loudness is taken from its beginning
+MEASURED_SECONDS_MAX = 12  # the loudness of a longer mix is measured at its start
 
 
 def mix_layers(layers: Sequence[SoundLayer], samples: int, seed: int) -> Iterator[Samples]:
-    """The bed in chunks, exactly so many samples long: faded in and out, and silent where nothing is heard."""
+    """The mix in chunks, exactly this many samples long, with fades; silence if there are no layers."""
     levels: dict[Sound, float] = {}
     for layer in layers:
         levels[layer.sound] = max(layer.level, levels.get(layer.sound, 0.0))
@@ -39,7 +39,7 @@ def mix_layers(layers: Sequence[SoundLayer], samples: int, seed: int) -> Iterato
 
 
 def silence(samples: int) -> Iterator[Samples]:
-    """A track in which nothing is heard."""
+    """A silent track in chunks."""
     for at in range(0, samples, HOP_SAMPLES):
         yield np.zeros((2, min(HOP_SAMPLES, samples - at)), np.float32)
 
@@ -53,27 +53,27 @@ def measure_loudness(sound: Samples) -> float:
 
 
 def _balance(levels: Mapping[Sound, float], samples: int, seed: int) -> Iterator[Samples]:
-    """The layers, each as loud as its level says and all together right; hop after hop without an end.
+    """The layers at their levels and the target loudness, hop by hop without end.
 
-    The beginning is made to be measured, and kept.
+    The start is rendered for the measurement and used again as output.
     """
     measured = min(max(samples, SAMPLE_RATE), MEASURED_SECONDS_MAX * SAMPLE_RATE)
     hops = math.ceil(measured / HOP_SAMPLES)
     weights: dict[Sound, float] = {}
     mix: Samples = np.zeros((2, hops * HOP_SAMPLES), np.float32)
     for sound, level in levels.items():
-        layer = np.concatenate(list(islice(_add_layers({sound: 1.0}, seed), hops)), axis=1)
+        layer = np.concatenate(list(islice(_sum_layers({sound: 1.0}, seed), hops)), axis=1)
         weights[sound] = level * 10 ** (-measure_loudness(layer[:, :measured]) / 20)
         mix += layer * weights[sound]
     target_lufs = LOUDNESS_LUFS + 10 * math.log10(max(levels.values()) / LEVEL_DEFAULT)
     gain = 10 ** ((target_lufs - measure_loudness(mix[:, :measured])) / 20)
     for hop in range(hops):
         yield mix[:, hop * HOP_SAMPLES : (hop + 1) * HOP_SAMPLES] * gain
-    yield from _add_layers({sound: gain * weight for sound, weight in weights.items()}, seed, hops)
+    yield from _sum_layers({sound: gain * weight for sound, weight in weights.items()}, seed, hops)
 
 
-def _add_layers(weights: Mapping[Sound, float], seed: int, first: int = 0) -> Iterator[Samples]:
-    """The layers together from one hop on."""
+def _sum_layers(weights: Mapping[Sound, float], seed: int, first: int = 0) -> Iterator[Samples]:
+    """The sum of the layers from a hop on."""
     tail = _block(weights, first - 1, seed)[:, HOP_SAMPLES:] if first else np.zeros((2, HOP_SAMPLES), np.float32)
     for hop in count(first):
         block = _block(weights, hop, seed)
@@ -89,7 +89,7 @@ def _block(weights: Mapping[Sound, float], hop: int, seed: int) -> Samples:
 
 
 def _limit_peaks(sound: Samples) -> Samples:
-    """Peaks above the knee bent back so that none passes PEAK_MOST; what lies below is untouched."""
+    """Compress peaks above the knee to at most PEAK_MAX; samples below it are unchanged."""
     size = np.abs(sound)
     room = PEAK_MAX - KNEE
     bent = KNEE + room * np.tanh((size - KNEE) / room)
@@ -106,7 +106,7 @@ def _fades(at: int, length: int, samples: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=2)
 def _k_weights(samples: int) -> NDArray[np.float64]:
-    """The power gain of BS.1770's two filters (its coefficients for 48 kHz) at each frequency of a spectrum."""
+    """Power gain of the two filters of BS.1770 (coefficients for 48 kHz) at each frequency of a spectrum."""
     z = np.exp(-2j * np.pi * np.fft.rfftfreq(samples))
     shelf = (1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)
     cut = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)

@@ -1,1 +1,1 @@
-"""Camera paths and framing."""
+"""Camera: framing, paths, handheld sway, and the momentum of a source video."""

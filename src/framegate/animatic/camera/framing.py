@@ -1,21 +1,21 @@
-"""Where a view lies in a picture: sizes, views, and the composition that keeps heads and subjects in the frame."""
+"""Framing: sizes, views of a picture, and the composition that keeps heads and subjects in the frame."""
 
 import math
 from dataclasses import dataclass
 
 from framegate.animatic.prompt.scene import Angle, Framing
 
-# Where a push-in heads for, in parts of the view from its top: a little above the middle, where faces are.
+# Center of a zoom, as a part of the view's height from its top: a little above the middle, where faces are.
 EYE_LINE = 0.42
-# In an upright picture the face is about here, in parts of its height; in the view it goes to EYE_LINE.
+# Typical height of the face in an upright picture; the view puts it at EYE_LINE.
 FACE_LINE = 0.23
-HEADROOM = 0.25  # other pictures: this part of the height left over goes above the view
-ABOVE_SUBJECT = 0.1  # of the view, between its top and that of the box, which leaves out the outermost tenth
+HEADROOM = 0.25  # other pictures: this part of the surplus height is above the view
+ABOVE_SUBJECT = 0.1  # of the view, between its top and that of the subject's box, which leaves out the outer 10 %
 FRAMING_ZOOM = {Framing.MEDIUM: 1.25, Framing.CLOSE: 1.7, Framing.EXTREME_CLOSE: 2.4}
-ANGLE_SHIFT_OF_VIEW = 0.12  # a low angle shows more of what is above
-ANGLE_ZOOM = 1.12  # which needs room
+ANGLE_SHIFT_OF_VIEW = 0.12  # a low angle shows more of the upper part
+ANGLE_ZOOM = 1.12  # makes room for the shift
 DUTCH_RADIANS = 0.12
-HANDHELD_ROOM = 0.06  # how much closer a hand-held shot looks, so that its sway stays within the picture
+HANDHELD_ROOM = 0.06  # extra zoom of a handheld shot, so that its sway stays inside the picture
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Size:
 
 @dataclass(frozen=True)
 class Focus:
-    """Where the subject is, and the box that holds most of it; all in parts of the picture.
+    """Position of the subject and the box around most of it, as parts of the picture's sides.
 
-    `face` says that `x` and `y` are believed to be a face's.
+    With `is_face`, `x` and `y` are the probable position of a face.
     """
 
     x: float
@@ -42,7 +42,7 @@ class Focus:
 
 @dataclass(frozen=True)
 class View:
-    """A rectangle of the picture, of the output's shape, in the picture's pixels measured at their edges."""
+    """A rectangle of the picture in the output's shape, in picture pixels measured at their edges."""
 
     x: float
     y: float
@@ -54,7 +54,7 @@ class View:
         return View(self.x + (self.width - width) / 2, self.y + (self.height - height) * EYE_LINE, width, height)
 
     def shifted(self, x: float, y: float, within: Size, margin: tuple[float, float] = (0.0, 0.0)) -> "View":
-        """The view moved by parts of its own width and height, as far as the picture goes, less a margin in parts."""
+        """The view shifted by parts of its sides, but not beyond the picture less a margin."""
         left, top = margin[0] * self.width, margin[1] * self.height
         return View(
             min(max(self.x + x * self.width, left), within.width - self.width - left),
@@ -64,17 +64,17 @@ class View:
         )
 
     def relative_to(self, outer: "View", output: Size) -> "View":
-        """This view as a part of a whole one that fills the output, in the output's pixels."""
+        """This view in output pixels, where the outer view fills the output."""
         scale = output.width / outer.width
         return View((self.x - outer.x) * scale, (self.y - outer.y) * scale, self.width * scale, self.height * scale)
 
     def resolved_in(self, outer: "View", output: Size) -> "View":
-        """The way back from `within`."""
+        """The inverse of `relative_to`."""
         scale = outer.width / output.width
         return View(outer.x + self.x * scale, outer.y + self.y * scale, self.width * scale, self.height * scale)
 
     def contained(self, roll: float, within: Size) -> "View":
-        """The view made so small, and moved so far, that it lies in the picture when rolled by `roll` radians."""
+        """The view shrunk and shifted to stay inside the picture when rolled by `roll` radians."""
         cos, sin = abs(math.cos(roll)), abs(math.sin(roll))
         across, down = self.width * cos + self.height * sin, self.width * sin + self.height * cos
         shrink = min(1.0, within.width / across, within.height / down)
@@ -86,11 +86,11 @@ class View:
 
 
 def fit_view(picture: Size, output: Size, focus: Focus | None = None) -> View:
-    """The largest view: it fills the output, holds the subject, and cuts off less above than below."""
+    """The largest view in the output's shape, with the subject in it and less cropped above than below."""
     width = min(float(picture.width), picture.height * output.width / output.height)
     height = width * output.height / output.width
     x = (focus.x if focus else 0.5) * picture.width - width / 2
-    y = _view_top(picture, height, focus)
+    y = _top_of_view(picture, height, focus)
     return View(min(max(x, 0.0), picture.width - width), min(max(y, 0.0), picture.height - height), width, height)
 
 
@@ -101,7 +101,7 @@ def compose_view(
     framing: Framing = Framing.AS_IS,
     angle: Angle = Angle.LEVEL,
 ) -> View:
-    """The view that a shot's words ask for, as close to the subject as they say."""
+    """The view for a framing and a camera angle."""
     view = fit_view(picture, output, focus)
     if framing in FRAMING_ZOOM:
         view = _zoomed_view(view, FRAMING_ZOOM[framing], picture, focus)
@@ -113,7 +113,7 @@ def compose_view(
 
 
 def with_subject_top(view: View, picture: Size, focus: Focus | None) -> View:
-    """The view raised, if need be, until it holds the top of the subject; portraits go by their face instead."""
+    """The view, raised if necessary to include the top of the subject; upright pictures and faces stay."""
     if focus is None or focus.is_face or picture.height >= picture.width:
         return view
     top = max(focus.top * picture.height - ABOVE_SUBJECT * view.height, 0.0)
@@ -124,7 +124,7 @@ def dutch_roll(angle: Angle) -> float:
     return DUTCH_RADIANS if angle is Angle.DUTCH else 0.0
 
 
-def _view_top(picture: Size, height: float, focus: Focus | None) -> float:
+def _top_of_view(picture: Size, height: float, focus: Focus | None) -> float:
     if focus and focus.is_face:
         return focus.y * picture.height - EYE_LINE * height
     if picture.height >= picture.width:

@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # OpenCV leaves the element types of what it returns open.
-"""How the picture of a video drifts at its end, and how a camera that takes over comes out of that drift."""
+"""Momentum: the camera drift at the end of a source video, and its decay in the shot that continues it."""
 
 import math
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from framegate.animatic.camera.path import Pose
 from framegate.animatic.picture.arrays import floats
 from framegate.animatic.picture.planes import Pixels
 
-MEASURED_SECONDS = 0.3  # of the end in which the drift is measured
+MEASURED_SECONDS = 0.3  # at the end of the video, in which the drift is measured
 PAIRS_MAX = 4
-GRID_COLUMNS = 24  # points of the flow across, for the camera's part in it
-INLIERS_MIN = 0.5  # of the points must move as one, or else it is no move of the camera
+GRID_COLUMNS = 24  # points of the optical flow, from which the camera's motion is estimated
+INLIERS_MIN = 0.5  # of the points must move together, or the motion is not the camera's
 INLIER_PIXELS = 0.6
-COASTING_SECONDS = 0.5  # in which the drift falls to a third
-COASTING_OF_VIEW_MAX = 0.03  # how far beyond the picture's edge, which is mirrored there
-RETURN_SECONDS = 2.0  # in which the view comes back within the picture
+COASTING_SECONDS = 0.5  # in which the drift falls to about a third
+COASTING_OF_VIEW_MAX = 0.03  # distance beyond the picture's edge, where the picture is mirrored
+RETURN_SECONDS = 2.0  # in which the view returns into the picture
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How fast the view moves over the picture, by the second: in parts of its sides, and as a zoom's logarithm."""
+    """Speed of the view over the picture per second: in parts of its sides, and as the logarithm of a zoom."""
 
     x: float = 0.0
     y: float = 0.0
@@ -42,7 +42,7 @@ NO_DRIFT = Drift()
 
 
 def measure_drift(tail: Sequence[tuple[float, Pixels]], source: Size, output: Size) -> Drift:
-    """The drift of the last frames that move as one; still where they do not, or behind a cut."""
+    """Measure the drift of the last frames; none after a cut, or if the frames have no common motion."""
     drifts: list[Drift] = []
     for (before, a), (after, b) in reversed(list(pairwise(tail))):
         motion = _camera_motion(a, b)
@@ -54,13 +54,13 @@ def measure_drift(tail: Sequence[tuple[float, Pixels]], source: Size, output: Si
     x, y, zoom_log = (
         float(np.median(values)) for values in zip(*((d.x, d.y, d.zoom_log) for d in drifts), strict=True)
     )
-    # Parts of the whole frame to parts of what the output shows of it.
+    # From parts of the whole frame to parts of its visible area in the output.
     shape_ratio = source.width / source.height * output.height / output.width
     return Drift(x * max(shape_ratio, 1.0), y / min(shape_ratio, 1.0), zoom_log)
 
 
 def _camera_motion(a: Pixels, b: Pixels) -> tuple[float, float, float] | None:
-    """The camera's move between two frames, or None where most of the picture does not move as one."""
+    """The camera's motion between two frames, or None if most of the picture has no common motion."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(a, b, np.zeros((*a.shape, 2), np.float32))
     height, width = a.shape
     gap = max(width // GRID_COLUMNS, 4)
@@ -70,7 +70,7 @@ def _camera_motion(a: Pixels, b: Pixels) -> tuple[float, float, float] | None:
     transform, inliers = cv2.estimateAffinePartial2D(
         floats(points), floats(targets), method=cv2.RANSAC, ransacReprojThreshold=INLIER_PIXELS
     )
-    matrix = np.asarray(transform, np.float64)  # not a number where nothing was found
+    matrix = np.asarray(transform, np.float64)  # NaN if the estimate fails
     if matrix.shape != (2, 3) or np.asarray(inliers).mean() < INLIERS_MIN:
         return None
     across, down = matrix @ np.array([width / 2, height / 2, 1.0]) - np.array([width / 2, height / 2])
@@ -79,7 +79,7 @@ def _camera_motion(a: Pixels, b: Pixels) -> tuple[float, float, float] | None:
 
 @dataclass(frozen=True)
 class Momentum:
-    """The drift that a camera has when a shot begins; it falls away while the shot's own move sets in."""
+    """Drift of the camera at the start of a shot; it decays while the shot's own move begins."""
 
     drift: Drift
 
@@ -103,7 +103,7 @@ class Momentum:
 
 
 def _coast(speed: float, second: float) -> float:
-    """How far a drift has come by then, in all never beyond what the mirrored edge hides."""
+    """Distance of a decaying drift, at most COASTING_OF_VIEW_MAX in total."""
     if not speed:
         return 0.0
     time = min(COASTING_SECONDS, COASTING_OF_VIEW_MAX / abs(speed))

@@ -1,4 +1,4 @@
-"""Where the camera looks at each moment: views of a picture, eased from one to another. Numbers only."""
+"""Camera paths: the view of a picture at each moment of a shot, eased from start to end."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from framegate.animatic.camera.framing import (
 )
 from framegate.animatic.plan.shots import Easing, Join, Move, Role, Shot
 
-# At amount 1 over REFERENCE_SECONDS; longer shots go further, by the square root of their length.
+# At amount 1 over REFERENCE_SECONDS; the travel grows with the square root of the shot's length.
 ZOOM_LOG = 0.18
 PAN_OF_VIEW = 0.18
 TILT_OF_VIEW = 0.16
@@ -26,18 +26,18 @@ REFERENCE_SECONDS = 4.0
 ZOOM_MAX = 2.0
 PAN_OF_VIEW_MAX = 0.45
 ROLL_RADIANS_MAX = 0.5
-# A reference whose shape is far from the output's is travelled along, by parts of the view.
+# Default travel over a reference whose shape differs much from the output's, in parts of the view.
 WIDE_SHAPE = 0.3
 TRAVEL_ACROSS = 0.13
 TALL_SHAPE = 1.1
 TRAVEL_UP = 0.18
-# How far near things pass far ones, in parts of the view. Beyond 0.06 guessed depth shows as rubber.
+# Parallax between the nearest and the farthest objects, in parts of the view; above 0.06 the picture looks elastic.
 PARALLAX = 0.05
 PARALLAX_MAX = 0.06
-PARALLAX_ZOOM = 0.5  # of the zoom's logarithm: near things grow by more than far ones
+PARALLAX_ZOOM = 0.5  # of the zoom's logarithm: near objects grow more than distant ones
 PARALLAX_ZOOM_MAX = 0.12
 YAW = 0.05
-PARALLAX_ROOM = 1.05  # how much closer a shot with passing things looks, so that the picture's pinned borders stay out
+PARALLAX_ROOM = 1.05  # extra zoom of a shot with parallax, because nothing is displaced at the picture's borders
 
 RAMPS = {Easing.SMOOTH: 0.35, Easing.GENTLE: 0.5, Easing.STEADY: 0.12}
 
@@ -53,11 +53,11 @@ _ZOOMS = (Move.PULL_OUT, Move.PUSH_IN)
 
 @dataclass(frozen=True)
 class Perspective:
-    """How the camera stands beside where it looks.
+    """Roll, parallax and yaw of the camera.
 
-    `roll` is in radians, clockwise. `x` and `y` are how far the nearest things are passed against the farthest, in
-    parts of the view's width; `zoom` how much more the nearest are enlarged; `yaw` how much larger the right edge
-    of the view is than the left.
+    `roll` is in radians, clockwise. `x` and `y` are the parallax between the nearest and the farthest objects, in parts
+    of the view's width; `zoom` is the extra enlargement of the nearest objects; `yaw` the extra size of the right edge
+    of the view.
     """
 
     roll: float = 0.0
@@ -91,7 +91,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Path:
-    """The way from one view to another, and from one lean to another."""
+    """Camera path of a shot, from one view and perspective to another."""
 
     start: View
     end: View
@@ -100,7 +100,7 @@ class Path:
     perspective_end: Perspective = NEUTRAL
 
     def view_at(self, share: float) -> View:
-        """The view at a share of the shot's time: the zoom grows evenly, and the centre stays in step with it."""
+        """The view at a fraction of the shot's time: the zoom is exponential, and the center follows the zoom."""
         return interpolate(self.start, self.end, ease(share, RAMPS[self.easing]))
 
     def pose_at(self, share: float) -> Pose:
@@ -110,7 +110,7 @@ class Path:
 
     @property
     def has_depth(self) -> bool:
-        """Whether near things pass far ones on this way."""
+        """Whether near and distant objects move differently on this path."""
         return self.perspective_start.has_depth or self.perspective_end.has_depth
 
 
@@ -124,7 +124,7 @@ def interpolate(a: View, b: View, eased: float) -> View:
 
 
 def ease(share: float, ramp: float) -> float:
-    """From 0 to 1: speed rises over `ramp` as a smoothstep, stays, and falls likewise; at rest at both ends."""
+    """Easing from 0 to 1: the speed rises over `ramp` as a smoothstep, stays, and falls in the same way."""
     if share > 0.5:
         return 1 - ease(1 - share, ramp)
     if share >= ramp:
@@ -134,9 +134,10 @@ def ease(share: float, ramp: float) -> float:
 
 
 def plan_paths(shots: Sequence[Shot], picture: Size, output: Size, focus: Focus | None = None) -> list[Path]:
-    """The camera's way through the shots over one picture, each going on from where the one before it ends.
+    """The camera paths of the shots over one picture; each continues where the previous one ends.
 
-    A first frame is left from, and a last frame arrived at, whole; a shot that is cut to is composed anew.
+    The full view of the picture is the start of a first frame and the end of a last frame. A shot after a cut gets its
+    own composition.
     """
     full_view = compose_view(picture, output, focus)
     if shots[0].role is Role.LAST_FRAME:
@@ -156,7 +157,7 @@ def plan_paths(shots: Sequence[Shot], picture: Size, output: Size, focus: Focus 
 
 @dataclass(frozen=True)
 class _Motion:
-    """What the moves come to: a change of zoom (natural logarithm), travel in parts of the view, and lean."""
+    """Combined motion of a shot's moves: zoom as a natural logarithm, travel in parts of the view, and perspective."""
 
     zoom_log: float = 0.0
     x: float = 0.0
@@ -171,23 +172,25 @@ def _motion_of(shot: Shot, picture: Size, full_view: View) -> _Motion:
     scale = shot.amount * math.sqrt(shot.seconds / REFERENCE_SECONDS)
     moves = set(shot.moves)
 
-    def way(pair: tuple[Move, Move]) -> int:
+    def direction(pair: tuple[Move, Move]) -> int:
         return (pair[1] in moves) - (pair[0] in moves)
 
-    def limited(value: float, most: float) -> float:
-        return math.copysign(min(abs(value), most), value)
+    def limited(value: float, maximum: float) -> float:
+        return math.copysign(min(abs(value), maximum), value)
 
-    arc = way(_ARCS)
-    zoom_log = limited(scale * (ZOOM_LOG * way(_ZOOMS) + ARC_ZOOM_LOG * abs(arc)), math.log(ZOOM_MAX))
-    x = limited(scale * (PAN_OF_VIEW * way(_PANS) + TRUCK_OF_VIEW * (way(_TRUCKS) + arc / 2)), PAN_OF_VIEW_MAX)
-    y = limited(scale * (TILT_OF_VIEW * way(_TILTS) + TRUCK_OF_VIEW * way(_PEDESTALS)), PAN_OF_VIEW_MAX)
+    arc = direction(_ARCS)
+    zoom_log = limited(scale * (ZOOM_LOG * direction(_ZOOMS) + ARC_ZOOM_LOG * abs(arc)), math.log(ZOOM_MAX))
+    x = limited(
+        scale * (PAN_OF_VIEW * direction(_PANS) + TRUCK_OF_VIEW * (direction(_TRUCKS) + arc / 2)), PAN_OF_VIEW_MAX
+    )
+    y = limited(scale * (TILT_OF_VIEW * direction(_TILTS) + TRUCK_OF_VIEW * direction(_PEDESTALS)), PAN_OF_VIEW_MAX)
     if not shot.asked and shot.role is Role.REFERENCE:
         x, y = _default_travel(picture, full_view, shot.seconds)
-    orbit = way(_ORBITS) + arc
+    orbit = direction(_ORBITS) + arc
     perspective = Perspective(
-        roll=limited(scale * ROLL_RADIANS * way(_ROLLS), ROLL_RADIANS_MAX),
-        x=limited(scale * PARALLAX * (way(_TRUCKS) + 2 * orbit), 2 * PARALLAX_MAX),
-        y=limited(scale * PARALLAX * way(_PEDESTALS), 2 * PARALLAX_MAX),
+        roll=limited(scale * ROLL_RADIANS * direction(_ROLLS), ROLL_RADIANS_MAX),
+        x=limited(scale * PARALLAX * (direction(_TRUCKS) + 2 * orbit), 2 * PARALLAX_MAX),
+        y=limited(scale * PARALLAX * direction(_PEDESTALS), 2 * PARALLAX_MAX),
         zoom=limited(PARALLAX_ZOOM * zoom_log, PARALLAX_ZOOM_MAX),
         yaw=limited(scale * YAW * orbit, 2 * YAW),
     )
@@ -195,7 +198,7 @@ def _motion_of(shot: Shot, picture: Size, full_view: View) -> _Motion:
 
 
 def _default_travel(picture: Size, full_view: View, seconds: float) -> tuple[float, float]:
-    """The drift that shows more of a picture whose shape is far from the output's: across, or up to the head."""
+    """Default travel over a picture whose shape differs much from the output's: across, or up to the head."""
     scale = min(math.sqrt(seconds / REFERENCE_SECONDS), 1.5)
     if picture.height / full_view.height - 1 > TALL_SHAPE:
         return 0.0, -TRAVEL_UP * scale
@@ -204,7 +207,7 @@ def _default_travel(picture: Size, full_view: View, seconds: float) -> tuple[flo
 
 
 def _free_path(composed: View, motion: _Motion, picture: Size, shot: Shot, focus: Focus | None) -> Path:
-    """A shot with no frame to meet: half of the travel lies on each side of the composition."""
+    """The path of a shot without an exact frame, centered on the composition."""
     x, y = (
         _extended_travel(motion.x, picture.width / composed.width - 1),
         _extended_travel(motion.y, picture.height / composed.height - 1),
@@ -212,12 +215,12 @@ def _free_path(composed: View, motion: _Motion, picture: Size, shot: Shot, focus
     perspective_start, perspective_end = _perspective_ends(motion.perspective, dutch_roll(shot.angle))
     roll = max(abs(perspective_start.roll), abs(perspective_end.roll))
     margin = _view_margin(composed, perspective_start, perspective_end, roll, shot.handheld)
-    # Just as much closer as gives the travel its room: small pictures are not magnified for nothing.
+    # Zoom in only as much as the travel needs: small pictures are not magnified unnecessarily.
     room_x = picture.width / (composed.width * (1 + 2 * margin[0] + abs(x)))
     room_y = picture.height / (composed.height * (1 + 2 * margin[1] + abs(y)))
     wide = with_subject_top(composed.zoomed(1 / min(room_x, room_y, 1.0)), picture, focus)
     zoom = math.exp(abs(motion.zoom_log))
-    # There and back again: near an edge, the whole travel is set off from the edge instead of being cut short.
+    # Shift there and back: near an edge, the whole travel starts at the edge instead of being shortened.
     start = wide.shifted(x / 2, y / 2, picture, margin).shifted(-x, -y, picture, margin)
     end = start.shifted(x, y, picture, margin)
     if motion.zoom_log >= 0:
@@ -230,20 +233,20 @@ def _free_path(composed: View, motion: _Motion, picture: Size, shot: Shot, focus
 
 
 def _zoomed_in(view: View, zoom: float, picture: Size, focus: Focus | None, motion: _Motion) -> View:
-    """Nearer, but not over the subject's head, unless the camera is to go up or down."""
+    """The view zoomed in, with the top of the subject in it unless the camera moves up or down."""
     close = view.zoomed(zoom)
     return close if motion.y or zoom == 1 else with_subject_top(close, picture, focus)
 
 
 def _perspective_ends(perspective: Perspective, roll: float) -> tuple[Perspective, Perspective]:
-    """Passing goes half to each side; a roll begins upright; the closer end of a zoom has its depth."""
+    """Start and end: half of the parallax each, the roll from upright, the zoom's parallax at the closer end."""
     half = replace(perspective, roll=0.0, zoom=0.0)
     start = replace(NEUTRAL.plus(half, -0.5), roll=roll, zoom=max(-perspective.zoom, 0.0))
     return start, replace(NEUTRAL.plus(half, 0.5), roll=roll + perspective.roll, zoom=max(perspective.zoom, 0.0))
 
 
 def _view_margin(view: View, start: Perspective, end: Perspective, roll: float, handheld: float) -> tuple[float, float]:
-    """What the view keeps from the picture's edges, in its own parts, for its corners, its sway and passing things."""
+    """Distance of the view from the picture's edges, in parts of the view, for its corners, sway and parallax."""
     has_parallax = any((start.x, start.y, start.yaw, end.x, end.y, end.yaw))
     room = ((PARALLAX_ROOM - 1 if has_parallax else 0.0) + HANDHELD_ROOM * handheld) / 2
     shape, lift, turn = view.width / view.height, (math.cos(roll) - 1) / 2, math.sin(roll) / 2
@@ -251,7 +254,7 @@ def _view_margin(view: View, start: Perspective, end: Perspective, roll: float, 
 
 
 def _extended_travel(travel: float, room: float) -> float:
-    """A picture that reaches well beyond the frame is panned over further, up to twice as far."""
+    """The travel, up to doubled over a picture that extends well beyond the frame."""
     return math.copysign(max(abs(travel), min(room, 2 * abs(travel))), travel)
 
 
@@ -278,8 +281,8 @@ def _continued_path(
 
 
 def _end_view(start: View, motion: _Motion, picture: Size, full_view: View) -> View:
-    """Where the moves lead from a view that is given."""
-    # A pan from a view without room beside it needs some zoom to make that room.
+    """The view at the end of a motion from this view."""
+    # A pan needs room beside the view; if there is too little, zoom in to make it.
     missing = max(_missing_room(start, motion, picture), 0.0)
     zoom = max(math.exp(motion.zoom_log) * (1 + missing), start.width / full_view.width)
     end = start.zoomed(zoom)

@@ -1,1 +1,1 @@
-"""Effects: color grade, weather, film."""
+"""Effects: light and color grade, weather particles and fog, film grain, flicker and vignette."""

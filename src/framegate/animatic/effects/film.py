@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # OpenCV leaves the element type of its arrays open.
-"""What lies between the picture and the eye: weather, a flickering light, the lens's shade, the film's grain."""
+"""Per-frame effects: weather, flicker, vignette, grain."""
 
 import math
 
@@ -14,18 +14,18 @@ from framegate.animatic.picture.arrays import smoothstep
 from framegate.animatic.picture.planes import Plane, Planes
 from framegate.animatic.prompt.scene import Light, Look, Weather
 
-BLACK, GREY = 16, 128  # of luma and chroma in limited range
-VIGNETTE_MAX = 0.5  # of the light, lost in the corners
-DARK_LIGHT = 0.45  # how bright the air is at night
+BLACK, GRAY = 16, 128  # luma and chroma in limited range
+VIGNETTE_MAX = 0.5  # part of the light that the corners lose
+DARK_LIGHT = 0.45  # brightness of weather at night
 GRAIN_SIGMA = 5.0
-GRAIN_MARGIN_PIXELS = 64  # pixels by which the noise is larger than the frame, to be laid differently each time
-# A flash is a change of a tenth of full luminance or more and back (ITU-R BT.1702, WCAG 2.3.1): this stays below.
+GRAIN_MARGIN_PIXELS = 64  # the noise is larger than the frame by this, for a different offset in each frame
+# Below a flash, which is a change of 10 % of full luminance and back (ITU-R BT.1702, WCAG 2.3.1).
 FLICKER_MAX = 0.08
 FLICKER_HERTZ = (0.9, 1.7, 2.6)
 
 
 class FilmEffects:
-    """Drawn over every frame of a clip, after the camera."""
+    """Effects on every frame of a video, applied after the camera."""
 
     def __init__(self, look: Look, output: Size, seed: int) -> None:
         self._look = look
@@ -40,7 +40,7 @@ class FilmEffects:
         self._phases = np.random.default_rng([seed, 0xF1]).random(len(FLICKER_HERTZ))
 
     def apply(self, planes: Planes, frame: int, second: float, travel: Travel, strength: float) -> None:
-        """Finish a frame in place; at strength 0 it stays as it is."""
+        """Apply the effects to a frame in place; at strength 0 it is unchanged."""
         if not strength:
             return
         if self._look.flicker:
@@ -58,7 +58,7 @@ class FilmEffects:
             cv2.addWeighted(planes.y, 1, grain, strength, -128 * strength, dst=planes.y)
 
     def _flicker_table(self, second: float, strength: float) -> Plane:
-        """Bright places waver most, as they do by a lamp's own light."""
+        """Lookup table of the luma; bright areas flicker most, like a lamp."""
         waves = [
             math.sin(2 * math.pi * (hertz * second + phase))
             for hertz, phase in zip(FLICKER_HERTZ, self._phases, strict=True)
@@ -76,9 +76,9 @@ def _apply_vignette(planes: Planes, vignette: list[tuple[Plane, Plane]], strengt
 
 
 def _vignette_planes(output: Size, amount: float) -> list[tuple[Plane, Plane]]:
-    """For each plane, what to multiply by (255 for one) and what to add, so that black and grey stay."""
+    """For each plane a factor (255 is 1) and an offset, which keep black and gray."""
     pairs: list[tuple[Plane, Plane]] = []
-    for size, neutral in ((output, BLACK), *[(Size(output.width // 2, output.height // 2), GREY)] * 2):
+    for size, neutral in ((output, BLACK), *[(Size(output.width // 2, output.height // 2), GRAY)] * 2):
         x, y = (np.abs(np.linspace(-1, 1, side)) for side in (size.width, size.height))
         distance: NDArray[np.float64] = np.hypot(x[None], y[:, None]) / math.sqrt(2)
         share = 1 - VIGNETTE_MAX * amount * smoothstep(distance, 0.35, 1.05)

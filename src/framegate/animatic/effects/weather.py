@@ -1,8 +1,8 @@
 # pyright: reportUnknownMemberType=false
 # OpenCV leaves the element type of its arrays open.
-"""Rain, snow, dust, embers and drifting fog, as things in space before the lens. Seeded; the camera moves among them.
+"""Weather: rain, snow, dust, embers and drifting fog in the space before the camera, from a seed.
 
-Lengths are in heights of the view at distance 1; the cloud of particles lies between distances NEAREST and FARTHEST.
+Lengths are in heights of the view at distance 1. Particles are between the distances NEAREST and FARTHEST.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from framegate.animatic.picture.planes import Plane, Planes
 from framegate.animatic.prompt.scene import Weather
 
 NEAREST, FARTHEST = 1.0, 4.0
-BLURRED_WITHIN = 1.5  # what is nearer is out of focus
-FADE_OF_DEPTH = 0.12  # of the depth, over which particles come and go at both ends
+BLURRED_WITHIN = 1.5  # nearer particles are out of focus
+FADE_OF_DEPTH = 0.12  # over which particles fade at both ends
 SUBPIXEL_BITS = 4
 SUBPIXEL = 1 << SUBPIXEL_BITS
 BANDS = 4  # of distance, each drawn in one brightness
@@ -28,7 +28,7 @@ Positions = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Travel:
-    """How far the camera has gone since the start: right and down in heights of its view, and in by a logarithm."""
+    """Travel of the camera since the start: right and down in heights of its view, and the logarithm of its zoom."""
 
     x: float = 0.0
     y: float = 0.0
@@ -37,16 +37,16 @@ class Travel:
 
 @dataclass(frozen=True)
 class _ParticleKind:
-    """How one sort of particle looks and falls; `speed` and `sway` per second, `long` in seconds of its own way."""
+    """Look and motion of one kind of particle; `speed` and `sway` are per second."""
 
     count: int
     speed: tuple[float, float]  # across and down
-    spread: float  # of the speed, from one particle to the next
+    spread: float  # of the speed, between particles
     size: float  # radius at distance 1
     sway: float
     hertz: float
     alpha: float
-    colour: tuple[int, int, int]  # Y, Cb, Cr
+    color: tuple[int, int, int]  # Y, Cb, Cr
     tail_seconds: float = 0.0
     twinkle: float = 0.0
     glow: float = 0.0
@@ -63,12 +63,12 @@ _KINDS = {
 
 
 class Particles:
-    """One sort of weather over a clip. The same seed gives the same drops at the same seconds."""
+    """Particles of one kind of weather. The same seed gives the same particles at the same time."""
 
     def __init__(self, weather: Weather, amount: float, output: Size, seed: int, light: float = 1.0) -> None:
         self._kind = _KINDS[weather]
-        # Embers shine by themselves.
-        self._colour = self._kind.colour if self._kind.glow else _dimmed(self._kind.colour, (1 + light) / 2)
+        # Embers emit light.
+        self._color = self._kind.color if self._kind.glow else _dimmed(self._kind.color, (1 + light) / 2)
         self._output = output
         self._strength = 0.55 + 0.45 * amount
         rng = np.random.default_rng([seed, list(Weather).index(weather)])
@@ -81,7 +81,7 @@ class Particles:
         self._blurred_mask = np.zeros((output.height // 2, output.width // 2), np.uint8)
 
     def draw(self, planes: Planes, second: float, travel: Travel, strength: float) -> None:
-        """Draw what is in the air at this second over the frame."""
+        """Draw the particles of this second over the frame."""
         positions, depth = self._project(second, travel)
         tails = self._project(second - self._kind.tail_seconds, travel)[0] if self._kind.tail_seconds else None
         light = 255 * self._kind.alpha * self._strength * strength * self._brightness(second, depth)
@@ -98,15 +98,15 @@ class Particles:
         if self._kind.glow:
             glow = wide_blur(floats(self._mask), 0.012 * self._output.height)
             cv2.add(self._mask, np.asarray(np.minimum(glow * 3 * self._kind.glow, 255), np.uint8), dst=self._mask)
-        overlay_colour(planes, self._mask, self._colour)
+        overlay_color(planes, self._mask, self._color)
 
     def _project(self, second: float, travel: Travel) -> tuple[Positions, Positions]:
-        """Where the particles are in the frame, in its heights from its middle, and how far away."""
+        """Positions of the particles in the frame, in its heights from its middle, and their distances."""
         kind = self._kind
         offsets = np.outer(self._speed_factor * second, kind.speed)
         if kind.sway:
             offsets += kind.sway * np.sin(2 * np.pi * (kind.hertz * second * self._size_factor[:, None] + self._phase))
-        # The camera's way at the distance of the picture itself, which lies beyond the farthest particle.
+        # The camera's travel is measured at the picture, which is beyond the farthest particle.
         shifts = np.stack([offsets[:, 0] - FARTHEST * travel.x, offsets[:, 1] - FARTHEST * travel.y], axis=1)
         flat = np.mod(self._positions[:, :2] + shifts, self._span[:2]) - self._span[:2] / 2
         depth = np.mod(self._positions[:, 2] - FARTHEST * travel.zoom_log, self._span[2]) + NEAREST
@@ -135,13 +135,13 @@ class Particles:
         inside = (pixels > -edge).all(axis=1) & (pixels < np.array([width, height]) + edge).all(axis=1)
         indexes = np.flatnonzero(selected & inside)
         radius = self._kind.size * height * self._size_factor[indexes] / depth[indexes]
-        # What is smaller than a pixel is drawn as one, and fainter.
+        # Particles smaller than a pixel are drawn as one pixel, but fainter.
         levels = light[indexes] * np.clip(radius / 0.5, 0.3, 1)
         if tails is None:
             _draw_dots(mask, pixels[indexes], np.maximum(radius, 0.5), levels)
             return
         tail_pixels = tails[indexes] * height + middle
-        # A particle that has just come round from the bottom to the top has no tail across the frame.
+        # A particle that has just wrapped from the bottom to the top has no tail across the frame.
         is_unbroken = np.abs(pixels[indexes] - tail_pixels).max(axis=1) < height / 4
         band = np.clip((depth[indexes] - NEAREST) / (FARTHEST - NEAREST) * BANDS, 0, BANDS - 1).astype(int)
         lines = _fixed_point(np.stack([pixels[indexes], tail_pixels], axis=1))
@@ -163,14 +163,14 @@ def _fixed_point(values: Positions) -> NDArray[np.int32]:
 
 
 class Fog:
-    """Fog that drifts past in two sheets; the thickness that depends on depth is laid into the picture itself."""
+    """Drifting fog in two layers; the fog that depends on depth is part of the grade."""
 
     TILE, COARSE = 256, 16
-    COLOUR = (196, 129, 127)
+    COLOR = (196, 129, 127)
 
     def __init__(self, amount: float, output: Size, seed: int, light: float = 1.0) -> None:
         self._amount = amount
-        self._colour = _dimmed(self.COLOUR, light)
+        self._color = _dimmed(self.COLOR, light)
         self._tiles = [_noise_tile(np.random.default_rng([seed, 0xF0, layer]), self.TILE) for layer in range(2)]
         size = max(output.width // self.COARSE, 8), max(output.height // self.COARSE, 8)
         rows, columns = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
@@ -187,26 +187,26 @@ class Fog:
         alpha = np.clip(255 * strength * self._amount * 0.34 * thickness * self._ground_factor, 0, 190)
         height, width = planes.y.shape
         mask = np.asarray(resize_map(floats(alpha), width, height), np.uint8)
-        overlay_colour(planes, mask, self._colour)
+        overlay_color(planes, mask, self._color)
 
 
-def overlay_colour(planes: Planes, mask: Plane, colour: tuple[int, int, int]) -> None:
-    """Lay a colour over the frame, as thick as the mask says from 0 to 255."""
+def overlay_color(planes: Planes, mask: Plane, color: tuple[int, int, int]) -> None:
+    """Overlay a color on the frame with a mask from 0 to 255."""
     small = cv2.resize(mask, (planes.u.shape[1], planes.u.shape[0]), interpolation=cv2.INTER_AREA)
-    for plane, cover, level in zip((planes.y, planes.u, planes.v), (mask, small, small), colour, strict=True):
-        # Saturating subtraction gives what is lacking and what is too much, each without sign.
+    for plane, cover, level in zip((planes.y, planes.u, planes.v), (mask, small, small), color, strict=True):
+        # Saturating subtraction gives both differences without sign.
         target = np.full_like(plane, level)
         lacking, excess = cv2.subtract(target, plane), cv2.subtract(plane, target)
         cv2.add(plane, cv2.multiply(lacking, cover, scale=1 / 255), dst=plane)
         cv2.subtract(plane, cv2.multiply(excess, cover, scale=1 / 255), dst=plane)
 
 
-def _dimmed(colour: tuple[int, int, int], light: float) -> tuple[int, int, int]:
-    return (round(16 + (colour[0] - 16) * light), *colour[1:])
+def _dimmed(color: tuple[int, int, int], light: float) -> tuple[int, int, int]:
+    return (round(16 + (color[0] - 16) * light), *color[1:])
 
 
 def _noise_tile(rng: np.random.Generator, side: int) -> Map:
-    """Cloudy noise from 0 to 1 that repeats without a seam, since it is filtered in its own spectrum."""
+    """Seamless tile of cloudy noise from 0 to 1, filtered in the spectrum."""
     across = np.fft.fftfreq(side)
     frequency = np.hypot(across[:, None], across[None]) * side
     filtered = np.fft.fft2(rng.standard_normal((side, side))) * (frequency + 1.5) ** -1.9 * (frequency > 0)

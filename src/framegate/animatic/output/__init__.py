@@ -1,1 +1,1 @@
-"""Output: shots, timeline, encoder."""
+"""Output: prepared shots, the timeline that draws the frames, the encoder, and the source video."""

@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # PyAV leaves the type of its packets open.
-"""Frames and sound into an MP4, each encoded in a thread of its own; the same input always gives the same bytes."""
+"""Encoder: frames and sound to an MP4, each in its own thread; the same input always gives the same bytes."""
 
 import queue
 import threading
@@ -23,18 +23,18 @@ from framegate.animatic.picture.planes import Plane, Planes
 
 PRESET = "veryfast"
 CRF = "18"
-THREADS = 4  # x264's output depends on how many it runs, so the number does not follow the machine
-EXACT_FRAME_QP = 12  # of a first or last frame that must be met exactly
-QP_STEP_MAX = 40  # and x264 may go there at once
+THREADS = 4  # x264's output depends on the number, so it is the same on every machine
+EXACT_FRAME_QP = 12  # quality of a first or last frame
+QP_STEP_MAX = 40  # lets x264 reach that quality in one step
 QUEUED_FRAMES_MAX = 6
 SOUND_BITS_PER_SECOND = 128_000
 COMMENT = "animatic: camera moves over the references, no generative model"
 
 
 class VideoWriter:
-    """One video file being written: a `frame` to draw into, then `write` it. Use as a context manager.
+    """Writer of one video file: get a `new_frame`, draw into it, `write` it. Use as a context manager.
 
-    Raises OutputFailed when the encoder or the disk does.
+    Raises OutputFailed if the encoder or the disk fails.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class VideoWriter:
         self._count = 0
         self._mux_lock = threading.Lock()
         try:
-            # The muxer would otherwise write its own version into the file, and the order of sound and picture
-            # would follow the threads' pace.
+            # Without these, the muxer writes its version into the file, and the interleaving depends on the threads'
+            # timing.
             options = {"movflags": "+faststart", "fflags": "+bitexact", "max_interleave_delta": "0"}
             self._container = av.open(path, "w", format="mp4", options=options)
         except (FFmpegError, OSError) as error:
-            raise OutputFailed(f"the video file cannot be created: {error}") from error
+            raise OutputFailed(f"cannot create the video file: {error}") from error
         self._container.metadata.update({"title": "Animatic", "comment": COMMENT, "encoder": "Framegate animatic"})
         self._stream = self._container.add_stream("libx264", rate=fps, options=_x264_options(exact_frames))
         context = self._stream.codec_context
@@ -77,32 +77,32 @@ class VideoWriter:
         try:
             self._container.start_encoding()
         except (FFmpegError, OSError) as error:
-            raise OutputFailed(f"the video file cannot be begun: {error}") from error
+            raise OutputFailed(f"cannot start the video file: {error}") from error
         for thread in self._threads:
             thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if error is not None and self._error is None:
-            self._error = error  # nobody wants the frames that still wait
+            self._error = error  # drop the queued frames
         self._queue.put(None)
         for thread in self._threads:
             thread.join()
         try:
             self._container.close()
-        except (FFmpegError, OSError) as fault:
-            self._error = self._error or fault
+        except (FFmpegError, OSError) as close_error:
+            self._error = self._error or close_error
         if kind is None and self._error is not None:
-            raise OutputFailed(f"the video could not be written: {self._error}") from self._error
+            raise OutputFailed(f"cannot write the video: {self._error}") from self._error
 
     def new_frame(self) -> tuple[av.VideoFrame, Planes]:
-        """A new frame and its planes, to be drawn into in place."""
+        """A new frame and its planes, to draw into in place."""
         frame = av.VideoFrame(self._output.width, self._output.height, "yuv420p")
         return frame, Planes(*(_as_array(plane) for plane in frame.planes))
 
     def write(self, frame: av.VideoFrame) -> None:
         if self._error is not None:
-            raise OutputFailed(f"the video could not be written: {self._error}") from self._error
+            raise OutputFailed(f"cannot write the video: {self._error}") from self._error
         frame.pts = self._count
         self._count += 1
         self._queue.put(frame)
@@ -114,10 +114,10 @@ class VideoWriter:
 
     def _encode_frame(self, frame: av.VideoFrame | None) -> None:
         if self._error is not None:
-            return  # keep taking frames, so that the drawing side never waits for ever
+            return  # keep emptying the queue, so that the drawing thread never blocks
         try:
             self._mux(cast("list[Any]", self._stream.encode(frame)))
-        except Exception as error:  # noqa: BLE001  # the top of its thread: `write` and `__exit__` tell of it
+        except Exception as error:  # noqa: BLE001  # top level of the thread: `write` and `__exit__` raise it
             self._error = error
 
     def _encode_sound(self, sound: Iterable[Samples]) -> None:
@@ -129,7 +129,7 @@ class VideoWriter:
                 self._mux(cast("list[Any]", self._sound.encode(_audio_frame(samples, at))))
                 at += samples.shape[1]
             self._mux(cast("list[Any]", self._sound.encode(None)))
-        except Exception as error:  # noqa: BLE001  # the top of its thread: `write` and `__exit__` tell of it
+        except Exception as error:  # noqa: BLE001  # top level of the thread: `write` and `__exit__` raise it
             self._error = error
 
     def _mux(self, packets: list[Any]) -> None:
@@ -153,5 +153,5 @@ def _x264_options(exact_frames: tuple[int, ...]) -> dict[str, str]:
 
 
 def _as_array(plane: VideoPlane) -> Plane:
-    buffer = cast("memoryview", plane)  # it is a buffer; its stubs do not say so
+    buffer = cast("memoryview", plane)  # a buffer, though its stubs do not say so
     return np.frombuffer(buffer, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]

@@ -1,4 +1,4 @@
-"""Shots made ready to be drawn: each with its picture, its sheet, its way, and the frames it must meet exactly."""
+"""Shots prepared for drawing: each with its crop of the picture, its camera path, and its exact frames."""
 
 import math
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ from framegate.animatic.spec import Spec
 
 _EXACT_ROLES = (Role.FIRST_FRAME, Role.LAST_FRAME)
 ENLARGEMENT_MAX = 2.0
-SETTLING_SECONDS = 1.0  # before and after a frame met exactly, in which sway and look come and go
+SETTLING_SECONDS = 1.0  # before and after an exact frame, in which sway and look fade
 
 
 @dataclass(frozen=True)
 class PreparedShot:
-    """A shot with all that its frames need.
+    """A shot with everything that its frames need.
 
-    `whole` is the picture fitted into the frame. `first` and `last` are stills to be met exactly; near them `plain`,
-    the sheet without any look, shows through.
+    `full_view` is the whole picture fitted into the frame. `first_frame` and `last_frame` are exact frames; near them
+    the look is mixed with `plain_crop`, the crop without a look.
     """
 
     shot: Shot
@@ -50,7 +50,7 @@ class PreparedShot:
         return min(max((second - self.shot.start) / self.shot.seconds, 0.0), 1.0)
 
     def effect_strength_at(self, second: float) -> float:
-        """From 0 where a frame must be met exactly to 1 well away from it."""
+        """Strength of sway and look: from 0 at an exact frame to 1 well away from it."""
         settling = min(SETTLING_SECONDS, self.shot.seconds / 2)
         distances = [1.0]
         if self.first_frame is not None:
@@ -66,7 +66,7 @@ class PreparedShot:
         return self.sway.apply(pose, second, self.crop.picture, self.effect_strength_at(second))
 
     def exact_frame_at(self, second: float) -> Planes | None:
-        """The picture that must be met exactly at this second, if one must."""
+        """The exact frame at this second, if there is one."""
         share = self.share_at(second)
         return self.first_frame if share == 0 else self.last_frame if share == 1 else None
 
@@ -74,7 +74,7 @@ class PreparedShot:
 def prepare_shots(
     spec: Spec, plan: Plan, output: Size, source: SourceVideo | None = None, cutout: Cutout | None = None
 ) -> Iterator[PreparedShot]:
-    """The shots of a plan, each made ready when its turn comes."""
+    """Prepare the shots of a plan, each when it is needed."""
     loader = PictureLoader(spec, plan, output, source, cutout)
     for (role, index), group in groupby(plan.shots, key=lambda shot: (shot.role, shot.index)):
         shots = list(group)
@@ -82,8 +82,8 @@ def prepare_shots(
         paths = camera.plan_paths(shots, picture.size, output, picture.focus)
         for shot, path in zip(shots, paths, strict=True):
             opens, closes = shot is plan.shots[0], shot is plan.shots[-1]
-            first_frame = planes.fit(picture.picture, path.start, output) if opens and _starts_exactly(role) else None
-            last_frame = planes.fit(picture.picture, path.end, output) if closes and role is Role.LAST_FRAME else None
+            first_frame = planes.fit(picture.pixels, path.start, output) if opens and _starts_exactly(role) else None
+            last_frame = planes.fit(picture.pixels, path.end, output) if closes and role is Role.LAST_FRAME else None
             look = Look() if role is Role.TITLE else plan.look
             has_look = not look.is_neutral or picture.style is not None
             is_exact = first_frame is not None or last_frame is not None
@@ -108,23 +108,23 @@ def _starts_exactly(role: Role) -> bool:
 def _prepare_crop(
     picture: PreparedPicture, shot: Shot, path: camera.Path, output: Size, look: Look | None = None
 ) -> Crop:
-    """The part of the picture that the shot shows, under its look and style if `own` is given."""
+    """The visible part of the picture, with the look and style if a look is given."""
     scale = viewport.scale_for(path, output)
     exact_views = (fit_view(picture.size, output, picture.focus),) if shot.role in _EXACT_ROLES else ()
-    box = viewport.viewport_box(path, picture.size, scale, HANDHELD_ROOM * shot.handheld, exact_views)
-    part, size = box.crop(picture.picture), viewport.crop_size(box, scale)
+    box = viewport.visible_box(path, picture.size, scale, HANDHELD_ROOM * shot.handheld, exact_views)
+    part, size = box.crop(picture.pixels), viewport.crop_size(box, scale)
     is_enlarged = size.width > part.shape[1]
     part = part if is_enlarged else planes.resize(part, size.width, size.height)
     if look is not None and not (look.is_neutral and picture.style is None):
         part = grade.apply_look(part, look, _picture_maps(picture, box, planes.size_of(part)), picture.style)
-    # Enlarged last, so that the look costs no more than the picture's own pixels.
+    # Enlarge last, so that the look is applied to the picture's own pixels only.
     part = planes.resize(part, size.width, size.height) if is_enlarged else part
     near = picture.relief.displacement if picture.relief is not None and path.has_depth else None
     return Crop(planes.to_planes(part), box, picture.size, near)
 
 
 def _enlargement_note(picture: PreparedPicture, shot: Shot, path: camera.Path, output: Size) -> str:
-    """What to say of a picture that has far fewer pixels than are shown of it."""
+    """Note on a picture with far fewer pixels than the output shows of it."""
     view_pixels = min(path.start.width, path.end.width) * picture.pixels_across / picture.size.width
     enlargement = output.width / max(view_pixels, 1.0)
     if shot.role is Role.TITLE or enlargement <= ENLARGEMENT_MAX:
@@ -133,8 +133,8 @@ def _enlargement_note(picture: PreparedPicture, shot: Shot, path: camera.Path, o
         f"reference {shot.index + 1}" if shot.role is Role.REFERENCE else f"the {shot.role.replace('_', ' ')}"
     )
     return (
-        f"{picture_name} is {picture.pixels_across} pixels wide and was enlarged {enlargement:.1f} times, so it looks soft: "
-        f"give it {math.ceil(picture.pixels_across * enlargement / 100) * 100} pixels across for a sharp picture"
+        f"{picture_name} is {picture.pixels_across} pixels wide and was enlarged {enlargement:.1f} times, so it looks "
+        f"soft: use a picture at least {math.ceil(picture.pixels_across * enlargement / 100) * 100} pixels wide"
     )
 
 

@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # PyAV and OpenCV leave the element types of what they return open.
-"""A video to go on from: its frames at the output's size and pace, its sound, and how its picture moves at its end."""
+"""Source video to extend: its frames at the output's size and rate, its sound, and its drift at the end."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -25,19 +25,19 @@ from framegate.animatic.picture.planes import Pixels, Planes
 
 SECONDS_MAX = 60
 SIDE_PIXELS_MAX = 4096
-TAIL_SECONDS = 1.0  # from where decoding starts when only the end is wanted; a key frame may lie further back
-MOTION_PIXELS = 480  # the width at which motion is measured
-FADE_SECONDS = 0.02  # of the source's sound at its end, against a click
-# Never ffmpeg's own guess of what a file is: its play lists and scripts would open other files and addresses.
+TAIL_SECONDS = 1.0  # decoded to read only the end; the key frame may be earlier
+MOTION_PIXELS = 480  # width for the measurement of motion
+FADE_SECONDS = 0.02  # at the end of the source's sound, to avoid a click
+# Without this list, FFmpeg would also open playlists and scripts, which refer to other files and addresses.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts"
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
 
 
 @dataclass(frozen=True)
 class SourceVideo:
-    """A source video, looked at: its last frame cut to the output's shape, and how the picture drifts there.
+    """An analyzed source video: its last frame cropped to the output's shape, and the drift of its picture.
 
-    `since_last` is how long the last frame is shown; `stretch` how much wider than high its pixels are.
+    `last_frame_seconds` is the duration of the last frame; `pixel_aspect` the width of a pixel divided by its height.
     """
 
     path: str
@@ -53,19 +53,19 @@ class SourceVideo:
 
     @property
     def frame_count(self) -> int:
-        """How many frames it has at the output's pace."""
+        """Number of frames at the output's rate."""
         return round(self.seconds * self.fps)
 
     @property
     def lead_seconds(self) -> float:
-        """How long after its last frame the first new one comes, in seconds."""
+        """Time from its last frame to the first new one."""
         return min(
             max(self.frame_count / self.fps - (self.seconds - self.last_frame_seconds), 0.25 / self.fps), 2 / self.fps
         )
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What its frames lose or suffer on their way into the output, as sentences."""
+        """Notes on cropped and enlarged frames."""
         notes: list[str] = []
         output, source = self.output, self.size
         shape_ratio = source.width / source.height * output.height / output.width
@@ -80,7 +80,7 @@ class SourceVideo:
         return tuple(notes)
 
     def frames(self) -> Iterator[Planes]:
-        """Its frames, one for each of the output's, each the newest at its time; the last one is the very last."""
+        """Its frames at the output's rate, each the latest at its time, up to the last frame of the file."""
         with _open(self.path) as container:
             frames = _timed_frames(container)
             current = next(frames, None)
@@ -90,7 +90,7 @@ class SourceVideo:
                 while following is not None and (at == self.frame_count - 1 or following[0] <= (at + 0.5) / self.fps):
                     current, following = following, next(frames, None)
                 if current is None:
-                    raise UnusableSource("the source has no frame that can be decoded")
+                    raise UnusableSource("the source video has no frame that can be decoded")
                 if fitted is None or fitted[0] is not current[1]:
                     fitted = current[1], self._fit(current[1])
                 yield fitted[1]
@@ -100,7 +100,7 @@ class SourceVideo:
         return planes.fit(cropped, fit_view(planes.size_of(cropped), self.output), self.output)
 
     def audio(self) -> Iterator[Samples]:
-        """Its sound as stereo, exactly as long as its frames; silence where it has none."""
+        """Its sound as stereo, exactly as long as its frames; silence if it has none."""
         sample_count = round(self.frame_count / self.fps * SAMPLE_RATE)
         fade = round(FADE_SECONDS * SAMPLE_RATE)
         written = 0
@@ -133,11 +133,11 @@ class SourceVideo:
                         skip_count -= dropped
                         yield samples[:, dropped:]
             except FFmpegError as error:
-                raise UnusableSource(f"the source's sound cannot be decoded: {error.strerror}") from error
+                raise UnusableSource(f"the sound of the source video cannot be decoded: {error.strerror}") from error
 
 
 def open_source(path: str, output: Size, fps: int) -> SourceVideo:
-    """Open a source and study its end. Raises UnusableSource."""
+    """Open a source video and analyze its end. Raises UnusableSource."""
     with _open(path) as container:
         video = container.streams.video[0]
         seconds = _duration(container)
@@ -146,7 +146,7 @@ def open_source(path: str, output: Size, fps: int) -> SourceVideo:
             container.seek(int((seconds - TAIL_SECONDS) * av.time_base))
         tail, last_frame = _read_tail(container)
         if last_frame is None:
-            raise UnusableSource("the source has no frame that can be decoded")
+            raise UnusableSource("the source video has no frame that can be decoded")
         pixel_aspect = float(video.sample_aspect_ratio or 1)
         picture = _to_pixels(last_frame, pixel_aspect)
         size = planes.size_of(picture)
@@ -165,7 +165,7 @@ def open_source(path: str, output: Size, fps: int) -> SourceVideo:
 
 
 def _read_tail(container: InputContainer) -> tuple[list[tuple[float, Pixels]], VideoFrame | None]:
-    """The last frames, small and with their times, and the very last as it is."""
+    """The last frames with their times, as small pictures, and the very last one in full."""
     tail: deque[tuple[float, Pixels]] = deque()
     last: VideoFrame | None = None
     for time, last in _timed_frames(container):
@@ -182,21 +182,21 @@ def _open(path: str) -> InputContainer:
         reason = (
             error.strerror if isinstance(error, FFmpegError | OSError) else error
         )  # the whole text would tell where files lie here
-        raise UnusableSource(f"the source cannot be opened as a video: {reason}") from error
+        raise UnusableSource(f"the source video cannot be opened: {reason}") from error
     if not container.streams.video or cast("Any", container.streams.video[0]).codec_context is None:
         container.close()
-        raise UnusableSource("the source has no picture track that can be decoded")
+        raise UnusableSource("the source video has no video track that can be decoded")
     return container
 
 
 def _check_limits(width: int, height: int, seconds: float) -> None:
     if seconds > SECONDS_MAX:
-        raise UnusableSource(f"the source is {seconds:.1f} s long: at most {SECONDS_MAX} s are taken, so cut it first")
+        raise UnusableSource(f"the source video is {seconds:.1f} s long: the maximum is {SECONDS_MAX} s, so trim it")
     if max(width, height) > SIDE_PIXELS_MAX:
-        most = f"at most {SIDE_PIXELS_MAX} pixels a side are taken, so make it smaller first"
-        raise UnusableSource(f"the source is {width}x{height}: {most}")
+        limit = f"the maximum is {SIDE_PIXELS_MAX} pixels a side, so scale it down"
+        raise UnusableSource(f"the source video is {width}x{height}: {limit}")
     if seconds <= 0:
-        raise UnusableSource("the source does not say how long it is, so it cannot be gone on from")
+        raise UnusableSource("the source video has no duration in its header, so it cannot be extended: remux it")
 
 
 def _duration(container: InputContainer) -> float:
@@ -215,7 +215,7 @@ def _timed_frames(container: InputContainer) -> Iterator[tuple[float, VideoFrame
         for frame in container.decode(video):
             yield _seconds(frame.pts, frame.time_base) - begin, frame
     except FFmpegError as error:
-        raise UnusableSource(f"the source cannot be decoded to its end: {error.strerror}") from error
+        raise UnusableSource(f"the source video cannot be decoded to its end: {error.strerror}") from error
 
 
 def _seconds(stamp: int | None, base: Fraction | None) -> float:
@@ -235,15 +235,15 @@ def _rotate(picture: Pixels, frame: VideoFrame) -> Pixels:
 
 
 def _crop(picture: Pixels, output: Size) -> Pixels:
-    """The part of a frame that has the output's shape."""
+    """The part of a frame in the output's shape."""
     view = fit_view(planes.size_of(picture), output)
     left, top = round(view.x), round(view.y)
     return np.ascontiguousarray(picture[top : top + round(view.height), left : left + round(view.width)])
 
 
 def _to_motion_pixels(frame: VideoFrame) -> Pixels:
-    """The frame upright, in grey and small: for its motion."""
+    """A small upright gray copy of the frame, to measure motion."""
     width = min(frame.width, MOTION_PIXELS) // 2 * 2
     height = max(round(frame.height * width / frame.width / 2) * 2, 16)
-    grey = frame.reformat(width=width, height=height, format="gray").to_ndarray()
-    return np.ascontiguousarray(_rotate(np.asarray(grey, np.uint8), frame))
+    gray = frame.reformat(width=width, height=height, format="gray").to_ndarray()
+    return np.ascontiguousarray(_rotate(np.asarray(gray, np.uint8), frame))

@@ -1,4 +1,4 @@
-"""The takes of a clip as its time goes on, drawn frame by frame."""
+"""Timeline: draws the prepared shots of a video frame by frame."""
 
 import math
 from collections.abc import Iterator
@@ -21,18 +21,18 @@ from framegate.animatic.plan.shots import Role
 
 _AnyShot = TypeVar("_AnyShot", PreparedShot, PreparedShot | None)
 
-SHUTTER = 0.5  # of a frame's time, as a film camera's
-BLUR_STEP_OF_WIDTH = 0.005  # of the output's width: what moves farther while the shutter is open is smeared
+SHUTTER = 0.5  # open for this part of a frame's time, like a film camera's
+BLUR_STEP_OF_WIDTH = 0.005  # a longer motion while the shutter is open is blurred
 BLUR_STEPS_MAX = 8
 
 
 class Timeline:
-    """Shows the take that is running, and the one before it while they overlap."""
+    """Draws the current shot, and the previous one while they overlap."""
 
     def __init__(self, shots: Iterator[PreparedShot], output: Size, frame_seconds: float, effects: FilmEffects) -> None:
         self._shots = shots
         self._previous: PreparedShot | None = None
-        self.notes: list[str] = []  # about the takes so far
+        self.notes: list[str] = []  # on the shots so far
         self._current = self._with_notes(next(shots))
         self._next = self._with_notes(next(shots, None))
         self._sampler = Sampler(output)
@@ -51,7 +51,7 @@ class Timeline:
         return shot
 
     def draw(self, second: float, into: Planes) -> None:
-        """The next frame, which is shown at this second."""
+        """Draw the next frame, which is shown at this second."""
         self._advance(second)
         self._draw_picture(second, into)
         self._update_travel(second)
@@ -70,7 +70,7 @@ class Timeline:
             self._morph = self._find_morph(self._previous, self._current)
 
     def _find_morph(self, previous: PreparedShot, current: PreparedShot) -> Morph | None:
-        """The flow from the first frame to the last, as they fill the output, where they show the same things."""
+        """The morph from a first frame to a last frame, if they show the same things."""
         if (previous.shot.role, current.shot.role) != (Role.FIRST_FRAME, Role.LAST_FRAME):
             return None
         for shot, buffer in zip((previous, current), self._buffers, strict=False):
@@ -93,7 +93,7 @@ class Timeline:
     def _draw_morph(
         self, morph: Morph, previous: PreparedShot, current: PreparedShot, second: float, share: float
     ) -> None:
-        """Both pictures from one camera, which goes over from the one's way to the other's, each bent to the other."""
+        """Draw both pictures from a shared camera between the two paths, each displaced towards the other."""
         output = self._sampler.output
         previous_pose, current_pose = previous.pose_at(second), current.pose_at(second)
         perspective = previous_pose.perspective.plus(
@@ -112,7 +112,7 @@ class Timeline:
             self._expose(shot, second, buffer, Pose(view, perspective), Displacement(x, y))
 
     def _update_travel(self, second: float) -> None:
-        """Add up the camera's ways through all takes, so that the air does not jump where pictures change."""
+        """Add up the camera's travel over all shots, so that weather does not jump between pictures."""
         pose = self._current.pose_at(second)
         if self._last_pose is not None and self._last_pose[0] is self._current:
             a, b = self._last_pose[1].view, pose.view
@@ -162,7 +162,7 @@ class Timeline:
             planes.blend_planes(into, self._buffers[3], strength, into)
 
     def _exposures(self, shot: PreparedShot, second: float) -> tuple[int, float]:
-        """How many exposures one frame needs, over how many seconds, so that fast moves smear instead of stuttering."""
+        """Number of exposures of one frame and their time span, for the motion blur of fast moves."""
         open_seconds = SHUTTER * self._frame_seconds
         a, b = (shot.pose_at(at).view for at in (second - open_seconds / 2, second + open_seconds / 2))
         corners = (
@@ -172,5 +172,5 @@ class Timeline:
         steps = max(math.hypot(*corner) for corner in corners) / a.width / BLUR_STEP_OF_WIDTH
         if steps <= 1:
             return 1, 0.0
-        # The shutter opens by and by, or the sharpness would jump.
+        # The open time grows gradually, or the sharpness would jump.
         return min(math.ceil(steps), BLUR_STEPS_MAX), open_seconds * min(steps - 1, 1.0)

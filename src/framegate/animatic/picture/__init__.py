@@ -1,1 +1,1 @@
-"""Pictures: planes, depth, cut-outs, morphs."""
+"""Pictures: decoding, subject and depth estimation, cut-outs, composites, palettes, sampling and morphs."""

@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
-# OpenCV leaves the element type of its arrays open; these say it, and nothing more.
-"""Floating-point pictures and maps, with their types."""
+# OpenCV leaves the element type of its arrays open; these functions declare it.
+"""Typed operations on floating-point pictures and maps."""
 
 from typing import Any, TypeAlias
 
@@ -25,7 +25,7 @@ def resize_map(values: Map, width: int, height: int) -> Map:
 
 
 def wide_blur(values: Map, sigma: float) -> Map:
-    """A wide blur, made on a small copy: cheap at any width."""
+    """Gaussian blur on a small copy, fast at any sigma."""
     height, width = values.shape[:2]
     shrink = max(sigma / 4, 1.0)
     small = resize_map(values, max(round(width / shrink), 4), max(round(height / shrink), 4))

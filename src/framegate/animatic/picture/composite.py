@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # OpenCV leaves the element type of its arrays open.
-"""A subject set into a scene: as large and where it would stand, in the scene's light, and on its own shadow."""
+"""Composite of a subject in a scene, with a plausible size and place, the scene's light, and a shadow."""
 
 from dataclasses import dataclass
 
@@ -14,38 +14,38 @@ from framegate.animatic.picture.cutout import Cutout
 from framegate.animatic.picture.palette import Palette
 from framegate.animatic.picture.planes import Pixels, resize, size_of
 
-SUBJECT_HEIGHT, SUBJECT_WIDTH_MAX = 0.56, 0.5  # of the view that the output shows
-FOOT_OF_VIEW = 0.9  # of the view's height, where its foot is
-PLACES = (0.5, 0.32, 0.68)  # across; the first where the scene itself leaves it room
-MIDDLE_SALIENCE_RATIO_MAX = 1.2  # by how much more must stand out in the middle before the subject goes aside
-COLOUR_MATCH = 0.45
+SUBJECT_HEIGHT, SUBJECT_WIDTH_MAX = 0.56, 0.5  # of the view
+FOOT_OF_VIEW = 0.9  # height of the subject's foot, from the view's top
+PLACES = (0.5, 0.32, 0.68)  # horizontal; the first one unless the scene's own subject is there
+MIDDLE_SALIENCE_RATIO_MAX = 1.2  # salience of the middle against the sides, above which the subject goes to a side
+COLOR_MATCH = 0.45
 SHADOW = 0.6
 WRAP_SHARE, WRAP = 0.018, 0.45
-SCENE_OVERSAMPLING = 1.3  # sheet pixels to one of the output, so that a small scene does not coarsen the subject
+SCENE_OVERSAMPLING = 1.3  # scene pixels per output pixel, so that a small scene does not lower the subject's resolution
 
 
 @dataclass(frozen=True)
 class Composite:
-    """The picture made, the subject's place in it, and how much of each place is the subject."""
+    """A composed picture with the subject's focus and coverage."""
 
     picture: Pixels
     focus: Focus
-    cover: Map
+    coverage: Map
 
 
 def compose(cutout: Cutout, scene: Pixels, output: Size) -> Composite:
-    """The scene with the subject in it."""
+    """Compose the subject into the scene."""
     scene = _enlarge_scene(scene, output)
     size = size_of(scene)
     scene_subject = subject.find_subject(scene)
     view = fit_view(size, output, scene_subject.focus)
-    height, width = cutout.cover.shape
+    height, width = cutout.coverage.shape
     scale = min(SUBJECT_HEIGHT * view.height / height, SUBJECT_WIDTH_MAX * view.width / width)
     width, height = max(round(width * scale), 2), max(round(height * scale), 2)
     x = round(view.x + _choose_place(scene_subject.salience, view, size, width) * view.width - width / 2)
     y = round(view.y + FOOT_OF_VIEW * view.height - height)
-    colours, cover = _place_subject(cutout, (x, y, width, height), size)
-    lit = _match_light(colours, cover, scene)
+    colors, cover = _place_subject(cutout, (x, y, width, height), size)
+    lit = _match_light(colors, cover, scene)
     shaded = floats(scene) / 255 * (1 - SHADOW * _draw_shadow(cover, y + height, width, height))[..., None]
     wrap = np.clip(blur(1 - cover, WRAP_SHARE * width), 0, 1) * cover * WRAP
     lit += (wide_blur(shaded, WRAP_SHARE * 2 * width) - lit) * wrap[..., None]
@@ -68,7 +68,7 @@ def _enlarge_scene(scene: Pixels, output: Size) -> Pixels:
 
 
 def _choose_place(salience: Map, view: View, size: Size, width: float) -> float:
-    """Where in the view the subject goes: the middle, or a third where the scene's own subject is in the way."""
+    """Horizontal place of the subject: the middle, or a third if the scene's own subject is in the middle."""
     scale = salience.shape[1] / size.width
     rows = salience[int(view.y * scale) : max(int((view.y + view.height) * scale), int(view.y * scale) + 1)]
 
@@ -83,26 +83,26 @@ def _choose_place(salience: Map, view: View, size: Size, width: float) -> float:
 
 
 def _place_subject(cutout: Cutout, box: tuple[int, int, int, int], size: Size) -> tuple[Map, Map]:
-    """The subject's colours and cover at their place over the whole scene."""
+    """The subject's colors and coverage in the coordinates of the scene."""
     x, y, width, height = box
-    colours, cover = np.zeros((size.height, size.width, 3), np.float32), np.zeros((size.height, size.width), np.float32)
-    small, mask = floats(resize(cutout.colours, width, height)) / 255, resize_map(cutout.cover, width, height)
+    colors, cover = np.zeros((size.height, size.width, 3), np.float32), np.zeros((size.height, size.width), np.float32)
+    small, mask = floats(resize(cutout.colors, width, height)) / 255, resize_map(cutout.coverage, width, height)
     left, top = max(-x, 0), max(-y, 0)
     right, bottom = min(size.width - x, width), min(size.height - y, height)
-    colours[y + top : y + bottom, x + left : x + right] = small[top:bottom, left:right]
+    colors[y + top : y + bottom, x + left : x + right] = small[top:bottom, left:right]
     cover[y + top : y + bottom, x + left : x + right] = np.clip(mask[top:bottom, left:right], 0, 1)
-    return colours, cover
+    return colors, cover
 
 
-def _match_light(colours: Map, cover: Map, scene: Pixels) -> Map:
-    """The subject nearer to the scene's colours; only partly, since it has its own."""
-    palette = Palette.of(np.asarray(colours * 255, np.uint8), cover)
-    matrix = Palette.of(scene).transfer_to(palette, COLOUR_MATCH)
-    return np.clip(floats(cv2.transform(floats(colours), matrix)), 0, 1)
+def _match_light(colors: Map, cover: Map, scene: Pixels) -> Map:
+    """Shift the subject's colors partly to those of the scene."""
+    palette = Palette.of(np.asarray(colors * 255, np.uint8), cover)
+    matrix = Palette.of(scene).transfer_matrix(palette, COLOR_MATCH)
+    return np.clip(floats(cv2.transform(floats(colors), matrix)), 0, 1)
 
 
 def _draw_shadow(cover: Map, foot: int, width: int, height: int) -> Map:
-    """Dark where the subject touches the ground, and a soft pool around its foot."""
+    """Contact shadow under the subject and a soft shadow around its foot."""
     pool = np.zeros_like(cover)
     across = cover[max(foot - max(height // 8, 2), 0) : foot].max(axis=0) if foot > 0 else cover[0]
     inside = np.flatnonzero(across > 0.3)

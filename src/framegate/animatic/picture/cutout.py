@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # OpenCV leaves the element type of its arrays open.
-"""A subject cut out of its picture, but only where the cut can be trusted."""
+"""Cut-out of a picture's subject, only if the mask is reliable."""
 
 from dataclasses import dataclass
 
@@ -12,39 +12,42 @@ from framegate.animatic.picture import subject
 from framegate.animatic.picture.arrays import Map, blur, floats, resize_map
 from framegate.animatic.picture.planes import Pixels, Plane
 
-SIDE_PIXELS = 480  # at which a mask is looked for
-MODEL_PIXELS = 240  # and at which colours are modelled, which takes long
+SIDE_PIXELS = 480  # of the copy in which the mask is searched
+MODEL_PIXELS = 240  # of the copy for the color model, which is slow
 AREA_MIN, AREA_MAX = 0.02, 0.85  # of the picture
-PLAIN_BORDER_MIN = 0.9  # of the border must be the backdrop's colour
-LIGHT_TOLERANCE, HUE_TOLERANCE = 14.0, 7.0  # levels by which a plain backdrop may differ from place to place
-SHADOW_DARKENING_MAX = 90.0  # how much darker the backdrop may be where the subject's own shadow falls
-SHADOW_STEP_MAX = 9  # levels from one pixel to the next: shadows are soft
-LARGEST_PIECE_MIN, SOLID_MIN = 0.85, 0.5  # of the mask, and of it when drawn in by a pixel
-AGREEMENT_MIN = 0.8  # salience and colour models must find the same shape; on photos that fail they stay below 0.6
+PLAIN_BORDER_MIN = 0.9  # part of the border in the backdrop's color
+LIGHT_TOLERANCE, HUE_TOLERANCE = 14.0, 7.0  # levels by which a plain backdrop may vary
+SHADOW_DARKENING_MAX = 90.0  # levels by which the subject's shadow may darken the backdrop
+SHADOW_STEP_MAX = 9  # levels between neighboring pixels: shadows are soft
+LARGEST_PIECE_MIN, SOLID_MIN = (
+    0.85,
+    0.5,
+)  # parts of the mask: in its largest piece, and left after an erosion by a pixel
+AGREEMENT_MIN = 0.8  # overlap of salience and color model; below 0.6 on photos where they fail
 BORDER_SHARE = 0.02
 
 
 @dataclass(frozen=True)
 class Cutout:
-    """A subject's colours and how much it covers, cropped to it; `way` says how the cut was made."""
+    """Colors and coverage of a subject, cropped to it; `method` names how the mask was found."""
 
-    colours: Pixels
-    cover: Map
+    colors: Pixels
+    coverage: Map
     method: str
 
 
 def cut_out(picture: Pixels, alpha: Plane | None) -> Cutout | None:
-    """The subject of a picture, or nothing where no method can be trusted."""
+    """Cut out the subject of a picture; None if no method is reliable."""
     if alpha is not None and _is_plausible(floats(alpha) / 255):
-        return _crop(picture, floats(alpha) / 255, "its transparency")
+        return _crop(picture, floats(alpha) / 255, "transparency")
     small = _small_copy(picture)
     for method, find_mask in (
-        ("its plain backdrop", _mask_by_backdrop),
-        ("two methods that agree", _mask_by_agreement),
+        ("plain backdrop", _mask_by_backdrop),
+        ("agreement of two methods", _mask_by_agreement),
     ):
         mask = find_mask(small)
         if mask is not None and _is_plausible(mask):
-            return _crop(picture, _full_size_cover(mask, picture), method)
+            return _crop(picture, _full_size_coverage(mask, picture), method)
     return None
 
 
@@ -55,7 +58,7 @@ def _small_copy(picture: Pixels) -> Pixels:
 
 
 def _is_plausible(mask: Map) -> bool:
-    """Neither a speck nor the whole picture, in one piece, and no lace."""
+    """Whether the mask has a plausible area, is mostly one piece, and is solid."""
     solid = np.asarray(mask > 0.5, np.uint8)
     if not AREA_MIN <= float(solid.mean()) <= AREA_MAX:
         return False
@@ -66,17 +69,17 @@ def _is_plausible(mask: Map) -> bool:
 
 
 def _mask_by_backdrop(small: Pixels) -> Map | None:
-    """All that is not joined to the borders by the backdrop's colour, or by its soft shadow."""
-    colours = floats(
+    """Everything that is not connected to the borders by the backdrop's color or a soft shadow."""
+    colors = floats(
         cv2.transform(blur(floats(small), 1.2), floats([[0.3, 0.59, 0.11], [0.5, -0.5, 0], [0.25, 0.25, -0.5]]))
     )
     edge = _border_mask(small.shape[0], small.shape[1])
-    middle = np.median(colours[edge], axis=0)
-    light, hue = colours[..., 0] - middle[0], np.abs(colours[..., 1:] - middle[1:]).max(axis=2)
+    middle = np.median(colors[edge], axis=0)
+    light, hue = colors[..., 0] - middle[0], np.abs(colors[..., 1:] - middle[1:]).max(axis=2)
     plain = (np.abs(light) < LIGHT_TOLERANCE) & (hue < HUE_TOLERANCE)
     if float(plain[edge].mean()) < PLAIN_BORDER_MIN:
         return None
-    step = floats(cv2.morphologyEx(colours[..., 0], cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
+    step = floats(cv2.morphologyEx(colors[..., 0], cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     shadow = (
         (light < LIGHT_TOLERANCE) & (light > -SHADOW_DARKENING_MAX) & (hue < HUE_TOLERANCE) & (step < SHADOW_STEP_MAX)
     )
@@ -88,7 +91,7 @@ def _mask_by_backdrop(small: Pixels) -> Map | None:
 
 
 def _mask_by_agreement(small: Pixels) -> Map | None:
-    """What stands out, if a colour model that starts from it comes to the same shape."""
+    """The salient region, if a color model that starts from it finds the same shape."""
     scale = min(MODEL_PIXELS / max(small.shape[:2]), 1.0)
     small = np.asarray(cv2.resize(small, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     height, width = small.shape[:2]
@@ -118,8 +121,8 @@ def _border_mask(height: int, width: int) -> NDArray[np.bool_]:
     return edge
 
 
-def _full_size_cover(mask: Map, picture: Pixels) -> Map:
-    """The mask at the picture's size, drawn in a little, and soft over about two of its own pixels."""
+def _full_size_coverage(mask: Map, picture: Pixels) -> Map:
+    """The mask at the picture's size, slightly eroded, with an edge about two mask pixels wide."""
     tight = floats(cv2.erode(mask, np.ones((3, 3), np.uint8)))
     return np.clip(blur(resize_map(tight, picture.shape[1], picture.shape[0]), 1.2) * 1.4 - 0.2, 0, 1)
 

@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # OpenCV leaves the element type of its arrays open.
-"""From one picture to another that shows the same things: each is bent towards the other while they dissolve."""
+"""Morph between two pictures of the same things: each is displaced towards the other while they dissolve."""
 
 from dataclasses import dataclass
 
@@ -10,19 +10,19 @@ import numpy as np
 from framegate.animatic.picture.arrays import Map, blur, floats, resize_map
 from framegate.animatic.picture.planes import Plane, Planes
 
-SIDE_PIXELS = 400  # of the longer side, at which flow is looked for
-AGREEMENT_SHARE = 0.008  # of the longer side: there and back again ends this near to where it began
-AGREEMENT_MIN = 0.45  # of the frame must agree, and match in its details; unrelated photos stay below 0.15
+SIDE_PIXELS = 400  # longer side of the pictures for optical flow
+AGREEMENT_SHARE = 0.008  # of the longer side: maximum error of forward plus backward flow
+AGREEMENT_MIN = 0.45  # of the frame; unrelated photos are below 0.15
 CORRELATION_MIN = 0.3
 SURE_AGREEMENT = 0.75
 SMOOTH_SHARE = 0.006
-SPACING_MIN = 0.15  # neighbouring samples keep at least this much of their distance: nothing folds over
+SPACING_MIN = 0.15  # neighboring samples keep at least this part of their distance, so nothing folds
 INVERSIONS = 4
 
 
 @dataclass(frozen=True)
 class FlowField:
-    """A displacement over the whole frame, in parts of its width."""
+    """Displacement over the whole frame, in parts of its width."""
 
     x: Map
     y: Map
@@ -30,32 +30,32 @@ class FlowField:
 
 @dataclass(frozen=True)
 class Morph:
-    """`there` leads from the first picture's things to the second's, `back` the other way."""
+    """Optical flow from the first picture to the second, and backward."""
 
     forward: FlowField
     backward: FlowField
     agreement: float
 
     def displacements(self, share: float) -> tuple[FlowField, FlowField]:
-        """How to sample the first and the second picture, a share of the way from the one to the other."""
+        """Displacements to sample the first and the second picture at a fraction of the morph."""
         return _invert(self.forward, share), _invert(self.backward, 1 - share)
 
 
 def find_morph(first: Planes, second: Planes) -> Morph | None:
-    """The flow between two frames, or nothing where they do not show the same things."""
+    """Find the morph between two frames; None if they do not show the same things."""
     a, b = _prepare(first.y), _prepare(second.y)
     flows = _estimate_flows(a, b, (0.0, 0.0))
     if flows[2] < SURE_AGREEMENT:
-        # A long way is found from where the frames as wholes fit best.
+        # For a large motion, start from the shift at which the whole frames fit best.
         window = cv2.createHanningWindow((a.shape[1], a.shape[0]), cv2.CV_32F)
         shift, _ = cv2.phaseCorrelate(floats(a), floats(b), window)
-        flows = max(flows, _estimate_flows(a, b, (shift[0], shift[1])), key=lambda one: one[2])
+        flows = max(flows, _estimate_flows(a, b, (shift[0], shift[1])), key=lambda candidate: candidate[2])
     forward, backward, agreement = flows
     return Morph(_flow_field(forward), _flow_field(backward), agreement) if agreement >= AGREEMENT_MIN else None
 
 
 def _estimate_flows(a: Plane, b: Plane, shift: tuple[float, float]) -> tuple[Map, Map, float]:
-    """The flow there and back, and how far they agree, looked for around a shift of the whole."""
+    """Forward and backward flow and their agreement, searched around a shift of the whole frame."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     guess = np.full((*a.shape, 2), shift, np.float32)
     forward = _smooth(floats(search.calc(a, b, guess.copy())))
@@ -64,7 +64,7 @@ def _estimate_flows(a: Plane, b: Plane, shift: tuple[float, float]) -> tuple[Map
 
 
 def _prepare(luma: Plane) -> Plane:
-    """Small, and even in brightness and contrast, so that day and night of one place still match."""
+    """A small copy with equalized brightness and contrast, so that day and night of one place match."""
     scale = SIDE_PIXELS / max(luma.shape)
     small = floats(cv2.resize(luma, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
     around = blur(small, SIDE_PIXELS / 16)
@@ -73,7 +73,7 @@ def _prepare(luma: Plane) -> Plane:
 
 
 def _agreement(a: Plane, b: Plane, forward: Map, backward: Map) -> float:
-    """The share of the frame where the way there and back again is closed, and the details are alike."""
+    """Part of the frame where forward and backward flow cancel out and the details correlate."""
     height, width = a.shape
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = floats(columns + forward[..., 0]), floats(rows + forward[..., 1])
@@ -89,7 +89,7 @@ def _agreement(a: Plane, b: Plane, forward: Map, backward: Map) -> float:
 
 
 def _smooth(flow: Map) -> Map:
-    """Smoothed, and on until no neighbours change places, even at the full way."""
+    """Smooth until no neighboring samples swap places at full displacement."""
     smooth = blur(flow, SMOOTH_SHARE * SIDE_PIXELS)
     for _ in range(24):
         across, down = 1 + np.diff(smooth[..., 0], axis=1), 1 + np.diff(smooth[..., 1], axis=0)
@@ -106,7 +106,7 @@ def _flow_field(flow: Map) -> FlowField:
 
 
 def _invert(field: FlowField, share: float) -> FlowField:
-    """Where to sample a picture so that its things have gone `share` of their way: d(p) = -share f(p + d(p))."""
+    """Displacement to sample a picture at `share` of the flow: d(p) = -share f(p + d(p))."""
     height, width = field.x.shape
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = floats(-share * field.x), floats(-share * field.y)

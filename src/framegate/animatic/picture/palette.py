@@ -1,4 +1,4 @@
-"""The colours of one picture lent to another: mean and spread, by one matrix."""
+"""Color transfer from one picture to another: mean and covariance, by one matrix."""
 
 from dataclasses import dataclass
 
@@ -12,34 +12,34 @@ from framegate.animatic.picture.planes import Pixels, small_copy
 Matrix = NDArray[np.float64]
 
 SIDE_PIXELS = 160
-SPREAD_MIN = 4e-4  # variance given to every colour axis, so that a grey picture is not torn apart
-GAIN_MAX = 2.2  # by which any colour difference may grow
+SPREAD_MIN = 4e-4  # variance added to every color axis, so that a gray picture does not become extreme
+GAIN_MAX = 2.2  # maximum growth of a color difference
 STRENGTH = 0.85
 
 
 @dataclass(frozen=True)
 class Palette:
-    """How the colours of a picture lie, from 0 to 1."""
+    """Mean and covariance of a picture's colors, from 0 to 1."""
 
     mean: Matrix
     spread: Matrix
 
     @classmethod
     def of(cls, picture: Pixels, weight: Map | None = None) -> "Palette":
-        """`weight`, of any size, tells which parts count."""
+        """Measure a picture; `weight` is a map of any size."""
         small = small_copy(picture, SIDE_PIXELS)
-        colours = small.reshape(-1, 3).astype(np.float64)
+        colors = small.reshape(-1, 3).astype(np.float64)
         if weight is None:
-            weights = np.ones(len(colours))
+            weights = np.ones(len(colors))
         else:
             weights = np.asarray(cv2.resize(floats(weight), small.shape[1::-1], interpolation=cv2.INTER_AREA)).ravel()
         weights = weights / max(float(weights.sum()), 1e-9)
-        mean = (colours * weights[:, None]).sum(axis=0)
-        away = (colours - mean) * np.sqrt(weights)[:, None]
+        mean = (colors * weights[:, None]).sum(axis=0)
+        away = (colors - mean) * np.sqrt(weights)[:, None]
         return cls(mean, away.T @ away + SPREAD_MIN * np.eye(3))
 
-    def transfer_to(self, target: "Palette", strength: float = STRENGTH) -> Map:
-        """The 3x4 matrix that gives a picture of the other palette this one's colours.
+    def transfer_matrix(self, target: "Palette", strength: float = STRENGTH) -> Map:
+        """The 3x4 matrix that gives a picture with the target palette the colors of this one.
 
         The Monge-Kantorovich map between two normal distributions (Pitie and Kokaram, CVMP 2007).
         """

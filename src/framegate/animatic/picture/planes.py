@@ -1,4 +1,4 @@
-"""Still pictures as the camera needs them: decoded, filtered once, and kept as the three planes of the video."""
+"""Still pictures: decoding, resizing, conversion to the three planes of the video, and the title card."""
 
 import textwrap
 import unicodedata
@@ -21,10 +21,10 @@ Pixels: TypeAlias = NDArray[np.uint8]
 PIXELS_MAX = 80_000_000
 TITLE_SCALE = 1.25
 TITLE_CHARS_MAX = 240
-MISSING_CHARS_MAX = 0.1  # of the characters
+MISSING_CHARS_MAX = 0.1  # part of the text
 TITLE_POINTS_MIN = 8
 
-# ITU-R BT.709, limited range, from full-range RGB of 8 bits: rows are Y, Cb, Cr; the last column is the offset.
+# From full-range 8-bit RGB to ITU-R BT.709 in limited range: rows are Y, Cb, Cr; the last column is the offset.
 _BT709 = np.array(
     [
         [0.2126 * 219 / 255, 0.7152 * 219 / 255, 0.0722 * 219 / 255, 16],
@@ -37,7 +37,7 @@ _LEFT_SITED = np.array([[0.25, 0.5, 0.25]])
 
 @dataclass(frozen=True)
 class Planes:
-    """A picture in 4:2:0, chroma sited left as H.264 assumes; both luma sides even."""
+    """A picture in 4:2:0 with left-sited chroma as in H.264; both luma sides are even."""
 
     y: Plane
     u: Plane
@@ -45,16 +45,18 @@ class Planes:
 
 
 def load(path: str) -> Pixels:
-    """The picture as RGB, upright, on white where it is transparent. Raises UnreadablePicture."""
+    """Load a picture as upright RGB, on white where it is transparent. Raises UnreadablePicture."""
     return load_with_alpha(path)[0]
 
 
 def load_with_alpha(path: str) -> tuple[Pixels, Plane | None]:
-    """The picture as `load` gives it, and how opaque each place is if any is not."""
+    """Load a picture like `load`, with its alpha channel if any part is transparent."""
     try:
         with Image.open(path) as image:
             if image.width * image.height > PIXELS_MAX:
-                raise UnreadablePicture(f"{Path(path).name} has more than {PIXELS_MAX // 1_000_000} million pixels")
+                raise UnreadablePicture(
+                    f"{Path(path).name} has too many pixels: the maximum is {PIXELS_MAX // 1_000_000} million"
+                )
             upright = ImageOps.exif_transpose(image)
             alpha = None
             if upright.has_transparency_data:
@@ -63,7 +65,7 @@ def load_with_alpha(path: str) -> tuple[Pixels, Plane | None]:
                 plain = Image.new("RGBA", upright.size, "white")
                 plain.alpha_composite(upright)
                 upright = plain
-            if upright.mode.startswith("I"):  # grey of 16 bits, which Pillow would clip
+            if upright.mode.startswith("I"):  # 16-bit gray, which Pillow would clip
                 upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
             return np.asarray(upright.convert("RGB")), alpha if alpha is not None and alpha.min() < 255 else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -71,12 +73,12 @@ def load_with_alpha(path: str) -> tuple[Pixels, Plane | None]:
 
 
 def has_alpha(path: str) -> bool:
-    """Whether a file says that it has transparency, without decoding it."""
+    """Whether a file declares transparency, without decoding it."""
     try:
         with Image.open(path) as image:
             return image.has_transparency_data
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False  # `load` tells what is wrong with it, when its turn comes
+        return False  # `load` will raise the error
 
 
 def size_of(picture: Pixels) -> Size:
@@ -84,7 +86,7 @@ def size_of(picture: Pixels) -> Size:
 
 
 def fit(picture: Pixels, view: View, output: Size) -> Planes:
-    """The view as one still of the output's size, without the camera's resampling: the plain picture, fitted."""
+    """The view at the output's size, without the camera's sampling."""
     box = (view.x, view.y, view.x + view.width, view.y + view.height)
     still = Image.fromarray(picture).resize((output.width, output.height), Image.Resampling.BICUBIC, box=box)
     return to_planes(np.asarray(still))
@@ -97,14 +99,14 @@ def resize(picture: Pixels, width: int, height: int) -> Pixels:
 
 
 def small_copy(picture: Pixels, side: int) -> Map:
-    """The picture with its longer side at `side` pixels, from 0 to 1: what analysis looks at."""
+    """A copy for analysis with a longer side of `side` pixels, in values from 0 to 1."""
     scale = side / max(picture.shape[:2])
     size = max(round(picture.shape[1] * scale), 8), max(round(picture.shape[0] * scale), 8)
     return floats(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)) / 255
 
 
 def to_planes(picture: Pixels) -> Planes:
-    """RGB to BT.709 4:2:0. OpenCV's own conversion to I420 knows only BT.601."""
+    """Convert RGB to BT.709 4:2:0. OpenCV's conversion to I420 supports only BT.601."""
     full = cv2.transform(picture, _BT709)
     y, u, v = cv2.split(full)
     return Planes(_as_uint8(y), _subsample(_as_uint8(u)), _subsample(_as_uint8(v)))
@@ -125,15 +127,15 @@ def copy_planes(a: Planes, into: Planes) -> None:
 
 
 def blend_planes(a: Planes, b: Planes, share: float, into: Planes) -> None:
-    """A dissolve: `share` of b over a."""
+    """Blend two frames: `share` of b over a."""
     for plane_a, plane_b, out in zip(each(a), each(b), each(into), strict=True):
         cv2.addWeighted(plane_a, 1 - share, plane_b, share, 0, dst=out)
 
 
 def draw_title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
-    """A quiet plate that bears the prompt: what a clip without any picture shows.
+    """Draw the title card with the prompt, for a video without pictures.
 
-    A prompt in a script that the built-in font lacks leaves the plate empty; boxes would say less.
+    The card has no text if the built-in font lacks the prompt's script.
     """
     width, height = round(output.width * TITLE_SCALE), round(output.height * TITLE_SCALE)
     rng = np.random.default_rng(seed)
@@ -141,7 +143,7 @@ def draw_title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
     rows, columns = np.mgrid[0:height, 0:width]
     distance = np.hypot((columns / width - 0.5) * 1.1, rows / height - 0.45)
     light = np.clip(66 - 52 * distance, 10, 70)[..., None]
-    grain = rng.random((height, width, 1))  # without it the slow gradient would show as steps
+    grain = rng.random((height, width, 1))  # avoids banding of the gradient
     plate = Image.fromarray((light + tint + grain).astype(np.uint8))
     text = " ".join((prompt or "").split())
     if len(text) > TITLE_CHARS_MAX:
@@ -152,7 +154,7 @@ def draw_title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
 
 
 def _text_in_font(text: str) -> str:
-    """The text in the letters that the built-in font has: without its accents, say. Nothing if that leaves gaps."""
+    """The text in characters of the built-in font, for example without accents; empty if too many are missing."""
     missing = _draw_glyph("\uffff")
     replacements = {character: _replacement(character, missing) for character in set(text)}
     missing_count = sum(not replacements[character] for character in text)
@@ -176,7 +178,7 @@ def _draw_glyph(character: str) -> bytes:
 
 
 def _draw_text(plate: Image.Image, text: str) -> None:
-    """Set the text in the middle, as large as it goes into three quarters of the width."""
+    """Draw the text in the middle, as large as fits into three quarters of the width."""
     draw = ImageDraw.Draw(plate)
     points = min(plate.size) // 11
     while not _draw_if_fits(draw, plate, text, points) and points > TITLE_POINTS_MIN:

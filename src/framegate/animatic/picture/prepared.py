@@ -1,4 +1,4 @@
-"""The pictures of a clip with all that is known about them: subject, depth, palette, and who is set into what."""
+"""Prepared pictures of a video: decoded, with their subject, depth and palette, and the composite of a placement."""
 
 from dataclasses import dataclass, replace
 
@@ -15,12 +15,12 @@ from framegate.animatic.spec import Spec
 
 @dataclass(frozen=True)
 class PreparedPicture:
-    """A picture with what is known about it; `style` is the matrix that lends it a palette.
+    """A picture with its analysis; `style` is the matrix of a color transfer.
 
-    `pixels_across` is the width of the picture as it was given.
+    `pixels_across` is the width of the file's picture.
     """
 
-    picture: Pixels
+    pixels: Pixels
     focus: Focus | None = None
     relief: depth.Relief | None = None
     style: Map | None = None
@@ -28,11 +28,11 @@ class PreparedPicture:
 
     @property
     def size(self) -> Size:
-        return planes.size_of(self.picture)
+        return planes.size_of(self.pixels)
 
 
 class PictureLoader:
-    """Makes the scenes of a clip, each when its turn comes."""
+    """Loads and prepares the pictures of a video."""
 
     def __init__(self, spec: Spec, plan: Plan, output: Size, source: SourceVideo | None, cutout: Cutout | None) -> None:
         self._spec, self._placement, self._output = spec, plan.placement, output
@@ -40,7 +40,7 @@ class PictureLoader:
         self._style = None if spec.style is None else palette.Palette.of(planes.load(spec.style))
 
     def load(self, role: Role, index: int) -> PreparedPicture:
-        """The picture that shots of this role and index show. Raises UnreadablePicture."""
+        """Load the picture for shots of this role and index. Raises UnreadablePicture."""
         if role is Role.TITLE:
             return PreparedPicture(planes.draw_title_card(self._spec.prompt, self._output, self._spec.seed))
         picture = self._read(role, index)
@@ -48,11 +48,13 @@ class PictureLoader:
         likely_subject = subject.find_subject(picture)
         scene_index = self._placement.scene if self._placement is not None and role is Role.REFERENCE else None
         if self._cutout is not None and scene_index == index:
-            composed = composite.compose(self._cutout, picture, self._output)
-            picture = composed.picture
-            small = resize_map(composed.cover, likely_subject.salience.shape[1], likely_subject.salience.shape[0])
-            likely_subject = subject.Subject(composed.focus, small)
-        style = None if self._style is None else self._style.transfer_to(palette.Palette.of(picture))
+            composite_picture = composite.compose(self._cutout, picture, self._output)
+            picture = composite_picture.picture
+            small = resize_map(
+                composite_picture.coverage, likely_subject.salience.shape[1], likely_subject.salience.shape[0]
+            )
+            likely_subject = subject.Subject(composite_picture.focus, small)
+        style = None if self._style is None else self._style.transfer_matrix(palette.Palette.of(picture))
         return PreparedPicture(
             picture, likely_subject.focus, depth.estimate_relief(picture, likely_subject), style, across
         )
@@ -65,9 +67,10 @@ class PictureLoader:
 
 
 def resolve_placement(spec: Spec, plan: Plan) -> tuple[Plan, Cutout | None]:
-    """The plan with a subject set into its scene, where one is meant and its cut-out can be trusted.
+    """Apply the plan's placement if its subject can be cut out reliably; else the plan gets a note.
 
-    Meant is what the prompt says; or the first of two references if it alone is a cut-out already.
+    Without a placement in the prompt, the first of two references is placed in the second one if only the first is a
+    transparent cut-out.
     """
     placement = plan.placement or (Placement(subject=0, scene=1) if _first_is_cutout(spec, plan) else None)
     if placement is None:
@@ -76,8 +79,8 @@ def resolve_placement(spec: Spec, plan: Plan) -> tuple[Plan, Cutout | None]:
     if cutout is not None:
         return apply_placement(plan, placement), cutout
     note = (
-        f"reference {placement.subject + 1} is shown in a shot of its own: its subject could not be cut out reliably; "
-        "a PNG with a transparent background, or a photo before a plain backdrop, can be set into a scene"
+        f"reference {placement.subject + 1} has its own shot, because its subject could not be cut out reliably: "
+        "to place it in a scene, use a PNG with a transparent background or a photo with a plain backdrop"
     )
     return replace(plan, placement=None, notes=(*plan.notes, note)), None
 

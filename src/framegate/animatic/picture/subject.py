@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # OpenCV leaves the element type of its arrays open.
-"""Where in a picture the subject is likely to be: what differs from the borders and stands out. No learnt model."""
+"""Subject detection by contrast to the borders, unusual structure and detail, without a learned model."""
 
 from dataclasses import dataclass
 
@@ -12,26 +12,26 @@ from framegate.animatic.camera.framing import Focus
 from framegate.animatic.picture.arrays import Map, blur, floats, resize_map
 from framegate.animatic.picture.planes import Pixels, small_copy
 
-SIDE_PIXELS = 128  # a subject is found in a small copy: details would only distract
+SIDE_PIXELS = 128  # of the analyzed copy: finer detail would only add noise
 BORDER_SHARE = 0.06
-# Lightness, red against green, yellow against blue, about as far apart as in CIELAB, whose tables take long to make.
+# Lightness, red-green and yellow-blue, with distances close to CIELAB, whose lookup tables are slow to build.
 OPPONENTS = floats([[21, 72, 7], [110, -110, 0], [50, 50, -100]])
-COLOUR_NOISE = 25.0  # variance below which two border colours are the same
+COLOR_NOISE = 25.0  # variance below which border colors count as the same
 SPECTRUM_PIXELS = 64
-CENTRE_X, CENTRE_Y, SPREAD_X, SPREAD_Y = 0.5, 0.45, 0.35, 0.4  # where people put what they photograph
-BOX_QUANTILES = 0.1, 0.9  # the subject's box leaves out this much of what stands out on each side
+CENTRE_X, CENTRE_Y, SPREAD_X, SPREAD_Y = 0.5, 0.45, 0.35, 0.4  # typical position of a subject in photos
+BOX_QUANTILES = 0.1, 0.9  # of the salience, between which the subject's box lies
 
 
 @dataclass(frozen=True)
 class Subject:
-    """`salience` covers the whole picture, from 0 to 1."""
+    """Likely subject of a picture; `salience` is a map of the whole picture, from 0 to 1."""
 
     focus: Focus
     salience: Map
 
 
 def find_subject(picture: Pixels) -> Subject:
-    """The likely subject, as a place and a box in parts of the picture."""
+    """Find the likely subject: its position and box in parts of the picture, and the salience map."""
     small = small_copy(picture, SIDE_PIXELS)
     height, width = small.shape[:2]
     distinctness = 0.5 * _border_contrast(small) + 0.3 * _spectral_residual(small) + 0.2 * _detail(small)
@@ -48,24 +48,24 @@ def find_subject(picture: Pixels) -> Subject:
 
 
 def _border_contrast(small: Map) -> Map:
-    """How unlikely a colour is at the picture's borders, side by side, since they are not of one colour."""
+    """Distance of each color from the colors of each border; the borders are modeled separately."""
     lab = blur(floats(cv2.transform(small, OPPONENTS)), 1.5)
     depth = max(round(BORDER_SHARE * SIDE_PIXELS), 2)
     total = np.zeros(small.shape[:2], np.float32)
     for side in (lab[:depth], lab[-depth:], lab[:, :depth], lab[:, -depth:]):
-        colours = side.reshape(-1, 3)
-        difference = lab - colours.mean(0)
-        spread = cv2.mulTransposed(floats(colours - colours.mean(0)), True) / len(colours)
-        inverse = cv2.invert(spread + np.eye(3) * COLOUR_NOISE)[1]
+        colors = side.reshape(-1, 3)
+        difference = lab - colors.mean(0)
+        spread = cv2.mulTransposed(floats(colors - colors.mean(0)), True) / len(colors)
+        inverse = cv2.invert(spread + np.eye(3) * COLOR_NOISE)[1]
         distance = (floats(cv2.transform(floats(difference), inverse)) * difference).sum(2)
         total += distance / (distance.mean() + 1e-6)
     return _normalize(np.sqrt(total), 98)
 
 
 def _spectral_residual(small: Map) -> Map:
-    """The spectral residual: what the smooth spectrum of a picture does not foretell (Hou and Zhang, CVPR 2007)."""
-    grey = resize_map(floats(small.mean(2)), SPECTRUM_PIXELS, SPECTRUM_PIXELS)
-    spectrum = np.fft.fft2(grey)
+    """Spectral residual: structure that the smoothed spectrum does not predict (Hou and Zhang, CVPR 2007)."""
+    gray = resize_map(floats(small.mean(2)), SPECTRUM_PIXELS, SPECTRUM_PIXELS)
+    spectrum = np.fft.fft2(gray)
     height = np.log(np.abs(spectrum) + 1e-6)
     residual = height - np.asarray(cv2.blur(height, (3, 3)), np.float64)
     back = np.abs(np.fft.ifft2(np.exp(residual + 1j * np.angle(spectrum)))) ** 2

@@ -1,6 +1,6 @@
 # pyright: reportUnknownMemberType=false
 # OpenCV leaves the element type of its arrays open.
-"""The part of a picture that a shot looks at, and how the camera samples it, flat or in relief."""
+"""Viewport: the part of a picture that a shot shows, and its sampling with roll and parallax."""
 
 import math
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from framegate.animatic.camera.path import PARALLAX_MAX, YAW, Path, Pose
 from framegate.animatic.picture.arrays import Map, floats
 from framegate.animatic.picture.planes import Pixels, Plane, Planes, each
 
-# Linear sampling of a picture filtered to this multiple of the output comes nearer to the ideal than cubic sampling of
+# Linear sampling of a picture filtered to this multiple of the output is closer to the ideal than cubic sampling of
 # one at 1.25 (46 to 49 dB against 44 to 47 on photos), in a third of the time.
 OVERSAMPLING = 1.6
-MARGIN_PIXELS = 4  # around the views, for the filter's reach
-COARSE = 8  # output pixels to one of the displacement, which is smooth
+MARGIN_PIXELS = 4  # around the views, for the filter
+COARSE = 8  # output pixels per sample of the displacement, which is smooth
 _SAMPLING = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
 @dataclass(frozen=True)
 class Box:
-    """A part of a picture, in its whole pixels."""
+    """A part of a picture, in whole pixels."""
 
     left: int
     top: int
@@ -38,9 +38,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture, filtered for a shot: `scale` sheet pixels to one of the picture.
+    """A part of a picture, resized for a shot.
 
-    `near` covers the whole picture; see `depth.Relief`.
+    `displacement` is a map of the whole picture; see `depth.Relief`.
     """
 
     planes: Planes
@@ -67,7 +67,7 @@ class Displacement:
 
 @dataclass(frozen=True)
 class _Affine:
-    """From output pixels to the picture's: x = a i + b j + c, y = d i + e j + f, i to the right and j down."""
+    """Affine transform from output to picture pixels: x = a i + b j + c, y = d i + e j + f; i to the right, j down."""
 
     a: float
     b: float
@@ -78,12 +78,12 @@ class _Affine:
 
 
 def scale_for(path: Path, output: Size) -> float:
-    """Sheet pixels to one of the picture; neither end of a long zoom gets all of the sharpness."""
+    """Crop pixels per picture pixel; a compromise between both ends of a zoom."""
     return OVERSAMPLING * output.width / math.sqrt(path.start.width * path.end.width)
 
 
-def viewport_box(path: Path, picture: Size, scale: float, sway: float = 0.0, also: tuple[View, ...] = ()) -> Box:
-    """All that the camera may see on its way, rolled, bent and swaying by up to `sway` of the view, and some more."""
+def visible_box(path: Path, picture: Size, scale: float, sway: float = 0.0, also: tuple[View, ...] = ()) -> Box:
+    """The part of the picture visible on a path, with its roll, parallax, a sway in parts of the view, and a margin."""
     reach = (PARALLAX_MAX + YAW / 2 if path.has_depth else 0.0) + sway
     roll = max(abs(path.perspective_start.roll), abs(path.perspective_end.roll)) + sway
     edges = [_edges(view, roll, reach) for view in (path.start, path.end, *also)]
@@ -106,13 +106,13 @@ def _edges(view: View, roll: float, reach: float) -> tuple[float, float, float, 
 
 
 def crop_size(part: Box, scale: float) -> Size:
-    """The size of the sheet that holds a part of a picture; both sides even."""
+    """The size of the crop for a part of a picture; both sides are even."""
     width, height = (max(round(side * scale / 2), 1) * 2 for side in (part.right - part.left, part.bottom - part.top))
     return Size(width, height)
 
 
 def crop_map(field: Map, box: Box, picture: Size, size: Size) -> Map:
-    """The part of a map of the whole picture, at the size of a sheet."""
+    """The part of a map of the whole picture, at the size of a crop."""
     sx, sy = field.shape[1] / picture.width, field.shape[0] / picture.height
     right, down = (box.right - box.left) / size.width, (box.bottom - box.top) / size.height
     transform = _Affine(
@@ -125,12 +125,12 @@ def crop_map(field: Map, box: Box, picture: Size, size: Size) -> Map:
 
 
 class Sampler:
-    """Samples sheets at one output size, at exact sub-pixel places."""
+    """Samples crops at one output size, with sub-pixel precision."""
 
     def __init__(self, output: Size) -> None:
         self.output = output
         self.coarse = Size(max(output.width // COARSE, 8), max(output.height // COARSE, 8))
-        # Across and down, in parts of the view from its middle; down in parts of its width.
+        # Offsets from the view's middle, both in parts of its width.
         columns = (np.arange(self.coarse.width, dtype=np.float32) + 0.5) / self.coarse.width - 0.5
         rows = (np.arange(self.coarse.height, dtype=np.float32) + 0.5) / self.coarse.height - 0.5
         self._across = np.broadcast_to(columns, (self.coarse.height, self.coarse.width))
@@ -140,7 +140,7 @@ class Sampler:
         self._half_maps = np.empty(half, np.float32), np.empty(half, np.float32)
 
     def sample(self, crop: Crop, pose: Pose, into: Planes, displacement: Displacement | None = None) -> None:
-        """What the camera sees. `bend` comes on top of the relief's displacement."""
+        """Sample the view of a pose. `displacement` is added to the parallax."""
         if crop.displacement is not None and pose.perspective.has_depth:
             parallax = self._parallax(crop, pose)
             displacement = (
@@ -154,7 +154,7 @@ class Sampler:
             transform.a * sx, transform.b * sx, (transform.c - crop.box.left) * sx - 0.5,
             transform.d * sy, transform.e * sy, (transform.f - crop.box.top) * sy - 0.5,
         )  # fmt: skip
-        # Chroma sample i lies on luma column 2i, and between the luma rows 2j and 2j + 1.
+        # Chroma sample (i, j) is on luma column 2i, between the luma rows 2j and 2j + 1.
         chroma = _Affine(
             luma.a, luma.b, (luma.c + luma.b / 2) / 2,
             luma.d, luma.e, (luma.f + luma.e / 2 - 0.5) / 2,
@@ -171,7 +171,7 @@ class Sampler:
         _remap(crop.planes.v, into.v, maps)
 
     def sample_map(self, field: Map, picture: Size, pose: Pose) -> Map:
-        """A field that covers the whole picture, as the view shows it on the coarse grid."""
+        """A map of the whole picture, sampled in the view on the coarse grid."""
         to_picture = _to_picture(pose, self.coarse)
         sx, sy = field.shape[1] / picture.width, field.shape[0] / picture.height
         transform = _Affine(
@@ -187,7 +187,7 @@ class Sampler:
         return sampled
 
     def _parallax(self, crop: Crop, pose: Pose) -> Displacement:
-        """Near things move against far ones; a yaw makes one side of the view larger than the other."""
+        """Displacement of near against distant objects, and the larger side of a yaw."""
         perspective = pose.perspective
         near = (
             self.sample_map(crop.displacement, crop.picture, pose)
@@ -199,7 +199,7 @@ class Sampler:
 
 
 def _to_picture(pose: Pose, output: Size) -> _Affine:
-    """Where in the picture the middles of the output's pixels look."""
+    """The transform from the centers of output pixels to the picture."""
     view, cos, sin = pose.view, math.cos(pose.perspective.roll), math.sin(pose.perspective.roll)
     right, down = view.width / output.width, view.height / output.height
     a, b, d, e = right * cos, -down * sin, right * sin, down * cos
@@ -211,7 +211,7 @@ def _to_picture(pose: Pose, output: Size) -> _Affine:
 def _sampling_maps(
     transform: _Affine, displacement: Displacement, reach: tuple[float, float], maps: tuple[Map, Map]
 ) -> tuple[Map, Map]:
-    """The sampling places of all pixels; only the displacement comes from the coarse grid, the rest is exact."""
+    """Sampling positions of all pixels; only the displacement is interpolated from the coarse grid."""
     _fill_map(maps[0], displacement.x * reach[0], transform.a, transform.b, transform.c)
     _fill_map(maps[1], displacement.y * reach[1], transform.d, transform.e, transform.f)
     return maps

@@ -1,1 +1,1 @@
-"""Shot planning."""
+"""Shot planning: from a parsed prompt to shots with times."""

@@ -1,4 +1,4 @@
-"""From a prompt to a plan: which picture, which move, how far, from when to when. Pure and without pixels."""
+"""Director: from a prompt to the plan of a video, its shots with pictures, moves and times. Pure functions."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from itertools import pairwise
 from framegate.animatic.errors import TooManyPictures
 from framegate.animatic.plan import timing
 from framegate.animatic.plan.shots import Easing, Join, Move, Plan, Role, Shot
-from framegate.animatic.plan.timing import ShotTime
+from framegate.animatic.plan.timing import DISSOLVE_SECONDS_MAX, DISSOLVE_SHARE_MAX, ShotTime
 from framegate.animatic.prompt import atmosphere, mood, pacing, parser, placement, unsupported
 from framegate.animatic.prompt import vocabulary as words
 from framegate.animatic.prompt.mood import Mood
@@ -19,17 +19,16 @@ from framegate.animatic.prompt.text import normalize, remove_quoted_speech
 from framegate.animatic.prompt.vocabulary import ClauseBreak
 
 SHOT_SECONDS_MIN = 0.25
-DISSOLVE_SECONDS_MAX = 0.6
-DISSOLVE_SHARE_MAX = 0.3  # of the shorter shot's length
-# From the first frame to the last, the join is the story.
+
+# A video from a first to a last frame consists mostly of its transition.
 MORPH_SECONDS_MAX = 1.5
 MORPH_SHARE_MAX = 0.6
 _IMPOSSIBLE_MOVES = {Role.FIRST_FRAME: Move.PULL_OUT, Role.SOURCE: Move.PULL_OUT, Role.LAST_FRAME: Move.PUSH_IN}
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """One shot to be: a step over one picture."""
+class _PlannedStep:
+    """A shot to plan: one step over one picture."""
 
     picture: int
     step: Step
@@ -46,9 +45,9 @@ def direct(
     names: Sequence[str | None] = (),
     audio: bool = False,
 ) -> Plan:
-    """What a prompt is read as: shots, look, sound, and notes on what is not made. The same request, the same plan.
+    """Plan a video from its prompt: shots, look, sound, and notes on unsupported requests. Deterministic.
 
-    Raises TooManyPictures when a shot would be shorter than SHOT_SECONDS_LEAST.
+    Raises TooManyPictures if a shot would be shorter than SHOT_SECONDS_MIN.
     """
     text = remove_quoted_speech(normalize(prompt or ""))
     pictures = _list_pictures(reference_count, names, has_first=has_first, has_last=has_last, has_source=has_source)
@@ -58,7 +57,7 @@ def direct(
     if seconds < seconds_min:
         raise TooManyPictures(
             f"{len(entries)} shots do not fit into {seconds:g} s: each needs {SHOT_SECONDS_MIN:g} s, "
-            f"so ask for fewer pictures or moves, or for at least {seconds_min:g} s",
+            f"so use fewer pictures or moves, or a duration of at least {seconds_min:g} s",
             shots_max=int(seconds / SHOT_SECONDS_MIN),
         )
     notes = [*parsed.notes, *unsupported.describe_unsupported(text)]
@@ -66,9 +65,11 @@ def direct(
     lengths = list(layout.lengths)
     if layout.remaining_seconds:
         lengths.append(layout.remaining_seconds)
-        entries.append(_Entry(entries[-1].picture, _hold_step(entries[-1].step)))
+        entries.append(_PlannedStep(entries[-1].picture, _hold_step(entries[-1].step)))
     if layout.is_adjusted:
-        notes.append(f"the times that the prompt gives do not fill the clip's {seconds:g} s: shots were fitted to it")
+        notes.append(
+            f"the shot times in the prompt do not add up to {seconds:g} s: the shots were adjusted to the duration"
+        )
     clip_mood = mood.find_mood(text)
     shots = [
         _plan_shot(pictures, entries, number, parsed, clip_mood, mood.find_handheld(text))
@@ -96,7 +97,7 @@ def plan_shots(
     seconds: float,
     names: Sequence[str | None] = (),
 ) -> tuple[Shot, ...]:
-    """The shots of `direct` alone."""
+    """Plan only the shots of a video; see `direct`."""
     return direct(
         prompt,
         reference_count=reference_count,
@@ -118,11 +119,11 @@ def _list_pictures(
     return pictures or [Picture(Role.TITLE)]
 
 
-def _plan_entries(pictures: Sequence[Picture], parsed: ParsedPrompt) -> list[_Entry]:
-    """Each step over the pictures it names; the rest over the other pictures in order, then over the one before.
+def _plan_entries(pictures: Sequence[Picture], parsed: ParsedPrompt) -> list[_PlannedStep]:
+    """Assign steps to pictures: named pictures first, the other steps to the other pictures in order.
 
-    The pictures keep their order, unless the words say in which they come: then those not named come last. A first
-    frame opens and a last frame closes whatever is said.
+    Pictures keep their order, unless the prompt sets it: then pictures that it does not name come last. A first frame
+    is always first and a last frame always last.
     """
     entries = _assign_steps(pictures, parsed)
     unused = [at for at in range(len(pictures)) if all(entry.picture != at for entry in entries)]
@@ -140,11 +141,11 @@ def _plan_entries(pictures: Sequence[Picture], parsed: ParsedPrompt) -> list[_En
     for at in unused:
         later_entries = (number for number, entry in enumerate(entries) if entry.picture > at and not words_set_order)
         place = next(later_entries, len(entries))
-        entries.insert(place, _Entry(at, fallback if at > first_free else _default_step(parsed)))
+        entries.insert(place, _PlannedStep(at, fallback if at > first_free else _default_step(parsed)))
     return sorted(entries, key=lambda entry: _position(pictures[entry.picture].role))
 
 
-def _assign_steps(pictures: Sequence[Picture], parsed: ParsedPrompt) -> list[_Entry]:
+def _assign_steps(pictures: Sequence[Picture], parsed: ParsedPrompt) -> list[_PlannedStep]:
     steps = parsed.steps
     if Move.PUSH_IN in parsed.excluded_moves:
         steps = tuple(
@@ -153,25 +154,25 @@ def _assign_steps(pictures: Sequence[Picture], parsed: ParsedPrompt) -> list[_En
         )
     named = {picture for step in steps for picture in step.pictures}
     free = [at for at in range(len(pictures)) if at not in named]
-    entries: list[_Entry] = []
+    entries: list[_PlannedStep] = []
     last = -1
     for step in steps:
         if step.pictures:
-            entries += [_Entry(at, step) for at in step.pictures]
+            entries += [_PlannedStep(at, step) for at in step.pictures]
             last = step.pictures[-1]
             continue
         last = next((at for at in free if at > last), free[0] if free else last)
         free = [at for at in free if at != last]
-        entries += _with_delay(_Entry(last, step), entries)
+        entries += _with_delay(_PlannedStep(last, step), entries)
     return entries
 
 
-def _with_delay(entry: _Entry, entries: list[_Entry]) -> Iterator[_Entry]:
-    """A step that waits: the one before it lasts so long, or a hold if there is none."""
+def _with_delay(entry: _PlannedStep, entries: list[_PlannedStep]) -> Iterator[_PlannedStep]:
+    """The entry; its delay becomes the duration of the previous entry, or of a hold before it."""
     delay = entry.step.time.delay or entry.step.time.start
     if not entries and delay:
         opening = Step() if entry.step.is_hold else _hold_step(entry.step)
-        yield _Entry(entry.picture, replace(opening, time=ShotTime(duration=delay)))
+        yield _PlannedStep(entry.picture, replace(opening, time=ShotTime(duration=delay)))
     elif entry.step.time.delay and entries[-1].step.time.duration is None:
         entries[-1] = replace(
             entries[-1], step=replace(entries[-1].step, time=ShotTime(duration=entry.step.time.delay))
@@ -203,13 +204,13 @@ def _position(role: Role) -> int:
 
 def _plan_shot(
     pictures: Sequence[Picture],
-    entries: Sequence[_Entry],
+    entries: Sequence[_PlannedStep],
     number: int,
     parsed: ParsedPrompt,
     clip_mood: Mood,
     clip_handheld: float | None,
 ) -> Shot:
-    """The shot of an entry, its time still open."""
+    """The shot of an entry, without its times."""
     entry = entries[number]
     picture, step = pictures[entry.picture], entry.step
     is_first = number == 0 or entries[number - 1].picture != entry.picture
@@ -241,18 +242,17 @@ def _plan_shot(
 
 
 def _possible_moves(role: Role, step: Step) -> tuple[tuple[Move, ...], str]:
-    """A frame that must be met exactly fills the output: from it nothing can pull out, into it nothing can push."""
+    """The moves without the impossible one: an exact frame fills the output, so no pull-out from it or push into it."""
     impossible = _IMPOSSIBLE_MOVES.get(role)
     if impossible not in step.moves:
         return step.moves, ""
     if not step.is_explicit:
-        return (Move.PULL_OUT,), "settles on the last frame"
+        return (Move.PULL_OUT,), "ends exactly on the last frame"
     remaining = tuple(move for move in step.moves if move is not impossible)
     picture_name = {Role.SOURCE: "source video's last frame"}.get(role, role.replace("_", " "))
     edge = "end" if role is Role.LAST_FRAME else "start"
-    return remaining or (
-        Move.LOCKED_OFF,
-    ), f"no {impossible}: the {picture_name} is shown whole and exactly at the {edge}"
+    note = f"no {impossible}: the shot must {edge} exactly on the {picture_name}"
+    return remaining or (Move.LOCKED_OFF,), note
 
 
 def _describe(
@@ -270,8 +270,8 @@ def _describe(
     return ", ".join([*view_words, *(["handheld"] if handheld else []), " ".join(words)])
 
 
-def _plan_joins(text: str, pictures: Sequence[Picture], entries: Sequence[_Entry], clip_mood: Mood) -> list[Join]:
-    """How each shot follows the one before: moves over one picture go on, unless the words cut to another framing."""
+def _plan_joins(text: str, pictures: Sequence[Picture], entries: Sequence[_PlannedStep], clip_mood: Mood) -> list[Join]:
+    """How each shot follows the previous one: moves over one picture continue unless the prompt cuts."""
     is_soft = re.search(words.ALL_DISSOLVES, text) is not None and not re.search(words.ALL_CUTS, text)
     cuts = re.search(words.ALL_CUTS, text) is not None or (bool(clip_mood.cuts) and not is_soft)
     last_frames = [at for at, picture in enumerate(pictures) if picture.role is Role.LAST_FRAME]
@@ -290,7 +290,7 @@ def _plan_joins(text: str, pictures: Sequence[Picture], entries: Sequence[_Entry
 def _set_times(
     shots: Sequence[Shot], lengths: Sequence[float], seconds: float, joins: Sequence[Join]
 ) -> tuple[Shot, ...]:
-    """The shots in their times; half of each dissolve lies on either side of where they meet."""
+    """Set the times of the shots; each dissolve is centered on the boundary of its two shots."""
     is_morph = [shot.role for shot in shots] == [Role.FIRST_FRAME, Role.LAST_FRAME]
     seconds_max, share_max = (
         (MORPH_SECONDS_MAX, MORPH_SHARE_MAX) if is_morph else (DISSOLVE_SECONDS_MAX, DISSOLVE_SHARE_MAX)

@@ -1,4 +1,4 @@
-"""The nouns of a shot list: moves, shots, and the plan of a whole clip. Frozen values, no words and no pixels."""
+"""Value types of a shot list: moves, shots, and the plan of a whole video."""
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -8,10 +8,10 @@ from framegate.animatic.prompt.scene import Angle, Framing, Look, SoundLayer
 
 
 class Move(StrEnum):
-    """What the camera does. Left and right are the camera's: a pan to the right moves the content to the left.
+    """Camera move. Left and right are the camera's: a pan to the right moves the content to the left.
 
-    A pan and a tilt turn the camera; a truck and a pedestal carry it, so that near things pass far ones; an orbit
-    goes around the subject, which stays in the middle; an arc is a part of an orbit while closing in.
+    A pan and a tilt rotate the camera; a truck and a pedestal move it, so that near objects pass distant ones; an orbit
+    circles the subject, which stays in the middle; an arc is a part of an orbit with a push-in.
     """
 
     PUSH_IN = "push-in"
@@ -34,7 +34,7 @@ class Move(StrEnum):
 
 
 class Easing(StrEnum):
-    """How the speed comes and goes; always from rest and back to rest."""
+    """Speed curve of a move; every move starts and ends at rest."""
 
     SMOOTH = "smooth"
     GENTLE = "gentle"
@@ -42,7 +42,7 @@ class Easing(StrEnum):
 
 
 class Role(StrEnum):
-    """Which of the request's pictures a shot shows; of a source video, its last frame."""
+    """Role of a shot's picture in the request; of a source video, the last frame is shown."""
 
     SOURCE = "source"
     FIRST_FRAME = "first_frame"
@@ -52,7 +52,7 @@ class Role(StrEnum):
 
 
 class Join(StrEnum):
-    """How a shot follows the one before it."""
+    """How a shot follows the previous one."""
 
     OPENS = "opens"
     DISSOLVES = "dissolves"
@@ -62,11 +62,11 @@ class Join(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """One picture for a while: what the camera does over it. Seconds count from the start of the clip.
+    """Camera moves over one picture. Times are in seconds from the start of the video.
 
-    Shots that dissolve overlap: `start` lies before the end of the shot before. `index` counts the references
-    from 0. `asked` tells a move read in the prompt from the one given to a picture without any. A hold is a
-    locked-off shot. `handheld` is how far the camera sways besides its moves, 0 to 1.
+    Shots that dissolve overlap: `start` is before the end of the previous shot. `index` counts the references
+    from 0. `asked` is false for the default move of a picture without one in the prompt. A hold is a locked-off shot.
+    `handheld` is the strength of the camera's sway, 0 to 1.
     """
 
     role: Role
@@ -91,7 +91,7 @@ class Shot:
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """One reference is a subject that is set into another, the scene; both count from 0."""
+    """Placement of the subject of one reference in another one, the scene; indexes count from 0."""
 
     subject: int
     scene: int
@@ -99,7 +99,7 @@ class Placement:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that a prompt was read as; `notes` are sentences about what it asks and this engine does not do."""
+    """Plan of a video; `notes` are sentences about unsupported requests in the prompt."""
 
     shots: tuple[Shot, ...]
     look: Look = field(default_factory=Look)
@@ -108,5 +108,5 @@ class Plan:
     placement: Placement | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The plan as people read it before anything is rendered."""
+        """The plan as JSON, for a check before the render."""
         return asdict(self)

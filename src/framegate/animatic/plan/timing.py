@@ -1,4 +1,4 @@
-"""Seconds in words, and shots laid out over a clip."""
+"""Time expressions in a prompt, and the layout of shots over a video."""
 
 import itertools
 import re
@@ -33,7 +33,7 @@ _NUMBER = (
     rf"(?:(?P<digits>{_DIGITS})|(?P<word>half a|a couple of|a few|{'|'.join(n for n in NUMBERS if ' ' not in n)}))"
 )
 _UNIT = r"(?: and a half)? ?(?P<unit>seconds?|secs?|s)\b"
-# The length of the whole, of each, or of something that is no time at all.
+# Durations of the whole video, of each shot, or of other things.
 _NOT_A_SHOT = (
     r"(?! (?:\w{1,12} ){0,2}?(?:video|clip|film|movie|ad|advert|commercial|spot|loop|teaser|trailer|reel|animation"
     r"|sequence|exposure|ago|timer|rule|delay)\b| (?:each|apiece|per)\b)"
@@ -45,6 +45,8 @@ LAST = re.compile(rf"\bthe (?:last|final) (?:{_NUMBER} ?(?:seconds?|secs?|s)|(?P
 FIRST_SECOND = re.compile(r"\bthe first second\b")
 BEAT = re.compile(r"\b(?:for )?a (?:beat|moment)\b")
 BEAT_SECONDS = 1.0
+DISSOLVE_SECONDS_MAX = 0.6
+DISSOLVE_SHARE_MAX = 0.3  # of the shorter shot's length
 PART = re.compile(
     r"\bthe (?P<which>first|opening|second|other|last|final|middle) (?P<part>half|third"
     r"|quarter)\b(?! of the (?:picture|image|frame))"
@@ -60,22 +62,22 @@ RANGE = (
 
 @dataclass(frozen=True)
 class ShotTime:
-    """What a clause says of its shot's time, in seconds: how long it lasts, and when in the clip it begins."""
+    """Time of a shot as the prompt gives it, in seconds; None where it does not."""
 
     duration: float | None = None
     start: float | None = None
-    delay: float | None = None  # how long after the shot before began
+    delay: float | None = None  # from the start of the previous shot
 
 
 def parse_clock(text: str) -> float:
-    """The seconds of "0:03", "3s" or "3.5"."""
+    """Parse "0:03", "3s" or "3.5" into seconds."""
     minutes, _, seconds = text.rpartition(":")
     digits = re.match(_DIGITS, seconds)
     return (float(minutes) * 60 if minutes else 0.0) + (float(digits[0]) if digits else 0.0)
 
 
 def find_times(text: str, clip_seconds: float) -> list[tuple[int, int, ShotTime]]:
-    """Every time that the words name, and where they stand."""
+    """Every time expression, with its start and end in the text."""
     times: list[tuple[int, int, ShotTime]] = []
     for match in LENGTH.finditer(text):
         time = _time(match, text)
@@ -102,7 +104,7 @@ def _time(match: re.Match[str], text: str) -> ShotTime | None:
     if before in ("every", "each", "per", "last", "final"):
         return None
     seconds = float(match["digits"]) if match["digits"] else NUMBERS[match["word"]]
-    if match["word"] == "a" and match["unit"] != "second":  # "a s" is no time
+    if match["word"] == "a" and match["unit"] != "second":  # "a s" is not a time
         return None
     if "and a half" in match[0]:
         seconds += 0.5
@@ -116,19 +118,19 @@ def _time(match: re.Match[str], text: str) -> ShotTime | None:
 
 @dataclass(frozen=True)
 class Layout:
-    """The lengths of shots in seconds; they fill the clip but for `rest`, which the last picture is held for."""
+    """The lengths of shots in seconds; the last picture is held for `remaining_seconds`."""
 
     lengths: tuple[float, ...]
     remaining_seconds: float = 0.0
-    is_adjusted: bool = False  # whether asked lengths had to give way
+    is_adjusted: bool = False  # whether requested times had to be changed
 
 
 def lay_out(times: Sequence[ShotTime], seconds: float, shot_seconds_min: float) -> Layout:
-    """Share out a clip: asked lengths as they are while they fit, the others alike. Needs `least` for each shot."""
+    """Distribute the duration over the shots: requested durations first, the others get equal parts."""
     lengths: list[float] = []
     is_adjusted = False
     remaining_seconds = 0.0
-    for first, last, since, until in _spans([time.start for time in times], seconds, shot_seconds_min):
+    for first, last, since, until in _runs([time.start for time in times], seconds, shot_seconds_min):
         closing = last == len(times)
         part, part_adjusted, part_remaining = _distribute(
             [time.duration for time in times[first:last]], until - since, shot_seconds_min, may_hold=closing
@@ -144,10 +146,10 @@ def lay_out(times: Sequence[ShotTime], seconds: float, shot_seconds_min: float) 
     return Layout(tuple(lengths), remaining_seconds, is_adjusted)
 
 
-def _spans(
+def _runs(
     starts: Sequence[float | None], seconds: float, shot_seconds_min: float
 ) -> list[tuple[int, int, float, float]]:
-    """Runs of shots between the moments that are asked for, leaving out moments that leave no room."""
+    """Runs of shots between the requested start times, without those that leave too little time for the other shots."""
     knots = [(0, 0.0)]
     for at, moment in enumerate(starts):
         before_at, before = knots[-1]
@@ -179,7 +181,7 @@ def _distribute(
 
 
 def _scale(lengths: Sequence[float], seconds: float, shot_seconds_min: float) -> list[float]:
-    """Lengths in proportion to those wanted, none below `least`."""
+    """Lengths in proportion to these, none below the minimum."""
     at_min: set[int] = set()
     while True:
         seconds_above_min = seconds - shot_seconds_min * len(at_min)

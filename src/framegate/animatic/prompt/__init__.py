@@ -1,1 +1,1 @@
-"""Prompt reading: camera moves, placement, mood."""
+"""Prompt parser: camera moves, timing words, references, mood, look and sound, by a fixed vocabulary."""

@@ -1,4 +1,4 @@
-"""The scene's words: light, grade, weather and sound, as a prompt describes them. Data, and the reading of it."""
+"""Light, grade, weather, texture and sound words, and how to find them in a prompt."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from framegate.animatic.prompt.scene import Grade, Light, Look, Sound, SoundLayer, Weather
 
 FLICKER, GRAIN, VIGNETTE, BLUR = 0.5, 0.5, 0.5, 0.6
-SOUND_LAYERS_MAX = 4  # more than so many sounds at once are a noise
+SOUND_LAYERS_MAX = 4  # more layers at once sound like noise
 
 LIGHTS: tuple[tuple[str, Light], ...] = (
     (
@@ -66,17 +66,15 @@ GRADES: tuple[tuple[str, Grade], ...] = (
         Grade.VIVID,
     ),
 )
+_RAIN = (
+    r"rain(?:s|ing|y|fall|drops?|storm)?\b(?! ?(?:soaked|slick|slicked|coat|boots|washed|forest|bow|jacket|gear"
+    r"|proof))"
+    r"|drizzl(?:e|es|ing|y)|downpour|thunderstorm|monsoon"
+)
 _STRONG = r"(?:heavy|pouring|torrential|driving|thick|dense|strong|hard)"
 _SLIGHT = r"(?:light|soft|gentle|slight|faint|thin|fine|subtle|a little|a bit of|some|distant)"
 WEATHERS: tuple[tuple[str, Weather], ...] = (
-    (
-        (
-            r"rain(?:s|ing|y|fall|drops?|storm)?\b(?! ?(?:soaked|slick|slicked|coat|boots|washed|forest|bow|jacket|gear"
-            r"|proof))"
-            r"|drizzl(?:e|es|ing|y)|downpour|thunderstorm|monsoon"
-        ),
-        Weather.RAIN,
-    ),
+    (_RAIN, Weather.RAIN),
     (
         (
             r"snow(?:ing|fall|flakes?|storm|s)\b|(?:falling|drifting|swirling|light|heavy|soft|gentle|thick) snow\b"
@@ -110,14 +108,7 @@ TEXTURES: dict[str, str] = {
     r"|f ?/ ?1\.\d",
 }
 SOUNDS: tuple[tuple[str, Sound], ...] = (
-    (
-        (
-            r"rain(?:s|ing|y|fall|drops?|storm)?\b(?! ?(?:soaked|slick|slicked|coat|boots|washed|forest|bow|jacket|gear"
-            r"|proof))"
-            r"|drizzl(?:e|es|ing|y)|downpour|thunderstorm|monsoon"
-        ),
-        Sound.RAIN,
-    ),
+    (_RAIN, Sound.RAIN),
     (
         (
             r"wind(?:s|y)?\b(?! ?(?:turbines?|mills?|shield|screen|surf|chimes?))|breez(?:e|es|y)|gust(?:s|ing|y)?"
@@ -164,13 +155,13 @@ SOUNDS: tuple[tuple[str, Sound], ...] = (
         Sound.HUM,
     ),
 )
-# Named as sound, a thing is louder than one that only stands in the picture.
+# A thing that is named as a sound is louder than one that is only in the picture.
 LEVEL_OF_A_THING, LEVEL_OF_A_SOUND, LEVEL_DISTANT = 0.5, 0.75, 0.3
 _SOUND_CUE = (
     r"(?:sounds? of|sound:|audio:|sfx:|ambien(?:ce|t)(?: sounds?)?(?: of|:)?|hear|noise of|roar(?:s|ing)?"
     r"|howl\w{0,3}|crackl\w{0,3})"
 )
-SOUND_CUE_CHARS_MAX = 80  # how far before a thing "audio:" may stand
+SOUND_CUE_CHARS_MAX = 80  # distance from "audio:" to the thing
 SILENCE = r"\b(?:silent|silence|no (?:sound|audio)|without (?:any )?(?:sound|audio)|muted? audio)\b"
 MUSIC_OR_VOICE = (
     r"\b(?:music|song|soundtrack|score|piano|guitar|beat|dialogue|speaks?|speech|voice ?over"
@@ -183,7 +174,7 @@ _NEGATION = re.compile(
 
 
 def read_look(text: str) -> Look:
-    """The look that the words describe; what they do not touch stays as it is."""
+    """The look that the text describes."""
     textures = {name: _first_match(pattern, text) is not None for name, pattern in TEXTURES.items()}
     weather = {kind: amount for pattern, kind in WEATHERS if (amount := _weather_amount(pattern, text))}
     return Look(
@@ -198,7 +189,7 @@ def read_look(text: str) -> Look:
 
 
 def read_sounds(text: str) -> tuple[SoundLayer, ...]:
-    """The sounds of what the words describe, the loudest first; none where silence is asked for."""
+    """The sounds of what the text describes, the loudest first; none if it asks for silence."""
     if re.search(SILENCE, text):
         return ()
     layers: list[SoundLayer] = []
@@ -215,15 +206,15 @@ def read_sounds(text: str) -> tuple[SoundLayer, ...]:
                 else LEVEL_OF_A_THING
             )
             layers.append(SoundLayer(sound=sound, level=level))
-    return tuple(sorted(layers, key=lambda one: -one.level)[:SOUND_LAYERS_MAX])
+    return tuple(sorted(layers, key=lambda layer: -layer.level)[:SOUND_LAYERS_MAX])
 
 
 def describe_unsupported_sound(text: str, layers: Sequence[SoundLayer]) -> list[str]:
-    """Sentences about the sound that is asked for and not made."""
+    """Notes on requested sound that is not supported."""
     match = re.search(MUSIC_OR_VOICE, text)
-    notes = [f'no music and no voices are made, only a bed of sound: "{match[0]}"'] if match else []
+    notes = [f'music and voices are not supported, only ambient sound: "{match[0]}"'] if match else []
     if not layers:
-        notes.append("the sound is silence: the prompt names nothing that this engine has a sound for")
+        notes.append("the video is silent: nothing in the prompt matches a built-in sound")
     return notes
 
 
@@ -239,7 +230,7 @@ def _weather_amount(pattern: str, text: str) -> float:
 
 
 def _first_match(pattern: str, text: str) -> re.Match[str] | None:
-    """The first place where the words stand and are not denied."""
+    """The first match that is not negated."""
     for match in re.finditer(rf"\b(?:{pattern})", text):
         if _NEGATION.search(text[max(match.start() - 40, 0) : match.start()]) is None:
             return match

@@ -1,4 +1,4 @@
-"""Moods and framings in words: how a clip is paced and joined, how held, how close and from where. Data and reading."""
+"""Mood, framing, camera angle and handheld words, and how to find them in a prompt."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from framegate.animatic.prompt.scene import Angle, Framing
 
 @dataclass(frozen=True, kw_only=True)
 class Mood:
-    """What a mood does to a clip: `amount` multiplies each move; `cuts` is None where it does not matter."""
+    """Effect of a mood on a video: `amount` multiplies each move; `cuts` is None if the mood does not set it."""
 
     amount: float = 1.0
     easing: Easing | None = None
@@ -90,23 +90,23 @@ _NEGATION = r"\b(?:no|not|never|without|avoid|zero|minimal)(?: any| a)? $"
 
 
 def find_mood(text: str) -> Mood:
-    """The pace of the first mood in the table that the words name."""
+    """The first mood in the table that the text names."""
     return next((mood for pattern, mood in MOODS if _first_match(pattern, text)), NEUTRAL)
 
 
 def find_framing(text: str) -> Framing | None:
-    """The framing that the words name first."""
+    """The framing that the text names first."""
     matches = [(match.start(), framing) for pattern, framing in FRAMINGS if (match := _first_match(pattern, text))]
     return min(matches, key=lambda hit: hit[0])[1] if matches else None
 
 
 def find_angle(text: str) -> Angle | None:
-    """The angle that the words name."""
+    """The camera angle that the text names."""
     return next((angle for pattern, angle in ANGLES if _first_match(pattern, text)), None)
 
 
 def find_handheld(text: str) -> float | None:
-    """How far the camera sways by the words, 0 to 1; 0 where they deny it, None where they do not speak of it."""
+    """Strength of the handheld sway, 0 to 1; 0 if the text excludes it, None if it does not mention it."""
     match = re.search(rf"\b(?:{_HANDHELD})", text)
     if match is None:
         return None

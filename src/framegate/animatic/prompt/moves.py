@@ -1,4 +1,4 @@
-"""Where a prompt names a camera move, and which moves it denies."""
+"""Camera moves that a prompt names, and those that it excludes."""
 
 import re
 from bisect import bisect_right, insort
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from framegate.animatic.plan.shots import Move
 from framegate.animatic.prompt import vocabulary as words
 
-NEGATION_CHARS_MAX = 40  # how far before a move a "not" or "without" may stand
+NEGATION_CHARS_MAX = 40  # distance from "not" or "without" to the move
 
 _PHRASES = [(re.compile(rf"\b(?:{pattern})"), move) for pattern, move in words.PHRASES]
 _HOLD = re.compile(rf"\b(?:{words.HOLD})")
@@ -19,17 +19,17 @@ _EXCLUDABLE = [(re.compile(rf"\b(?:{pattern})"), moves) for pattern, moves in wo
 
 @dataclass(frozen=True)
 class MoveMention:
-    """A move named in the text; a hold is a stop between other moves, not a way of shooting."""
+    """A move named in the text; a hold is a stop between other moves, unlike a locked-off shot."""
 
     start: int
     end: int
     move: Move
     is_hold: bool = False
-    is_continuation: bool = False  # "… and right": made like the move before it
+    is_continuation: bool = False  # "… and right": has the pacing of the previous move
 
 
 def find_moves(text: str) -> tuple[list[MoveMention], frozenset[Move]]:
-    """The moves that are asked for in their order, and those that are denied."""
+    """The requested moves in order, and the excluded ones."""
     occupied = bytearray(len(text))
     mentions: list[MoveMention] = []
     for pattern, move in ((_HOLD, None), *_PHRASES):
@@ -56,7 +56,7 @@ def find_moves(text: str) -> tuple[list[MoveMention], frozenset[Move]]:
 
 
 def _continues_negation(text: str, end: int, mention: MoveMention) -> bool:
-    """Whether a move stands in a list with one that is denied before it: "no zoom, pan left or tilt up"."""
+    """Whether a move continues a list of excluded moves: "no zoom, pan left or tilt up"."""
     link = text[end : min(mention.start, end + NEGATION_CHARS_MAX)]
     return _OR.fullmatch(link) is not None and ("or " in link or _OR_FOLLOWS.match(text, mention.end) is not None)
 

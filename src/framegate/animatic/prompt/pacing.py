@@ -1,4 +1,4 @@
-"""How a move is made, from the words around it: how far, how fast, how evenly."""
+"""Pacing of a move from the words around it: amount, speed and easing."""
 
 import re
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from framegate.animatic.prompt import vocabulary as words
 DEFAULT_AMOUNT = 0.65
 AMOUNT_MIN, AMOUNT_MAX = 0.15, 3.0
 CHARS_BEFORE_MAX, CHARS_AFTER_MAX = 40, 60
-DEGREES_MAX = 60.0  # a still shows one side
+DEGREES_MAX = 60.0  # a still picture shows one side
 DEGREES_PER_AMOUNT: dict[str, float] = {
     "orbit": 30,
     "arc": 30,
     "pan": 20,
     "tilt": 20,
     "roll": 8,
-}  # about what amount 1 comes to
+}  # approximate angle at amount 1
 
 _MODIFIERS = words.AMOUNTS.keys() | words.SPEEDS.keys() | words.EASINGS.keys() | words.INTENSIFIERS
-# From here on the words speak of the scene; adverbs still speak of the move, until a new verb may come.
+# Words after these describe the scene; only adverbs up to the next verb still modify the move.
 _SCENE = re.compile(
     r"\b(?:on|of|over|across|past|along|toward|towards|as|to|around|through|into|from|while|where|who)\b"
 )
@@ -36,7 +36,7 @@ _DEGREES = re.compile(r"(\d{1,3}) ?(?:degrees?\b|°)")
 
 @dataclass(frozen=True)
 class Pacing:
-    """Words, and what they come to: `easing` is None where they do not say."""
+    """Pacing of a move: the modifier words and their effect; `easing` is None if they do not set it."""
 
     amount: float = 1.0
     easing: Easing | None = None
@@ -47,7 +47,7 @@ DEFAULT = Pacing(DEFAULT_AMOUNT, None, ("gentle",))
 
 
 def read_pacing(text: str, move_spans: Sequence[tuple[int, int]], moves: Sequence[Move]) -> Pacing:
-    """The manner of moves that stand at these places of a part of the prompt."""
+    """The pacing of the moves at these places in a part of the prompt."""
     modifiers = tuple(dict.fromkeys(_find_modifiers(text, move_spans)))
     amount = 1.0
     for before, word in pairwise(("", *modifiers)):
@@ -65,7 +65,7 @@ def read_pacing(text: str, move_spans: Sequence[tuple[int, int]], moves: Sequenc
 
 
 def _find_modifiers(text: str, move_spans: Sequence[tuple[int, int]]) -> list[str]:
-    """The modifiers beside a move in its own part, its adverbs, and parts of modifiers alone."""
+    """The modifiers next to a move, its adverbs, and those in parts without other words."""
     modifiers: list[str] = []
     at = 0
     for part in text.split(","):
@@ -73,17 +73,17 @@ def _find_modifiers(text: str, move_spans: Sequence[tuple[int, int]]) -> list[st
         at += len(part) + 1
         if not spans:
             tokens = re.findall(r"[a-z']+", part)
-            alone = tokens and all(token in _MODIFIERS or token in words.FILLERS for token in tokens)
-            modifiers += [token for token in tokens if token in _MODIFIERS] if alone else []
+            has_only_modifiers = tokens and all(token in _MODIFIERS or token in words.FILLERS for token in tokens)
+            modifiers += [token for token in tokens if token in _MODIFIERS] if has_only_modifiers else []
             continue
         first, last = spans[0][0], spans[-1][1]
         start = max(first - CHARS_BEFORE_MAX, 0)
-        behind = part[last : last + CHARS_AFTER_MAX]
-        scene, verb = _SCENE.search(behind), _VERB.search(behind)
+        text_after = part[last : last + CHARS_AFTER_MAX]
+        scene, verb = _SCENE.search(text_after), _VERB.search(text_after)
         modifiers += _modifiers_in(part[start:last])
-        modifiers += _modifiers_in(behind[: scene.start()] if scene else behind)
+        modifiers += _modifiers_in(text_after[: scene.start()] if scene else text_after)
         if scene:
-            adverbs = behind[scene.start() : verb.start() if verb else None]
+            adverbs = text_after[scene.start() : verb.start() if verb else None]
             modifiers += [word for word in _modifiers_in(adverbs) if word.endswith("ly")]
     return modifiers
 

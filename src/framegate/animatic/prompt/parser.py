@@ -1,4 +1,4 @@
-"""From a prompt's text to steps: what the camera is told to do, one after another, and over which pictures."""
+"""Parser: from the text of a prompt to steps, the camera's moves in sequence with their pictures."""
 
 import re
 from bisect import bisect_left
@@ -17,12 +17,12 @@ from framegate.animatic.prompt.references import Picture, find_references
 from framegate.animatic.prompt.scene import Angle, Framing
 from framegate.animatic.prompt.vocabulary import ClauseBreak
 
-LIST_MOVES_MIN = 3  # so many moves with nothing but commas between them are made in turn
+LIST_MOVES_MIN = 3  # moves separated only by commas are sequential from this number on
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What one part of the prompt asks of the camera. `pictures` are those it names, in its order."""
+    """Camera instructions of one part of the prompt. `pictures` are those that it names, in its order."""
 
     moves: tuple[Move, ...] = (Move.PUSH_IN,)
     pacing: Pacing = DEFAULT
@@ -37,13 +37,13 @@ class Step:
 
     @property
     def is_sequential(self) -> bool:
-        """Whether the words say that it comes when it stands there."""
+        """Whether the prompt sets the step's place in the sequence."""
         return self.break_before is not ClauseBreak.SENTENCE
 
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedPrompt:
-    """A prompt's steps, and what it says besides: of no step, or that it will not have."""
+    """The steps of a prompt, the moves that it excludes, and the framing of the whole video."""
 
     steps: tuple[Step, ...] = ()
     excluded_moves: frozenset[Move] = frozenset()
@@ -54,16 +54,16 @@ class ParsedPrompt:
 
 @dataclass
 class _Clause:
-    """A stretch of the text with all that stands in it."""
+    """A section of the text with its moves, times and references to pictures."""
 
     break_before: ClauseBreak
     start: int
     end: int
     label_time: ShotTime | None = None
-    leads_on: bool = False  # to another shot: "…, then"
+    leads_on: bool = False  # is followed by another shot: "…, then"
     mentions: list[MoveMention] = field(default_factory=list[MoveMention])
     times: list[tuple[int, int, ShotTime]] = field(default_factory=list[tuple[int, int, ShotTime]])
-    references: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # where, and which picture
+    references: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # position and picture
 
     def part(self, start: int, end: int) -> "_Clause":
         def within(places: Sequence[int]) -> slice:
@@ -100,7 +100,7 @@ _AND_CONTINUATION = re.compile(rf"(?:,| and|, and) {words.CONTINUATION}")
 
 
 def parse(text: str, pictures: Sequence[Picture], seconds: float) -> ParsedPrompt:
-    """The steps of a clip of so many seconds, from text made `normal`."""
+    """Parse normalized text into the steps of a video of this duration."""
     mentions, excluded = find_moves(text)
     clauses = _split_clauses(text, mentions, timing.find_times(text, seconds), find_references(text, pictures))
     steps: list[Step] = []
@@ -134,7 +134,7 @@ def _split_clauses(
     queues = list(reversed(mentions)), list(reversed(times)), list(reversed(references))
     for match in _BREAKS.finditer(text):
         if match.end() and any(mention.start < match.start() < mention.end for mention in queues[0][-1:]):
-            continue  # "before" or "to" inside of a move's own words
+            continue  # "before" or "to" inside the phrase of a move
         clause = _Clause(break_before, start, match.start(), label_time, leads_on=bool(match["then"] or match["cut"]))
         _fill_clause(clause, *queues)
         if clause.end > clause.start or label_time:
@@ -154,7 +154,7 @@ def _fill_clause(
     times: list[tuple[int, int, ShotTime]],
     references: list[tuple[int, int]],
 ) -> None:
-    """Give a clause what stands in it; what stands in the break before it is passed over."""
+    """Fill a clause with the matches inside it, and drop those inside the break before it."""
     while mentions and mentions[-1].start < clause.end:
         mention = mentions.pop()
         clause.mentions += [mention] if mention.start >= clause.start else []
@@ -181,7 +181,7 @@ def _label_time(match: re.Match[str]) -> ShotTime:
 
 
 def _clause_steps(clause: _Clause, text: str, previous_moves: tuple[Move, ...]) -> Iterator[Step]:
-    """The steps of one clause; `before` are the moves that "then left" goes on from."""
+    """The steps of one clause; "then left" refers to `previous_moves`."""
     if not clause.mentions:
         yield from _steps_without_move(clause, text, previous_moves)
         return
@@ -212,7 +212,7 @@ def _clause_steps(clause: _Clause, text: str, previous_moves: tuple[Move, ...]) 
 
 
 def _group_moves(clause: _Clause, text: str) -> list[tuple[_Clause, list[MoveMention]]]:
-    """The clause cut where a move comes after the one before it, not at once with it."""
+    """Split the clause where a move follows the previous one instead of being simultaneous."""
     mentions = [*_with_continuations(clause, text)]
     links = [text[a.end : b.start] for a, b in pairwise(mentions)]
     in_turn = len(mentions) >= LIST_MOVES_MIN and all(
@@ -231,7 +231,7 @@ def _group_moves(clause: _Clause, text: str) -> list[tuple[_Clause, list[MoveMen
 
 
 def _is_list_item(text: str, link: str, mention: MoveMention) -> bool:
-    """Whether a move stands in a list: "…, tilt up", not "…, tilting up" or "with a tilt up"."""
+    """Whether a move is an item of a list: "…, tilt up", not "…, tilting up" or "with a tilt up"."""
     _, comma, link_end = link.rpartition(",")
     simultaneous = re.search(r"\b(?:while|as|with|plus|also)\b", link_end) or re.match(
         r"\w+ing\b", text[mention.start : mention.end]
@@ -240,17 +240,17 @@ def _is_list_item(text: str, link: str, mention: MoveMention) -> bool:
 
 
 def _with_continuations(clause: _Clause, text: str) -> Iterator[MoveMention]:
-    """The clause's moves, and those that "pan left and right" or "zoom in, out" go on with."""
+    """The moves of a clause, and the second ones of "pan left and right" or "zoom in, out"."""
     limits = [*(mention.start for mention in clause.mentions[1:]), clause.end]
     for mention, limit in zip(clause.mentions, limits, strict=True):
         yield mention
         match = _AND_CONTINUATION.match(text, mention.end, limit)
-        if match and (move := words.CONTINUATIONS.get(mention.move, {}).get(match["onward"])):
-            yield MoveMention(match.start("onward"), match.end(), move, is_continuation=True)
+        if match and (move := words.CONTINUATIONS.get(mention.move, {}).get(match["direction"])):
+            yield MoveMention(match.start("direction"), match.end(), move, is_continuation=True)
 
 
 def _part_start(link: str) -> int:
-    """Where in the words between two moves the second one's part begins."""
+    """Start of the second move's part in the words between two moves."""
     return max((match.start() for match in _PARTS.finditer(link)), default=len(link))
 
 
@@ -271,14 +271,14 @@ def _is_sequential(mention: MoveMention, part: _Clause, group: Sequence[MoveMent
 
 
 def _steps_without_move(clause: _Clause, text: str, previous_moves: tuple[Move, ...]) -> Iterator[Step]:
-    """Steps that name no move: a picture and its time, a label, a framing in its turn, or "then left"."""
+    """Steps without a move phrase: a picture with a time, a label, a framing in sequence, or "then left"."""
     clause_text = text[clause.start : clause.end]
     continuation = (
         _CONTINUATION.match(clause_text) if clause.break_before is ClauseBreak.THEN and previous_moves else None
     )
     moves = words.CONTINUATIONS.get(previous_moves[0], {}) if previous_moves else {}
-    if continuation and continuation["onward"] in moves:
-        move = moves[continuation["onward"]]
+    if continuation and continuation["direction"] in moves:
+        move = moves[continuation["direction"]]
         yield Step(
             moves=(move,),
             pacing=read_pacing(clause_text, [(0, continuation.end())], (move,)),
@@ -304,12 +304,12 @@ def _steps_without_move(clause: _Clause, text: str, previous_moves: tuple[Move, 
 
 
 def _break_before(clause: _Clause, *, starts: bool) -> ClauseBreak:
-    """What parts the clause from the one before; its own words may say that it comes first."""
+    """The break before the clause; "start with" in the clause overrides the end of a sentence."""
     return ClauseBreak.START if starts and clause.break_before is ClauseBreak.SENTENCE else clause.break_before
 
 
 def _timed_parts(clause: _Clause, text: str) -> list[_Clause]:
-    """The clause in parts, where several have a picture and a time of their own."""
+    """The parts of the clause, if several have a picture and a time of their own."""
     if len(clause.times) < 2 or len(clause.references) < 2:
         return [clause]
     edges = [clause.start, *(match.start() for match in _PARTS.finditer(text, clause.start, clause.end)), clause.end]
@@ -318,7 +318,7 @@ def _timed_parts(clause: _Clause, text: str) -> list[_Clause]:
 
 
 def _part_time(part: _Clause, *, is_first: bool) -> ShotTime:
-    """What the part says of its time; its label's where it says nothing."""
+    """The time in the part's words, else the time of its label."""
     times = [time for *_, time in part.times]
     label_time = part.label_time if is_first and part.label_time else ShotTime()
     return ShotTime(
@@ -329,16 +329,16 @@ def _part_time(part: _Clause, *, is_first: bool) -> ShotTime:
 
 
 def _without_locked_off(step: Step, notes: list[str]) -> Step:
-    """The step with moves that can be made at once: a locked-off camera gives way to a move that is asked besides."""
+    """The step without locked-off, if it is combined with another move."""
     moving = tuple(move for move in step.moves if move is not Move.LOCKED_OFF)
     if not moving or len(moving) == len(step.moves):
         return step
-    notes.append(f"a locked-off camera and a {moving[0]} are asked for at once: the camera moves")
+    notes.append(f"the prompt asks for a locked-off camera and for {moving[0]} at the same time: the camera moves")
     return replace(step, moves=moving)
 
 
 def _opens_on(last: Step, step: Step) -> bool:
-    """Whether a step is the move away from a framing: "start on a close-up, then pull back"."""
+    """Whether a step is the move away from a start framing: "start on a close-up, then pull back"."""
     framed = (
         last.break_before is ClauseBreak.START and not (last.is_explicit or last.pictures) and last.time == ShotTime()
     )
@@ -346,7 +346,7 @@ def _opens_on(last: Step, step: Step) -> bool:
 
 
 def _append_step(steps: list[Step], step: Step) -> None:
-    """Put a step behind the others, unless it only says more of the one before."""
+    """Append a step, or merge it into the last one if it only adds details."""
     last = steps[-1] if steps else None
     if last is not None and _opens_on(last, step):
         steps[-1] = replace(step, framing=last.framing, angle=step.angle or last.angle, break_before=last.break_before)

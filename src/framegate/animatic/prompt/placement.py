@@ -1,29 +1,28 @@
-"""Where a prompt sets one picture into another, "place @hero in the second image", and the plan without its shot."""
+"""Placement of one picture in another: "place @hero in the second image"."""
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from framegate.animatic.plan.shots import Join, Placement, Plan, Role, Shot
+from framegate.animatic.plan.timing import DISSOLVE_SECONDS_MAX, DISSOLVE_SHARE_MAX
 from framegate.animatic.prompt.text import normalize
 from framegate.animatic.prompt.vocabulary import ORDINALS
 
-DISSOLVE_SECONDS_MAX, DISSOLVE_SHARE_MAX = 0.6, 0.3
-
 _NOUN = r"(?:image|picture|photo(?:graph)?|reference|element|still)"
-_PUT = r"(?:plac(?:e|es|ing|ed)|set(?:s|ting)?|put(?:s|ting)?|insert(?:s|ing|ed)?|composit(?:e|es|ing|ed))"
-_OF = r"(?:the )?(?:\w+ (?:of|from|in) )?"
+_PLACE = r"(?:plac(?:e|es|ing|ed)|set(?:s|ting)?|put(?:s|ting)?|insert(?:s|ing|ed)?|composit(?:e|es|ing|ed))"
+_SUBJECT_OF = r"(?:the )?(?:\w+ (?:of|from|in) )?"
 _INTO = r"(?: \w+){0,2}? (?:in|into|inside|on|onto|in front of|against|within)"
 _SCENE = r"(?: the)?(?: (?:scene|background|setting|world|place)(?: (?:of|from|in))?)?"
 
 
 def find_placement(prompt: str | None, reference_count: int, names: Sequence[str | None]) -> Placement | None:
-    """The subject and the scene, if the words set one reference into another."""
+    """The subject and the scene, if the prompt places one reference in another."""
     text = normalize(prompt or "")
     patterns = list(_reference_patterns(reference_count, names))
     for subject, subject_pattern in enumerate(patterns):
         for scene, scene_pattern in enumerate(patterns):
-            verb_phrase = rf"\b{_PUT} {_OF}{subject_pattern}{_INTO}{_SCENE} {scene_pattern}"
+            verb_phrase = rf"\b{_PLACE} {_SUBJECT_OF}{subject_pattern}{_INTO}{_SCENE} {scene_pattern}"
             name_phrase = rf"(?:^|[\s,(])(?=@){subject_pattern} (?:in|inside|into|within){_SCENE} {scene_pattern}"
             if subject != scene and (re.search(verb_phrase, text) or re.search(name_phrase, text)):
                 return Placement(subject=subject, scene=scene)
@@ -31,7 +30,7 @@ def find_placement(prompt: str | None, reference_count: int, names: Sequence[str
 
 
 def apply_placement(plan: Plan, placement: Placement) -> Plan:
-    """The plan with the subject in its scene instead of in shots of its own; the others share its time."""
+    """The plan without the subject's own shots; their time is distributed over the other shots."""
     remaining = [shot for shot in plan.shots if shot.role is not Role.REFERENCE or shot.index != placement.subject]
     if not remaining:
         return plan
@@ -53,7 +52,7 @@ def apply_placement(plan: Plan, placement: Placement) -> Plan:
 
 
 def _reference_patterns(reference_count: int, names: Sequence[str | None]) -> Iterator[str]:
-    """Patterns for each reference as prompts call it."""
+    """One pattern for each reference, with all the ways to refer to it."""
     for index in range(reference_count):
         choices = [rf"@?{_NOUN} ?#?{index + 1}\b"]
         if index < len(ORDINALS):

@@ -1,4 +1,4 @@
-"""Which pictures a prompt calls, and where: "@kitchen", "the second photo", "images 1 and 2", "the last frame"."""
+"""Pictures that a prompt refers to: "@kitchen", "the second photo", "images 1 and 2", "the last frame"."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,12 @@ from framegate.animatic.prompt.text import normalize
 from framegate.animatic.prompt.vocabulary import ORDINALS
 
 _NOUN = r"(?:image|picture|photo(?:graph)?|reference|element|shot|still)"
-_NUMBERED = re.compile(rf"@?\b{_NOUN}s? ?#?(?P<one>\d{{1,2}})(?P<more>(?:(?:, | and | & )\d{{1,2}}\b){{0,15}})\b")
+_NUMBERED = re.compile(rf"@?\b{_NOUN}s? ?#?(?P<number>\d{{1,2}})(?P<more>(?:(?:, | and | & )\d{{1,2}}\b){{0,15}})\b")
 _ORDINAL = re.compile(
     rf"\b(?P<list>(?:{'|'.join(ORDINALS)}|last|final)(?:(?:, | and )(?:the )?(?:{'|'.join(ORDINALS)}|last"
     rf"|final)){{0,5}}) {_NOUN}s?\b"
 )
-# "…, then the second": without a noun where nothing else follows.
+# "…, then the second": the noun can be left out at the end of a part.
 _BARE = re.compile(rf"\bthe (?P<list>{'|'.join(ORDINALS)}|last)(?: one)?(?= ?(?:[,.;!?\n]|$|and\b|then\b))")
 _ALL = re.compile(rf"\b(?:both|all|each|every)(?: of)?(?: the| of the)?(?: \w{{1,10}})? {_NOUN}s?\b")
 _FIRST = re.compile(r"\b(?:first|start|starting|opening) frame\b")
@@ -23,7 +23,7 @@ _LAST = re.compile(r"\b(?:last|end|ending|final|closing) frame\b")
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the request, in the order in which it would be shown."""
+    """A picture of the request; pictures are listed in the default order of their shots."""
 
     role: Role
     index: int = 0
@@ -31,7 +31,7 @@ class Picture:
 
 
 def find_references(text: str, pictures: Sequence[Picture]) -> list[tuple[int, int]]:
-    """Where the text calls a picture, and which of them it is."""
+    """Each reference to a picture as its position in the text and the picture's index."""
     references = [*_find_frames(text, pictures), *_find_numbers(text, pictures), *_find_names(text, pictures)]
     return sorted(set(references))
 
@@ -48,7 +48,7 @@ def _find_numbers(text: str, pictures: Sequence[Picture]) -> Iterator[tuple[int,
     if not reference_pictures:
         return
     for match in _NUMBERED.finditer(text):
-        for digits in re.findall(r"\d+", match["one"] + match["more"]):
+        for digits in re.findall(r"\d+", match["number"] + match["more"]):
             if 1 <= int(digits) <= len(reference_pictures):
                 yield match.start(), reference_pictures[int(digits) - 1]
     for match in (*_ORDINAL.finditer(text), *_BARE.finditer(text)):

@@ -1,4 +1,4 @@
-"""What a prompt asks of the whole clip besides the camera's moves: look, weather, sound. Frozen values, no pixels."""
+"""Value types for what a prompt sets besides camera moves: framing, light, grade, weather, sound."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,7 +15,7 @@ class Framing(StrEnum):
 
 
 class Angle(StrEnum):
-    """From where a shot looks; over a still it is where the frame lies and how it leans."""
+    """Camera angle of a shot; over a still picture, the position and tilt of the frame."""
 
     LEVEL = "level"
     LOW = "low angle"
@@ -62,7 +62,7 @@ class Sound(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Light, grade and air of a whole clip. Amounts are 0 to 1; zero and empty mean untouched."""
+    """Light, grade, weather and lens effects of a whole video. Amounts are 0 to 1; 0 and empty mean unchanged."""
 
     light: tuple[Light, ...] = ()
     grade: tuple[Grade, ...] = ()
@@ -70,17 +70,17 @@ class Look:
     flicker: float = 0.0  # neon signs, candles
     grain: float = 0.0
     vignette: float = 0.0
-    blur: float = 0.0  # depth of field: how far the surroundings fall out of focus
+    blur: float = 0.0  # depth of field: blur of the surroundings
 
     @property
     def is_neutral(self) -> bool:
-        """Whether pictures stay as they are."""
+        """Whether pictures are unchanged."""
         return self == Look()
 
 
 @dataclass(frozen=True, kw_only=True)
 class SoundLayer:
-    """One layer of the sound bed; `level` is 0 to 1."""
+    """One layer of the ambient sound; `level` is 0 to 1."""
 
     sound: Sound
     level: float = 0.5

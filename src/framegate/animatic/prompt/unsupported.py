@@ -1,9 +1,9 @@
-"""What prompts ask and camera moves over stills cannot give, said in sentences. Scene description is not an order."""
+"""Notes on requests that camera moves over still pictures cannot render. Scene descriptions are not requests."""
 
 import re
 from collections.abc import Iterator
 
-# What is asked of the camera or the cutting room, and not made here: the pattern, and its name in the sentence.
+# Unsupported camera work and editing: the pattern, and its name in the note.
 FEATURES: tuple[tuple[str, str], ...] = (
     (r"dolly zoom|zolly|vertigo (?:shot|effect)|trombone shot", "a dolly zoom"),
     (
@@ -12,31 +12,31 @@ FEATURES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"rack(?:s|ing)? focus|focus pull|pull(?:s|ing)? focus|focus (?:shifts|moves|racks)|shift(?:s|ing)? focus",
-        "a shift of focus",
+        "a focus shift",
     ),
     (r"time ?lapse|hyper ?lapse", "a time lapse"),
     (
         r"speed ramp(?:s|ing)?|reverse (?:playback|motion)|play(?:s|ed)? (?:in reverse|backwards)",
-        "a change of the scene's speed",
+        "a change of playback speed",
     ),
     (r"seamless(?:ly)? loop(?:s|ing|ed)?|perfect loop|loop(?:s|able|ing)? seamlessly|infinite loop", "a seamless loop"),
     (r"split ?screen|picture in picture|side by side screens", "a split screen"),
     (
         r"(?:wipe|iris|page turn|glitch|spin|star) (?:transition|wipe)|(?:screen|iris) wipe|iris (?:in|out)|match cut",
-        "that transition",
+        "this transition",
     ),
     (
         r"fad(?:e|es|ing) (?:in from|out to|to|from|into) (?:black|white)|fade (?:in|out)\b",
-        "a fade to or from a plain colour",
+        "a fade to or from black or white",
     ),
     (
         r"camera (?:follows|tracks|chases) (?:the|her|him|them|a|an|it|his|their)|following (?:shot|him|her|them)",
-        "a camera that follows what moves",
+        "a camera that follows a subject",
     ),
     (r"lip ?sync(?:s|ing|ed)?", "lip sync"),
 )
 _ADD = r"(?:title|titles|caption|captions|subtitle|subtitles|text|text overlay|logo|watermark|lower third|credits)"
-# Orders to change what the pictures show.
+# Requests to change the content of the pictures.
 _CHANGES: tuple[str, ...] = (
     (
         r"(?:add|insert|introduce|include) (?:a|an|some|the|more|another|two|three|his|her|their) (?!bit|little|touch"
@@ -80,7 +80,7 @@ _ACTIONS_THIRD_PERSON = (
     r"|exits|disappears|vanishes"
     r"|transforms|morphs|steps (?:out|in|back|forward)"
 )
-# Roads run and doors may open onto a yard without anything moving; what the camera does is no deed of the subject.
+# "The road runs" and "the door opens onto a yard" describe no motion; the camera's moves are no actions of a subject.
 _STILL_SUBJECTS = (
     r"camera|shot|view|lens|frame|scene|clip|video|image|picture|photo|road|river|path|street|trail|stream|line|wall"
     r"|bridge|coast|track|stairs?"
@@ -96,7 +96,7 @@ _ACTION = re.compile(
     rf"|then )?(?:{_ACTIONS_THIRD_PERSON})\b){_AFTER}"
 )
 _CHANGE = re.compile("|".join(rf"\b(?:{pattern})" for pattern in _CHANGES))
-_FEATURE = re.compile("|".join(rf"(?P<made{at}>\b(?:{pattern})\b)" for at, (pattern, _) in enumerate(FEATURES)))
+_FEATURE = re.compile("|".join(rf"(?P<feature{at}>\b(?:{pattern})\b)" for at, (pattern, _) in enumerate(FEATURES)))
 _FULL_TURN = re.compile(
     r"\b(?:(?:9\d|[1-9]\d\d) ?(?:degrees?|\u00b0) (?:\w{1,12} )?"
     r"(?:orbit|arc|turn|spin|rotation|circle|around|shot|view)"
@@ -108,17 +108,17 @@ QUOTES_MAX = 3
 
 
 def describe_unsupported(text: str) -> Iterator[str]:
-    """Sentences about what the words ask and no camera move gives."""
+    """Notes on the unsupported requests in the text."""
     names = {
         name: None
         for match in _FEATURE.finditer(text)
         for at, (_, name) in enumerate(FEATURES)
-        if match[f"made{at}"] is not None and not _is_negated(text, match)
+        if match[f"feature{at}"] is not None and not _is_negated(text, match)
     }
     if names:
-        yield f"not made by this engine: {', '.join(names)}"
+        yield f"not supported by the animatic renderer: {', '.join(names)}"
     if turn := _FULL_TURN.search(text):
-        yield f'a still shows one side, so only a part of the turn is made: "{turn[0].strip()}"'
+        yield f'only a part of the turn is shown, because a still picture has one side: "{turn[0].strip()}"'
     matches = sorted(
         (match for pattern in (_CHANGE, _ACTION) for match in pattern.finditer(text)), key=lambda match: match.start()
     )

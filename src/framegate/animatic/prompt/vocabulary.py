@@ -1,7 +1,7 @@
-"""The camera's words: which phrases mean which move, how far and how evenly. Data only.
+"""Vocabulary of camera moves: phrases, modifiers and connecting words. Data only.
 
-Phrases are matched on lower-case text whose hyphens are spaces; the first table entry wins over later ones
-that overlap it. Every pattern is bounded, so that reading takes time in proportion to the prompt.
+Phrases are matched on normalized text (lower case, hyphens as spaces). If matches overlap, the entry that is first in
+the table wins. Every pattern is bounded, so that the time of a match is proportional to the length of the prompt.
 """
 
 from enum import StrEnum
@@ -18,9 +18,9 @@ _REVERSED = {
     Move.ARC_LEFT: Move.ARC_RIGHT,
     Move.ROLL_LEFT: Move.ROLL_RIGHT,
 }
-OPPOSITE: dict[Move, Move] = {**_REVERSED, **{back: there for there, back in _REVERSED.items()}}
+OPPOSITE: dict[Move, Move] = {**_REVERSED, **{reverse: move for move, reverse in _REVERSED.items()}}
 
-# What "…, then left" or "… and back out" goes on with, after a move of the family.
+# Moves that "…, then left" or "… and back out" mean after a given move.
 _PANS = {"left": Move.PAN_LEFT, "right": Move.PAN_RIGHT, "up": Move.TILT_UP, "down": Move.TILT_DOWN}
 _TRUCKS = {"left": Move.TRUCK_LEFT, "right": Move.TRUCK_RIGHT, "up": Move.PEDESTAL_UP, "down": Move.PEDESTAL_DOWN}
 _ZOOMS = {"in": Move.PUSH_IN, "out": Move.PULL_OUT, "away": Move.PULL_OUT}
@@ -31,9 +31,9 @@ CONTINUATIONS: dict[Move, dict[str, Move]] = {
     **dict.fromkeys(_ZOOMS.values(), _ZOOMS | _PANS),
     **{move: {"left": left, "right": right} for left, right in _TURNS for move in (left, right)},
 }
-CONTINUATION = r"(?:back )?(?:to the )?(?P<onward>left|right|up|down|in|out|away)(?:wards?)?(?: again)?(?![\w'])"
+CONTINUATION = r"(?:back )?(?:to the )?(?P<direction>left|right|up|down|in|out|away)(?:wards?)?(?: again)?(?![\w'])"
 
-# Where an order to the camera may begin: "hold …" here is one, in "they hold …" it is not.
+# Start of a camera instruction: "hold …" at such a place is one, in "they hold …" it is not.
 CUE = (
     r"(?:^|(?<=[.;,:!?\n\])])|(?<=[.;,:!?\n\])] )|(?<=\bthen )|(?<=\band )|(?<=\bwhile )|(?<=\bnext )|(?<=\bfinally )"
     r"|(?<=\bcamera )|(?<=\bshot )|(?<=\bwe )|(?<=\ba )|(?<=\ban )|(?<=\bthe )|(?<=\bwith )|(?<=\bto )|(?<=\bby )"
@@ -42,7 +42,7 @@ CUE = (
     r"|(?<=\bsubtle )|(?<=\bfast )|(?<=\bquick )|(?<=\bslight )|(?<=\bdramatic )|(?<=\bdegree )|(?<=\bsecond )"
     r"|(?<=\ds ))"
 )
-# At the start of a sentence or part alone: for words that a subject can do as well.
+# Start of a sentence or part: for verbs that can also describe a subject.
 _ORDER = (
     r"(?:^|(?<=[.;,:!?\n\])])|(?<=[.;,:!?\n\])] )|(?<=\bthen )|(?<=\band )|(?<=\bcamera )|(?<=\bshot )"
     r"|(?<=\bhalf )|(?<=\bseconds ))"
@@ -78,7 +78,7 @@ _CIRCLES = r"(?:orbit(?:s|ing)?|circl(?:e|es|ing)|revolv(?:e|es|ing))"
 _ROLLS = r"(?:roll(?:s|ing)?|rotat(?:e|es|ing))"
 _LEFT = r"left(?:wards?)?(?! (?:hand|arm|eye|side|of)\b)"
 _RIGHT = r"right(?:wards?)?(?! (?:hand|arm|eye|side|of)\b)"
-# "She pulls out a letter" is no camera move; "the camera pulls out" is.
+# "She pulls out a letter" is not a camera move; "the camera pulls out" is.
 _NOT_FURNITURE = r"(?! (?:bed|sofa|couch|drawer|tray|shelf|table)\b)"
 _NOT_A_THING = r"(?! (?:a|an|his|her|their|its|some|my|your)\b)"
 _CLOCKWISE, _COUNTER = r"(?<!counter )(?<!anti )clockwise", r"(?:counter|anti) ?clockwise"
@@ -258,7 +258,7 @@ PHRASES: tuple[tuple[str, Move], ...] = (
     (r"pan(?:s|ning)? from\b", Move.PAN_RIGHT),
     (rf"{_MANNER} (?:pedestal|crane|boom)\b", Move.PEDESTAL_UP),
 )
-# A stop, where those above are a way of shooting: what comes beside a hold comes before or after it.
+# A hold is a stop in time, unlike a locked-off shot: other moves come before or after it.
 HOLD = (
     rf"{_ORDER}(?:slowly |briefly |just )?(?:hold|holds|holding|pause|pauses|pausing|linger|lingers|lingering|wait"
     rf"|waits)"
@@ -282,7 +282,7 @@ HANDHELD = r"hand ?held|shaky(?: cam(?:era)?)?|camera shake|shaking camera|camer
 
 
 class ClauseBreak(StrEnum):
-    """What parts one clause from the one before."""
+    """How a clause is separated from the previous clause."""
 
     SENTENCE = "sentence"
     START = "start"
@@ -376,7 +376,7 @@ EASINGS: dict[str, Easing] = {
     "linear": Easing.STEADY,
     "even": Easing.STEADY,
 }
-# Words that may stand with a modifier in a part of their own: "…, slowly and with a smooth ease, …".
+# Words allowed in a part that has only modifiers: "…, slowly and with a smooth ease, …".
 FILLERS = frozenset({"a", "an", "the", "and", "with", "in", "at", "but", "ease", "pace", "speed", "move", "movement"})
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
