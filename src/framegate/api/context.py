@@ -9,6 +9,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from framegate.api.auth import Authenticator
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.catalogue import Offer
 from framegate.config.settings import Settings
 from framegate.domain import Caller, Scope
@@ -33,6 +34,7 @@ class ApiContext:
     keys: Authenticator
     machine: Machine
     closing: asyncio.Event
+    url_signer: UrlSigner
     orderable: Callable[[Offer], bool]
 
 

@@ -20,29 +20,29 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProviderWebhooks:
-    """Takes providers' calls. A call that its provider did not sign is refused."""
+    """Receives the webhooks of providers. A call without a valid signature is rejected."""
 
-    offers: ProviderRegistry
+    providers: ProviderRegistry
     store: Store
     clock: Clock
 
     async def receive(self, request: Request) -> JSONResponse:
-        """Verify a call and have its job looked at. Raises `NotFound`, `TooLarge`, `Unauthorized`, `Unavailable`."""
-        provider = self.offers.get(request.path_params["provider"], request.path_params["account"])
+        """Verify a call and poll its job. Raises `NotFound`, `TooLarge`, `Unauthorized`, `Unavailable`."""
+        provider = self.providers.get(request.path_params["provider"], request.path_params["account"])
         if provider is None or not provider.sends_webhooks:
-            raise NotFound("No such account is called back here.")
+            raise NotFound("No account with webhooks at this path.")
         raw = await _body(request)
         try:
             order_id = await provider.verify_webhook(request.headers, raw, now=self.clock.now())
         except FramegateError as error:
-            _log.warning("A call of %s could not be verified: %s", provider.name, error.message)
-            raise Unavailable("The call cannot be verified just now. Call again.") from error
+            _log.warning("Webhook of %s could not be verified: %s", provider.name, error.message)
+            raise Unavailable("The webhook cannot be verified now. Send it again.") from error
         if order_id is None:
-            raise Unauthorized("The call is not signed by the provider, or was signed more than five minutes ago.")
+            raise Unauthorized("Invalid webhook signature, or a timestamp more than five minutes old.")
         job_id = request.query_params.get("job", "")[:ID_CHARS]
         job = await self.store.get(job_id)
-        ours = job is not None and self.offers.for_job(job) is provider
-        if job and ours and job.state is State.RUNNING and job.handle and job.handle.get("id") == order_id:
+        is_own = job is not None and self.providers.for_job(job) is provider
+        if job and is_own and job.state is State.RUNNING and job.handle and job.handle.get("id") == order_id:
             await self.store.make_due(job.id, now=self.clock.now())
         return JSONResponse({"ok": True})
 
@@ -52,5 +52,5 @@ async def _body(request: Request) -> bytes:
     async for part in request.stream():
         raw += part
         if len(raw) > BODY_BYTES_MAX:
-            raise TooLarge(f"A call has at most {BODY_BYTES_MAX:,} bytes.")
+            raise TooLarge(f"The webhook is larger than {BODY_BYTES_MAX:,} bytes.")
     return bytes(raw)

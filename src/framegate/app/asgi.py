@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 
 from framegate.api.context import ApiContext
 from framegate.api.dialects import fal, native, phaseo, pictory
-from framegate.api.dialects.native.errors import install
+from framegate.api.http.errors import install
 from framegate.api.middleware.client_disconnect import ClientDisconnect
 from framegate.api.middleware.host_guard import HostGuard
 from framegate.api.middleware.vendor_hosts import VendorHosts
@@ -53,6 +53,7 @@ def build_app(
                 keys=parts.keys,
                 machine=parts.machine,
                 closing=asyncio.Event(),
+                url_signer=parts.url_signer,
                 orderable=lambda offer: bool(parts.providers.for_offer(offer.provider, offer.id)),
             )
             app.state.gateway, app.state.parts = context, parts
@@ -98,7 +99,7 @@ def build_app(
         ],
         lifespan=lifespan,
     )
-    install(app)
+    install(app, native.show)
     return app
 
 

@@ -47,6 +47,7 @@ class Parts:
     providers: ProviderRegistry
     router: Router
     jobs: JobService
+    url_signer: UrlSigner
     state_machine: JobStateMachine
     worker: Worker
     dispatcher: WebhookDispatcher
@@ -91,7 +92,12 @@ async def build_parts(
         secret = await store.secret("links")
         signer = UrlSigner(secret=secret, seconds=settings.signed_url_ttl_seconds, clock=machine)
         webhook_dialects = WebhookDialects(
-            [native.hook(signer), phaseo.hook(signer, settings), pictory.hook(signer), fal.hook(secret, models)],
+            [
+                native.webhook_dialect(signer),
+                phaseo.hook(signer, settings),
+                pictory.hook(signer),
+                fal.hook(secret, models),
+            ],
             machine=machine,
             master=await store.secret("webhooks"),
         )
@@ -138,6 +144,7 @@ async def build_parts(
             providers=registry,
             router=router,
             jobs=jobs,
+            url_signer=signer,
             state_machine=state_machine,
             worker=worker,
             dispatcher=dispatcher,

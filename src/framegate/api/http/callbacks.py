@@ -1,4 +1,4 @@
-"""Whom a dialect may be asked to call back."""
+"""Validation of webhook URLs."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -8,19 +8,19 @@ from framegate.domain import Problem
 
 
 def callback_problem(url: str, settings: Settings, *, field: str) -> Problem | None:
-    """What is wrong with an address that the client wants to be called at: it must be https.
+    """Return the problem of a webhook URL, which must be https.
 
-    Where private addresses are allowed, plain http to this machine will do.
+    If private addresses are allowed, http to a loopback address is accepted too.
     """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
-    near = settings.allow_private_addresses and parts.scheme == "http" and _is_loopback(host or "")
-    if host and (parts.scheme == "https" or near):
+    is_local = settings.allow_private_addresses and parts.scheme == "http" and _is_loopback(host or "")
+    if host and (parts.scheme == "https" or is_local):
         return None
-    message = f"`{field}` must be an https address; `{url[:80]}` is not."
+    message = f"`{field}` must be an https URL, not `{url[:80]}`."
     return Problem(code="invalid_value", pointer=f"/{field.replace('.', '/')}", message=message)
 
 

@@ -1,4 +1,4 @@
-"""Whatever goes wrong in a dialect becomes one of our errors, which the dialect then says in its own shape."""
+"""Error handlers of every dialect: each exception becomes an error of our tree, shown in the dialect's shape."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,78 +16,80 @@ from framegate.domain import Problem
 from framegate.domain.errors import Busy, FramegateError, InvalidRequest, NotFound
 
 Show = Callable[[FramegateError, Mapping[str, str]], Response]
+NO_SUCH_PATH = "no_such_path"
+UNAVAILABLE_RETRY_SECONDS = 5
+CLIENT_CLOSED_REQUEST = 499
 
 
 class MethodNotAllowed(FramegateError):
-    """That is not done by this method here."""
+    """The method is not allowed for this path."""
 
     code = "method_not_allowed"
     status = 405
 
 
-class Unforeseen(FramegateError):
-    """Something went wrong in Framegate. Its log has the details."""
+class InternalError(FramegateError):
+    """Internal error in Framegate. Its log has the details."""
 
 
-class OtherFailure(FramegateError):
+class OtherHttpError(FramegateError):
     """The request cannot be served."""
 
     code = "http_error"
 
 
 def install(app: Starlette, show: Show) -> None:
-    """Make every error of this application leave as `show` puts it; it is handed the headers that go with it."""
+    """Answer every error of an application by `show`, which receives the headers that belong to the error."""
 
-    def on_gate_error(_: Request, error: Exception) -> Response:
+    def on_framegate_error(_: Request, error: Exception) -> Response:
         failure = cast("FramegateError", error)
         return show(failure, _headers(failure))
 
-    def on_bad_parameter(_: Request, error: Exception) -> Response:
+    def on_invalid_parameter(_: Request, error: Exception) -> Response:
         problems = [
             Problem(
                 code="invalid_parameter",
-                pointer=f"/{one['loc'][-1]}",
-                message=f"The {one['loc'][0]} parameter `{one['loc'][-1]}` {rule_of(one)}.",
+                pointer=f"/{detail['loc'][-1]}",
+                message=f"The {detail['loc'][0]} parameter `{detail['loc'][-1]}` {rule_of(detail)}.",
             )
-            for one in cast("RequestValidationError", error).errors()
+            for detail in cast("RequestValidationError", error).errors()
         ]
         return show(InvalidRequest(problems), {})
 
-    def on_http(request: Request, error: Exception) -> Response:
+    def on_http_exception(request: Request, error: Exception) -> Response:
         failure = cast("HTTPException", error)
         if failure.status_code == 405:
             allowed = ", ".join(_methods_at(request))
-            return show(
-                MethodNotAllowed(f"{request.method} is not allowed here; allowed: {allowed}."), {"Allow": allowed}
-            )
+            message = f"{request.method} is not allowed for this path; allowed: {allowed}."
+            return show(MethodNotAllowed(message), {"Allow": allowed})
         if failure.status_code == 404:
-            return show(NotFound(f"There is nothing at {request.url.path}.", code="no_such_path"), {})
-        other = OtherFailure(str(failure.detail))
+            return show(NotFound(f"Not found: {request.url.path}", code=NO_SUCH_PATH), {})
+        other = OtherHttpError(str(failure.detail))
         other.status = failure.status_code
         return show(other, failure.headers or {})
 
-    def on_gone_client(_: Request, __: Exception) -> Response:
-        return Response(status_code=499)
+    def on_client_disconnect(_: Request, __: Exception) -> Response:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
 
-    def on_the_unforeseen(_: Request, __: Exception) -> Response:
-        """The server logs the traceback; the client is told nothing of it."""
-        return show(Unforeseen(), {})
+    def on_internal_error(_: Request, __: Exception) -> Response:
+        """The server logs the traceback; the response says nothing of it."""
+        return show(InternalError(), {})
 
-    app.add_exception_handler(FramegateError, on_gate_error)
-    app.add_exception_handler(RequestValidationError, on_bad_parameter)
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(ClientDisconnect, on_gone_client)
-    app.add_exception_handler(Exception, on_the_unforeseen)
+    app.add_exception_handler(FramegateError, on_framegate_error)
+    app.add_exception_handler(RequestValidationError, on_invalid_parameter)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(ClientDisconnect, on_client_disconnect)
+    app.add_exception_handler(Exception, on_internal_error)
 
 
 def _headers(error: FramegateError) -> dict[str, str]:
     if isinstance(error, Busy):
         return {"Retry-After": str(math.ceil(error.retry_after))}
-    return {"Retry-After": "5"} if error.status == 503 else {}
+    return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)} if error.status == 503 else {}
 
 
 def _methods_at(request: Request) -> list[str]:
-    """The methods of the first path that fits: a fixed path is that, though it would do for a job's id too."""
+    """Return the methods of the first route path that matches: `/videos/check` before `/videos/{job_id}`."""
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     path = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
     return sorted({method for route in routes if route.path == path for method in route.methods or ()})

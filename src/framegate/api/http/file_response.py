@@ -1,4 +1,4 @@
-"""Files out, by stream: whole or one range of it, never a part that looks like the whole."""
+"""Streamed file responses: the whole file or one range, never a truncated file that looks complete."""
 
 import asyncio
 import os
@@ -13,14 +13,14 @@ from fastapi.responses import StreamingResponse
 from framegate.domain import Blob
 from framegate.domain.errors import Gone
 
-PIECE_BYTES = 128 * 1024
+CHUNK_BYTES = 128 * 1024
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 async def send_file(request: Request, path: Path, blob: Blob, *, name: str) -> Response:
-    """The kept file as an answer to GET or HEAD, with `Range`, `If-Range` and `If-None-Match`.
+    """Return the response to GET or HEAD, with `Range`, `If-Range` and `If-None-Match`.
 
-    Raises `Gone` when the file is no longer there or not of the length it was kept with.
+    Raises `Gone` if the file is missing or does not have the size that it was stored with.
     """
     etag = f'"{blob.sha256}"'
     headers = {
@@ -30,60 +30,60 @@ async def send_file(request: Request, path: Path, blob: Blob, *, name: str) -> R
         "Content-Disposition": f'inline; filename="{name}"',
         "X-Content-Type-Options": "nosniff",
     }
-    file = await asyncio.to_thread(_open_whole, path, blob.size_bytes)
-    if _known_already(request.headers, etag):
+    file = await asyncio.to_thread(_open_complete, path, blob.size_bytes)
+    if _is_not_modified(request.headers, etag):
         file.close()
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = blob.media_type
     if request.method == "HEAD":
         file.close()
         return Response(headers={**headers, "Content-Length": str(blob.size_bytes)})
-    part = _part(request.headers, etag, blob.size_bytes)
-    if part is None:
+    byte_range = _requested_range(request.headers, etag, blob.size_bytes)
+    if byte_range is None:
         headers["Content-Length"] = str(blob.size_bytes)
-        return StreamingResponse(_pieces(file, blob.size_bytes), headers=headers)
-    if not part:
+        return StreamingResponse(_chunks(file, blob.size_bytes), headers=headers)
+    if not byte_range:
         file.close()
         return Response(status_code=416, headers={"Content-Range": f"bytes */{blob.size_bytes}"})
-    file.seek(part.start)
-    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{blob.size_bytes}"
-    headers["Content-Length"] = str(len(part))
-    return StreamingResponse(_pieces(file, len(part)), status_code=206, headers=headers)
+    file.seek(byte_range.start)
+    headers["Content-Range"] = f"bytes {byte_range.start}-{byte_range.stop - 1}/{blob.size_bytes}"
+    headers["Content-Length"] = str(len(byte_range))
+    return StreamingResponse(_chunks(file, len(byte_range)), status_code=206, headers=headers)
 
 
-def _open_whole(path: Path, size_bytes: int) -> BufferedReader:
+def _open_complete(path: Path, size_bytes: int) -> BufferedReader:
     try:
         file = path.open("rb")
     except FileNotFoundError as error:
         raise Gone from error
     if os.fstat(file.fileno()).st_size != size_bytes:
         file.close()
-        raise Gone("The file that is kept is not whole, so it is not served.")
+        raise Gone("The stored file is truncated and is not served.")
     return file
 
 
-async def _pieces(file: BufferedReader, left: int) -> AsyncIterator[bytes]:
+async def _chunks(file: BufferedReader, left: int) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     with file:
         while left > 0:
-            piece = await loop.run_in_executor(None, file.read, min(PIECE_BYTES, left))
-            if not piece:
-                raise EOFError(f"{left} bytes of {file.name} went missing while it was sent")  # breaks the connection
-            left -= len(piece)
-            yield piece
+            chunk = await loop.run_in_executor(None, file.read, min(CHUNK_BYTES, left))
+            if not chunk:
+                raise EOFError(f"{left} bytes of {file.name} disappeared while it was sent")  # closes the connection
+            left -= len(chunk)
+            yield chunk
 
 
-def _known_already(headers: Mapping[str, str], etag: str) -> bool:
-    known = headers.get("if-none-match", "")
-    return known.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in known.split(","))
+def _is_not_modified(headers: Mapping[str, str], etag: str) -> bool:
+    tags = headers.get("if-none-match", "")
+    return tags.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in tags.split(","))
 
 
-def _part(headers: Mapping[str, str], etag: str, size: int) -> range | None:
-    """The bytes asked for; None for all of them (also for several ranges at once), empty when out of reach."""
-    asked = ONE_RANGE.fullmatch(headers.get("range", "").strip())
-    if asked is None or headers.get("if-range", etag) != etag:
+def _requested_range(headers: Mapping[str, str], etag: str, size: int) -> range | None:
+    """Return the requested bytes; None for the whole file (also for several ranges), empty if not satisfiable."""
+    match = ONE_RANGE.fullmatch(headers.get("range", "").strip())
+    if match is None or headers.get("if-range", etag) != etag:
         return None
-    first, last = asked.groups()
+    first, last = match.groups()
     if not first:
         return range(max(0, size - int(last)), size) if last else None
     if last and int(last) < int(first):

@@ -1,6 +1,6 @@
-"""Query parameters on routes that are Framegate's own: one that is not known is refused, not left out.
+"""Rejection of unknown query parameters, for the routes that are Framegate's own.
 
-On OpenRouter's routes it is left alone: its clients may send what only OpenRouter knows.
+OpenRouter's routes ignore them: its clients may send parameters that only OpenRouter knows.
 """
 
 from difflib import get_close_matches
@@ -14,26 +14,26 @@ from framegate.domain.errors import InvalidRequest
 NAME_CHARS_MAX = 60
 
 
-def _known_alone(request: Request) -> None:
+def _reject_unknown(request: Request) -> None:
     route = request.scope.get("route")
     known = [field.alias for field in route.dependant.query_params] if isinstance(route, APIRoute) else []
-    strange = [name for name in dict.fromkeys(request.query_params) if name not in known]
-    if strange:
-        raise InvalidRequest([_problem(name, known) for name in strange])
+    unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
+    if unknown:
+        raise InvalidRequest([_problem(name, known) for name in unknown])
 
 
 def _problem(name: str, known: list[str]) -> Problem:
-    near = get_close_matches(name, known, n=1)
-    there = f"There are {', '.join(f'`{one}`' for one in known)}." if known else "There is none here."
-    meant = f" Did you mean `{near[0]}`?" if near else ""
+    close = get_close_matches(name, known, n=1)
+    valid = f"Valid parameters: {', '.join(f'`{parameter}`' for parameter in known)}." if known else "It has none."
+    hint = f" Did you mean `{close[0]}`?" if close else ""
     short = name[:NAME_CHARS_MAX]
     return Problem(
         code="invalid_parameter",
         pointer=f"/{short}",
-        message=f"`{short}` is no query parameter of this address. {there}{meant}",
+        message=f"`{short}` is not a query parameter of this path. {valid}{hint}",
         allowed=known,
-        nearest=near[0] if near else None,
+        nearest=close[0] if close else None,
     )
 
 
-KNOWN_ALONE = Depends(_known_alone)
+KNOWN_QUERY_ONLY = Depends(_reject_unknown)

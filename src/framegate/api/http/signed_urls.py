@@ -1,53 +1,48 @@
-"""Links that carry their own permission: whoever holds one may fetch that file, until it expires."""
+"""Signed URLs: whoever holds one may fetch that file until it expires."""
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from framegate.api.http.signing import Signer, parse_expiry
 from framegate.domain import Blob
 from framegate.domain.machine import REAL_MACHINE, Clock
+
+PURPOSE = "framegate-link-1"
+EXPIRY_STEPS = 24  # of the lifetime: polls of one job mostly return the same URL, so that caches hit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlSigner:
-    """Signs links to files and checks them, with HMAC-SHA256 over job, file and expiry."""
+    """Signs the URL of a file with an expiry. `seconds` is the lifetime."""
 
     secret: bytes
     seconds: int
     clock: Clock = REAL_MACHINE
 
     def expires_at(self) -> int:
-        """When a link made now expires, in Unix seconds.
+        """Return when a URL signed now expires, in Unix seconds, rounded down to 1/24 of the lifetime."""
+        step = max(1, self.seconds // EXPIRY_STEPS)
+        return int(self.clock.now() + self.seconds) // step * step
 
-        The end is cut to a grid of 1/24 of the life, so that polls of one job mostly say the same and caches hit.
-        """
-        grid = max(1, self.seconds // 24)
-        return int(self.clock.now() + self.seconds) // grid * grid
-
-    def query(self, job_id: str, what: str) -> str:
-        """The part of a link that permits fetching `what` of a job."""
+    def query(self, job_id: str, file: str) -> str:
+        """Return the query that permits fetching a file of a job."""
         expires = self.expires_at()
-        return urlencode({"expires": expires, "signature": self._signature(job_id, what, expires)})
+        return urlencode({"expires": expires, "signature": Signer(self.secret).sign(PURPOSE, job_id, file, expires)})
 
-    def permits(self, job_id: str, what: str, *, expires: str | None, signature: str | None) -> bool:
-        """Whether these are the values of a link of ours that has not expired."""
-        if not expires or not signature or not (expires.isascii() and expires.isdecimal()) or len(expires) > 12:
+    def permits(self, job_id: str, file: str, *, expires: str | None, signature: str | None) -> bool:
+        """Whether a query is one of `query` that has not expired."""
+        expires_at = parse_expiry(expires)
+        if expires_at is None or self.clock.now() >= expires_at:
             return False
-        right = self._signature(job_id, what, int(expires))
-        return hmac.compare_digest(signature.encode(), right.encode()) and self.clock.now() < int(expires)
-
-    def _signature(self, job_id: str, what: str, expires: int) -> str:
-        text = f"framegate-link-1\n{job_id}\n{what}\n{expires}"
-        return hmac.new(self.secret, text.encode(), hashlib.sha256).hexdigest()
+        return Signer(self.secret).verify(signature, PURPOSE, job_id, file, expires_at)
 
 
-def asset_link(links: UrlSigner, base_url: str, blob: Blob) -> str:
-    """Where whoever holds the link may fetch a reference: for the services that make videos from it."""
+def asset_link(signer: UrlSigner, base_url: str, blob: Blob) -> str:
+    """Return the signed URL of a reference, for the provider that fetches it."""
     query = urlencode({"type": blob.media_type})
-    return f"{base_url}/api/v1/assets/{blob.sha256}?{query}&{links.query(blob.sha256, asset_of(blob.media_type))}"
+    return f"{base_url}/api/v1/assets/{blob.sha256}?{query}&{signer.query(blob.sha256, asset_file(blob.media_type))}"
 
 
-def asset_of(media_type: str) -> str:
-    """What a link to a reference permits: the file, as the type that it was kept with."""
+def asset_file(media_type: str) -> str:
+    """Return how a signed URL names a reference: by the media type that it is served with."""
     return f"asset {media_type}"

@@ -1,10 +1,11 @@
-"""Waiting with a client without holding a thread: server-sent events and long polls, both ended by a stop."""
+"""Server-sent events and long polls; both end when the gateway stops."""
 
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any, TypeVar
 
+from fastapi.sse import format_sse_event
 from starlette.responses import StreamingResponse
 
 QUIET_SECONDS_MAX = 15.0
@@ -14,23 +15,18 @@ PING = "still here"
 T = TypeVar("T")
 
 
-def frame(name: str, data: Mapping[str, Any], *, number: int | None = None) -> bytes:
-    """One server-sent event. `number` is what the client sends back as `Last-Event-ID`."""
-    head = "" if number is None else f"id: {number}\n"
-    return f"{head}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
-
-
-def data_frame(data: Mapping[str, Any]) -> bytes:
-    """One server-sent event without a name."""
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+def format_event(name: str | None, data: Mapping[str, Any], *, number: int | None = None) -> bytes:
+    """Return one server-sent event. Clients send `number` back as `Last-Event-ID`."""
+    event_id = None if number is None else str(number)
+    return format_sse_event(data_str=json.dumps(data, ensure_ascii=False), event=name, id=event_id)
 
 
 def event_stream(
     frames: AsyncGenerator[bytes], closing: asyncio.Event, *, ping: str = PING, retry: bool = True
 ) -> StreamingResponse:
-    """An answer of server-sent events: these frames, a comment where it is quiet, an end when the gate stops.
+    """Return a response of server-sent events: `frames`, comments in between, an end when the gateway stops.
 
-    `retry`: first say how soon to come back. Some clients take that line for an event.
+    `retry` sends the reconnection time first; some clients mistake that line for an event.
     """
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
@@ -42,37 +38,37 @@ async def _kept_alive(
     frames: AsyncGenerator[bytes], closing: asyncio.Event, ping: str = PING, *, retry: bool = True
 ) -> AsyncGenerator[bytes]:
     if retry:
-        yield f"retry: {RETRY_MS}\n\n".encode()
+        yield format_sse_event(retry=RETRY_MS)
     stop = asyncio.ensure_future(closing.wait())
-    following: asyncio.Future[bytes | None] | None = None
+    next_frame: asyncio.Future[bytes | None] | None = None
     try:
         while not stop.done():
-            following = following or asyncio.ensure_future(anext(frames, None))
-            await asyncio.wait({following, stop}, timeout=QUIET_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                written, following = following.result(), None
-                if written is None:
+            next_frame = next_frame or asyncio.ensure_future(anext(frames, None))
+            await asyncio.wait({next_frame, stop}, timeout=QUIET_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+            if next_frame.done():
+                frame, next_frame = next_frame.result(), None
+                if frame is None:
                     return
-                yield written
+                yield frame
             elif not stop.done():
-                yield f": {ping}\n\n".encode()
+                yield format_sse_event(comment=ping)
     finally:
-        await _let_go(stop, following)
+        await _cancel(stop, next_frame)
         await frames.aclose()
 
 
 async def until_closing(waiting: Awaitable[T], closing: asyncio.Event) -> T | None:
-    """What was waited for, or None when the gate begins to stop first."""
-    wanted, stop = asyncio.ensure_future(waiting), asyncio.ensure_future(closing.wait())
+    """Return the result of `waiting`, or None if the gateway begins to stop first."""
+    result, stop = asyncio.ensure_future(waiting), asyncio.ensure_future(closing.wait())
     try:
-        await asyncio.wait({wanted, stop}, return_when=asyncio.FIRST_COMPLETED)
-        return wanted.result() if wanted.done() else None
+        await asyncio.wait({result, stop}, return_when=asyncio.FIRST_COMPLETED)
+        return result.result() if result.done() else None
     finally:
-        await _let_go(wanted, stop)
+        await _cancel(result, stop)
 
 
-async def _let_go(*futures: asyncio.Future[Any] | None) -> None:
-    mine = [future for future in futures if future is not None]
-    for future in mine:
+async def _cancel(*futures: asyncio.Future[Any] | None) -> None:
+    pending = [future for future in futures if future is not None]
+    for future in pending:
         future.cancel()
-    await asyncio.gather(*mine, return_exceptions=True)
+    await asyncio.gather(*pending, return_exceptions=True)

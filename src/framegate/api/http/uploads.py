@@ -1,4 +1,4 @@
-"""The file of a multipart form, handed on as it arrives: neither held in memory nor written twice."""
+"""Streaming multipart upload: the file is passed on as it arrives, neither held in memory nor written twice."""
 
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from framegate.api.http.body import pieces
+from framegate.api.http.body import chunks
 from framegate.domain import Problem
 from framegate.domain.errors import InvalidRequest
 
@@ -18,43 +18,43 @@ FIELD = b"file"
 
 
 async def file_of_form(request: Request, *, bytes_max: int) -> AsyncIterator[bytes]:
-    """The file in the field `file`, piece by piece; other fields are read past.
+    """Yield the file in the field `file`; other fields are skipped.
 
-    Raises `InvalidRequest` for a form that is broken, ends too early, or has no such file or several; `TooLarge`.
+    Raises `InvalidRequest` for a form that is malformed, truncated, or has no such file or several; `TooLarge`.
     """
     _, parameters = parse_options_header(request.headers.get("content-type"))
     boundary = parameters.get(b"boundary")
     if not boundary:
-        raise _unreadable("its content type names no boundary")
+        raise _invalid_form("its content type has no boundary")
     form = _Form()
     try:
         parser = MultipartParser(boundary, form.callbacks())
-        async for piece in pieces(request, bytes_max=bytes_max):
-            parser.write(piece)
-            for data in form.taken():
+        async for chunk in chunks(request, bytes_max=bytes_max):
+            parser.write(chunk)
+            for data in form.pop_data():
                 yield data
     except FormParserError as error:
-        raise _unreadable("it is not multipart") from error
-    if not form.whole:
-        raise _unreadable("it ends too early")
+        raise _invalid_form("it is not multipart") from error
+    if not form.is_complete:
+        raise _invalid_form("it is truncated")
     if form.files != 1:
-        raise _unreadable(f"it must have one file, in the field `file`, and has {form.files}")
+        raise _invalid_form(f"it must have one file, in the field `file`, not {form.files}")
 
 
-def _unreadable(why: str) -> InvalidRequest:
-    message = f"The form cannot be read: {why}."
+def _invalid_form(reason: str) -> InvalidRequest:
+    message = f"Invalid form: {reason}."
     return InvalidRequest([Problem(code="invalid_form", pointer="", message=message)])
 
 
 class _Form:
-    """Listens to the parser, and keeps what belongs to the file until it is taken."""
+    """Parser callbacks that collect the data of the file."""
 
     def __init__(self) -> None:
         self.files = 0
-        self.whole = False
+        self.is_complete = False
         self._name = b""
         self._value = b""
-        self._wanted = False
+        self._is_file = False
         self._data: list[bytes] = []
 
     def callbacks(self) -> "MultipartCallbacks":
@@ -67,12 +67,12 @@ class _Form:
             "on_end": self._on_end,
         }
 
-    def taken(self) -> list[bytes]:
-        taken, self._data = self._data, []
-        return taken
+    def pop_data(self) -> list[bytes]:
+        data, self._data = self._data, []
+        return data
 
     def _on_part(self) -> None:
-        self._wanted = False
+        self._is_file = False
 
     def _on_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]
@@ -83,12 +83,12 @@ class _Form:
     def _on_header(self) -> None:
         name, value, self._name, self._value = self._name.lower(), self._value, b"", b""
         if name == b"content-disposition" and parse_options_header(value)[1].get(b"name") == FIELD:
-            self._wanted = True
+            self._is_file = True
             self.files += 1
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
-        if self._wanted:
+        if self._is_file:
             self._data.append(data[start:end])
 
     def _on_end(self) -> None:
-        self.whole = True
+        self.is_complete = True

@@ -1,4 +1,4 @@
-"""What the dialects' JSON bodies are made of, and what is said of one that breaks its shape."""
+"""Validation of JSON bodies against pydantic models, with problems in our words and JSON pointers."""
 
 import difflib
 import re
@@ -20,12 +20,12 @@ def _integral(value: object) -> object:
     if not isinstance(value, float) or not value.is_integer():
         return value
     if abs(value) > INTEGER_MAX:
-        raise ValueError("should be an integer of 64 bits")
+        raise ValueError("should be a 64-bit integer")
     return int(value)
 
 
 def rule_of(error: ErrorDetails) -> str:
-    """The rule that was broken, to be said behind the name of what broke it."""
+    """Return the broken rule, as a phrase that follows the name of the field."""
     if error["type"] == "missing":
         return "is required"
     return SUBJECT.sub("", error["msg"]).partition(", unable to parse")[0]
@@ -37,7 +37,7 @@ Url = Annotated[str, Field(min_length=1)]
 
 
 class Body(BaseModel):
-    """A JSON object of which every field is known."""
+    """JSON object without unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -46,9 +46,9 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 
 def validated(shape: type[Shape], body: object, *, tags: frozenset[str] = frozenset()) -> Shape:
-    """The body in this shape. Raises `InvalidRequest` with every rule that it breaks.
+    """Return the body as a model. Raises `InvalidRequest` with every broken rule.
 
-    `tags` are the names that pydantic gives to the members of a union: they are no places in the body.
+    `tags` are the names of union members, which pydantic puts into locations although they are no part of the body.
     """
     if not isinstance(body, dict):
         raise InvalidRequest([Problem(code="wrong_type", pointer="", message="The body must be a JSON object.")])
@@ -60,36 +60,39 @@ def validated(shape: type[Shape], body: object, *, tags: frozenset[str] = frozen
 
 def _problems(errors: Iterable[ErrorDetails], shape: type[BaseModel], tags: frozenset[str]) -> Iterable[Problem]:
     for error in errors:
-        place = [part for part in error["loc"] if part not in tags]
-        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
-        yield _problem(error, place, pointer, shape)
+        path = [part for part in error["loc"] if part not in tags]
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+        yield _problem(error, path, pointer, shape)
 
 
-def _problem(error: ErrorDetails, place: Sequence[str | int], pointer: str, shape: type[BaseModel]) -> Problem:
-    name, kind = ".".join(str(part) for part in place), error["type"]
+def _problem(error: ErrorDetails, path: Sequence[str | int], pointer: str, shape: type[BaseModel]) -> Problem:
+    name, kind = ".".join(str(part) for part in path), error["type"]
     if kind == "missing":
         return Problem(code="missing", pointer=pointer, message=f"`{name}` is required.")
     if kind == "extra_forbidden":
-        return unknown_field(name, pointer, _known(shape) if len(place) == 1 else ())
+        return unknown_field(name, pointer, _known(shape) if len(path) == 1 else ())
     if kind.startswith("union_tag"):
-        tagged = LITERALS.findall(str(error.get("ctx", {}).get("expected_tags", "")))
-        choices = [tag.partition(" ")[0] for tag in tagged]
-        told = f"whose `type` is one of {', '.join(choices)}" if choices else "with a `type`"
-        message = f"`{name}` must be a JSON object {told}."
+        choices = _type_choices(error)
+        rule = f"whose `type` is one of {', '.join(choices)}" if choices else "with a `type`"
+        message = f"`{name}` must be a JSON object {rule}."
         return Problem(code="wrong_type", pointer=pointer, message=message, allowed=choices or None)
     if kind in ("model_type", "dict_type"):
         return Problem(code="wrong_type", pointer=pointer, message=f"`{name}` must be a JSON object.")
     return Problem(code="invalid_value", pointer=pointer, message=f"`{name}` {rule_of(error)}.")
 
 
+def _type_choices(error: ErrorDetails) -> list[str]:
+    """Return the values of `type` that a union accepts, from the names of its members: "image reference"."""
+    tags = LITERALS.findall(str(error.get("ctx", {}).get("expected_tags", "")))
+    return [f"{kind}_url" if rest == "reference" else kind for kind, _, rest in (tag.partition(" ") for tag in tags)]
+
+
 def unknown_field(name: str, pointer: str, known: Sequence[str]) -> Problem:
-    """What is said of a field that does not exist, with the one that may have been meant."""
+    """Return the problem of an unknown field, with the most similar known one."""
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean `{close[0]}`?" if close else ""
     nearest = close[0] if close else None
-    return Problem(
-        code="unknown_field", pointer=pointer, message=f"There is no field `{name}` here.{hint}", nearest=nearest
-    )
+    return Problem(code="unknown_field", pointer=pointer, message=f"Unknown field: `{name}`.{hint}", nearest=nearest)
 
 
 def _known(shape: type[BaseModel]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The services' own host names: a client that only the DNS sends here finds its dialect at the paths that it knows."""
+"""Vendor host names: clients that are redirected by DNS alone find their dialect at the vendor's own paths."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from framegate.config.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class VendorRoute:
-    """Where a service's paths lie at its own host, where they lie here, and where its dialect is mounted."""
+    """Path prefix at the vendor's host, prefix at the gateway, and mount point of the dialect."""
 
     outer: str
     inner: str
@@ -40,35 +40,35 @@ HOSTS: Mapping[str, VendorRoute] = MappingProxyType(
 
 
 def route_of(scope: Scope, settings: Settings) -> VendorRoute | None:
-    """The way of the host that was called; None for any other, where it is switched off, and on an open gate.
+    """Return the route of a request's host; None for other hosts, if disabled, and on an open gateway.
 
-    A page whose name was re-bound to this machine gets nothing from an open gate by calling itself one of these.
+    An open gateway ignores vendor names, so that a page cannot pass the host check by re-binding one of them.
     """
-    gate = scope.get("state", {}).get("gateway")
-    if not settings.vendor_hostnames or gate is None or not gate.keys.needs_key:
+    context = scope.get("state", {}).get("gateway")
+    if not settings.vendor_hostnames or context is None or not context.keys.needs_key:
         return None
     host = Headers(scope=scope).get("host", "").lower()
     return HOSTS.get(host.partition(":")[0].rstrip("."))
 
 
 class VendorHosts:
-    """Puts a service's own paths in front of its dialect; paths of ours, as in the links that we give, stay."""
+    """Maps the paths of a vendor's host to its dialect; the gateway's own paths, as in signed URLs, are unchanged."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, with the path as the gate knows it."""
-        way = route_of(scope, self.settings) if scope["type"] in ("http", "websocket") else None
+        """Call the application with the gateway's path."""
+        route = route_of(scope, self.settings) if scope["type"] in ("http", "websocket") else None
         path: str = scope.get("path", "")
-        if way is not None and not _below(path, way.mount) and _below(path, way.outer):
-            inner = way.inner.encode()
+        if route is not None and not _below(path, route.mount) and _below(path, route.outer):
+            inner = route.inner.encode()
             raw: bytes = scope.get("raw_path") or path.encode()
             scope = {
                 **scope,
-                "path": way.inner + path.removeprefix(way.outer),
-                "raw_path": inner + raw.removeprefix(way.outer.encode()),
+                "path": route.inner + path.removeprefix(route.outer),
+                "raw_path": inner + raw.removeprefix(route.outer.encode()),
             }
         await self.app(scope, receive, send)
 

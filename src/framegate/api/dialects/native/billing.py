@@ -1,4 +1,4 @@
-"""What jobs cost: one job's bill, everything that was spent, and ordering again what may have been ordered already."""
+"""Routes of money: the bill of a job, spending, and the retry of an order of unknown outcome."""
 
 import datetime as dt
 from dataclasses import asdict
@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from framegate.api.context import CallerDependency, Owner, context_of
-from framegate.api.dialects.native.errors import ERRORS, operation_id, validated
-from framegate.api.dialects.native.jobs import shown
-from framegate.api.dialects.native.requests import Body
+from framegate.api.dialects.native.errors import ERRORS, operation_id
+from framegate.api.dialects.native.jobs import job_response
 from framegate.api.dialects.native.responses import Answer, VideoJob
 from framegate.api.http.body import read_json
-from framegate.api.http.query import KNOWN_ALONE
+from framegate.api.http.query import KNOWN_QUERY_ONLY
+from framegate.api.http.validation import Body, validated
 from framegate.domain import Problem
 from framegate.domain.errors import InvalidRequest
 from framegate.domain.ledger import EntryState
@@ -24,10 +24,10 @@ Day = Annotated[str | None, Query(max_length=10, description="A UTC day such as 
 
 
 class BillAnswer(Answer):
-    """How the money of a job stands. Amounts are millionths of a US dollar; one that nobody told is left out.
+    """Ledger entry of a job. Amounts are millionths of a US dollar; an unknown one is left out.
 
-    `reported`: the provider said what was settled; else it is the estimate. `unsure`: nobody knows whether the order
-    was taken, and a person may have it retried.
+    `reported`: the settled amount is the provider's, else the estimate. `unsure`: the outcome of the order is unknown,
+    and a person may retry it.
     """
 
     job_id: str
@@ -43,9 +43,9 @@ class BillAnswer(Answer):
 
 
 class SpentAnswer(Answer):
-    """What some jobs came to, in millionths of a US dollar. `name` is left out for jobs that no key placed.
+    """Cost of a group of jobs, in millionths of a US dollar. `name` is left out for jobs created without a key.
 
-    `unreported_micro_usd` is the part of what is settled that is an estimate, since the provider did not say.
+    `unreported_micro_usd` is the part of the settled amount that is an estimate: the provider did not report it.
     """
 
     name: str | None = None
@@ -59,7 +59,7 @@ class SpentAnswer(Answer):
 
 
 class SpendAnswer(Answer):
-    """The owner's spending, group by group and in all."""
+    """Spending of the tenant, by group and in total."""
 
     by: str
     since: str | None = None
@@ -69,7 +69,7 @@ class SpendAnswer(Answer):
 
 
 class RetryRequest(Body):
-    """A person's word that a job may be ordered again though its order may have been taken."""
+    """Confirmation that an order may be submitted again although it may have been accepted."""
 
     confirm: bool = False
     void_first: bool = False
@@ -80,28 +80,28 @@ RETRY_BODY: dict[str, Any] = {
 }
 
 
-@router.get("/spend", responses={200: {"model": SpendAnswer}}, dependencies=[KNOWN_ALONE])
+@router.get("/spend", responses={200: {"model": SpendAnswer}}, dependencies=[KNOWN_QUERY_ONLY])
 async def spend(request: Request, owner: Owner, *, by: By = "model", since: Day = None, until: Day = None) -> Response:
-    """What the owner's jobs came to. A job counts on the UTC day on which it was accepted; both days are counted in."""
+    """Get the spending of the tenant. A job counts on the UTC day of its acceptance; both days are inclusive."""
     _check_day("since", since)
     _check_day("until", until)
     if since and until and since > until:
         message = f"`since` ({since}) is after `until` ({until}); give the earlier day to `since`."
         raise InvalidRequest([Problem(code="invalid_parameter", pointer="/since", message=message)])
-    found = await context_of(request).jobs.spent(by, owner=owner, since=since, until=until)
-    rows = [SpentAnswer(**asdict(one)) for one in found]
+    groups = await context_of(request).jobs.spent(by, owner=owner, since=since, until=until)
+    rows = [SpentAnswer(**asdict(group)) for group in groups]
     amounts = [name for name in SpentAnswer.model_fields if name != "name"]
     total: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in amounts}
     return JSONResponse(SpendAnswer(by=by, since=since, until=until, data=rows, total=SpentAnswer(**total)).sent())
 
 
-@router.get("/videos/{job_id}/bill", responses={200: {"model": BillAnswer}}, dependencies=[KNOWN_ALONE])
+@router.get("/videos/{job_id}/bill", responses={200: {"model": BillAnswer}}, dependencies=[KNOWN_QUERY_ONLY])
 async def bill(request: Request, owner: Owner, job_id: str) -> Response:
-    """How the money of a job stands: reserved, settled, void or held."""
+    """Get the ledger entry of a job: reserved, settled, void or held."""
     jobs = context_of(request).jobs
     job = await jobs.get(job_id, owner=owner)
     entry = await jobs.bill(job_id, owner=owner)
-    told = BillAnswer(
+    answer = BillAnswer(
         job_id=entry.job_id,
         state=entry.state,
         reserved_micro_usd=entry.reserved_micro_usd,
@@ -113,27 +113,27 @@ async def bill(request: Request, owner: Owner, job_id: str) -> Response:
         provider=entry.provider,
         day=entry.day,
     )
-    return JSONResponse(told.sent())
+    return JSONResponse(answer.sent())
 
 
 @router.post("/videos/{job_id}/retry", status_code=202, responses={202: {"model": VideoJob}}, openapi_extra=RETRY_BODY)
 async def retry(request: Request, caller: CallerDependency, job_id: str) -> Response:
-    """Order again a job whose order may have been taken: one new job, however often it is asked. It may cost twice."""
-    gate = context_of(request)
-    await gate.jobs.get(job_id, owner=caller.owner)
-    body = validated(RetryRequest, await read_json(request, bytes_max=gate.settings.body_bytes_max))
+    """Retry a job whose submission outcome is unknown: one new job, however often this is called. It may cost twice."""
+    context = context_of(request)
+    await context.jobs.get(job_id, owner=caller.owner)
+    body = validated(RetryRequest, await read_json(request, bytes_max=context.settings.body_bytes_max))
     if not body.confirm:
-        message = "The order may have been taken, so to order again may cost twice. Send `confirm` as true to do so."
+        message = "The order may have been accepted, so a retry may cost twice. Send `confirm` as true to retry."
         raise InvalidRequest([Problem(code="confirm_missing", pointer="/confirm", message=message, nearest=True)])
-    job = await gate.jobs.retry(job_id, caller=caller, void_first=body.void_first)
-    return JSONResponse(shown(request, job).sent(), status_code=202)
+    job = await context.jobs.retry(job_id, caller=caller, void_first=body.void_first)
+    return JSONResponse(job_response(request, job).sent(), status_code=202)
 
 
 def _check_day(name: str, text: str | None) -> None:
     try:
-        good = text is None or dt.date.fromisoformat(text).isoformat() == text
+        is_day = text is None or dt.date.fromisoformat(text).isoformat() == text
     except ValueError:
-        good = False
-    if not good:
-        message = f"`{name}` is a day such as 2026-11-01; `{text}` is none."
+        is_day = False
+    if not is_day:
+        message = f"`{name}` must be a day such as 2026-11-01, not `{text}`."
         raise InvalidRequest([Problem(code="invalid_parameter", pointer=f"/{name}", message=message)])

@@ -1,4 +1,4 @@
-"""Jobs: create, check, look, follow, list, cancel, delete."""
+"""Routes of jobs: create, validate, get, follow, list, cancel, delete."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
 from framegate.api.context import ApiContext, CallerDependency, Owner, base_url, context_of, request_context_of
-from framegate.api.dialects.native.errors import ERRORS, operation_id, validated
-from framegate.api.dialects.native.requests import VideoRequest, to_request
+from framegate.api.dialects.native.errors import ERRORS, operation_id
+from framegate.api.dialects.native.requests import UNION_TAGS, VideoRequest, to_request
 from framegate.api.dialects.native.responses import (
     Answer,
     CheckAnswer,
@@ -22,11 +22,11 @@ from framegate.api.dialects.native.responses import (
 )
 from framegate.api.dialects.native.webhooks import DIALECT
 from framegate.api.http.body import fingerprint, read_json
-from framegate.api.http.query import KNOWN_ALONE
-from framegate.api.http.signed_urls import UrlSigner
-from framegate.api.http.sse import event_stream, frame, until_closing
+from framegate.api.http.query import KNOWN_QUERY_ONLY
+from framegate.api.http.sse import event_stream, format_event, until_closing
+from framegate.api.http.validation import validated
 from framegate.domain import Event, Job, Problem, Status
-from framegate.domain import Request as Wanted
+from framegate.domain import Request as VideoJobRequest
 from framegate.domain.errors import InvalidRequest, NotFound, NotReady
 
 WAIT_SECONDS_MAX = 60
@@ -39,7 +39,7 @@ BODY: dict[str, Any] = {
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/VideoRequest"}}},
     }
 }
-Number = Annotated[int, Query(ge=1, le=100)]
+Limit = Annotated[int, Query(ge=1, le=100)]
 Wait = Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX, allow_inf_nan=False)]
 Cursor = Annotated[str | None, Query(min_length=1, max_length=200)]
 
@@ -48,89 +48,89 @@ Cursor = Annotated[str | None, Query(min_length=1, max_length=200)]
 async def create(
     request: Request, caller: CallerDependency, *, idempotency_key: Annotated[str | None, Header()] = None
 ) -> Response:
-    """Place a job. The same `Idempotency-Key` with the same body gives the same job; with another body it is a 409."""
-    gate = context_of(request)
-    body, wanted = await _wanted(request)
-    job = await gate.jobs.create(
-        wanted,
+    """Create a job. The same `Idempotency-Key` with the same body returns the same job; with another body, 409."""
+    context = context_of(request)
+    body, video_request = await _read_request(request)
+    job = await context.jobs.create(
+        video_request,
         caller=caller,
         dialect=DIALECT,
         context=request_context_of(request),
-        idempotency_key=_checked_key(idempotency_key),
+        idempotency_key=_valid_key(idempotency_key),
         body_hash=fingerprint(body) if idempotency_key else "",
         base_url=base_url(request),
     )
-    return _sent(shown(request, job), status=202)
+    return _response(job_response(request, job), status=202)
 
 
 @router.post("/videos/check", responses={200: {"model": CheckAnswer}}, openapi_extra=BODY)
 async def check(request: Request, caller: CallerDependency) -> Response:
-    """What would be said of a job: every broken rule, the estimate, other models. References are fetched and judged."""
-    gate = context_of(request)
-    _, wanted = await _wanted(request)
-    verdict = await gate.jobs.check(wanted, caller=caller)
-    model = gate.jobs.catalogue.get(verdict.model)
+    """Validate a request without creating a job: every broken rule, estimate, alternatives. Fetches the references."""
+    context = context_of(request)
+    _, video_request = await _read_request(request)
+    verdict = await context.jobs.check(video_request, caller=caller)
+    model = context.jobs.catalogue.get(verdict.model)
     offers = [offer.provider for offer in model.offers] if model else []
-    return _sent(check_answer(verdict, offers=offers))
+    return _response(check_answer(verdict, offers=offers))
 
 
-@router.get("/videos", responses={200: {"model": JobList}}, dependencies=[KNOWN_ALONE])
+@router.get("/videos", responses={200: {"model": JobList}}, dependencies=[KNOWN_QUERY_ONLY])
 async def list_jobs(
     request: Request,
     owner: Owner,
     *,
-    limit: Number = 50,
+    limit: Limit = 50,
     after: Cursor = None,
     status: Annotated[list[Status] | None, Query()] = None,
     model: Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")] = None,
 ) -> Response:
-    """Jobs, newest first. `next` of one page is `after` of the following one."""
-    gate = context_of(request)
-    page = await gate.jobs.list(owner=owner, limit=limit, after=after, status=status or (), model=model)
-    data = [shown(request, job) for job in page.jobs]
-    return _sent(JobList(data=data, has_more=page.next is not None, next=page.next))
+    """List jobs, newest first. `next` of a page is `after` of the next page."""
+    context = context_of(request)
+    page = await context.jobs.list(owner=owner, limit=limit, after=after, status=status or (), model=model)
+    data = [job_response(request, job) for job in page.jobs]
+    return _response(JobList(data=data, has_more=page.next is not None, next=page.next))
 
 
 @router.get("/videos/{job_id}", responses={200: {"model": VideoJob}})
 async def get(request: Request, owner: Owner, job_id: str, wait: Wait = 0) -> Response:
-    """A job as it stands; with `wait` as it stands at its end, or after so many seconds."""
-    gate = context_of(request)
-    job = await gate.jobs.get(job_id, owner=owner)
+    """Get a job; with `wait`, once it has ended or after that many seconds."""
+    context = context_of(request)
+    job = await context.jobs.get(job_id, owner=owner)
     if wait and not job.state.is_final:
-        waited = await until_closing(gate.jobs.wait(job_id, owner=owner, seconds=wait), gate.closing)
-        job = waited or await gate.jobs.get(job_id, owner=owner)
-    return _sent(shown(request, job))
+        ended_job = await until_closing(context.jobs.wait(job_id, owner=owner, seconds=wait), context.closing)
+        job = ended_job or await context.jobs.get(job_id, owner=owner)
+    return _response(job_response(request, job))
 
 
 @router.delete("/videos/{job_id}", status_code=204, response_class=Response)
 async def delete(request: Request, owner: Owner, job_id: str) -> Response:
-    """Remove a job that is over, and its files."""
+    """Delete a job that has ended, and its files."""
     await context_of(request).jobs.delete(job_id, owner=owner)
     return Response(status_code=204)
 
 
 @router.post("/videos/{job_id}/cancel", responses={200: {"model": VideoJob}})
 async def cancel(request: Request, owner: Owner, job_id: str) -> Response:
-    """Stop a job; 409 when it is over already."""
-    return _sent(shown(request, await context_of(request).jobs.cancel(job_id, owner=owner)))
+    """Cancel a job; 409 if it has ended."""
+    return _response(job_response(request, await context_of(request).jobs.cancel(job_id, owner=owner)))
 
 
-@router.get("/videos/{job_id}/report", dependencies=[KNOWN_ALONE])
+@router.get("/videos/{job_id}/report", dependencies=[KNOWN_QUERY_ONLY])
 async def report(request: Request, owner: Owner, job_id: str) -> Response:
-    """The quality report of a finished job; 409 while it is not over."""
+    """Get the quality report of a finished job; 409 before it has ended."""
     job = await context_of(request).jobs.get(job_id, owner=owner)
     if job.report is not None:
         return JSONResponse(job.report)
     if not job.state.is_final:
-        raise NotReady("The report is made when the video is.")
-    raise NotFound(f"The job ended as {job.state.status} without a video, so there is no report.")
+        raise NotReady("The report is not ready: the job has not ended.")
+    raise NotFound(f"No report: the job ended as {job.state.status}, without a video.")
 
 
 @router.get(
     "/videos/{job_id}/events",
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}}},
-    dependencies=[KNOWN_ALONE],
+    dependencies=[KNOWN_QUERY_ONLY],
 )
 async def events(
     request: Request,
@@ -140,46 +140,41 @@ async def events(
     after: Annotated[int, Query(ge=0, le=2**31)] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Server-sent events: what has happened since `Last-Event-ID` (or `after`), then live, until the job is over."""
-    gate = context_of(request)
-    await gate.jobs.get(job_id, owner=owner)
+    """Follow a job by server-sent events: those after `Last-Event-ID` (or `after`), then live until the job ends."""
+    context = context_of(request)
+    await context.jobs.get(job_id, owner=owner)
     if last_event_id:
         if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 10):
-            raise _bad_header("Last-Event-ID", "must be the number of the last event that was received")
+            raise _bad_header("Last-Event-ID", "must be the number of the last received event")
         after = int(last_event_id)
-    return event_stream(_frames(gate, job_id, owner, after, base_url(request)), gate.closing)
+    return event_stream(_frames(context, job_id, owner, after, base_url(request)), context.closing)
 
 
-async def _frames(gate: ApiContext, job_id: str, owner: str, after: int, base: str) -> AsyncGenerator[bytes]:
-    links, status = links_of(gate), None
-    found = cast("AsyncGenerator[Event]", gate.jobs.events(job_id, owner=owner, after=after))
-    with suppress(NotFound):  # deleted meanwhile: nothing more to tell
-        async with aclosing(found):
-            async for event in found:
-                job = await gate.jobs.get(job_id, owner=owner) if event.state.is_final else None
+async def _frames(context: ApiContext, job_id: str, owner: str, after: int, base: str) -> AsyncGenerator[bytes]:
+    signer, status = context.url_signer, None
+    events = cast("AsyncGenerator[Event]", context.jobs.events(job_id, owner=owner, after=after))
+    with suppress(NotFound):  # the job was deleted
+        async with aclosing(events):
+            async for event in events:
+                job = await context.jobs.get(job_id, owner=owner) if event.state.is_final else None
                 name = "done" if job else "progress" if event.status is status else "status"
                 status = event.status
-                yield frame(name, event_answer(event, job, base=base, links=links).sent(), number=event.seq)
+                yield format_event(name, event_answer(event, job, base=base, signer=signer).sent(), number=event.seq)
 
 
-def shown(request: Request, job: Job) -> VideoJob:
-    """The job as this client sees it."""
-    return job_answer(job, base=base_url(request), links=links_of(context_of(request)))
+def job_response(request: Request, job: Job) -> VideoJob:
+    """Return the response for a job."""
+    return job_answer(job, base=base_url(request), signer=context_of(request).url_signer)
 
 
-def links_of(gate: ApiContext) -> UrlSigner:
-    """Who signs the links of this gate."""
-    return UrlSigner(secret=gate.jobs.secret, seconds=gate.settings.signed_url_ttl_seconds)
-
-
-async def _wanted(request: Request) -> tuple[object, Wanted]:
+async def _read_request(request: Request) -> tuple[object, VideoJobRequest]:
     settings = context_of(request).settings
     body = await read_json(request, bytes_max=settings.body_bytes_max)
     session_id = request.headers.get("x-session-id", "")[:256]
-    return body, to_request(validated(VideoRequest, body), settings, session_id=session_id or None)
+    return body, to_request(validated(VideoRequest, body, tags=UNION_TAGS), settings, session_id=session_id or None)
 
 
-def _checked_key(key: str | None) -> str | None:
+def _valid_key(key: str | None) -> str | None:
     if key is None:
         return None
     if not key.strip() or len(key) > KEY_CHARS_MAX or not (key.isascii() and key.isprintable()):
@@ -191,5 +186,5 @@ def _bad_header(name: str, rule: str) -> InvalidRequest:
     return InvalidRequest([Problem(code="invalid_header", pointer="", message=f"The header `{name}` {rule}.")])
 
 
-def _sent(answer: Answer, *, status: int = 200) -> Response:
+def _response(answer: Answer, *, status: int = 200) -> Response:
     return JSONResponse(answer.sent(), status_code=status)

@@ -1,4 +1,4 @@
-"""`GET /videos/models`: what can be asked for. Needs no key."""
+"""Routes of models. They need no key."""
 
 from typing import Any
 
@@ -12,31 +12,32 @@ from framegate.domain.errors import NotFound
 
 router = APIRouter(tags=["models"], responses=ERRORS, generate_unique_id_function=operation_id)
 PUBLIC: dict[str, Any] = {"security": []}
+NAME_CHARS_MAX = 100  # in a message
 
 
 @router.get("/videos/models", openapi_extra=PUBLIC)
 async def list_models(request: Request) -> JSONResponse:
-    """Every model, with OpenRouter's record and what Framegate adds: roles, references, image limits, prompt tokens."""
-    gate = context_of(request)
-    return JSONResponse({"data": [_told(model, gate) for model in gate.jobs.catalogue]})
+    """List the models: OpenRouter's record, with roles, references, image limits and prompt tokens besides."""
+    context = context_of(request)
+    return JSONResponse({"data": [_record(model, context) for model in context.jobs.catalogue]})
 
 
 @router.get("/videos/models/{author}/{slug}", openapi_extra=PUBLIC)
 async def get_model(request: Request, author: str, slug: str) -> JSONResponse:
-    """One model, by its id or any other of its names."""
+    """Get a model by its id or an alias."""
     name = f"{author}/{slug}"
-    gate = context_of(request)
-    catalogue = gate.jobs.catalogue
+    context = context_of(request)
+    catalogue = context.jobs.catalogue
     model = catalogue.get(name)
     if model is None:
-        near = ", ".join(f"`{other}`" for other in catalogue.suggest(name))
-        hint = f" Did you mean one of {near}?" if near else ""
-        raise NotFound(f"There is no model `{name[:100]}` here.{hint}")
-    return JSONResponse(_told(model, gate))
+        suggestions = ", ".join(f"`{other}`" for other in catalogue.suggest(name))
+        hint = f" Did you mean one of {suggestions}?" if suggestions else ""
+        raise NotFound(f"Model not found: `{name[:NAME_CHARS_MAX]}`.{hint}")
+    return JSONResponse(_record(model, context))
 
 
-def _told(model: Model, gate: ApiContext) -> dict[str, Any]:
-    """Its record, each offer with whether this gate can order by it."""
-    told = record(model)
-    can = [{"available": offer.ended is None and gate.orderable(offer)} for offer in model.offers]
-    return told | {"offers": [row | more for row, more in zip(told["offers"], can, strict=True)]}
+def _record(model: Model, context: ApiContext) -> dict[str, Any]:
+    """Return the record of a model; each offer says whether this gateway can order it."""
+    fields = record(model)
+    available = [{"available": offer.ended is None and context.orderable(offer)} for offer in model.offers]
+    return fields | {"offers": [row | more for row, more in zip(fields["offers"], available, strict=True)]}

@@ -1,4 +1,4 @@
-"""What native clients send: OpenRouter's body and our superset, as shapes, and how they become a `Request`."""
+"""Request bodies of the native API: OpenRouter's and its superset, and their conversion to a `Request`."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -12,48 +12,47 @@ from framegate.domain import Kind, Problem, Reference, Request, Role, Routing
 from framegate.domain.errors import InvalidRequest
 
 UNION_TAGS = frozenset({"image reference", "video reference", "audio reference"})
-NOT_PLACES = UNION_TAGS | {"[key]"}  # what pydantic names besides the places in the body
 
 
 class Address(Body):
-    """Where a reference lies: https://…, http://…, data:…;base64,… or asset://SHA256."""
+    """URL of a reference: https://…, http://…, data:…;base64,… or asset://SHA256."""
 
     url: Annotated[str, Field(min_length=1)]
 
 
 class NamedReference(Body):
-    """The superset's fields of a reference: what it is for, what of it guides, and its name in the prompt (`@name`)."""
+    """Superset fields of a reference: its role, its type, and its name in the prompt (`@name`)."""
 
     role: Literal["first_frame", "last_frame", "reference", "source", "mask"] | None = None
     reference_type: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
-        None, description="asset, style, character, location, or a word of the model's own."
+        None, description="asset, style, character, location, or a type that the model defines."
     )
     name: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class ImageReference(NamedReference):
-    """A picture to be guided by."""
+    """Image reference."""
 
     type: Literal["image_url"]
     image_url: Address
 
 
 class VideoReference(NamedReference):
-    """A video to be guided by."""
+    """Video reference."""
 
     type: Literal["video_url"]
     video_url: Address
 
 
 class AudioReference(NamedReference):
-    """A sound to be guided by."""
+    """Audio reference."""
 
     type: Literal["audio_url"]
     audio_url: Address
 
 
 class FrameImage(Body):
-    """A picture that the video begins or ends with."""
+    """First or last frame of the video."""
 
     type: Literal["image_url"]
     image_url: Address
@@ -61,8 +60,8 @@ class FrameImage(Body):
 
 
 def _tag(item: object) -> str | None:
-    said = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
-    kind = said.removesuffix("_url") if isinstance(said, str) and said.endswith("_url") else ""
+    name = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
+    kind = name.removesuffix("_url") if isinstance(name, str) and name.endswith("_url") else ""
     return f"{kind} reference" if f"{kind} reference" in UNION_TAGS else None
 
 
@@ -75,7 +74,7 @@ InputReference = Annotated[
 
 
 class ProviderChoice(Body):
-    """Which providers may take the job, and what to hand to each as it is."""
+    """Allowed providers, and options that are passed to each unchanged."""
 
     options: dict[Word, dict[str, Any]] | None = None
     order: Annotated[list[Word], Field(max_length=32)] | None = None
@@ -84,38 +83,40 @@ class ProviderChoice(Body):
 
 
 class VideoRequest(Body):
-    """The body of `POST /videos` and `POST /videos/check`. A null is the same as a field that is not there."""
+    """The body of `POST /videos` and `POST /videos/check`. Null is the same as a missing field."""
 
     model: Word
     prompt: str | None = None
     duration: Whole | None = Field(None, ge=1, description="Seconds.")
     resolution: Word | None = Field(None, description="Such as 720p, 1080p, 4K.")
     aspect_ratio: Word | None = Field(None, description="Such as 16:9.")
-    size: Word | None = Field(None, description="WIDTHxHEIGHT, in place of resolution and aspect_ratio.")
+    size: Word | None = Field(None, description="WIDTHxHEIGHT, instead of resolution and aspect_ratio.")
     frame_images: Annotated[list[FrameImage], Field(max_length=2)] | None = None
     input_references: Annotated[list[InputReference], Field(max_length=64)] | None = None
     generate_audio: bool | None = None
     seed: Whole | None = None
     fps: Whole | None = Field(None, ge=1, description="Frames per second.")
     negative_prompt: str | None = None
-    callback_url: str | None = Field(None, min_length=1, max_length=2048, description="An https address to call.")
+    callback_url: str | None = Field(None, min_length=1, max_length=2048, description="The https URL of a webhook.")
     provider: ProviderChoice | None = None
-    models: Annotated[list[Word], Field(max_length=16)] | None = Field(None, description="Fall-backs, in order.")
+    models: Annotated[list[Word], Field(max_length=16)] | None = Field(None, description="Fallback models, in order.")
     max_cost_usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     metadata: Annotated[dict[Word, Annotated[str, Field(max_length=512)]], Field(max_length=16)] | None = None
     previous_job_id: Word | None = None
     session_id: Word | None = None
     user: Word | None = None
     trace: dict[str, Any] | None = None
-    upscale_factor: float | None = Field(None, description="Of upscaling models, which are not served: refused.")
-    creativity: Whole | None = Field(None, description="Of upscaling models, which are not served: refused.")
+    upscale_factor: float | None = Field(None, description="For upscaling models, which are not supported: rejected.")
+    creativity: Whole | None = Field(None, description="For upscaling models, which are not supported: rejected.")
 
 
 def to_request(body: VideoRequest, settings: Settings, *, session_id: str | None = None) -> Request:
-    """The body as a `Request`. Raises `InvalidRequest` for what no model could serve."""
-    problems = list(_not_served(body))
-    if body.callback_url is not None and (wrong := callback_problem(body.callback_url, settings, field="callback_url")):
-        problems.append(wrong)
+    """Return the `Request` of a body. Raises `InvalidRequest` for fields that no model supports."""
+    problems = list(_unsupported(body))
+    if body.callback_url is not None and (
+        problem := callback_problem(body.callback_url, settings, field="callback_url")
+    ):
+        problems.append(problem)
     if problems:
         raise InvalidRequest(problems)
     choice = body.provider or ProviderChoice()
@@ -171,8 +172,8 @@ def _references(body: VideoRequest) -> Iterator[Reference]:
         )
 
 
-def _not_served(body: VideoRequest) -> Iterator[Problem]:
+def _unsupported(body: VideoRequest) -> Iterator[Problem]:
     for name in ("upscale_factor", "creativity"):
         if getattr(body, name) is not None:
-            message = f"`{name}` belongs to upscaling models, which are not served here. Leave it out."
+            message = f"`{name}` is for upscaling models, which are not supported. Remove it."
             yield Problem(code="not_served", pointer=f"/{name}", message=message)

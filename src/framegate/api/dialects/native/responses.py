@@ -1,4 +1,4 @@
-"""What native clients are told: OpenRouter's answer and our superset. A field that has no value is left out."""
+"""Responses of the native API: OpenRouter's and its superset. A field without a value is left out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -8,12 +8,11 @@ from pydantic import BaseModel, ConfigDict
 
 from framegate.api.http.signed_urls import UrlSigner
 from framegate.domain import Adjustment, Blob, Estimate, Event, FallbackAttempt, Job, Output, Problem, Status, Verdict
-
-MICRO = 1_000_000
+from framegate.domain.money import MICRO_USD
 
 
 def _without_nulls(schema: dict[str, Any]) -> None:
-    """Describe an optional field as one that may be missing; it is never null."""
+    """Describe an optional field as one that may be missing and is never null."""
     for name, field in schema.get("properties", {}).items():
         field.pop("default", None)
         kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
@@ -23,17 +22,17 @@ def _without_nulls(schema: dict[str, Any]) -> None:
 
 
 class Answer(BaseModel):
-    """A JSON object that is sent without its empty fields."""
+    """JSON object without its empty fields."""
 
     model_config = ConfigDict(frozen=True, json_schema_extra=_without_nulls)
 
     def sent(self) -> dict[str, Any]:
-        """The JSON."""
+        """Return the JSON."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
 class ProblemAnswer(Answer):
-    """One broken rule, or one warning."""
+    """Broken rule, or warning."""
 
     code: str
     pointer: str
@@ -43,21 +42,21 @@ class ProblemAnswer(Answer):
 
 
 class Usage(Answer):
-    """What the job cost in US dollars, if that is known."""
+    """Cost of a job in US dollars, if it is known."""
 
     cost: float | None = None
-    is_byok: bool = False  # the caller brings no key of a provider; the gate's own accounts are used
+    is_byok: bool = False  # callers bring no provider keys; the gateway uses its own accounts
 
 
 class EstimateAnswer(Answer):
-    """What a job is expected to cost in US dollars, and how that was reckoned."""
+    """Expected cost of a job in US dollars, and how it was computed."""
 
     usd: float
     basis: str
 
 
 class AdjustmentAnswer(Answer):
-    """A change made to the reference of this index."""
+    """Change that was made to the reference with this index."""
 
     reference: int
     what: str
@@ -67,7 +66,7 @@ class AdjustmentAnswer(Answer):
 
 
 class OutputAnswer(Answer):
-    """One finished video, as measured from the file."""
+    """Finished video, as measured from the file."""
 
     index: int
     width: int
@@ -80,8 +79,8 @@ class OutputAnswer(Answer):
     sha256: str
 
 
-class TriedAnswer(Answer):
-    """A way on which the job's order came to nothing, and why."""
+class FallbackAnswer(Answer):
+    """Route whose order failed, and why."""
 
     model: str
     provider: str
@@ -92,7 +91,7 @@ class TriedAnswer(Answer):
 
 
 class VideoJob(Answer):
-    """A job. The first nine fields are OpenRouter's; times are Unix seconds."""
+    """Job. The first nine fields are OpenRouter's; times are Unix seconds."""
 
     id: str
     polling_url: str
@@ -132,12 +131,12 @@ class VideoJob(Answer):
     problems: list[ProblemAnswer] | None = None
     metadata: dict[str, str] | None = None
     estimate: EstimateAnswer | None = None
-    tried: list[TriedAnswer] | None = None
-    provider_metadata: dict[str, Any] | None = None  # what the provider tells of the video, in its own words
+    tried: list[FallbackAnswer] | None = None
+    provider_metadata: dict[str, Any] | None = None  # what the provider reports about the video, unchanged
 
 
 class JobList(Answer):
-    """One page of jobs, newest first; `next` is the `after` of the next page."""
+    """Page of jobs, newest first; `next` is the `after` of the next page."""
 
     data: list[VideoJob]
     has_more: bool
@@ -145,7 +144,7 @@ class JobList(Answer):
 
 
 class TargetAnswer(Answer):
-    """The video that would be made."""
+    """Video that the job would make."""
 
     width: int
     height: int
@@ -159,7 +158,7 @@ class TargetAnswer(Answer):
 
 
 class CheckAnswer(Answer):
-    """What the gate would say of a request."""
+    """Verdict on a request."""
 
     ok: bool
     model: str
@@ -174,7 +173,7 @@ class CheckAnswer(Answer):
 
 
 class EventAnswer(Answer):
-    """One change of a job; the last one brings the whole job."""
+    """Change of a job; the last one contains the whole job."""
 
     id: str
     seq: int
@@ -187,7 +186,7 @@ class EventAnswer(Answer):
 
 
 class AssetAnswer(Answer):
-    """A kept file; a reference uses it by `url`."""
+    """Stored file; references use its `url`."""
 
     id: str
     url: str
@@ -197,7 +196,7 @@ class AssetAnswer(Answer):
 
 
 class ErrorBody(Answer):
-    """What went wrong; `code` is the HTTP status, `metadata.error_type` our own word for it."""
+    """Error; `code` is the HTTP status, `metadata.error_type` the code of the error."""
 
     code: int
     message: str
@@ -205,18 +204,18 @@ class ErrorBody(Answer):
 
 
 class ErrorAnswer(Answer):
-    """The body of every error."""
+    """Body of every error."""
 
     error: ErrorBody
 
 
-def job_answer(job: Job, *, base: str, links: UrlSigner) -> VideoJob:
-    """A job as its client sees it; `base` is the dialect's own absolute address."""
-    here = f"{base}/videos/{job.id}"
-    target, over = job.target, job.state.is_final
+def job_answer(job: Job, *, base: str, signer: UrlSigner) -> VideoJob:
+    """Return the response for a job; `base` is the absolute base URL of the dialect."""
+    url = f"{base}/videos/{job.id}"
+    target = job.target
     return VideoJob(
         id=job.id,
-        polling_url=here,
+        polling_url=url,
         status=job.state.status,
         generation_id=job.id,
         model=job.model,
@@ -236,29 +235,29 @@ def job_answer(job: Job, *, base: str, links: UrlSigner) -> VideoJob:
         seed=target.seed,
         warnings=problem_answers(job.warnings) or None,
         adjustments=_adjustments(job.adjustments) or None,
-        events_url=f"{here}/events",
-        webhooks_url=f"{here}/webhooks" if job.request.callback_url else None,
-        cancel_url=None if over else f"{here}/cancel",
-        report_url=f"{here}/report" if job.report else None,
+        events_url=f"{url}/events",
+        webhooks_url=f"{url}/webhooks" if job.request.callback_url else None,
+        cancel_url=None if job.state.is_final else f"{url}/cancel",
+        report_url=f"{url}/report" if job.report else None,
         quality=_verdict(job.report),
         metadata=dict(job.request.metadata) or None,
         estimate=estimate_answer(job.estimate),
-        tried=[_tried(one) for one in job.fallback_log] or None,
+        tried=[_fallback(attempt) for attempt in job.fallback_log] or None,
         provider_metadata=dict(job.provider_metadata) or None,
         usage=_usage(job),
         **_failure(job),
-        **_files(job, here, links),
+        **_files(job, url, signer),
     )
 
 
-def _tried(one: FallbackAttempt) -> TriedAnswer:
-    return TriedAnswer(
-        model=one.model,
-        provider=one.provider,
-        account=one.account,
-        error_code=one.code,
-        error=one.message,
-        at=int(one.at),
+def _fallback(attempt: FallbackAttempt) -> FallbackAnswer:
+    return FallbackAnswer(
+        model=attempt.model,
+        provider=attempt.provider,
+        account=attempt.account,
+        error_code=attempt.code,
+        error=attempt.message,
+        at=int(attempt.at),
     )
 
 
@@ -269,20 +268,20 @@ def _failure(job: Job) -> dict[str, Any]:
     return {"error": job.fault.message, "error_code": job.fault.code, "problems": problems}
 
 
-def _files(job: Job, here: str, links: UrlSigner) -> dict[str, Any]:
-    """The addresses of a finished job's files. They work with the key, and until they expire without it."""
+def _files(job: Job, url: str, signer: UrlSigner) -> dict[str, Any]:
+    """Return the URLs of a finished job's files: they need the key, or until they expire none."""
     if job.state.status is not Status.COMPLETED or not job.outputs:
         return {}
 
-    def signed(path: str, what: str, index: int) -> str:
-        return f"{here}/{path}?index={index}&{links.query(job.id, f'{what}/{index}')}"
+    def signed(path: str, file: str, index: int) -> str:
+        return f"{url}/{path}?index={index}&{signer.query(job.id, f'{file}/{index}')}"
 
     first = job.outputs[0]
     urls = [signed("content", "content", output.index) for output in job.outputs]
     return {
         "unsigned_urls": urls,
         "urls": urls,
-        "expires_at": links.expires_at(),
+        "expires_at": signer.expires_at(),
         "outputs": [_output(output) for output in job.outputs],
         "poster_url": signed("poster.jpg", "poster", first.index) if first.poster else None,
         "contact_sheet_url": signed("contact-sheet.jpg", "contact-sheet", first.index) if first.contact_sheet else None,
@@ -306,7 +305,7 @@ def _output(output: Output) -> OutputAnswer:
 def _usage(job: Job) -> Usage | None:
     if job.state.status is not Status.COMPLETED:
         return None
-    return Usage(cost=None if job.cost_micro_usd is None else job.cost_micro_usd / MICRO)
+    return Usage(cost=None if job.cost_micro_usd is None else job.cost_micro_usd / MICRO_USD)
 
 
 def _verdict(report: Mapping[str, Any] | None) -> str | None:
@@ -327,17 +326,17 @@ def _seconds(at: float | None) -> int | None:
 
 
 def problem_answers(problems: Sequence[Problem]) -> list[ProblemAnswer]:
-    """Problems or warnings as clients see them."""
+    """Return problems or warnings for a response."""
     return [ProblemAnswer(**asdict(problem)) for problem in problems]
 
 
 def estimate_answer(estimate: Estimate | None) -> EstimateAnswer | None:
-    """An estimate as clients see it."""
-    return EstimateAnswer(usd=estimate.micro_usd / MICRO, basis=estimate.basis) if estimate else None
+    """Return an estimate for a response."""
+    return EstimateAnswer(usd=estimate.micro_usd / MICRO_USD, basis=estimate.basis) if estimate else None
 
 
 def check_answer(verdict: Verdict, *, offers: Sequence[str] = ()) -> CheckAnswer:
-    """A verdict as clients see it."""
+    """Return the response for a verdict."""
     target = verdict.target
     return CheckAnswer(
         ok=verdict.ok,
@@ -353,8 +352,8 @@ def check_answer(verdict: Verdict, *, offers: Sequence[str] = ()) -> CheckAnswer
     )
 
 
-def event_answer(event: Event, job: Job | None = None, *, base: str, links: UrlSigner) -> EventAnswer:
-    """A change of a job as clients see it; with the job itself where that is given."""
+def event_answer(event: Event, job: Job | None = None, *, base: str, signer: UrlSigner) -> EventAnswer:
+    """Return the response for a change of a job, with the job itself if it is given."""
     return EventAnswer(
         id=event.job_id,
         seq=event.seq,
@@ -363,11 +362,11 @@ def event_answer(event: Event, job: Job | None = None, *, base: str, links: UrlS
         status=event.status,
         stage=event.stage,
         progress=_percent(event.progress),
-        job=job_answer(job, base=base, links=links) if job else None,
+        job=job_answer(job, base=base, signer=signer) if job else None,
     )
 
 
 def asset_answer(blob: Blob) -> AssetAnswer:
-    """A kept file as clients see it."""
+    """Return the response for a stored file."""
     url = f"asset://{blob.sha256}"
     return AssetAnswer(id=url, url=url, sha256=blob.sha256, bytes=blob.size_bytes, media_type=blob.media_type)

@@ -1,4 +1,4 @@
-"""OpenRouter's callback at a job's end, and our own routes to look at webhooks and to send one again."""
+"""OpenRouter's webhook at the end of a job, and routes to list webhooks and to replay one."""
 
 import datetime as dt
 import hmac
@@ -18,14 +18,14 @@ from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, Web
 
 DIALECT = "native"
 TYPE_PREFIX = "video.generation."
-TOLD = ("id", "status", "generation_id", "model", "unsigned_urls", "usage", "error")
+JOB_FIELDS = ("id", "status", "generation_id", "model", "unsigned_urls", "usage", "error")
 
 router = APIRouter(tags=["webhooks"], responses=ERRORS, generate_unique_id_function=operation_id)
 Signer = Annotated[Caller, Depends(callers(key_in, scope=Scope.CREATE))]
 
 
 class AttemptAnswer(Answer):
-    """One try: the receiver's HTTP status, or why there was no answer. `at` is in Unix seconds."""
+    """Delivery attempt: the receiver's HTTP status, or why there was no response. `at` is in Unix seconds."""
 
     number: int
     at: float
@@ -35,7 +35,7 @@ class AttemptAnswer(Answer):
 
 
 class WebhookAnswer(Answer):
-    """One event and where its webhook stands; `next_attempt_at` (Unix seconds) while it is waiting."""
+    """Webhook of one event; `next_attempt_at` (Unix seconds) while it is waiting."""
 
     id: str
     type: str
@@ -48,26 +48,26 @@ class WebhookAnswer(Answer):
 
 
 class WebhookList(Answer):
-    """A job's webhooks, in the order in which they happened."""
+    """Webhooks of a job, in the order of their events."""
 
     data: list[WebhookAnswer]
 
 
 class SecretAnswer(Answer):
-    """What verifies the webhooks of the caller's jobs."""
+    """Secret that verifies the webhooks of the caller's jobs."""
 
     secret: str
 
 
-def hook(links: UrlSigner) -> WebhookDialect:
-    """OpenRouter's callback: one call, at the end of the job, whatever the end."""
+def webhook_dialect(signer: UrlSigner) -> WebhookDialect:
+    """Return OpenRouter's webhook: one call at the end of the job, however it ended."""
 
-    def body(happening: WebhookEvent) -> dict[str, Any]:
-        job = happening.after
-        told = job_answer(job, base=job.base_url, links=links).sent()
+    def body(event: WebhookEvent) -> dict[str, Any]:
+        job = event.after
+        fields = job_answer(job, base=job.base_url, signer=signer).sent()
         at = dt.datetime.fromtimestamp(job.updated_at, dt.UTC).isoformat(timespec="milliseconds")
-        data = {name: told[name] for name in TOLD if name in told}
-        return {"type": happening.type, "created_at": at.replace("+00:00", "Z"), "data": data}
+        data = {name: fields[name] for name in JOB_FIELDS if name in fields}
+        return {"type": event.type, "created_at": at.replace("+00:00", "Z"), "data": data}
 
     return WebhookDialect(dialect=DIALECT, events=_events, body=body, headers=_headers)
 
@@ -85,34 +85,34 @@ def _events(before: Job | None, after: Job) -> Sequence[str]:
     return (f"{TYPE_PREFIX}{after.state.status}",) if ended(before, after) else ()
 
 
-def _headers(sending: DeliveryAttempt) -> dict[str, str]:
-    delivery = sending.delivery
+def _headers(attempt: DeliveryAttempt) -> dict[str, str]:
+    delivery = attempt.delivery
     status = delivery.type.removeprefix(TYPE_PREFIX)
-    return signature_headers(delivery.job_id, status, sending.at, sending.raw, sending.secret)
+    return signature_headers(delivery.job_id, status, attempt.at, attempt.raw, attempt.secret)
 
 
 @router.get("/videos/{job_id}/webhooks", responses={200: {"model": WebhookList}})
 async def list_webhooks(request: Request, owner: Owner, job_id: str) -> Response:
-    """What the job had to tell its `callback_url`, and every try to do so."""
-    found = await context_of(request).jobs.webhooks(job_id, owner=owner)
-    return JSONResponse(WebhookList(data=[webhook_answer(delivery) for delivery in found]).sent())
+    """List the webhooks of a job with every delivery attempt."""
+    deliveries = await context_of(request).jobs.webhooks(job_id, owner=owner)
+    return JSONResponse(WebhookList(data=[webhook_answer(delivery) for delivery in deliveries]).sent())
 
 
 @router.post("/videos/{job_id}/webhooks/{webhook_id}/replay", responses={200: {"model": WebhookAnswer}})
 async def replay_webhook(request: Request, owner: Owner, job_id: str, webhook_id: str) -> Response:
-    """Send a webhook again, under the same id; a waiting one is tried now."""
+    """Send a webhook again, with the same id; a waiting one is sent now."""
     delivery = await context_of(request).jobs.replay_webhook(job_id, webhook_id, owner=owner)
     return JSONResponse(webhook_answer(delivery).sent())
 
 
 @router.get("/webhooks/secret", responses={200: {"model": SecretAnswer}})
 async def webhook_secret(request: Request, caller: Signer) -> Response:
-    """The secret that verifies webhooks, for a key that may create."""
+    """Get the secret that verifies webhooks; needs a key with the scope `create`."""
     return JSONResponse(SecretAnswer(secret=context_of(request).jobs.webhook_secret(owner=caller.owner)).sent())
 
 
 def webhook_answer(delivery: Delivery) -> WebhookAnswer:
-    """A webhook as clients see it."""
+    """Return the response for a webhook."""
     return WebhookAnswer(
         id=delivery.id,
         type=delivery.type,
