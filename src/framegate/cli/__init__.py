@@ -1,5 +1,6 @@
 """The command line. Every command uses the SDK; commands import heavy modules when they run."""
 
+import logging
 import os
 import sys
 import threading
@@ -60,8 +61,19 @@ def framegate(
     """Make videos guided by reference images, with any model, through one gateway."""
 
 
+class _WarningHandler(logging.Handler):
+    """Print warnings about the settings, such as a former name."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        console.print_wrapped("warning: ", record.getMessage(), err=True)
+
+
+_warning_handler = _WarningHandler()
+
+
 def main() -> None:
     """Run the command line. An expected error ends in a message and an exit code."""
+    logging.getLogger("framegate.config").addHandler(_warning_handler)
     try:
         app()
     except FramegateError as error:
@@ -71,7 +83,7 @@ def main() -> None:
         sys.exit(console.exit_code(error))
     except OSError as error:
         path = f"{error.filename}: " if error.filename else ""
-        console.print_message(f"error: {path}{error.strerror or error}")
+        console.print_wrapped("error: ", f"{path}{error.strerror or error}", err=True)
         sys.exit(console.Exit.FAILED)
     except UnicodeEncodeError:
         console.print_message("error: An argument is not valid UTF-8.")

@@ -61,6 +61,10 @@ MODELS_ROUTE = re.compile(r" [^.]*GET /api/v1/videos/models\b[^.]*\.")
 # Terminal commands and marks that reorder text: prompts and errors come from other parties.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
+GAP = "  "  # between columns
+INDENT = "    "  # of the further lines of a row
+MIN_COLUMN_CHARS = 20  # of wrapped text
+
 
 def escape_controls(text: str) -> str:
     """Escape every control character, so that a terminal does not act on it."""
@@ -72,15 +76,21 @@ def print_data(text: str) -> None:
     typer.echo(escape_controls(text))
 
 
-def print_wrapped(head: str, text: str) -> None:
+def print_wrapped(head: str, text: str, *, err: bool = False) -> None:
     """Print a line. A terminal that is too narrow gets it wrapped at words and indented to the width of `head`."""
-    if not sys.stdout.isatty():
-        print_data(head + text)
+    columns = _terminal_columns(err=err)
+    if columns is None:
+        typer.echo(escape_controls(head + text), err=err)
         return
-    width = max(shutil.get_terminal_size().columns, len(head) + 20)
     indent = " " * len(head)
-    lines = textwrap.wrap(text, width - len(head), break_long_words=False, break_on_hyphens=False)
-    print_data(f"\n{indent}".join([head + (lines or [""])[0], *lines[1:]]))
+    width = max(columns - len(head), MIN_COLUMN_CHARS)
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    typer.echo(escape_controls(f"\n{indent}".join([head + lines[0], *lines[1:]])), err=err)
+
+
+def _terminal_columns(*, err: bool = False) -> int | None:
+    """The width of the terminal; None if the stream is not a terminal."""
+    return shutil.get_terminal_size().columns if (sys.stderr if err else sys.stdout).isatty() else None
 
 
 def print_json(value: object) -> None:
@@ -100,7 +110,7 @@ def print_hint(text: str) -> None:
 
 def fail(message: str, code: Exit, *hints: str) -> NoReturn:
     """End the command with an error message and hints."""
-    print_message(f"error: {message}")
+    print_wrapped("error: ", message, err=True)
     for text in hints:
         print_hint(text)
     raise typer.Exit(code)
@@ -122,7 +132,7 @@ def show_error(error: FramegateError) -> None:
     if isinstance(error, InvalidRequest) and error.problems:
         show_problems(error.problems, error.alternatives)
         return
-    print_message(f"error: {error.message}")
+    print_wrapped("error: ", error.message, err=True)
     if error.code == "unreachable":
         print_hint("start a server with `framegate serve`, or omit --server and FRAMEGATE_URL to work without one")
     elif isinstance(error, errors.Unauthorized):
@@ -132,7 +142,8 @@ def show_error(error: FramegateError) -> None:
 def show_failed_routes(routes: "Sequence[Mapping[str, Any]]") -> None:
     """Print each route whose order failed, with its account and the reason."""
     for route in routes:
-        print_message(f"note: {route['model']} failed at {route['provider']}/{route['account']}: {route['error']}")
+        account = f"{route['provider']}/{route['account']}"
+        print_wrapped("note: ", f"{route['model']} failed at {account}: {route['error']}", err=True)
 
 
 def show_job_end(error: "JobEnded") -> None:
@@ -161,7 +172,7 @@ def show_problems(
         reference = ""
         if parts[0] == "input_references" and len(parts) > 1 and parts[1].isdigit() and int(parts[1]) < len(references):
             reference = f"{references[int(parts[1])]}: "
-        print_message(f"error: {reference}{with_flag_names(problem.message)}")
+        print_wrapped("error: ", reference + with_flag_names(problem.message), err=True)
         if flag := suggested_flag(problem):
             print_hint(flag)
         elif problem.code == "model_unknown":
@@ -169,7 +180,7 @@ def show_problems(
     is_fallback = any(problem.pointer.startswith("/models/") for problem in problems)
     if alternatives and not is_fallback:  # another model would not help the fallback
         models = ", ".join(f"--model {name}" for name in alternatives[:5])
-        print_hint(f"models that accept this request unchanged: {models}")
+        print_wrapped("hint: ", f"models that accept this request unchanged: {models}", err=True)
 
 
 def with_flag_names(message: str) -> str:
@@ -191,15 +202,15 @@ def show_adjustments(adjustments: Sequence[Mapping[str, Any]]) -> None:
     """Print the changes to the references that make them acceptable."""
     for change in adjustments:
         number = change["reference"] + 1  # first and last frame come before the references
-        print_message(
-            f"note: picture {number} {change['what']}, {change['before']} to {change['after']}: {change['reason']}"
-        )
+        sizes = f"{change['before']} to {change['after']}"
+        print_wrapped("note: ", f"picture {number} {change['what']}, {sizes}: {change['reason']}", err=True)
 
 
 def show_warnings(warnings: "Sequence[Problem]") -> None:
     """Print warnings; a note of a finished job is not a warning."""
     for warning in warnings:
-        print_message(f"{'note' if warning.code == 'render_note' else 'warning'}: {with_flag_names(warning.message)}")
+        label = "note: " if warning.code == "render_note" else "warning: "
+        print_wrapped(label, with_flag_names(warning.message), err=True)
 
 
 def show_shots(shots: "Sequence[Mapping[str, Any]]") -> None:
@@ -258,11 +269,23 @@ def plain_lines() -> "Callable[[Event], None]":
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows in aligned columns, without borders, so that other tools can read them.
 
-    On a terminal, text that does not fit is wrapped within the last column.
+    On a terminal that is too narrow, each row continues in indented lines, and the last column is wrapped.
     """
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)][:-1]
-    for *cells, last in (heads, *rows):
-        print_wrapped("".join(f"{cell:<{width}}  " for cell, width in zip(cells, widths, strict=True)), last)
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines: list[list[int]] = [[]]  # the columns of each line
+    used = 0
+    for index, width in enumerate(widths):
+        needed = min(width, MIN_COLUMN_CHARS) if index == len(widths) - 1 else width
+        if lines[-1] and used + needed > (_terminal_columns() or sys.maxsize):
+            lines.append([])
+            used = len(INDENT)
+        lines[-1].append(index)
+        used += width + len(GAP)
+    for cells in (heads, *rows):
+        for number, indexes in enumerate(lines):
+            *padded, last = (f"{cells[index]:<{widths[index]}}" for index in indexes)
+            head = (INDENT if number else "") + "".join(cell + GAP for cell in padded)
+            print_wrapped(head, last.rstrip())
 
 
 def dollars(cost_usd: float) -> str:

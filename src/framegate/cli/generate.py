@@ -102,7 +102,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
     """Make a video and save it.
 
     \b
-    Example: framegate generate -r hero=front.jpg -r side.png -p "a slow push-in on @hero at dusk" -o out.mp4
+    Example: framegate generate -r hero=cat.jpg -p "push in on @hero" -o out.mp4
     """  # noqa: D301 - so that the example is not wrapped
     local_request = build_request(locals())
     if no_wait and (output or force):
@@ -155,7 +155,7 @@ def check(  # noqa: PLR0913 - one parameter for each flag
     """Validate a request without submitting it. Prints every problem, or the video and its estimated cost.
 
     \b
-    Example: framegate check -m google/veo-3.1 -r front.jpg -p "she turns to us" --duration 5
+    Example: framegate check -m google/veo-3.1 -r front.jpg -p "she smiles" -d 5
     """  # noqa: D301 - so that the example is not wrapped
     local_request = build_request(locals())
     with open_gateway(server, data, sandbox=sandbox, brief=True) as client:

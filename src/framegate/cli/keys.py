@@ -66,10 +66,10 @@ def create(  # noqa: PLR0913 - one parameter for each flag
     """Create a key. It is printed once and cannot be shown again.
 
     \b
-    Example: framegate keys create --name website --owner acme --scope create --scope read --expires 30d --rate 60
+    Example: framegate keys create --name website --owner acme --expires 30d
 
     \b
-    With a budget: framegate keys create --name website --budget 20 --budget-period month
+    With a budget: framegate keys create --budget 20 --budget-period month
     """  # noqa: D301 - so that the example is not wrapped
     from framegate.domain.keys import new_key
 

@@ -138,8 +138,10 @@ def _rules(record: Record) -> Iterator[str]:
         yield "audio requires an image or a video"
     totals: list[Record] = combinations.get("totals") or []
     for total in totals:
-        condition = f", if there is a {total['when']}" if total.get("when") else ""
-        yield f"{total['min'] or 0} to {total['max']} of {', '.join(total['of'])} together{condition}"
+        condition = f" with {total['when']}" if total.get("when") else ""
+        inputs = ", ".join(total["of"])
+        count = f"{total['min'] or 0} to {total['max']} in total of " if total["max"] else "no "
+        yield f"{count}{inputs}{condition}"
     rules: list[Record] = record.get("duration_rules") or []
     for rule in rules:
         conditions = [f"{name.replace('_', ' ')} {value}" for name, value in _lines("", rule) if name != "durations"]

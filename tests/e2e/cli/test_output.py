@@ -87,7 +87,7 @@ def test_every_exit_code_is_documented():
 
 
 def test_the_version_is_that_of_the_package(run: Run):
-    assert run("--version").out == "framegate 0.1.0\n"
+    assert run("--version").out == "framegate 0.2.0\n"
 
 
 FLAGS = [
@@ -155,6 +155,47 @@ def test_on_a_narrow_terminal_a_line_is_wrapped_at_words_and_indented(
     assert capsys.readouterr().out.splitlines() == [
         "ok    data   /a/path/that/is/longer/than/a/line,",
         "             some room left",
+    ]
+
+
+def test_on_a_narrow_terminal_the_columns_of_a_table_continue_in_indented_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    console.table(("ID", "STATUS", "PROMPT"), [("1" * 20, "completed", "a slow push-in on the cat at dusk")])
+
+    assert capsys.readouterr().out.splitlines() == [
+        "ID                    STATUS",
+        "    PROMPT",
+        "11111111111111111111  completed",
+        "    a slow push-in on the cat at dusk",
+    ]
+
+
+def test_a_table_that_is_not_printed_to_a_terminal_has_one_line_per_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "40")
+    console.table(("ID", "PROMPT"), [("1" * 50, "a slow push-in on the cat at dusk"), ("2", "")])
+
+    assert capsys.readouterr().out.splitlines() == [
+        f"ID{' ' * 50}PROMPT",
+        f"{'1' * 50}  a slow push-in on the cat at dusk",
+        f"2{' ' * 51}",
+    ]
+
+
+def test_on_a_narrow_terminal_an_error_is_wrapped_at_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    console.show_problems([Problem(code="x", pointer="/x", message="duration: the model supports 4, 6 and 8 s.")])
+
+    assert capsys.readouterr().err.splitlines() == [
+        "error: duration: the model supports 4, 6",
+        "       and 8 s.",
     ]
 
 
