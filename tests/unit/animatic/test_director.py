@@ -47,7 +47,7 @@ def test_two_moves_over_one_picture_are_two_continuous_shots():
 
     assert [(shot.moves[0], shot.join) for shot in result] == [
         (Move.PUSH_IN, Join.OPENS),
-        (Move.PAN_LEFT, Join.GOES_ON),
+        (Move.PAN_LEFT, Join.CONTINUES),
     ]
     assert result[0].end == result[1].start == 2
 

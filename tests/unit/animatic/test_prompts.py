@@ -15,7 +15,7 @@ from framegate.animatic.plan.director import SHOT_SECONDS_MIN
 from framegate.animatic.prompt.scene import Angle, Framing
 
 TABLE = (Path(__file__).parent / "data" / "directions.txt").read_text("utf-8")
-JOINS = {Join.OPENS: "", Join.DISSOLVES: "~", Join.CUTS: "/", Join.GOES_ON: "+"}
+JOINS = {Join.OPENS: "", Join.DISSOLVES: "~", Join.CUTS: "/", Join.CONTINUES: "+"}
 PICTURES = {Role.FIRST_FRAME: "first", Role.LAST_FRAME: "last", Role.SOURCE: "source", Role.TITLE: "title"}
 EDGES = {Role.SOURCE: -2, Role.FIRST_FRAME: -1, Role.LAST_FRAME: 1}
 NAMES = {"k": ("front door", "kitchen"), "h": ("hero", "street", "car")}

@@ -145,7 +145,7 @@ def plan_paths(shots: Sequence[Shot], picture: Size, output: Size, focus: Focus 
     paths: list[Path] = []
     for shot in shots:
         motion = _motion_of(shot, picture, full_view)
-        if paths and shot.join is Join.GOES_ON:
+        if paths and shot.join is Join.CONTINUES:
             paths.append(_continued_path(paths[-1].end, paths[-1].perspective_end, shot, motion, picture, full_view))
         elif not paths and shot.role in (Role.FIRST_FRAME, Role.SOURCE):
             paths.append(_continued_path(full_view, NEUTRAL, shot, motion, picture, full_view))

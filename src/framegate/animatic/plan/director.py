@@ -280,7 +280,7 @@ def _plan_joins(text: str, pictures: Sequence[Picture], entries: Sequence[_Plann
         step = entry.step
         reframed = step.framing not in (None, before.step.framing) or (step.break_before is ClauseBreak.CUT)
         if entry.picture == before.picture and not (reframed and entry.picture not in last_frames):
-            joins.append(Join.GOES_ON)
+            joins.append(Join.CONTINUES)
         else:
             cut = cuts or step.break_before is ClauseBreak.CUT or entry.picture == before.picture
             joins.append(Join.CUTS if cut else Join.DISSOLVES)

@@ -57,7 +57,7 @@ class Join(StrEnum):
     OPENS = "opens"
     DISSOLVES = "dissolves"
     CUTS = "cuts"
-    GOES_ON = "goes on"
+    CONTINUES = "goes on"
 
 
 @dataclass(frozen=True, kw_only=True)

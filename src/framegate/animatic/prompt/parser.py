@@ -17,7 +17,7 @@ from framegate.animatic.prompt.references import Picture, find_references
 from framegate.animatic.prompt.scene import Angle, Framing
 from framegate.animatic.prompt.vocabulary import ClauseBreak
 
-LIST_MOVES_MIN = 3  # moves separated only by commas are sequential from this number on
+LISTED_MOVES_MIN = 3  # moves separated only by commas are sequential from this number on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,14 +215,14 @@ def _group_moves(clause: _Clause, text: str) -> list[tuple[_Clause, list[MoveMen
     """Split the clause where a move follows the previous one instead of being simultaneous."""
     mentions = [*_with_continuations(clause, text)]
     links = [text[a.end : b.start] for a, b in pairwise(mentions)]
-    in_turn = len(mentions) >= LIST_MOVES_MIN and all(
+    is_list = len(mentions) >= LISTED_MOVES_MIN and all(
         _is_list_item(text, link, mention) for link, mention in zip(links, mentions[1:], strict=True)
     )
     edges = [clause.start, *(a.end + _part_start(link) for a, link in zip(mentions, links, strict=False)), clause.end]
     groups: list[tuple[int, list[MoveMention]]] = []
     for mention, start, end in zip(mentions, edges, edges[1:], strict=False):
         part = clause.part(start, end)
-        if groups and not (in_turn or _is_sequential(mention, part, groups[-1][1], clause.part(groups[-1][0], start))):
+        if groups and not (is_list or _is_sequential(mention, part, groups[-1][1], clause.part(groups[-1][0], start))):
             groups[-1][1].append(mention)
         else:
             groups.append((start, [mention]))
