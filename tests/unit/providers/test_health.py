@@ -165,7 +165,7 @@ def test_accounts_are_asked_at_once_and_each_is_told_with_what_can_be_ordered_th
         took = time.monotonic() - began
 
     assert [one.code for one in asked] == ["ok", "not_offered", "key_refused", *["unreachable"] * 9]
-    assert asked[0].detail == "it serves mine, ordered here as wan/2.2-i2v-a14b"
+    assert asked[0].detail == "it serves mine, available as wan/2.2-i2v-a14b"
     assert asked[1].detail == "it serves somebody/other, for which the catalogue has no offer"
     assert "set SGLANG_API_KEY" in asked[2].hint
     assert took < 9 * 0.5
