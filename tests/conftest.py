@@ -1,16 +1,32 @@
-"""What the tests of several parts share."""
+"""Fixtures of several parts."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import hypothesis
 import pytest
 from starlette.testclient import TestClient
 
 from support.paths import PHOTOS
 from support.served_gateway import ServedGate, served
+from support.virtual_machine import VirtualMachine, blocking_calls_on_the_loop
+
+hypothesis.settings.register_profile(
+    "default", deadline=None, max_examples=25, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("soak", parent=hypothesis.settings.get_profile("default"), max_examples=500, derandomize=False)
+hypothesis.settings.load_profile("soak" if os.environ.get("FRAMEGATE_SOAK") else "default")
+
+
+@pytest.fixture
+def machine() -> Iterator[VirtualMachine]:
+    """A machine whose time is virtual; a test's loop runs on it where `anyio_backend` says so."""
+    with blocking_calls_on_the_loop():
+        yield VirtualMachine()
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ import pytest
 
 from framegate.domain import Running, State
 from framegate.domain.errors import NotSent, ProviderError, Refused
-from framegate.jobs.account_health import LOOKS_MAX, QUIET_SECONDS, AccountHealth
-from framegate.jobs.state_machine.transition import STAGE_CHARS_MAX, waiting
+from framegate.jobs.account_health import AccountHealth
+from framegate.jobs.account_messages import FAILED_POLLS_MIN, LOG_INTERVAL_SECONDS
+from framegate.jobs.state_machine.transition import STAGE_CHARS_MAX, waiting_stage
 
 pytestmark = pytest.mark.anyio
 
@@ -17,7 +18,7 @@ def away():
 
 
 def told(caplog):
-    return [record.getMessage() for record in caplog.records if record.name == "framegate.jobs.account_health"]
+    return [record.getMessage() for record in caplog.records if record.name == "framegate.jobs.account_messages"]
 
 
 async def test_the_log_tells_once_that_an_account_cannot_be_reached_and_once_that_it_takes_orders_again(world, caplog):
@@ -26,17 +27,17 @@ async def test_the_log_tells_once_that_an_account_cannot_be_reached_and_once_tha
         jobs = [await gate.create() for _ in range(2)]
         assert {(await gate.end(job)).state for job in jobs} == {State.COMPLETED}
 
-    begins = "The account animatic/studio: it cannot be reached, so that jobs wait for it or go elsewhere."
+    begins = "Account animatic/studio cannot be reached; jobs wait or fall back."
     assert told(caplog) == [
         f"{begins} The service could not be reached (ConnectError).",
-        "The account animatic/studio takes orders again.",
+        "Account animatic/studio accepts orders again.",
     ]
-    assert {record.levelno for record in caplog.records if record.name == "framegate.jobs.account_health"} == {
+    assert {record.levelno for record in caplog.records if record.name == "framegate.jobs.account_messages"} == {
         logging.WARNING
     }
 
 
-@pytest.mark.parametrize(("status", "what"), [(401, "its key is refused"), (403, "it is refused orders")])
+@pytest.mark.parametrize(("status", "what"), [(401, "rejects its API key"), (403, "rejects all orders")])
 async def test_the_log_and_the_job_name_the_account_whose_key_is_refused(world, caplog, status, what):
     def no():
         return Refused(f"The service answered {status}: no.", status=status)
@@ -45,9 +46,9 @@ async def test_the_log_and_the_job_name_the_account_whose_key_is_refused(world, 
     async with gate.open():
         jobs = [await gate.end(await gate.create()) for _ in range(2)]
 
-    said = f"The service answered {status}: no. The account is `animatic/studio`."
+    said = f"The service answered {status}: no. Account: `animatic/studio`."
     assert [job.fault.message for job in jobs] == [said, said]
-    assert told(caplog) == [f"The account animatic/studio: {what}. The service answered {status}: no."]
+    assert told(caplog) == [f"Account animatic/studio {what}. The service answered {status}: no."]
 
 
 async def test_an_order_refused_for_what_it_asks_is_no_trouble_of_its_account(world, caplog):
@@ -67,8 +68,8 @@ async def test_a_job_that_waits_for_an_account_says_for_which_and_why(world):
 
     assert [stage for stage in stages if stage.startswith("waiting for")] == [
         "waiting for animatic/studio: cannot be reached",
-        "waiting for animatic/studio: takes no orders for now",
-        "waiting for animatic/studio: 2 orders a minute",
+        "waiting for animatic/studio: accepts no orders",
+        "waiting for animatic/studio: accepts 2 orders per minute",
     ]
 
 
@@ -77,23 +78,23 @@ async def test_the_jobs_that_wait_behind_one_that_was_told_to_wait_say_so_too(wo
     async with gate.open():
         first = await gate.create()
         async for event in gate.jobs.events(first.id, owner="default"):
-            if event.stage == "waiting for animatic/studio: takes no orders for now":
+            if event.stage == "waiting for animatic/studio: accepts no orders":
                 break
         second = await gate.end(await gate.create())
         stages = [event.stage async for event in gate.jobs.events(second.id, owner="default")]
 
-    assert "waiting for animatic/studio: takes no orders for now" in stages
+    assert "waiting for animatic/studio: accepts no orders" in stages
 
 
 async def test_the_log_tells_once_that_orders_cannot_be_looked_at(world, caplog):
-    looks = [ProviderError("The service answered 401: no.")] * (LOOKS_MAX + 3)
+    looks = [ProviderError("The service answered 401: no.")] * (FAILED_POLLS_MIN + 3)
     gate = world(account="studio", looks=[*looks, Running(), "done"])
     async with gate.open():
         assert (await gate.end(await gate.create())).state is State.COMPLETED
 
     assert told(caplog) == [
-        "The account animatic/studio: its orders cannot be looked at. The service answered 401: no.",
-        "The account animatic/studio tells of its orders again.",
+        "Account animatic/studio: orders cannot be polled. The service answered 401: no.",
+        "Account animatic/studio: orders can be polled again.",
     ]
 
 
@@ -111,13 +112,13 @@ def test_a_trouble_that_comes_and_goes_is_told_once_in_a_while(world, caplog):
         standing.record_success(provider)
     assert len(told(caplog)) == 2
 
-    clock.at += QUIET_SECONDS
+    clock.at += LOG_INTERVAL_SECONDS
     standing.record_failure(provider, away())
     assert len(told(caplog)) == 3
 
 
 def test_a_stage_has_room_for_why_whatever_the_account_is_called():
-    stage = waiting("vllm_omni/" + "x" * 100, "cannot be reached")
+    stage = waiting_stage("vllm_omni/" + "x" * 100, "cannot be reached")
 
     assert len(stage) == STAGE_CHARS_MAX
     assert stage.startswith("waiting for vllm_omni/xxx")

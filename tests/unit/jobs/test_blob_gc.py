@@ -1,21 +1,21 @@
 """The files that nobody needs any more are removed, and no other."""
 
 import os
-import time
 
 import pytest
 
 from framegate.domain import Blob, Running, State
-from framegate.jobs.background.blob_gc import OLD_SECONDS, BlobGarbageCollector
+from framegate.domain.machine import Clock
+from framegate.jobs.background.blob_gc import MINIMUM_AGE_SECONDS, BlobGarbageCollector
 from framegate.storage.blobs import BlobStore
 from framegate.store import store as stores
 
 pytestmark = pytest.mark.anyio
 
 
-def aged(blobs: BlobStore) -> None:
+def aged(blobs: BlobStore, clock: Clock) -> None:
     """Make every kept file an old one."""
-    then = time.time() - OLD_SECONDS - 60
+    then = clock.now() - MINIMUM_AGE_SECONDS - 60
     for file in blobs.root.glob("??/*"):
         os.utime(file, (then, then))
 
@@ -34,12 +34,12 @@ async def test_what_no_job_and_no_owner_mentions_is_removed_once_it_is_old(world
         await gate.until(running, State.RUNNING)
         stray, upload = await kept(blobs, "only checked"), await kept(blobs, "uploaded")
         await gate.store.keep_asset("default", upload, now=1.0)
-        sweeper = BlobGarbageCollector(gate.store, blobs, clock=gate.clock)
+        collector = BlobGarbageCollector(gate.store, blobs, machine=gate.clock)
 
-        assert await sweeper.sweep() == 0  # all of it is young
-        aged(blobs)
+        assert await collector.collect() == 0  # all of it is young
+        aged(blobs, gate.clock)
         young = await kept(blobs, "on its way into a job")
-        assert await sweeper.sweep() == 1
+        assert await collector.collect() == 1
         assert not blobs.has(stray.sha256)
         needed = [out for one in done.outputs for out in (one.blob, one.poster, one.contact_sheet) if out]
         assert len(needed) == 3
@@ -54,12 +54,12 @@ async def test_a_file_that_comes_again_while_it_is_swept_stays(world, monkeypatc
     async with gate.open(run=False):
         blobs = gate.jobs.blobs
         again = await kept(blobs, "again")
-        aged(blobs)
+        aged(blobs, gate.clock)
 
         async def mentioned():
             await kept(blobs, "again")
             return frozenset()
 
-        monkeypatch.setattr(gate.store, "mentioned", mentioned)
-        assert await BlobGarbageCollector(gate.store, blobs, clock=gate.clock).sweep() == 0
+        monkeypatch.setattr(gate.store, "referenced_hashes", mentioned)
+        assert await BlobGarbageCollector(gate.store, blobs, machine=gate.clock).collect() == 0
         assert blobs.has(again.sha256)

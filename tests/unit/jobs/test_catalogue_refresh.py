@@ -9,19 +9,20 @@ import pytest
 from framegate import catalogue
 from framegate.domain import Request
 from framegate.domain.errors import ProviderError
-from framegate.jobs.background.catalogue_refresh import REFRESH_SECONDS, CatalogueRefresher
+from framegate.jobs.background.catalogue_refresh import PERIOD_SECONDS, CatalogueRefresher
 from framegate.jobs.routing import Router
 from framegate.providers.base import ProviderRegistry
 from support.paths import OPENROUTER_MODELS
 
-from .conftest import FastClock, Scripted
+from support.virtual_machine import VirtualMachine
+from support.world import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
 LIST = json.loads(OPENROUTER_MODELS.read_text("utf-8"))
 WAN = "alibaba/wan-2.7"
 
 
-class Listing(Scripted):
+class Listing(ScriptedProvider):
     """An account whose service lists what it is told to; an exception is raised, and the last entry repeated."""
 
     name = "openrouter"
@@ -46,7 +47,7 @@ def listed(*, without=(), **fields):
 def refreshing(tmp_path, *accounts):
     offers = ProviderRegistry(accounts)
     router = Router(catalogue.builtin(), offers)
-    return router, CatalogueRefresher(router, offers, tmp_path / "catalogue", clock=FastClock())
+    return router, CatalogueRefresher(router, offers, tmp_path / "catalogue", machine=VirtualMachine())
 
 
 def codes(router, **asked):
@@ -146,7 +147,7 @@ async def test_the_start_waits_for_no_service_and_the_list_is_read_again_in_time
             again.set()
             await asyncio.Event().wait()
 
-    refresher._clock.sleep = sleep
+    refresher._machine.sleep = sleep
     async with asyncio.timeout(10):
         await refresher.start()
         assert codes(router, duration=60) == ["duration_unsupported"]
@@ -154,7 +155,7 @@ async def test_the_start_waits_for_no_service_and_the_list_is_read_again_in_time
         await again.wait()
         assert codes(router, duration=61) == []
         await refresher.stop()
-    assert waits == [REFRESH_SECONDS] * 2
+    assert waits == [PERIOD_SECONDS] * 2
 
 
 async def test_jobs_see_the_newest_catalogue(world):

@@ -18,7 +18,7 @@ async def test_a_job_keeps_its_place_however_rarely_its_order_is_looked_at(world
         ended = [await gate.end(job) for job in [await gate.create() for _ in range(3)]]
 
     assert {job.state for job in ended} == {State.COMPLETED}
-    assert gate.provider.most_in == 1
+    assert gate.provider.running_max == 1
 
 
 async def test_an_order_is_as_old_as_its_sending_however_long_its_job_waited_for_a_place(world):
@@ -47,7 +47,7 @@ async def test_an_account_that_asks_for_peace_gets_it_from_those_too_that_wait_f
     async with gate.open():
         jobs = [await gate.create() for _ in range(5)]
         await gate.until(jobs[0], State.SUBMITTING)
-        while len(gate.runner._slots._places["animatic/"].waiting) < 4:
+        while len(gate.worker._concurrency._accounts["animatic/"].waiters) < 4:
             await asyncio.sleep(0)
         asked_at = gate.clock.now()
         go.set()
@@ -65,13 +65,13 @@ async def test_a_long_line_for_one_provider_is_kept_in_the_store_and_leaves_room
         for job in jobs:
             await gate.until(job, State.PREPARING)
         async with asyncio.timeout(10):
-            while len(gate.runner._drives) > 3:
+            while len(gate.worker._jobs) > 3:
                 await asyncio.sleep(0.01)
         gate.provider.looks = ["done"]
         ended = [await gate.end(job) for job in jobs]
 
     assert {job.state for job in ended} == {State.COMPLETED}
-    assert gate.provider.most_in == 1
+    assert gate.provider.running_max == 1
 
 
 def test_an_account_that_fails_however_often_is_left_alone_for_a_bounded_time(world):

@@ -7,7 +7,7 @@ import pytest
 
 from framegate.domain import Done, ProviderFile, State
 from framegate.domain.errors import MovedOrigin
-from framegate.jobs.state_machine.finalize import DOWNLOADS_MAX, PERMANENT_ATTEMPTS_MAX
+from framegate.jobs.state_machine.finalize import DOWNLOAD_ATTEMPTS_MAX, PERMANENT_ATTEMPTS_MAX
 from framegate.storage.blobs import BlobStore
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +84,7 @@ async def test_it_is_gone_on_with_after_a_restart_too(world, film):
         gate = giving(world, films)
         async with gate.open():
             job = await gate.create()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(600):
                 while not (job := await gate.jobs.get(job.id, owner="default")).failed_downloads:
                     await asyncio.sleep(0.01)
         BlobStore(gate.settings.data_dir / "blobs").clean()
@@ -104,7 +104,7 @@ async def test_a_video_that_cannot_be_had_is_tried_for_long_and_leaves_nothing_b
             job = await gate.end(await gate.create())
 
     assert (job.state, job.fault.code) == (State.FAILED, "output_not_fetched")
-    assert films.asked == DOWNLOADS_MAX
+    assert films.asked == DOWNLOAD_ATTEMPTS_MAX
     assert leftovers(gate) == []
 
 
@@ -134,16 +134,16 @@ async def test_a_video_that_was_made_late_is_still_brought_in(world, film):
 
 
 async def test_a_try_that_brings_a_good_part_is_no_failed_one(world, film, monkeypatch):
-    monkeypatch.setattr("framegate.jobs.state_machine.finalize.PART_BYTES", 20)
+    monkeypatch.setattr("framegate.jobs.state_machine.finalize.PROGRESS_BYTES_MIN", 20)
     body = film.read_bytes()
-    async with serving(body, *[20] * (DOWNLOADS_MAX + 2)) as films:
+    async with serving(body, *[20] * (DOWNLOAD_ATTEMPTS_MAX + 2)) as films:
         gate = giving(world, films)
         async with gate.open():
             job = await gate.end(await gate.create())
 
     assert (job.state, job.failed_downloads) == (State.COMPLETED, 0)
     assert films.sent == len(body)
-    assert films.asked == DOWNLOADS_MAX + 3
+    assert films.asked == DOWNLOAD_ATTEMPTS_MAX + 3
 
 
 async def test_a_video_whose_account_is_gone_for_a_while_is_fetched_once_that_is_back(world, film):

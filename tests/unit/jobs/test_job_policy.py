@@ -48,7 +48,7 @@ async def test_low_priority_stands_behind_all_others_that_wait():
     await slots.acquire("first", "fal", 1)
 
     async def wait(name: str, *, low: bool) -> None:
-        await slots.acquire(name, "fal", 1, low=low)
+        await slots.acquire(name, "fal", 1, low_priority=low)
         told.append(name)
         slots.release(name)
 

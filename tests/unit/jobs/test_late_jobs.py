@@ -7,8 +7,6 @@ import pytest
 from framegate.domain import Failed, Fault, Running, State
 from framegate.domain.errors import OutcomeUnknown, ProviderError
 
-from .conftest import SPEED
-
 pytestmark = pytest.mark.anyio
 AWAY = 10_000.0  # longer than a job may take, and its video to come in
 
@@ -23,7 +21,7 @@ async def stopped_in(gate, state):
 
 
 def pass_over(gate):
-    gate.clock._began -= AWAY / SPEED
+    gate.clock.set_clock_forward(AWAY)
 
 
 async def test_a_video_that_was_made_while_the_gate_was_away_is_brought_in(world):
@@ -47,7 +45,7 @@ async def test_an_order_that_cannot_be_asked_for_at_once_is_asked_for_again(worl
 
 
 async def test_an_order_that_can_never_be_asked_for_expires_all_the_same(world, monkeypatch):
-    monkeypatch.setattr("framegate.jobs.worker.LAST_LOOK_SECONDS", 20.0)
+    monkeypatch.setattr("framegate.jobs.worker.LAST_POLL_SECONDS_MAX", 20.0)
     gate = world(looks=[Running()])
     job = await stopped_in(gate, State.RUNNING)
     gate.provider.looks = [ProviderError("no network")]
@@ -74,7 +72,7 @@ async def test_a_doubtful_order_that_its_provider_can_find_is_found_though_its_j
     async with gate.open():
         job = await gate.create()
         async for event in gate.jobs.events(job.id, owner="default"):
-            if event.stage == "looking for its order":
+            if event.stage == "looking up its order":
                 break
     pass_over(gate)
     gate.provider.finds = [True]

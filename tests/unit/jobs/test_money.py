@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from framegate.domain import Failed, Fault, Lost, Request, Running, Scope, State
 from framegate.domain.errors import BudgetExceeded, Conflict, NotFound, NotSent, OutcomeUnknown, ProviderError, Refused
-from framegate.domain.keys import OPERATOR, Caller, new_key
+from framegate.domain.keys import Caller, new_key
 from framegate.domain.ledger import EntryState, entry_of
 
-from .conftest import Scripted, World
+from support.virtual_machine import VirtualMachine
+from support.world import ScriptedProvider, World
 
 pytestmark = pytest.mark.anyio
 
@@ -28,24 +29,23 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture
-def priced(tmp_path: Path, film: Path) -> Open:
+def priced(tmp_path: Path, film: Path, machine: VirtualMachine) -> Open:
     """Open a gate whose one account at OpenRouter goes by a script, called with a key of this budget."""
 
     @asynccontextmanager
     async def opened(budget: int | None = None, *, run: bool = True, **script: Any) -> AsyncIterator[World]:
-        gate = World(tmp_path / "data", paid(film, tmp_path, **script))
+        gate = World(machine, tmp_path / "data", paid(film, tmp_path, **script))
         async with gate.open(run=run):
             await called_with(gate, budget)
             yield gate
-        call_as(OPERATOR)
 
     return opened
 
 
-def paid(film: Path, folder: Path, **script: Any) -> Scripted:
+def paid(film: Path, folder: Path, **script: Any) -> ScriptedProvider:
     work = folder / "film"
     work.mkdir(exist_ok=True)
-    provider = Scripted(Path(shutil.copy(film, work / "film.mp4")), account="main", **script)
+    provider = ScriptedProvider(Path(shutil.copy(film, work / "film.mp4")), account="main", **script)
     provider.name = "openrouter"
     return provider
 
@@ -53,13 +53,13 @@ def paid(film: Path, folder: Path, **script: Any) -> Scripted:
 async def called_with(gate: World, budget: int | None) -> str:
     _, key = new_key(now=1.0, budget_micro_usd=budget)
     await gate.store.keys.add(key)
-    call_as(Caller(owner="default", scopes=frozenset(Scope), key_id=key.id))
+    gate.caller = Caller(owner="default", scopes=frozenset(Scope), key_id=key.id)
     return key.id
 
 
 async def place(gate: World, model: str = FAST, **fields: Any):
     asked = {"prompt": "a cat", "duration": 4, "resolution": "720p", "generate_audio": False, **fields}
-    return await gate.jobs.create(Request(model=model, **asked), owner="default", dialect="native")
+    return await gate.jobs.create(Request(model=model, **asked), caller=gate.caller, dialect="native")
 
 
 async def bill(gate: World, job):
@@ -70,7 +70,7 @@ async def test_the_estimate_is_reserved_and_what_the_provider_says_is_settled(pr
     async with priced(run=False) as gate:
         job = await place(gate)
         reserved = await bill(gate, job)
-        await gate.runner.start()
+        await gate.worker.start()
         await gate.end(job)
         settled = await bill(gate, job)
 
@@ -176,7 +176,7 @@ async def test_the_reservation_changes_with_the_way(priced: Open):
 async def test_an_unsure_job_is_retried_once_as_a_job_of_its_own_that_names_it(priced: Open):
     async with priced(2 * FAST_COST, submits=[OutcomeUnknown()]) as gate:
         unsure = await gate.end(await place(gate, metadata={"shot": "7"}))
-        again, same = await asyncio.gather(*(gate.jobs.retry(unsure.id, owner="default") for _ in range(2)))
+        again, same = await asyncio.gather(*(gate.jobs.retry(unsure.id, caller=gate.caller) for _ in range(2)))
         ended = await gate.end(again)
 
         assert again.id == same.id != unsure.id
@@ -192,8 +192,8 @@ async def test_a_retry_gives_up_what_is_held_only_where_it_is_told_to(priced: Op
     async with priced(FAST_COST, submits=[OutcomeUnknown()]) as gate:
         unsure = await gate.end(await place(gate))
         with pytest.raises(BudgetExceeded):
-            await gate.jobs.retry(unsure.id, owner="default")
-        again = await gate.end(await gate.jobs.retry(unsure.id, owner="default", void_first=True))
+            await gate.jobs.retry(unsure.id, caller=gate.caller)
+        again = await gate.end(await gate.jobs.retry(unsure.id, caller=gate.caller, void_first=True))
 
         assert again.state is State.COMPLETED
         assert (await bill(gate, unsure)).state is EntryState.VOID
@@ -202,8 +202,8 @@ async def test_a_retry_gives_up_what_is_held_only_where_it_is_told_to(priced: Op
 async def test_what_is_held_may_still_be_given_up_after_the_retry(priced: Open):
     async with priced(submits=[OutcomeUnknown()]) as gate:
         unsure = await gate.end(await place(gate))
-        first = await gate.jobs.retry(unsure.id, owner="default")
-        again = await gate.jobs.retry(unsure.id, owner="default", void_first=True)
+        first = await gate.jobs.retry(unsure.id, caller=gate.caller)
+        again = await gate.jobs.retry(unsure.id, caller=gate.caller, void_first=True)
 
         assert again.id == first.id
         assert (await bill(gate, unsure)).state is EntryState.VOID
@@ -215,10 +215,10 @@ async def test_only_a_job_whose_orders_fate_is_unknown_is_retried(priced: Open):
         running = await place(gate)
         for job, code in ((refused, "retry_not_unsure"), (running, "job_not_over")):
             with pytest.raises(Conflict) as conflict:
-                await gate.jobs.retry(job.id, owner="default")
+                await gate.jobs.retry(job.id, caller=gate.caller)
             assert conflict.value.code == code
         with pytest.raises(NotFound):
-            await gate.jobs.retry(refused.id, owner="another")
+            await gate.jobs.retry(refused.id, caller=Caller(owner="another", scopes=frozenset(Scope)))
 
 
 # -- any script, with stops and a cancellation
@@ -226,9 +226,9 @@ async def test_only_a_job_whose_orders_fate_is_unknown_is_retried(priced: Open):
 LOOKS = [Running(), ProviderError("garbage"), Lost(), Failed(fault=Fault(code="c", message="No.")), "done"]
 
 
-async def _live(folder: Path, film: Path, script: dict[str, Any], stops: list[int], cancel_at: int | None):
+async def _live(machine: VirtualMachine, folder: Path, film: Path, script: dict[str, Any], stops: list[int], cancel_at: int | None):
     """Three jobs at once with room for two and a bit; the gate is stopped after so many events, then left to itself."""
-    gate = World(folder / "data", paid(film, folder, **script))
+    gate = World(machine, folder / "data", paid(film, folder, **script))
     gate.provider.poll_seconds = 0.2
     budget = 2 * FAST_COST + DEAR_COST // 2
     async with gate.open(run=False):
@@ -267,9 +267,10 @@ async def _live(folder: Path, film: Path, script: dict[str, Any], stops: list[in
 def test_whatever_becomes_of_jobs_each_has_one_end_in_the_ledger_and_the_budget_holds(
     film: Path, submits: list[Any], looks: list[Any], stops: list[int], cancel_at: int | None
 ):
+    machine = VirtualMachine()
     with tempfile.TemporaryDirectory() as folder:
         script = {"submits": submits, "looks": looks}
-        jobs, entries, worst, budget = asyncio.run(_live(Path(folder), film, script, stops, cancel_at))
+        jobs, entries, worst, budget = machine.run(_live(machine, Path(folder), film, script, stops, cancel_at))
 
     assert worst <= budget
     for job, entry in zip(jobs, entries, strict=True):

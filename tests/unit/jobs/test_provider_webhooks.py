@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from framegate.api.provider_webhooks import address
 from framegate.domain import Running, State
+from framegate.jobs.state_machine.provider_webhook import provider_webhook_url
 
 pytestmark = pytest.mark.anyio
 
@@ -17,8 +17,8 @@ async def test_a_job_that_waits_long_for_its_next_look_is_looked_at_at_once(worl
         job = await gate.create()
         await gate.until(job, State.RUNNING)
         began = gate.clock.now()
-        async with asyncio.timeout(20):
-            while not (job := await gate.jobs.get(job.id, owner="default")).state.final:
+        async with asyncio.timeout(3000):
+            while not (job := await gate.jobs.get(job.id, owner="default")).state.is_final:
                 await gate.store.make_due(job.id, now=gate.clock.now())
                 await gate.jobs.wait(job.id, owner="default", seconds=30)
 
@@ -38,6 +38,6 @@ async def test_an_order_carries_our_address_only_where_it_is_of_use(world):
         gate.provider.sends_webhooks = calls_back
         async with gate.open(run=False):
             job = await gate.create()
-            order = gate.runner._moves.order(job)
-        expected = address("https://gate.example", "animatic", "", job.id)
+            order = gate.parts.state_machine.order(job)
+        expected = provider_webhook_url("https://gate.example", "animatic", "", job.id)
         assert order.webhook == (expected if told else None)

@@ -8,7 +8,7 @@ from framegate.domain import Kind, Lost, Preflight, Problem, Reference, Request,
 from framegate.domain.errors import NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.jobs.account_health import FAILURES_MAX
 from framegate.jobs.routing import Route, Router
-from framegate.jobs.state_machine.machine import ARRIVED_SECONDS, ATTEMPTS_MAX, QUICK_TRIES
+from framegate.jobs.state_machine.submit import ARRIVAL_SECONDS_MAX, ATTEMPTS_MAX, UNREACHABLE_ATTEMPTS_MAX
 from framegate.jobs.state_machine.transition import BACK_OFF_SECONDS
 from framegate.providers.base import Provider, ProviderRegistry
 
@@ -51,11 +51,11 @@ async def test_an_account_that_cannot_be_reached_is_soon_left_where_another_can_
 
         assert await gate.orders(job) == ["not_sent", "not_sent", "accepted"]
     assert (job.state, job.account) == (State.COMPLETED, "b")
-    assert len(gate.providers[0].orders) == QUICK_TRIES
+    assert len(gate.providers[0].orders) == UNREACHABLE_ATTEMPTS_MAX
     [tried] = job.fallback_log
     assert (tried.code, tried.message) == (
         "order_not_sent",
-        "The service could not be reached (ConnectError). The account is `animatic/a`.",
+        "The service could not be reached (ConnectError). Account: `animatic/a`.",
     )
 
 
@@ -74,21 +74,21 @@ async def test_a_job_for_an_account_that_has_gone_away_meanwhile_goes_elsewhere_
     async with gate.open(run=False):
         job = await gate.create()
         for _ in range(FAILURES_MAX):
-            gate.runner._moves.account_health.record_failure(gate.providers[0], away())
-        await gate.runner.start()
+            gate.parts.state_machine.account_health.record_failure(gate.providers[0], away())
+        await gate.worker.start()
         job = await gate.end(job)
 
         assert await gate.orders(job) == ["accepted"]
     assert (job.state, job.account, gate.providers[0].orders) == (State.COMPLETED, "b", [])
     [tried] = job.fallback_log
-    assert tried.message == "The account `animatic/a` cannot be reached, so that nothing was ordered."
+    assert tried.message == "Account `animatic/a` cannot be reached. No order was placed."
 
 
 async def test_no_way_is_left_early_for_one_that_is_no_sooner_free(world):
     gate = world(account="a", submits=[away(), away()], others=[{"account": "b"}])
     gate.providers[1].requests_per_minute = 1
     async with gate.open():
-        gate.runner._moves.account_health.record_submit(gate.providers[1])
+        gate.parts.state_machine.account_health.record_submit(gate.providers[1])
         job = await gate.end(await gate.create())
 
     assert (job.state, job.account, job.fallback_log) == (State.COMPLETED, "a", ())
@@ -198,7 +198,7 @@ async def test_a_doubtful_order_that_is_certainly_not_there_is_sent_again_once_i
 
         assert await gate.orders(job) == ["not_sent", "accepted"]
     assert job.state is State.COMPLETED
-    assert gate.clock.now() - began >= ARRIVED_SECONDS
+    assert gate.clock.now() - began >= ARRIVAL_SECONDS_MAX
 
 
 async def test_a_doubtful_order_is_looked_for_after_a_restart_too_and_never_sent_meanwhile(world):
@@ -207,7 +207,7 @@ async def test_a_doubtful_order_is_looked_for_after_a_restart_too_and_never_sent
     async with gate.open():
         job = await gate.create()
         async for event in gate.jobs.events(job.id, owner="default"):
-            if event.stage == "looking for its order":
+            if event.stage == "looking up its order":
                 break
     gate.provider.finds = [True]
     async with gate.open():
@@ -222,7 +222,7 @@ async def test_a_job_cancelled_while_its_order_is_looked_for_says_that_it_may_be
     async with gate.open():
         job = await gate.create()
         async for event in gate.jobs.events(job.id, owner="default"):
-            if event.stage == "looking for its order":
+            if event.stage == "looking up its order":
                 break
         job = await gate.end(await gate.jobs.cancel(job.id, owner="default"))
 
@@ -385,7 +385,7 @@ async def test_each_offer_is_validated_once_by_a_check_that_measures_the_referen
     )
     gate = world()
     async with gate.open(run=False):
-        verdict = await gate.jobs.check(request, owner="default")
+        verdict = await gate.jobs.check(request, caller=gate.caller)
 
     assert verdict.ok
     assert validations == {("framegate/animatic", "animatic"): 1}

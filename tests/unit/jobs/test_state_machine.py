@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from framegate.domain import Failed, Fault, Lost, Running, State
 from framegate.domain.errors import Conflict, NotSent, OutcomeUnknown, ProviderError, Refused
-from framegate.jobs.state_machine.machine import ATTEMPTS_MAX
+from framegate.jobs.state_machine.submit import ATTEMPTS_MAX
 
-from .conftest import Scripted, World
+from support.virtual_machine import VirtualMachine
+from support.world import ScriptedProvider, World
 
 FAULT = Fault(code="refused_content", message="No.")
 SUBMITS = st.sampled_from([None, None, NotSent(), Refused(), OutcomeUnknown(), ProviderError("500 after sending")])
@@ -33,9 +34,9 @@ NEXT = {
 ENDS = {State.FAILED, State.CANCELLED, State.EXPIRED}
 
 
-async def _live(folder: Path, film: Path, script: dict, stops: list[int], cancel_at: int | None):
+async def _live(machine: VirtualMachine, folder: Path, film: Path, script: dict, stops: list[int], cancel_at: int | None):
     """One job's life: the gate is stopped after so many events, again and again, then left to itself."""
-    gate = World(folder / "data", Scripted(Path(shutil.copy(film, folder / "film.mp4")), **script))
+    gate = World(machine, folder / "data", ScriptedProvider(Path(shutil.copy(film, folder / "film.mp4")), **script))
     gate.provider.poll_seconds = 0.2
     async with gate.open(run=False):
         job = await gate.create()
@@ -66,11 +67,12 @@ async def _live(folder: Path, film: Path, script: dict, stops: list[int], cancel
     stops=st.lists(st.integers(1, 6), max_size=3),
     cancel_at=st.none() | st.integers(1, 9),
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_job_ends_once_and_no_paid_order_is_ever_repeated(film, repeatable, submits, looks, stops, cancel_at):
     script = {"submits": submits, "looks": looks, "repeatable": repeatable}
+    machine = VirtualMachine()
     with tempfile.TemporaryDirectory() as folder:
-        gate, job, events, orders = asyncio.run(_live(Path(folder), film, script, stops, cancel_at))
+        gate, job, events, orders = machine.run(_live(machine, Path(folder), film, script, stops, cancel_at))
 
     assert job.state.is_final
     assert [event.seq for event in events] == list(range(1, job.version + 1))
