@@ -169,8 +169,8 @@ def test_doctor_shows_the_accounts_without_their_keys(run: Run, monkeypatch: pyt
     monkeypatch.setenv("PICTORY_API_KEY", "secret-of-pictory")
     result = run("doctor")
 
-    assert re.search(r"^ok    account +fal `default` at https://queue\.fal\.run$", result.out, re.MULTILINE)
-    assert re.search(r"^warn  account +pictory `default` .* https address alone.*$", result.out, re.MULTILINE)
+    assert re.search(r"^ok    account +fal/default at https://queue\.fal\.run$", result.out, re.MULTILINE)
+    assert re.search(r"^warn  account +pictory/default at .* only as https URLs.*$", result.out, re.MULTILINE)
     assert "public_url" in result.out + result.err
     assert "secret" not in result.out + result.err
 
@@ -180,7 +180,7 @@ def test_a_key_with_a_line_break_is_rejected_and_not_repeated(run: Run, monkeypa
     result = run("models")
 
     assert result.code == 2
-    assert "The key of the account `default` at fal has a blank, a line break" in result.err
+    assert "The key of account fal/default contains a space, a line break" in result.err
     assert "secret" not in result.err
 
 
