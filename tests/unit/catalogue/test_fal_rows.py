@@ -28,7 +28,7 @@ def loose(field: Field, limits: Limits) -> Iterator[str]:
     elif field.to == "duration":
         yield from _lengths(field, limits)
     elif "." in field.to and field.type in ("urls", "named_images"):
-        count = limits.references[field.place[0]][field.place[1]]
+        count = limits.references[field.role_and_kind[0]][field.role_and_kind[1]]
         if count.min < (field.min or 0) or (field.max is not None and (count.max is None or count.max > field.max)):
             yield f"{field.name}: {field.min} to {field.max}"
 

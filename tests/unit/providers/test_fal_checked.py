@@ -8,7 +8,7 @@ from framegate.catalogue.prompts.rewrite import rewrite_prompt
 from framegate.catalogue import Model, builtin, check
 from framegate.domain import Blob, Order, PreparedReference, Reference, Request, Target
 from framegate.providers.fal.adapter import endpoint_of
-from framegate.providers.fal.input import written
+from framegate.providers.fal.input import build_input
 
 MODELS = [model for model in builtin() if any(offer.provider == "fal" for offer in model.open_offers)]
 TRIES = 60
@@ -65,5 +65,5 @@ def test_what_the_check_lets_pass_is_written(model: Model):
     orders = [ordered(one, verdict.target) for one, verdict in zip(requests, verdicts, strict=True) if verdict.target]
     assert orders
     for order in orders:
-        body, _ = written(endpoint_of(order), order, [one.reference.url for one in order.references])
+        body, _ = build_input(endpoint_of(order), order, [one.reference.url for one in order.references])
         assert str(body).count(URL) == len(order.references)

@@ -12,7 +12,7 @@ from framegate.catalogue.fal_schema import endpoints
 from framegate.config.accounts import KEY_VARIABLES
 from framegate.domain import Role
 from framegate.providers.fal.adapter import MASKED
-from framegate.providers.fal.input import written
+from framegate.providers.fal.input import build_input
 from framegate.providers.registry import ADAPTERS
 from support.ordering import order
 from support.pages import page
@@ -32,13 +32,13 @@ def fal_body(model: Model, offer: Offer, folder: Path, references: list[dict[str
     here = {(one["role"], one["kind"]) for one in references}
     endpoint = endpoints()[MASKED.get(offer.id, offer.id) if "mask" in {role for role, _ in here} else offer.id]
     needed = [one for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")]
-    more = [{"role": one.place[0].value, "kind": one.place[1].value} for one in needed]
+    more = [{"role": one.role_and_kind[0].value, "kind": one.role_and_kind[1].value} for one in needed]
     given = [*references, *(one for one in more if (one["role"], one["kind"]) not in here)]
     usual = {"duration": model.defaults.duration, "fps": model.defaults.fps or 24, "resolution": None}
     wanted = order(
         folder, prompt="a cat", model_id=offer.id, references=given, target={**usual, "aspect_ratio": None, **target}
     )
-    sent, _ = written(endpoint, wanted, [one.reference.url for one in wanted.references])
+    sent, _ = build_input(endpoint, wanted, [one.reference.url for one in wanted.references])
     return str(sent)
 
 
@@ -63,7 +63,7 @@ def test_every_reference_that_the_catalogue_allows_has_a_place_at_fal(model: Mod
 def test_what_an_endpoint_cannot_do_without_is_asked_for_by_the_check(model: Model, offer: Offer):
     references = offer.limits.references
     for endpoint in {endpoints()[offer.id], endpoints()[MASKED.get(offer.id, offer.id)]}:
-        needed = {one.place for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")}
+        needed = {one.role_and_kind for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")}
         with_mask = {place for place in needed if offer.id in MASKED and place[0] is Role.MASK}
         beside = {one.of[0] for one in offer.limits.totals if one.min and one.when and one.when[0] is Role.MASK}
         with_mask |= beside if endpoint.id != offer.id else set()

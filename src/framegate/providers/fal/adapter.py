@@ -15,7 +15,7 @@ from framegate.domain import Done, Failed, Handle, Order, PreparedReference, Rol
 from framegate.domain.errors import NotSent, ProviderError, Refused
 from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.net.vendor_client import Response, VendorClient, at
-from framegate.providers.fal.input import written
+from framegate.providers.fal.input import build_input
 from framegate.providers.fal.webhook import FalWebhookVerifier
 from framegate.providers.health import NO_JOB, fields, look
 from framegate.providers.http import HttpProvider, failure, has, job_id_from
@@ -77,7 +77,7 @@ class Fal(HttpProvider):
         """Place the order; what fal cannot fetch is uploaded first."""
         endpoint = endpoint_of(order)
         urls = [await self._address(prepared) for prepared in order.references]
-        sent, notes = written(endpoint, order, urls)
+        sent, notes = build_input(endpoint, order, urls)
         query = {"fal_webhook": order.webhook} if order.webhook else {}
         answer = await self.upstream.submit("POST", endpoint.id, json=sent, headers=_headers(order), params=query)
         return self.handle_of(job_id_from(answer, "request_id"), app=app_of(endpoint.id), notes=notes)

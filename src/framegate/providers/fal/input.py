@@ -1,4 +1,4 @@
-"""The input of one fal endpoint, written as its row says. Facts: the rows of `framegate.catalogue.fal_schema`."""
+"""Builds the input of a fal endpoint from an order, field by field. Facts: `framegate.catalogue.fal_schema`."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,254 +9,273 @@ from framegate.catalogue.fal_schema import Endpoint, Field
 from framegate.catalogue.prompts.rewrite import replace_mentions
 from framegate.domain import Kind, Order, Reference, Role
 from framegate.domain.errors import Refused
+from framegate.domain.json import as_list
 from framegate.providers.http import dropped_option_notes, prompt
 
 SECONDS = re.compile(r"(\d+)s?")
 ELEMENT = re.compile(r"Element\d+")
-BACKGROUNDS = ("background", "location", "style")  # the types of a named image that are no subject
+BACKGROUND_TYPES = ("background", "location", "style")  # reference types of a named image that is not a subject
 ELEMENT_VIEWS_MAX = 3
 
 
 @dataclass(slots=True)
-class Input:
-    """An endpoint's input as it is put together; `left` are the references that no field has taken."""
+class InputBuilder:
+    """An endpoint's input in progress; `remaining` are the indexes of references that no field has taken yet."""
 
     order: Order
     urls: Sequence[str]  # of the references, in their order
     options: dict[str, Any]
-    rows: Mapping[str, Field]
-    sent: dict[str, Any] = field(default_factory=dict[str, Any])
-    left: list[int] = field(default_factory=list[int])
+    fields: Mapping[str, Field]
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    remaining: list[int] = field(default_factory=list[int])
     elements: list[list[int]] = field(default_factory=list[list[int]])
 
     def reference(self, index: int) -> Reference:
-        """The reference of that index."""
+        """The reference with that index."""
         return self.order.references[index].reference
 
-    def take(self, one: Field) -> list[int]:
-        """The references that belong in a field, which are then no longer left."""
-        role, kind = one.place
-        taken = [at for at in self.left if (self.reference(at).role, self.reference(at).kind) == (role, kind)]
-        most = 1 if one.type == "url" else one.max
-        if most is not None and len(taken) > most:
-            raise Refused(f"fal's `{one.name}` takes at most {most:g}, and there are {len(taken)}.")
-        self.left = [at for at in self.left if at not in taken]
+    def take(self, row: Field) -> list[int]:
+        """Remove and return the remaining references of a field's role and kind."""
+        role, kind = row.role_and_kind
+        references = ((index, self.reference(index)) for index in self.remaining)
+        taken = [index for index, reference in references if (reference.role, reference.kind) == (role, kind)]
+        limit = 1 if row.type == "url" else row.max
+        if limit is not None and len(taken) > limit:
+            raise Refused(f"fal's `{row.name}` accepts at most {limit:g}, and this order has {len(taken)}.")
+        self.remaining = [index for index in self.remaining if index not in taken]
         return taken
 
 
-def written(endpoint: Endpoint, order: Order, urls: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """The input, and sentences about what the client chose that the endpoint has no field for.
+def build_input(endpoint: Endpoint, order: Order, urls: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """The input, and notes about options of the request for which the endpoint has no field.
 
-    Raises `Refused` where the endpoint cannot be told what the order asks for.
+    Raises `Refused` if the input cannot express what the order asks for.
     """
-    rows = {one.name: one for one in endpoint.fields}
-    read = Input(order, urls, dict(order.request.options.get("fal", {})), rows, left=list(range(len(urls))))
-    if twice := [name for name, value in read.options.items() if _said(rows.get(name), value)]:
-        raise Refused(f"provider.options.fal.{twice[0]}: the request itself says this. Leave the option out.")
-    if strange := [name for name, value in read.options.items() if _pictures(rows.get(name), value)]:
-        raise Refused(f"provider.options.fal.{strange[0]}: pictures are given as references, each with its name.")
+    rows = {row.name: row for row in endpoint.fields}
+    options = dict(order.request.options.get("fal", {}))
+    builder = InputBuilder(order, urls, options, rows, remaining=list(range(len(urls))))
+    if duplicates := [name for name, value in options.items() if _is_duplicate(rows.get(name), value)]:
+        raise Refused(f"provider.options.fal.{duplicates[0]} duplicates a field of the request. Omit the option.")
+    if images := [name for name, value in options.items() if _holds_images(rows.get(name), value)]:
+        raise Refused(
+            f"provider.options.fal.{images[0]} cannot hold images. Send them as references, each with a name."
+        )
     if "elements" in rows:
-        read.elements = _elements(read)
-    for one in endpoint.fields:
-        value = read.options[one.name] if _left_to_fal(one, read) else _value(one, read)
+        builder.elements = _group_elements(builder)
+    for row in endpoint.fields:
+        value = options[row.name] if _is_passed_through(row, builder) else _value(row, builder)
         if value is not None and value != []:
-            read.sent[one.name] = value
-    if read.left:
-        lost = read.reference(read.left[0])
-        raise Refused(f"fal's {endpoint.id} takes no {lost.kind} as {lost.role.replace('_', ' ')}.")
-    if missing := [one.name for one in endpoint.fields if one.required and one.name not in read.sent]:
-        raise Refused(f"fal's {endpoint.id} needs `{missing[0]}`.")
-    if "multi_prompt" in read.sent:
-        read.sent.pop("prompt", None)
-    spare = {name: value for name, value in read.options.items() if name not in rows}
-    return {**read.sent, **spare}, _unsaid(endpoint, order)
+            builder.values[row.name] = value
+    if builder.remaining:
+        reference = builder.reference(builder.remaining[0])
+        role = reference.role.replace("_", " ")
+        raise Refused(f"fal's {endpoint.id} does not accept {_article(reference.kind)} as {role}.")
+    if missing := [row.name for row in endpoint.fields if row.required and row.name not in builder.values]:
+        raise Refused(f"fal's {endpoint.id} requires `{missing[0]}`.")
+    if "multi_prompt" in builder.values:
+        builder.values.pop("prompt", None)
+    unknown = {name: value for name, value in options.items() if name not in rows}
+    return {**builder.values, **unknown}, _dropped_options(endpoint, order)
 
 
-def _said(one: Field | None, value: object) -> bool:
-    """Whether an option says what the request says in words of its own."""
-    return one is not None and bool(one.to) and one.type in SIMPLE and value not in one.unset
+def _article(kind: Kind) -> str:
+    return {Kind.IMAGE: "an image", Kind.VIDEO: "a video", Kind.AUDIO: "audio"}[kind]
 
 
-def _pictures(one: Field | None, value: Any) -> bool:  # noqa: ANN401 - a JSON value
-    """Whether an option holds pictures of its own; beside a reference it may tell `EXTRAS` of it."""
-    if one is None or one.type not in REFERENCES:
+def _is_duplicate(row: Field | None, value: object) -> bool:
+    """Whether an option repeats what the request has a field for."""
+    return row is not None and bool(row.to) and row.type in SIMPLE_TYPES and value not in row.unset
+
+
+def _holds_images(row: Field | None, value: object) -> bool:
+    """Whether an option holds images itself, instead of only `PASSTHROUGH_PARTS` of references."""
+    if row is None or row.type not in REFERENCE_WRITERS:
         return False
-    rows = cast("list[Any]", value) if isinstance(value, list) else [value]
-    extras = EXTRAS.get(one.type)
-    return extras is None or not all(_tells(row, extras) for row in rows)
+    items = as_list(value) if isinstance(value, list) else [value]
+    parts = PASSTHROUGH_PARTS.get(row.type)
+    return parts is None or not all(_has_only(item, parts) for item in items)
 
 
-def _tells(row: Any, extras: set[str]) -> bool:  # noqa: ANN401 - a JSON value
-    if not isinstance(row, dict):
+def _has_only(item: object, parts: set[str]) -> bool:
+    if not isinstance(item, dict):
         return False
-    said = cast("dict[str, Any]", row)
-    return set(said) == extras and all(isinstance(value, str) for value in said.values())
+    values = cast("dict[str, Any]", item)
+    return set(values) == parts and all(isinstance(value, str) for value in values.values())
 
 
-def _left_to_fal(one: Field, read: Input) -> bool:
-    """Whether an option is to go to fal as it is: its own affair, or a choice that is left to the model."""
-    return one.name in read.options and (not one.to or one.type == "shots" or one.type in SIMPLE)
+def _is_passed_through(row: Field, builder: InputBuilder) -> bool:
+    """Whether an option goes to fal unchanged: no part of a request, or a choice that is left to the model."""
+    return row.name in builder.options and (not row.to or row.type == "shots" or row.type in SIMPLE_TYPES)
 
 
-def _value(one: Field, read: Input) -> Any:  # noqa: ANN401 - a JSON value
-    if not one.to or one.type == "shots":
+def _value(row: Field, builder: InputBuilder) -> Any:  # noqa: ANN401 - a JSON value
+    if not row.to or row.type == "shots":
         return None
-    if one.type in REFERENCES:
-        return REFERENCES[one.type](one, read)
-    return SAID[one.to](one, read)
+    if row.type in REFERENCE_WRITERS:
+        return REFERENCE_WRITERS[row.type](row, builder)
+    return VALUE_WRITERS[row.to](row, builder)
 
 
-def _frames(one: Field, read: Input) -> int | None:
-    """How many frames, where the endpoint has no field for the seconds."""
-    if any(row.to == "duration" for row in read.rows.values()):
+def _frames(row: Field, builder: InputBuilder) -> int | None:
+    """The number of frames, if the endpoint has no field for the duration."""
+    if any(other.to == "duration" for other in builder.fields.values()):
         return None
-    rated = any(row.to == "fps" for row in read.rows.values())
-    fps = read.order.target.fps if rated else one.fps
-    return _whole(one, read.order.target.duration * fps + one.extra_frames)
+    has_fps = any(other.to == "fps" for other in builder.fields.values())
+    fps = builder.order.target.fps if has_fps else row.fps
+    return _within_bounds(row, builder.order.target.duration * fps + row.extra_frames)
 
 
-def _chosen(one: Field, said: str | None) -> str | None:
-    """A choice as the endpoint spells it."""
-    if said is None or not one.one_of:
-        return said
-    found = next((choice for choice in one.one_of if str(choice).lower() == said.lower()), None)
-    if found is None:
-        raise _no_choice(one, said)
-    return found
+def _choice(row: Field, value: str | None) -> str | None:
+    """A choice in the endpoint's spelling."""
+    if value is None or not row.one_of:
+        return value
+    choice = next((choice for choice in row.one_of if str(choice).lower() == value.lower()), None)
+    if choice is None:
+        raise _not_a_choice(row, value)
+    return choice
 
 
-def _no_choice(one: Field, said: str) -> Refused:
-    return Refused(f"fal's `{one.name}` is one of {', '.join(map(str, one.one_of))}, not {said}.")
+def _not_a_choice(row: Field, value: str) -> Refused:
+    return Refused(f"fal's `{row.name}` must be one of {', '.join(map(str, row.one_of))}, not {value}.")
 
 
-def _duration(one: Field, seconds: int) -> str | int:
-    """Seconds as the endpoint writes them: 8, "8" or "8s"."""
-    if one.type == "integer" and not one.one_of:
-        return _whole(one, seconds)
-    for choice in one.one_of:
-        if (digits := SECONDS.fullmatch(str(choice))) and int(digits[1]) == seconds:
+def _duration(row: Field, seconds: int) -> str | int:
+    """Seconds in the endpoint's spelling: 8, "8" or "8s"."""
+    if row.type == "integer" and not row.one_of:
+        return _within_bounds(row, seconds)
+    for choice in row.one_of:
+        if (match := SECONDS.fullmatch(str(choice))) and int(match[1]) == seconds:
             return choice
-    raise _no_choice(one, f"{seconds} seconds")
+    raise _not_a_choice(row, f"{seconds} seconds")
 
 
-def _whole(one: Field, number: int) -> int:
-    if (one.min is not None and number < one.min) or (one.max is not None and number > one.max):
-        bounds = f"{one.min or 0:g} to {one.max:g}" if one.max is not None else f"{one.min or 0:g} or more"
-        raise Refused(f"fal's `{one.name}` is {bounds}, and this order needs {number}.")
+def _within_bounds(row: Field, number: int) -> int:
+    if (row.min is not None and number < row.min) or (row.max is not None and number > row.max):
+        bounds = f"{row.min or 0:g} to {row.max:g}" if row.max is not None else f"{row.min or 0:g} or more"
+        raise Refused(f"fal's `{row.name}` must be {bounds}, and this order needs {number}.")
     return number
 
 
 # -- references
 
 
-def _url(one: Field, read: Input) -> str | None:
-    taken = read.take(one)
-    return read.urls[taken[0]] if taken else None
+def _url(row: Field, builder: InputBuilder) -> str | None:
+    indexes = builder.take(row)
+    return builder.urls[indexes[0]] if indexes else None
 
 
-def _urls(one: Field, read: Input) -> list[str]:
-    return [read.urls[at] for at in read.take(one)]
+def _urls(row: Field, builder: InputBuilder) -> list[str]:
+    return [builder.urls[index] for index in builder.take(row)]
 
 
-def _named_images(one: Field, read: Input) -> list[dict[str, Any]]:
-    types = {row.get("ref_name"): row.get("type") for row in read.options.get(one.name, [])}
-    rows: list[dict[str, Any]] = []
-    for number, at in enumerate(read.take(one), 1):
-        reference = read.reference(at)
-        usual = "background" if reference.reference_type in BACKGROUNDS else "subject"
+def _named_images(row: Field, builder: InputBuilder) -> list[dict[str, Any]]:
+    types = {part.get("ref_name"): part.get("type") for part in builder.options.get(row.name, [])}
+    images: list[dict[str, Any]] = []
+    for number, index in enumerate(builder.take(row), 1):
+        reference = builder.reference(index)
+        default = "background" if reference.reference_type in BACKGROUND_TYPES else "subject"
         name = reference.name or f"image{number}"
-        rows.append({"image_url": read.urls[at], "ref_name": name, "type": types.get(name) or usual})
-    return rows
+        images.append({"image_url": builder.urls[index], "ref_name": name, "type": types.get(name) or default})
+    return images
 
 
-def _elements(read: Input) -> list[list[int]]:
-    """What is shown by several views, or was called an element, is one: its front first, then its other views."""
-    bases = {reference.same_subject_as for reference in map(read.reference, read.left) if reference.same_subject_as}
-    places = [one.place for one in read.rows.values() if one.type in ("url", "urls")]
-    found: dict[str, list[int]] = {}
-    for at in read.left:
-        reference = read.reference(at)
+def _group_elements(builder: InputBuilder) -> list[list[int]]:
+    """Take the references that form elements: those with several views, and those that the client sent as elements.
+
+    A video belongs to an element if the endpoint has no other field for it.
+    """
+    references = [builder.reference(index) for index in builder.remaining]
+    subjects = {reference.same_subject_as for reference in references if reference.same_subject_as}
+    places = [row.role_and_kind for row in builder.fields.values() if row.type in ("url", "urls")]
+    elements: dict[str, list[int]] = {}
+    for index, reference in zip(builder.remaining, references, strict=True):
         if reference.role is not Role.REFERENCE:
             continue
-        base = reference.same_subject_as or reference.name or ""
-        lone = reference.kind is Kind.VIDEO and (Role.REFERENCE, Kind.VIDEO) not in places
-        if base in bases or ELEMENT.fullmatch(base) or lone:
-            found.setdefault(base, []).append(at)
-    taken = [at for views in found.values() for at in views]
-    read.left = [at for at in read.left if at not in taken]
-    return list(found.values())
+        subject = reference.same_subject_as or reference.name or ""
+        is_lone_video = reference.kind is Kind.VIDEO and (Role.REFERENCE, Kind.VIDEO) not in places
+        if subject in subjects or ELEMENT.fullmatch(subject) or is_lone_video:
+            elements.setdefault(subject, []).append(index)
+    taken = [index for views in elements.values() for index in views]
+    builder.remaining = [index for index in builder.remaining if index not in taken]
+    return list(elements.values())
 
 
-def _put_elements(one: Field, read: Input) -> list[dict[str, Any]]:
-    voices = {row.get("element"): row.get("voice_id") for row in read.options.get(one.name, [])}
-    return [_element(one, read, views, voices.get(f"Element{number}")) for number, views in enumerate(read.elements, 1)]
+def _elements(row: Field, builder: InputBuilder) -> list[dict[str, Any]]:
+    voices = {part.get("element"): part.get("voice_id") for part in builder.options.get(row.name, [])}
+    return [
+        _element(row, builder, views, voices.get(f"Element{number}"))
+        for number, views in enumerate(builder.elements, 1)
+    ]
 
 
-def _element(one: Field, read: Input, views: list[int], voice: str | None) -> dict[str, Any]:
-    images = [read.urls[at] for at in views if read.reference(at).kind is Kind.IMAGE]
-    videos = [read.urls[at] for at in views if read.reference(at).kind is Kind.VIDEO]
+def _element(row: Field, builder: InputBuilder, views: list[int], voice: str | None) -> dict[str, Any]:
+    images = [builder.urls[index] for index in views if builder.reference(index).kind is Kind.IMAGE]
+    videos = [builder.urls[index] for index in views if builder.reference(index).kind is Kind.VIDEO]
     if len(images) > ELEMENT_VIEWS_MAX + 1 or len(videos) > 1:
-        raise Refused(f"A fal element has one front and at most {ELEMENT_VIEWS_MAX} other views, and one video.")
-    said = {
+        limits = f"one front image, {ELEMENT_VIEWS_MAX} other images and one video"
+        raise Refused(f"A fal element has at most {limits}.")
+    parts = {
         "frontal_image_url": images[0] if images else None,
         "reference_image_urls": images[1:] or None,
         "video_url": videos[0] if videos else None,
         "voice_id": voice,
     }
-    said = {part: value for part, value in said.items() if value is not None}
-    if strange := [part for part in (*one.required_parts, *said) if part not in said or part not in one.parts]:
-        raise Refused(f"An element of this endpoint {'needs' if strange[0] not in said else 'has no'} `{strange[0]}`.")
-    return said
+    element = {part: value for part, value in parts.items() if value is not None}
+    if missing := [part for part in row.required_parts if part not in element]:
+        raise Refused(f"An element of this endpoint requires `{missing[0]}`.")
+    if unknown := [part for part in element if part not in row.parts]:
+        raise Refused(f"An element of this endpoint has no `{unknown[0]}`.")
+    return element
 
 
-def _prompt(read: Input) -> str:
-    """The prompt, its names as the endpoint reads them: elements are counted apart from the other pictures."""
-    text = read.order.request.prompt
-    if not read.elements or text is None:
-        return prompt(read.order)
-    said = {at: f"@Element{number}" for number, views in enumerate(read.elements, 1) for at in views}
+def _prompt(builder: InputBuilder) -> str:
+    """The prompt with fal's names of the references: elements are numbered apart from the other images."""
+    text = builder.order.request.prompt
+    if not builder.elements or text is None:
+        return prompt(builder.order)
+    handles = {index: f"@Element{number}" for number, views in enumerate(builder.elements, 1) for index in views}
     counts = dict.fromkeys(Kind, 0)
-    for at in (at for at in range(len(read.urls)) if at not in said):
-        reference = read.reference(at)
+    for index in (index for index in range(len(builder.urls)) if index not in handles):
+        reference = builder.reference(index)
         if reference.role is Role.REFERENCE:
             counts[reference.kind] += 1
-            said[at] = f"@{reference.kind.capitalize()}{counts[reference.kind]}"
+            handles[index] = f"@{reference.kind.capitalize()}{counts[reference.kind]}"
         else:
-            said[at] = f"the {reference.role.value.replace('_', ' ')}"
-    return replace_mentions(text, {name: words for at, words in said.items() if (name := read.reference(at).name)})
+            handles[index] = f"the {reference.role.value.replace('_', ' ')}"
+    named = ((builder.reference(index).name, handle) for index, handle in handles.items())
+    return replace_mentions(text, {name: handle for name, handle in named if name})
 
 
-def _unsaid(endpoint: Endpoint, order: Order) -> list[str]:
-    named = {one.to for one in endpoint.fields}
+def _dropped_options(endpoint: Endpoint, order: Order) -> list[str]:
+    supported = {row.to for row in endpoint.fields}
     request = order.request
-    chosen = {
+    options = {
         "generate_audio": request.generate_audio,
         "seed": request.seed,
         "negative_prompt": request.negative_prompt,
         "resolution": request.resolution,
         "aspect_ratio": request.aspect_ratio,
     }
-    return dropped_option_notes(
-        f"fal's {endpoint.id}", **{name: value for name, value in chosen.items() if name not in named}
-    )
+    dropped = {name: value for name, value in options.items() if name not in supported}
+    return dropped_option_notes(f"fal's {endpoint.id}", **dropped)
 
 
-SAID: Mapping[str, Callable[[Field, Input], Any]] = {
-    "prompt": lambda _, read: _prompt(read),
-    "duration": lambda one, read: _duration(one, read.order.target.duration),
+VALUE_WRITERS: Mapping[str, Callable[[Field, InputBuilder], Any]] = {
+    "prompt": lambda _, builder: _prompt(builder),
+    "duration": lambda row, builder: _duration(row, builder.order.target.duration),
     "frames": _frames,
-    "fps": lambda one, read: _whole(one, read.order.target.fps),
-    "resolution": lambda one, read: _chosen(one, read.order.target.resolution),
-    "aspect_ratio": lambda one, read: _chosen(one, read.order.target.aspect_ratio),
-    "generate_audio": lambda _, read: read.order.target.audio,
-    "seed": lambda _, read: read.order.target.seed,
-    "negative_prompt": lambda _, read: read.order.request.negative_prompt,
+    "fps": lambda row, builder: _within_bounds(row, builder.order.target.fps),
+    "resolution": lambda row, builder: _choice(row, builder.order.target.resolution),
+    "aspect_ratio": lambda row, builder: _choice(row, builder.order.target.aspect_ratio),
+    "generate_audio": lambda _, builder: builder.order.target.audio,
+    "seed": lambda _, builder: builder.order.target.seed,
+    "negative_prompt": lambda _, builder: builder.order.request.negative_prompt,
 }
-EXTRAS = {"named_images": {"ref_name", "type"}, "elements": {"element", "voice_id"}}
-SIMPLE = frozenset({"string", "boolean", "integer", "number"})
-REFERENCES: Mapping[str, Callable[[Field, Input], Any]] = {
+REFERENCE_WRITERS: Mapping[str, Callable[[Field, InputBuilder], Any]] = {
     "url": _url,
     "urls": _urls,
     "named_images": _named_images,
-    "elements": _put_elements,
+    "elements": _elements,
 }
+PASSTHROUGH_PARTS = {"named_images": {"ref_name", "type"}, "elements": {"element", "voice_id"}}
+SIMPLE_TYPES = frozenset({"string", "boolean", "integer", "number"})

@@ -1,4 +1,4 @@
-"""The input of whatever fal's clients may name: an endpoint of fal's, or any model of the catalogue."""
+"""The endpoints that fal's clients can use: fal's own, and every model of the catalogue."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,12 +9,12 @@ from framegate.domain import Kind, Role
 
 __all__ = ["Endpoint", "Field", "app_of", "endpoints", "find"]
 
-HOUSE = "fal-ai/"  # some clients put it before every id
+PREFIX = "fal-ai/"  # some clients put it before every id
 
 
 def find(endpoint_id: str, catalogue: Catalogue) -> Endpoint | None:
-    """The endpoint of that id, or one for the model of that name by what the catalogue says of it."""
-    for name in (endpoint_id, endpoint_id.removeprefix(HOUSE)):
+    """The endpoint with that id, or one for the model with that name, derived from its catalog entry."""
+    for name in (endpoint_id, endpoint_id.removeprefix(PREFIX)):
         if name in endpoints():
             return endpoints()[name]
         model = catalogue.get(name)
@@ -24,10 +24,10 @@ def find(endpoint_id: str, catalogue: Catalogue) -> Endpoint | None:
 
 
 def _fields_of(model: Model) -> Iterator[Field]:
-    """The input of a model that has no row: fal's usual names for what the model takes; the check holds its limits."""
+    """The fields of a model without an endpoint of its own, under fal's usual names; validation knows their limits."""
     limits = model.limits
     yield Field(name="prompt", to="prompt", required=bool(limits.prompt.required))
-    names = {
+    references = {
         (Role.REFERENCE, Kind.IMAGE): Field(name="image_urls", type="urls"),
         (Role.REFERENCE, Kind.VIDEO): Field(name="video_urls", type="urls"),
         (Role.REFERENCE, Kind.AUDIO): Field(name="audio_urls", type="urls"),
@@ -37,7 +37,7 @@ def _fields_of(model: Model) -> Iterator[Field]:
         (Role.MASK, Kind.VIDEO): Field(name="mask_video_url", type="url"),
         (Role.MASK, Kind.IMAGE): Field(name="mask_image_url", type="url"),
     }
-    for (role, kind), field in names.items():
+    for (role, kind), field in references.items():
         if kind in limits.references.get(role, {}):
             yield replace(field, to=f"{role}.{kind}")
     yield Field(name="duration", to="duration", type="integer", min=1)
