@@ -42,22 +42,22 @@ NEXT = dict(itertools.pairwise(WAY))
 class NoMoves:
     """Every state leads to the next, at once; the order is written down as a real one is."""
 
-    offers = ProviderRegistry(())
+    providers = ProviderRegistry(())
     settings = Settings()
 
-    async def step(self, job: Job, *, found: bool) -> Transition:
+    async def step(self, job: Job, *, recovered: bool) -> Transition:
         state = NEXT[job.state]
         order = {State.SUBMITTING: "sending", State.RUNNING: "accepted"}.get(state)
         attempts = job.attempts + (order == "sending")
         return Transition({"state": state, "stage": state.value, "attempts": attempts}, order=order)
 
-    def orders_next(self, _job: Job) -> None:
-        """No order needs a place."""
+    def next_submit(self, _job: Job) -> None:
+        """No submit needs a slot."""
 
     def fail(self, fault: Fault, state: State = State.FAILED) -> Transition:
         return Transition({"state": state, "fault": fault})
 
-    async def end(self, job: Job, state: State, fault: Fault, *, found: bool) -> Transition:
+    async def end(self, job: Job, state: State, fault: Fault, *, recovered: bool) -> Transition:
         return self.fail(fault, state)
 
 
@@ -80,7 +80,7 @@ async def measure(jobs: int, group_max: int) -> tuple[float, float]:
     """Jobs per second, and milliseconds of CPU per job."""
     with tempfile.TemporaryDirectory() as folder:
         async with Store(sqlite_url(Path(folder)), group_max=group_max) as store:
-            runner = Worker(store, NoMoves(), clock=Machine())
+            runner = Worker(store, NoMoves(), machine=Machine())
             await runner.start()
             began, cpu = time.perf_counter(), time.process_time()
             await asyncio.gather(*(store.insert(make_job()) for _ in range(jobs)))

@@ -8,7 +8,7 @@ import pytest
 from framegate.app import parts
 from framegate.config.settings import Settings
 from framegate.domain import Request, State
-from framegate.jobs.state_machine.machine import ATTEMPTS_MAX
+from framegate.jobs.state_machine.submit import ATTEMPTS_MAX
 
 SPEED = 50
 STOPS = ATTEMPTS_MAX + 2
@@ -80,7 +80,7 @@ async def test_a_renderer_that_dies_every_time_fails_the_job_after_a_stated_numb
 ):
     monkeypatch.setattr(parts, "Machine", FastClock)
     monkeypatch.setattr(
-        "framegate.jobs.state_machine.machine.SENDING_SECONDS", 500.0
+        "framegate.jobs.state_machine.submit.SUBMIT_SECONDS_MAX", 500.0
     )  # a busy machine is not a frozen one
     renderers("os._exit(9)")
     async with running(settings) as gate:

@@ -13,7 +13,7 @@ from framegate.domain.ledger import LedgerChange, ledger_change
 from framegate.domain.machine import Machine
 from framegate.jobs.check import DryRun
 from framegate.jobs.lookup import get_owned_job
-from framegate.jobs.references import ReferencePreparer, unfit
+from framegate.jobs.references import ReferencePreparer, reference_problems
 from framegate.jobs.routing import Route, Router
 from framegate.net.fetcher import Fetcher
 from framegate.storage.blobs import BlobStore
@@ -59,7 +59,9 @@ class JobBuilder:
         references, ingested = await self._preparer.inline(request.references, caller.owner, share)
         request = replace(request, references=references)
         if any(reference is not None and reference.seconds is not None for reference in ingested):
-            route, verdict = candidates.require(lambda route: unfit(route.request, ingested, route.fit.offer))
+            route, verdict = candidates.require(
+                lambda route: reference_problems(route.request, ingested, route.fit.offer)
+            )
         return self._job(request, route, verdict, caller=caller, dialect=dialect, base_url=base_url)
 
     def reservation_for(self, job: Job, *, releases_job_id: str | None = None) -> LedgerChange | None:

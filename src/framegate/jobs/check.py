@@ -40,7 +40,7 @@ class DryRun:
         problems: list[Problem] = []
         for index, reference in enumerate(request.references):
             try:
-                ingested.append(await self.preparer.take(reference, index, owner))
+                ingested.append(await self.preparer.ingest(reference, index, owner))
             except ReferenceUnusable as error:
                 problems.extend(error.problems)
         return ingested, problems
@@ -52,12 +52,12 @@ class DryRun:
         rejected: Verdict | None = None
         for route in candidates:
             try:
-                ready = await self.preparer.ready(route.request, ingested, route.fit.offer, keep=False)
+                prepared = await self.preparer.prepare(route.request, ingested, route.fit.offer, keep=False)
             except ReferenceUnusable as error:
                 verdict = route.verdict(None, error.problems)
             else:
-                preflight = route.provider.preflight(route.request, route.target, ready.prepared)
-                verdict = route.verdict(preflight, ready.problems, ready.adjustments)
+                preflight = route.provider.preflight(route.request, route.target, prepared.references)
+                verdict = route.verdict(preflight, prepared.problems, prepared.adjustments)
             if verdict.ok:
                 return verdict, route
             rejected = rejected or verdict

@@ -1,81 +1,87 @@
-"""Places at providers that make only so many videos at once, given in the order of asking; to low priority last."""
+"""FIFO concurrency limiter per account; low-priority jobs wait behind all others."""
 
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
-WAITERS_MAX = 200  # who waits for one provider; it gets shorter faster than others come back
+WAITERS_MAX = 200  # per account; the queue drains faster than the other jobs come back
 
-Waiter = tuple[str, "asyncio.Future[None]", bool]  # who waits, what wakes it, and whether with low priority
+
+@dataclass(frozen=True, slots=True)
+class _Waiter:
+    job_id: str
+    granted: "asyncio.Future[None]"
+    is_low_priority: bool
 
 
 @dataclass(slots=True)
-class _Places:
+class _Account:
     limit: int | None = None
-    taken: set[str] = field(default_factory=set[str])
-    waiting: deque[Waiter] = field(default_factory=deque[Waiter])
+    job_ids: set[str] = field(default_factory=set[str])  # jobs that have a slot
+    waiters: deque[_Waiter] = field(default_factory=deque[_Waiter])
+
+    @property
+    def has_free_slot(self) -> bool:
+        return self.limit is None or len(self.job_ids) < self.limit
 
 
 class ConcurrencyLimiter:
-    """Who has a place at which provider."""
+    """The slots of all accounts, in memory of this process."""
 
     def __init__(self) -> None:
-        self._places: dict[str, _Places] = {}
-        self._where: dict[str, str] = {}
+        self._accounts: dict[str, _Account] = {}
+        self._account_of: dict[str, str] = {}  # by job
 
-    def restore(self, job_id: str, provider: str, limit: int | None = None) -> None:
-        """Give a place at once: to a job whose order already stands. `limit`: how many there are, if that is known."""
-        places = self._places.setdefault(provider, _Places())
-        places.limit = places.limit if limit is None else limit
-        places.taken.add(job_id)
-        self._where[job_id] = provider
+    def restore(self, job_id: str, account: str, limit: int | None = None) -> None:
+        """Give a slot to a job whose order is open, whatever the limit. `limit` is the account's, if it is known."""
+        slots = self._accounts.setdefault(account, _Account())
+        slots.limit = slots.limit if limit is None else limit
+        slots.job_ids.add(job_id)
+        self._account_of[job_id] = account
 
-    async def acquire(self, job_id: str, provider: str, limit: int | None, *, low: bool = False) -> None:
-        """Wait for one of `limit` places; None means as many as come. `low`: behind all others that wait."""
-        places = self._places.setdefault(provider, _Places())
-        places.limit = limit
-        if limit is not None and (len(places.taken) >= limit or places.waiting):
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            before = sum(not waits_low for _, _, waits_low in places.waiting)
-            places.waiting.insert(len(places.waiting) if low else before, (job_id, turn, low))
+    async def acquire(self, job_id: str, account: str, limit: int | None, *, low_priority: bool = False) -> None:
+        """Wait for one of the account's `limit` slots; None is no limit."""
+        slots = self._accounts.setdefault(account, _Account())
+        slots.limit = limit
+        if limit is not None and (not slots.has_free_slot or slots.waiters):
+            waiter = _Waiter(job_id, asyncio.get_running_loop().create_future(), low_priority)
+            first_low = sum(not other.is_low_priority for other in slots.waiters)
+            slots.waiters.insert(len(slots.waiters) if low_priority else first_low, waiter)
             try:
-                await turn
+                await waiter.granted
             except asyncio.CancelledError:
-                self._give_up(places, job_id, turn)
+                self._abandon(slots, waiter)
                 raise
-        self.restore(job_id, provider)
+        self.restore(job_id, account)
 
-    def is_saturated(self, provider: str, limit: int | None) -> bool:
-        """Whether the line there is so long that another had better come back later."""
-        places = self._places.get(provider)
-        return limit is not None and places is not None and len(places.waiting) >= max(WAITERS_MAX, limit)
+    def is_saturated(self, account: str, limit: int | None) -> bool:
+        """Whether so many jobs wait for a slot that another should come back later."""
+        slots = self._accounts.get(account)
+        return limit is not None and slots is not None and len(slots.waiters) >= max(WAITERS_MAX, limit)
 
     def is_limited(self, job_id: str) -> bool:
-        """Whether a job has one of so many places."""
-        provider = self._where.get(job_id)
-        return provider is not None and self._places[provider].limit is not None
+        """Whether a job has a slot at an account with a limit."""
+        account = self._account_of.get(job_id)
+        return account is not None and self._accounts[account].limit is not None
 
     def release(self, job_id: str) -> None:
-        """Give the place back, if there is one; the next in line has it, unless there are too many already.
+        """Release the job's slot, if it has one; the next waiter gets it.
 
-        There may be after a restart: jobs whose orders stand come in whatever the limit says.
+        After a restart there may be more jobs with a slot than the limit; then nobody gets it.
         """
-        provider = self._where.pop(job_id, None)
-        if provider is None:
+        account = self._account_of.pop(job_id, None)
+        if account is None:
             return
-        places = self._places[provider]
-        places.taken.discard(job_id)
-        self._call_next(provider, places)
+        slots = self._accounts[account]
+        slots.job_ids.discard(job_id)
+        while slots.waiters and slots.has_free_slot:
+            waiter = slots.waiters.popleft()
+            if not waiter.granted.done():
+                waiter.granted.set_result(None)
+                self.restore(waiter.job_id, account)  # reserved until it wakes
 
-    def _call_next(self, provider: str, places: _Places) -> None:
-        while places.waiting and (places.limit is None or len(places.taken) < places.limit):
-            job_id, turn, _ = places.waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                self.restore(job_id, provider)  # kept for it until it wakes
-
-    def _give_up(self, places: _Places, job_id: str, turn: "asyncio.Future[None]") -> None:
-        if turn.done() and not turn.cancelled():
-            self.release(job_id)  # its turn had come: on to the next
+    def _abandon(self, slots: _Account, waiter: _Waiter) -> None:
+        if waiter.granted.done() and not waiter.granted.cancelled():
+            self.release(waiter.job_id)  # it had been granted a slot
         else:
-            places.waiting = deque(entry for entry in places.waiting if entry[1] is not turn)
+            slots.waiters = deque(other for other in slots.waiters if other is not waiter)

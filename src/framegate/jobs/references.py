@@ -1,4 +1,4 @@
-"""References on their way into an order: taken in, held against an offer's limits, and made to fit."""
+"""References of a request on their way into an order: ingest, validate against an offer's limits, fit."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,89 +14,102 @@ from framegate.storage import ingest
 from framegate.storage.blobs import BlobStore
 from framegate.storage.ingest import IngestedReference
 
-Asset = Callable[[str, str], Awaitable[Blob | None]]  # the file of an owner with that hash
+FindAsset = Callable[[str, str], Awaitable[Blob | None]]  # by tenant and hash
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedReferences:
-    """A request's references as one offer takes them, what was changed of them, and what no change can mend."""
+    """The references of a request as one offer accepts them, their adjustments, and what cannot be adjusted."""
 
-    prepared: tuple[PreparedReference, ...]
+    references: tuple[PreparedReference, ...]
     adjustments: tuple[Adjustment, ...]
     problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReferencePreparer:
-    """Takes references in and makes them ready."""
+    """Ingests references and fits them to an offer."""
 
     settings: Settings
     blobs: BlobStore
     net: Fetcher
-    asset: Asset
+    find_asset: FindAsset
 
-    async def take(self, reference: Reference, index: int, owner: str) -> IngestedReference:
-        """Fetch, read or find a reference, look at it and keep it. Raises `ReferenceUnusable`."""
+    async def ingest(self, reference: Reference, index: int, owner: str) -> IngestedReference:
+        """Fetch or decode a reference, inspect and store it. Raises `ReferenceUnusable`."""
 
-        async def has_asset(sha256: str) -> Blob | None:
-            return await self.asset(owner, sha256)
+        async def find_owned_asset(sha256: str) -> Blob | None:
+            return await self.find_asset(owner, sha256)
 
         return await ingest.ingest_reference(
-            reference, index=index, fetcher=self.net, blobs=self.blobs, settings=self.settings, find_asset=has_asset
+            reference,
+            index=index,
+            fetcher=self.net,
+            blobs=self.blobs,
+            settings=self.settings,
+            find_asset=find_owned_asset,
         )
 
     async def inline(
-        self, given: Sequence[Reference], owner: str, share: Callable[[Blob], Awaitable[str]]
+        self, references: Sequence[Reference], owner: str, share: Callable[[Blob], Awaitable[str]]
     ) -> tuple[tuple[Reference, ...], tuple[IngestedReference | None, ...]]:
-        """References as a job keeps them: what came with the request goes to our files, and by `share` to its owner.
+        """Return references as a job stores them: data URLs become assets of the tenant, whose URLs `share` returns.
 
-        Beside them what was looked at; None for what must be fetched first. Raises `ReferenceUnusable`.
+        Beside them the ingested ones; None for those that must be fetched first. Raises `ReferenceUnusable`.
         """
-        kept: list[Reference] = []
-        looked_at: list[IngestedReference | None] = []
-        for index, reference in enumerate(given):
+        stored: list[Reference] = []
+        ingested: list[IngestedReference | None] = []
+        for index, reference in enumerate(references):
             if not reference.url[:8].lower().startswith(("data:", "asset://")):
                 with ingest.locate_errors(reference.pointer or f"/references/{index}"):
                     self.net.judge(reference.url)
-                kept.append(reference)
-                looked_at.append(None)
+                stored.append(reference)
+                ingested.append(None)
                 continue
-            taken = await self.take(reference, index, owner)
-            kept.append(replace(reference, url=await share(taken.blob)))
-            looked_at.append(taken)
-        return tuple(kept), tuple(looked_at)
+            asset = await self.ingest(reference, index, owner)
+            stored.append(replace(reference, url=await share(asset.blob)))
+            ingested.append(asset)
+        return tuple(stored), tuple(ingested)
 
-    async def ready(
-        self, request: Request, taken: Sequence[IngestedReference], offer: Offer | None, *, keep: bool = True
+    async def prepare(
+        self, request: Request, ingested: Sequence[IngestedReference], offer: Offer | None, *, keep: bool = True
     ) -> PreparedReferences:
-        """Make references fit an offer; `keep` False only tells what would come of it. Raises `ReferenceUnusable`."""
+        """Fit references to an offer. With `keep` False nothing is stored. Raises `ReferenceUnusable`."""
         limits = fit_limits(offer.limits.images) if offer else FitLimits()
-        prepared: list[PreparedReference] = []
+        references: list[PreparedReference] = []
         adjustments: list[Adjustment] = []
-        for index, (reference, one) in enumerate(zip(request.references, taken, strict=True)):
-            ready, changed = await ingest.prepare_reference(one, reference, index, self.blobs, limits, keep=keep)
-            prepared.append(ready)
-            adjustments.extend(changed)
-        return PreparedReferences(tuple(prepared), tuple(adjustments), unfit(request, taken, offer))
+        for index, (reference, source) in enumerate(zip(request.references, ingested, strict=True)):
+            prepared, adjusted = await ingest.prepare_reference(source, reference, index, self.blobs, limits, keep=keep)
+            references.append(prepared)
+            adjustments.extend(adjusted)
+        problems = reference_problems(request, ingested, offer)
+        return PreparedReferences(tuple(references), tuple(adjustments), problems)
 
 
-def unfit(request: Request, taken: Sequence[IngestedReference | None], offer: Offer | None) -> tuple[Problem, ...]:
-    """The problems of references, of those that were looked at, that no change can mend for an offer."""
+def reference_problems(
+    request: Request, ingested: Sequence[IngestedReference | None], offer: Offer | None
+) -> tuple[Problem, ...]:
+    """Return the problems of the ingested references that no adjustment solves for an offer."""
     if offer is None:
         return ()
-    measured = [one and clips.Measured(size_bytes=one.blob.size_bytes, seconds=one.seconds) for one in taken]
+    measured = [
+        reference and clips.Measured(size_bytes=reference.blob.size_bytes, seconds=reference.seconds)
+        for reference in ingested
+    ]
     return tuple(clips.problems(request, measured, offer.limits, f"{request.model} at {offer.provider}"))
 
 
-def measured(target: Target, given: Sequence[Reference], taken: Sequence[IngestedReference]) -> Target:
-    """The target with the length of the source that it goes on from, if it goes on from one."""
-    pairs = zip(given, taken, strict=True)
-    seconds = next((one.seconds or 0.0 for reference, one in pairs if reference.role is Role.SOURCE), None)
+def with_source_seconds(
+    target: Target, references: Sequence[Reference], ingested: Sequence[IngestedReference]
+) -> Target:
+    """Return the target with the measured length of the source video that it extends, if it extends one."""
+    pairs = zip(references, ingested, strict=True)
+    seconds = next((source.seconds or 0.0 for reference, source in pairs if reference.role is Role.SOURCE), None)
     return target if target.source_seconds is None or seconds is None else replace(target, source_seconds=seconds)
 
 
 def fit_limits(images: ImageLimits) -> FitLimits:
-    """What a picture is made to fit, of what a model says of its pictures."""
+    """Return a model's limits on images in the terms of the media layer."""
     return FitLimits(
         min_side=images.min_side_px,
         max_side=images.max_side_px,

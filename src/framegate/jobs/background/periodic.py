@@ -42,6 +42,11 @@ class PeriodicTask:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the task was started and has not ended."""
+        return self._task is not None and not self._task.done()
+
     async def _loop(self) -> None:
         if self._first_seconds:
             await self._clock.sleep(self._first_seconds)

@@ -1,4 +1,4 @@
-"""From a finished order to a finished job: the files come in, are put right, looked at and kept."""
+"""Download, remux, verify and store the files of a completed order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,15 +19,15 @@ from framegate.net.fetcher import Fetcher
 from framegate.providers.base import Provider
 from framegate.storage.blobs import BlobStore
 
-DOWNLOADS_MAX = 40  # tries that bring nothing, over half an hour: what was paid for is not given up lightly
-PERMANENT_ATTEMPTS_MAX = 8  # the same where the answer was a plain no, which may still be too early
+DOWNLOAD_ATTEMPTS_MAX = 40  # without progress, over half an hour: the video is paid for
+PERMANENT_ATTEMPTS_MAX = 8  # the same after a permanent error, since the file may only appear later
 WAIT_SECONDS_MAX = 60.0
-PART_BYTES = 2**20
+PROGRESS_BYTES_MIN = 2**20  # an attempt that receives so much does not count as failed
 
 
 @dataclass(frozen=True, slots=True)
 class Finalizer:
-    """The moves from `fetching` and from `checking`."""
+    """The transitions from `fetching` and from `checking`."""
 
     settings: Settings
     blobs: BlobStore
@@ -35,96 +35,101 @@ class Finalizer:
     machine: Machine
     executor: Executor
 
-    async def has(self, made: Sequence[ProviderFile]) -> bool:
-        """Whether every file that should lie on this machine does."""
-        return await self.machine.run_in_thread(_all_present, made)
+    async def has_local_files(self, files: Sequence[ProviderFile]) -> bool:
+        """Whether every file that a local renderer wrote still exists."""
+        return await self.machine.run_in_thread(_all_present, files)
 
     async def download(self, job: Job, provider: Provider) -> Transition:
-        """Bring every output into our own store. What had come when a try broke off is gone on from at the next."""
-        kept: list[ProviderFile] = []
-        for index, made in enumerate(job.provider_files):
-            into = await self.machine.run_in_thread(self.blobs.partial, f"{job.id}-{index}")
-            before = _size(into)
+        """Store every output. An interrupted download is resumed by the next attempt."""
+        stored: list[ProviderFile] = []
+        for index, file in enumerate(job.provider_files):
+            path = await self.machine.run_in_thread(self.blobs.partial, f"{job.id}-{index}")
+            before = _size(path)
             try:
-                kept.append(made if made.blob is not None else await self._bring(made, into, provider))
+                stored.append(file if file.blob is not None else await self._store_file(file, path, provider))
             except FramegateError as error:
-                step = self._fetch_again(job, made, into, error, came=_size(into) - before)
-                return replace(step, changes={**step.changes, "provider_files": (*kept, *job.provider_files[index:])})
-        return Transition({"state": State.CHECKING, "stage": "checking", "provider_files": tuple(kept)})
+                retry = self._after_failure(job, file, path, error, received_bytes=_size(path) - before)
+                return replace(
+                    retry, changes={**retry.changes, "provider_files": (*stored, *job.provider_files[index:])}
+                )
+        return Transition({"state": State.CHECKING, "stage": "checking", "provider_files": tuple(stored)})
 
-    async def _bring(self, made: ProviderFile, into: Path, provider: Provider) -> ProviderFile:
-        if made.path is not None:
-            return ProviderFile(blob=await self._keep(Path(made.path), made.media_type))
-        url = made.url or ""
-        if made.behind_key:
+    async def _store_file(self, file: ProviderFile, path: Path, provider: Provider) -> ProviderFile:
+        if file.path is not None:
+            return ProviderFile(blob=await self._store_video(Path(file.path), file.media_type))
+        url = file.url or ""
+        if file.behind_key:
             try:
-                await provider.download(made, into, bytes_max=self.settings.video_bytes_max)
+                await provider.download(file, path, bytes_max=self.settings.video_bytes_max)
                 url = None
             except MovedOrigin as moved:
                 url = moved.url
         if url is not None:
-            await self._fetch(url, into)
-        blob = await self._keep(into, made.media_type)
-        await self.machine.run_in_thread(resume.discard, into)
+            await self._fetch(url, path)
+        blob = await self._store_video(path, file.media_type)
+        await self.machine.run_in_thread(resume.discard, path)
         return ProviderFile(blob=blob)
 
-    async def _fetch(self, url: str, into: Path) -> None:
-        """A file that lies at a stranger's, who is given no key."""
+    async def _fetch(self, url: str, path: Path) -> None:
+        """Download a file from another origin, which gets no key."""
         await self.net.fetch(
             url,
-            into,
+            path,
             bytes_max=self.settings.video_bytes_max,
             seconds_max=self.settings.download_timeout_seconds,
             accept="video/*,*/*",
             resume=True,
         )
 
-    def _fetch_again(self, job: Job, made: ProviderFile, into: Path, error: FramegateError, *, came: int) -> Transition:
-        """A download that broke off is tried again. One that brought a good part more is no failed try."""
-        if came >= PART_BYTES:
+    def _after_failure(
+        self, job: Job, file: ProviderFile, path: Path, error: FramegateError, *, received_bytes: int
+    ) -> Transition:
+        """Retry a failed download, or fail the job. An attempt that received a good part does not count."""
+        if received_bytes >= PROGRESS_BYTES_MIN:
             return Transition(wait=1.0)
-        hopeless = isinstance(error, Refused) or (isinstance(error, ReferenceUnusable) and not error.retryable)
-        if step := self.again(job, PERMANENT_ATTEMPTS_MAX if hopeless else DOWNLOADS_MAX):
-            return step
-        resume.discard(into)
-        said = f"The provider made the video, but it could not be fetched: {error.message}"
-        return self._fail(Fault(code="output_not_fetched", message=f"{said} It may still lie at {_host(made)}."))
+        is_permanent = isinstance(error, Refused) or (isinstance(error, ReferenceUnusable) and not error.retryable)
+        if retry := self.retry_download(job, PERMANENT_ATTEMPTS_MAX if is_permanent else DOWNLOAD_ATTEMPTS_MAX):
+            return retry
+        resume.discard(path)
+        message = f"The provider made the video, but the download failed: {error.message}"
+        message = f"{message} The file may still be available at {_url_without_query(file)}."
+        return self._fail(Fault(code="output_not_fetched", message=message))
 
-    def again(self, job: Job, most: int) -> Transition | None:
-        """Another try to fetch a job's files, some time later; None once there were so many."""
-        times = job.failed_downloads + 1
-        return Transition({"failed_downloads": times}, wait=min(2.0**times, WAIT_SECONDS_MAX)) if times < most else None
+    def retry_download(self, job: Job, attempts_max: int) -> Transition | None:
+        """Return the transition to another download after a back-off; None after `attempts_max` attempts."""
+        attempts = job.failed_downloads + 1
+        if attempts >= attempts_max:
+            return None
+        return Transition({"failed_downloads": attempts}, wait=min(2.0**attempts, WAIT_SECONDS_MAX))
 
-    async def _keep(self, path: Path, media_type: str) -> Blob:
-        """Move a finished file into our own store, its index first so that playing starts at once."""
-        into = await self.machine.run_in_thread(self.blobs.scratch)
+    async def _store_video(self, path: Path, media_type: str) -> Blob:
+        """Move a finished file into the blob storage, with its index first so that playback starts at once."""
+        remuxed = await self.machine.run_in_thread(self.blobs.scratch)
         try:
-            if await self.machine.run_in_thread(_indexed_first, path, into):
-                blob = await self.blobs.add_file(into, media_type, move=True)
+            if await self.machine.run_in_thread(_remux_index_first, path, remuxed):
+                blob = await self.blobs.add_file(remuxed, media_type, move=True)
                 await self.machine.run_in_thread(_unlink, path)
                 return blob
             return await self.blobs.add_file(path, media_type, move=True)
         finally:
             with anyio.CancelScope(shield=True):
-                await self.machine.run_in_thread(_unlink, into)
+                await self.machine.run_in_thread(_unlink, remuxed)
 
-    async def verify(self, job: Job, *, judged: bool = True) -> Transition:
-        """Decode every file to its end, measure it, and take the poster and the contact sheet from it.
+    async def verify(self, job: Job, *, metadata_only: bool = False) -> Transition:
+        """Decode every file to its end, measure it, and take its poster and contact sheet.
 
-        With `judged` False, where that went wrong, only what each file says of itself; raises `Unreadable`.
+        With `metadata_only`, after an error in that, only read the file's own metadata; raises `Unreadable`.
         """
         outputs: list[Output] = []
         report: Mapping[str, Any] | None = None
-        verify = self._verify if judged else self._described
-        for index, made in enumerate(job.provider_files):
-            if made.blob is None:
-                return self._fail(Fault(code="output_lost", message="The file was not kept."))
-            verified = await self.executor.run(verify, job, made.blob)
+        verify = self._describe_file if metadata_only else self._verify_file
+        for index, file in enumerate(job.provider_files):
+            if file.blob is None:
+                return self._fail(Fault(code="output_lost", message="The downloaded file is no longer stored."))
+            verified = await self.executor.run(verify, job, file.blob)
             if not verified.report.playable:
-                why = next((f.sentence for f in verified.report.findings if f.verdict == "fail"), "It does not decode.")
-                unplayable = self._fail(Fault(code="output_unplayable", message=f"The file cannot be played. {why}"))
-                return Transition({**unplayable.changes, "report": report or verified.report.as_json()})
-            outputs.append(await self._output(index, made.blob, verified))
+                return self._unplayable(verified, report)
+            outputs.append(await self._output(index, file.blob, verified))
             report = report or _report(verified, outputs[-1])
         return Transition(
             {
@@ -137,20 +142,20 @@ class Finalizer:
             }
         )
 
-    def _verify(self, job: Job, blob: Blob) -> quality.Verification:
-        pictures = [
-            quality.ReferenceImage(path=Path(one.path), role=reference.role, index=index, name=reference.name)
-            for index, one in enumerate(job.prepared)
-            if (reference := one.reference).kind is Kind.IMAGE
+    def _verify_file(self, job: Job, blob: Blob) -> quality.Verification:
+        images = [
+            quality.ReferenceImage(path=Path(prepared.path), role=reference.role, index=index, name=reference.name)
+            for index, prepared in enumerate(job.prepared)
+            if (reference := prepared.reference).kind is Kind.IMAGE
         ]
         path = self.blobs.path(blob.sha256)
-        return quality.verify_file(path, job.target, references=pictures, prompt=job.request.prompt)
+        return quality.verify_file(path, job.target, references=images, prompt=job.request.prompt)
 
-    def _described(self, _: Job, blob: Blob) -> quality.Verification:
+    def _describe_file(self, _: Job, blob: Blob) -> quality.Verification:
         return quality.describe_unverified(self.blobs.path(blob.sha256))
 
     async def _output(self, index: int, blob: Blob, verified: quality.Verification) -> Output:
-        pictures = [
+        poster, contact_sheet = [
             None if jpeg is None else await self.blobs.add_bytes(jpeg, "image/jpeg")
             for jpeg in (verified.poster_jpeg, verified.contact_sheet_jpeg)
         ]
@@ -163,10 +168,16 @@ class Finalizer:
             frames=verified.frames,
             duration=verified.duration,
             audio=verified.has_audio,
-            poster=pictures[0],
-            contact_sheet=pictures[1],
+            poster=poster,
+            contact_sheet=contact_sheet,
             matches=tuple([await self.blobs.add_bytes(match.jpeg, "image/jpeg") for match in verified.matches]),
         )
+
+    def _unplayable(self, verified: quality.Verification, report: Mapping[str, Any] | None) -> Transition:
+        failures = (finding.sentence for finding in verified.report.findings if finding.verdict == "fail")
+        message = f"The file cannot be played. {next(failures, 'It cannot be decoded.')}"
+        ending = self._fail(Fault(code="output_unplayable", message=message))
+        return replace(ending, changes={**ending.changes, "report": report or verified.report.as_json()})
 
     def _fail(self, fault: Fault) -> Transition:
         return failed(fault, at=self.machine.now())
@@ -184,23 +195,23 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _host(made: ProviderFile) -> str:
-    return (made.url or "").partition("?")[0][:200]
+def _url_without_query(file: ProviderFile) -> str:
+    return (file.url or "").partition("?")[0][:200]
 
 
-def _indexed_first(path: Path, into: Path) -> bool:
-    """Write a copy with its index first where the file has it last; one that cannot be read is left for the report."""
+def _remux_index_first(path: Path, remuxed: Path) -> bool:
+    """Write a copy with the index first if the file has it last; an unreadable file is left to the quality report."""
     try:
         if videos.probe(path).container != "mp4" or videos.read_boxes(path).moov_first:
             return False
-        videos.remux_faststart(path, into)
+        videos.remux_faststart(path, remuxed)
     except videos.Unreadable:
         return False
     return True
 
 
 def _report(verified: quality.Verification, output: Output) -> dict[str, Any]:
-    """The report as it is kept, with where the pictures of the best matches lie."""
+    """Return the quality report as it is stored, with the hashes of the images of the best matches."""
     matches = zip(verified.matches, output.matches, strict=True)
     listed = [{**match.as_json(), "sha256": blob.sha256} for match, blob in matches]
     return {**verified.report.as_json(), "matches": listed}
