@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from framegate.api.dialects import phaseo, pictory
-from framegate.api.dialects.phaseo.parse import KNOBS
+from framegate.api.dialects.phaseo.requests import PHASEO_OPTIONS
 from framegate.api.dialects.pictory.requests import FIELDS, STUDIO
 from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.middleware.vendor_hosts import HOSTS
@@ -32,7 +32,7 @@ def test_every_operation_is_documented(dialect: Any, name: str):
 
 def test_every_vendor_field_and_every_setting_of_an_endpoint_is_documented():
     text = page("guides/phaseo.md")
-    for name in KNOBS:
+    for name in PHASEO_OPTIONS:
         assert f"`{name}`" in text
     for name in WebhookEndpoint.model_fields:
         assert f"\n{name} = " in text
@@ -44,7 +44,7 @@ def test_the_endpoint_of_the_page_is_read_from_framegate_toml(tmp_path: Path):
     settings = load({}, file=file)
 
     assert [endpoint.id for endpoint in settings.webhook_endpoints] == ["we_studio"]
-    assert phaseo.hook(UrlSigner(secret=b"s", seconds=60), settings).dialect == "phaseo"
+    assert phaseo.webhook_dialect(UrlSigner(secret=b"s", seconds=60), settings).dialect == "phaseo"
 
 
 def test_every_field_and_price_of_ai_studio_is_documented():

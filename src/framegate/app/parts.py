@@ -94,9 +94,9 @@ async def build_parts(
         webhook_dialects = WebhookDialects(
             [
                 native.webhook_dialect(signer),
-                phaseo.hook(signer, settings),
-                pictory.hook(signer),
-                fal.hook(secret, models),
+                phaseo.webhook_dialect(signer, settings),
+                pictory.webhook_dialect(signer),
+                fal.webhook_dialect(secret, models),
             ],
             machine=machine,
             master=await store.secret("webhooks"),

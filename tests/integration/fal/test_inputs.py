@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framegate.api.dialects.fal.details import Detail, Unprocessable
 from framegate.api.dialects.fal.endpoints import Endpoint, Field, app_of, endpoints, find
+from framegate.api.dialects.fal.errors import Detail, Unprocessable
 from framegate.api.dialects.fal.requests import parse
 from framegate.catalogue import builtin, check
 from framegate.domain import Kind, Role, Verdict
@@ -250,7 +250,7 @@ def test_the_echo_of_a_data_uri_is_cut():
     with pytest.raises(Unprocessable) as refusal:
         parse(VEO, {"prompt": "x", "image_urls": [f"data:image/png;base64,{'A' * 9999}"] * 4})
     (detail,) = refusal.value.details
-    assert all(len(url) < 300 for url in detail.sent()["input"])
+    assert all(len(url) < 300 for url in detail.to_json()["input"])
 
 
 def test_any_model_of_the_catalogue_is_an_endpoint_too():
@@ -282,4 +282,4 @@ def test_any_json_is_read_or_refused(endpoint_id: str, body: Any):
         details = refusal.details
     else:
         assert check(request, catalogue=builtin()).model
-    assert all(detail.msg and detail.loc[0] == "body" and json.dumps(detail.sent()) for detail in details)
+    assert all(detail.msg and detail.loc[0] == "body" and json.dumps(detail.to_json()) for detail in details)

@@ -64,6 +64,12 @@ def install_openapi(
     app.add_api_route("/docs", docs, include_in_schema=False)
 
 
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the description of a JSON body that a route reads by hand: its `openapi_extra`."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 def operations_page(openapi: Mapping[str, Any]) -> str:
     """Return an HTML page that lists the operations; it loads nothing from elsewhere."""
     rows = [

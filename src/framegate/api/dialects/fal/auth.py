@@ -1,53 +1,51 @@
-"""Who is calling: the key as fal's clients send it, or a token of ours that stands for it for a while."""
+"""Authentication of fal's clients: by API key, or by a short-lived token that stands for one."""
 
-import base64
-import hashlib
-import hmac
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from framegate.api.context import callers, context_of, key_in
+from framegate.api.http.signing import Signer, decode_payload, encode_payload
 from framegate.domain import Caller, Scope
 from framegate.domain.errors import Unauthorized
 
-TOKEN_PREFIX = "fgt."  # noqa: S105 - how a token is told from a key
+TOKEN_PREFIX = "fgt."  # noqa: S105 - tells a token from a key
+TOKEN_PURPOSE = "fal token 2"  # noqa: S105 - what the signature is for
 TOKEN_SECONDS = 3600
 TOKEN_SECONDS_MAX = 24 * 3600
+TOKEN_SCOPES = frozenset({Scope.CREATE, Scope.READ})
 
 
-def sent_key(connection: HTTPConnection) -> str | None:
-    """The key in `Authorization: Key …`, `Authorization: Bearer …`, or as the whole header."""
-    sent = (
-        key_in(connection, scheme="Key") or key_in(connection, scheme="Bearer") or key_in(connection, scheme="") or ""
-    )
-    return sent or None
+def read_key(connection: HTTPConnection) -> str | None:
+    """Return the key sent as `Authorization: Key …`, as `Authorization: Bearer …`, or as the whole header."""
+    keys = (key_in(connection, scheme=scheme) for scheme in ("Key", "Bearer", ""))
+    return next((key for key in keys if key), None)
 
 
-by_key = callers(sent_key)
+def read_token(connection: HTTPConnection) -> str | None:
+    """Return the token sent as `fal_jwt_token` or instead of a key."""
+    text = connection.query_params.get("fal_jwt_token") or read_key(connection) or ""
+    return text if text.startswith(TOKEN_PREFIX) else None
 
 
-def sent_token(connection: HTTPConnection) -> str | None:
-    """The token in `fal_jwt_token` or in the place of a key."""
-    sent = connection.query_params.get("fal_jwt_token") or sent_key(connection) or ""
-    return sent if sent.startswith(TOKEN_PREFIX) else None
+caller_by_key = callers(read_key)
 
 
 async def caller_of(connection: HTTPConnection) -> Caller:
     """Authenticate the caller by key or by token. Raises `Unauthorized`, `Forbidden`, `Busy`."""
-    token = sent_token(connection)
+    token = read_token(connection)
     if token is None:
-        return await by_key(connection)
+        return await caller_by_key(connection)
     context = context_of(connection)
-    caller = token_caller(token, context.jobs.secret, now=context.machine.now())
+    caller = verify_token(token, Signer(context.jobs.secret), now=context.machine.now())
     if caller is None:
         raise Unauthorized("Invalid or expired token. Request a new one.")
     return caller
 
 
 CallerDependency = Annotated[Caller, Depends(caller_of)]
-KeyCaller = Annotated[Caller, Depends(by_key)]  # a token makes no further tokens
+KeyCaller = Annotated[Caller, Depends(caller_by_key)]  # a token cannot create further tokens
 
 
 async def _owner(caller: CallerDependency) -> str:
@@ -58,28 +56,21 @@ Owner = Annotated[str, Depends(_owner)]
 
 
 async def owner_of(connection: HTTPConnection) -> str:
-    """Return the tenant of the caller. Raises what `caller_of` says."""
+    """Return the tenant of the caller. Raises what `caller_of` raises."""
     return (await caller_of(connection)).owner
 
 
-def new_token(caller: Caller, secret: bytes, *, now: float, seconds: int = TOKEN_SECONDS) -> tuple[str, int]:
+def issue_token(caller: Caller, signer: Signer, *, now: float, seconds: int = TOKEN_SECONDS) -> tuple[str, int]:
     """Return a token that stands for the caller's key, and when it expires, in Unix seconds."""
-    expires = int(now) + min(seconds, TOKEN_SECONDS_MAX)
-    payload = f"{expires}\n{caller.owner}\n{caller.key_id or ''}"
-    encoded = base64.urlsafe_b64encode(payload.encode()).rstrip(b"=").decode()
-    return f"{TOKEN_PREFIX}{encoded}.{_signature(encoded, secret)}", expires
+    expires_at = int(now) + min(seconds, TOKEN_SECONDS_MAX)
+    payload = encode_payload(f"{expires_at}\n{caller.owner}\n{caller.key_id or ''}".encode())
+    return f"{TOKEN_PREFIX}{payload}.{signer.sign(TOKEN_PURPOSE, payload)}", expires_at
 
 
-def token_caller(token: str, secret: bytes, *, now: float) -> Caller | None:
-    """Return the caller that a token stands for, if the token is genuine and has not expired."""
-    encoded, _, signature = token.removeprefix(TOKEN_PREFIX).rpartition(".")
-    if not hmac.compare_digest(signature.encode(), _signature(encoded, secret).encode()):
+def verify_token(token: str, signer: Signer, *, now: float) -> Caller | None:
+    """Return the caller that a token stands for; None if the token is forged or has expired."""
+    payload, _, signature = token.removeprefix(TOKEN_PREFIX).rpartition(".")
+    if not signer.verify(signature, TOKEN_PURPOSE, payload):
         return None
-    payload = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-    expires, owner, key_id = payload.split("\n")
-    scopes = frozenset({Scope.CREATE, Scope.READ})
-    return Caller(owner=owner, scopes=scopes, key_id=key_id or None) if int(expires) > now else None
-
-
-def _signature(encoded: str, secret: bytes) -> str:
-    return hmac.new(secret, f"fal token 2\n{encoded}".encode(), hashlib.sha256).hexdigest()
+    expires_at, owner, key_id = decode_payload(payload).decode().split("\n")
+    return Caller(owner=owner, scopes=TOKEN_SCOPES, key_id=key_id or None) if int(expires_at) > now else None

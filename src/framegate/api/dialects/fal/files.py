@@ -1,89 +1,94 @@
-"""Files in, by both of fal's ways, and files out, at public addresses that nobody can guess."""
+"""Uploads by both of fal's APIs, and downloads of uploads and outputs at secret URLs."""
 
 import datetime as dt
-import hmac
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from framegate.api.context import base_url, context_of
-from framegate.api.dialects.fal.auth import KeyCaller, Owner, new_token, owner_of
+from framegate.api.dialects.fal.auth import KeyCaller, Owner, issue_token, owner_of
 from framegate.api.dialects.fal.headers import lifecycle_of
-from framegate.api.dialects.fal.responses import file_token
-from framegate.api.dialects.fal.uploads import PARTS_MAX, Upload, Uploads, signature_of
-from framegate.api.http.body import media_type, pieces, read_json
+from framegate.api.dialects.fal.responses import is_file_token
+from framegate.api.dialects.fal.uploads import PARTS_MAX, UPLOAD_PURPOSE, Upload, Uploads, sign_upload
+from framegate.api.http.body import chunks, media_type, read_json
 from framegate.api.http.file_response import send_file
+from framegate.api.http.signing import Signer
 from framegate.domain import Problem
 from framegate.domain.errors import Gone, InvalidRequest, NotFound, Unauthorized
 
 router = APIRouter(tags=["files"])
 BODY_BYTES_MAX = 2**20
 TEXT_CHARS_MAX = 255
+TOKEN_SECONDS = 60  # of a token for a page, if the request names no other lifetime
+FILE_NOT_FOUND = "File not found."
+FILE_PRIVATE = "This file is private. Send the key of its owner."
+FILE_EXPIRED = "This file has expired."
 Storage = Annotated[str | None, Query(max_length=TEXT_CHARS_MAX)]
 
 
-# -- files in
+# -- tokens
 
 
 @router.post("/rest/storage/auth/token")
-async def cdn_token(request: Request, caller: KeyCaller, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one kind of storage
-    """A token for uploads, and where they go."""
+async def cdn_token(request: Request, caller: KeyCaller, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one storage type
+    """Get a token for uploads, and their base URL."""
     context = context_of(request)
-    token, expires = new_token(caller, context.jobs.secret, now=context.machine.now())
-    until = dt.datetime.fromtimestamp(expires, dt.UTC).isoformat()
-    base = f"{base_url(request)}/cdn"
-    return JSONResponse({"token": token, "token_type": "Bearer", "base_url": base, "expires_at": until})
+    token, expires_at = issue_token(caller, Signer(context.jobs.secret), now=context.machine.now())
+    body = {
+        "token": token,
+        "token_type": "Bearer",
+        "base_url": f"{base_url(request)}/cdn",
+        "expires_at": dt.datetime.fromtimestamp(expires_at, dt.UTC).isoformat(),
+    }
+    return JSONResponse(body)
 
 
 @router.post("/rest/tokens/")
 async def token(request: Request, caller: KeyCaller) -> JSONResponse:
-    """A token that a page can use in the place of a key, as `fal_jwt_token`."""
-    asked = await _object(request)
-    seconds = asked.get("token_expiration", 60)
+    """Get a token that a web page can use instead of a key, as `fal_jwt_token`."""
+    seconds = (await _read_object(request)).get("token_expiration", TOKEN_SECONDS)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
-        raise _wrong("token_expiration", "must be a whole number of seconds, 1 or more")
+        raise _invalid_value("token_expiration", "must be an integer number of seconds, 1 or more")
     context = context_of(request)
-    return JSONResponse(new_token(caller, context.jobs.secret, now=context.machine.now(), seconds=seconds)[0])
+    return JSONResponse(issue_token(caller, Signer(context.jobs.secret), now=context.machine.now(), seconds=seconds)[0])
+
+
+# -- uploads
 
 
 @router.post("/rest/storage/upload/initiate")
-async def initiate(request: Request, owner: Owner, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one kind of storage
-    """Announce a file: where to PUT it, and where it will lie."""
-    upload = await _announced(request, owner, _text(await _object(request), "file_name"))
-    return _places(request, upload, "")
+async def initiate(request: Request, owner: Owner, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one storage type
+    """Start an upload; returns the URL to PUT the file to, and the URL of the file."""
+    upload = await _begin(request, owner, _text(await _read_object(request), "file_name"))
+    return _upload_urls(request, upload)
 
 
 @router.post("/rest/storage/upload/initiate-multipart")
-async def initiate_multipart(request: Request, owner: Owner, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one kind of storage
-    """Announce a file that comes in parts: `PUT {upload_url}/{number}`, then `POST {upload_url}/complete`."""
-    upload = await _announced(request, owner, _text(await _object(request), "file_name"))
-    return _places(request, upload, "/multipart")
+async def initiate_multipart(request: Request, owner: Owner, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one storage type
+    """Start an upload in parts: `PUT {upload_url}/{number}`, then `POST {upload_url}/complete`."""
+    upload = await _begin(request, owner, _text(await _read_object(request), "file_name"))
+    return _upload_urls(request, upload, "/multipart")
 
 
 @router.post("/cdn/files/upload")
 async def upload_whole(request: Request, owner: Owner) -> JSONResponse:
-    """Upload a file in one go."""
-    upload = await _announced(request, owner, request.headers.get("x-fal-file-name", ""))
-    body = pieces(request, bytes_max=context_of(request).settings.video_bytes_max)
-    upload = await Uploads(context_of(request)).fill(upload, body, media_type(request))
-    return JSONResponse({"access_url": f"{base_url(request)}{upload.path}"})
+    """Upload a file in one request."""
+    upload = await _begin(request, owner, request.headers.get("x-fal-file-name", ""))
+    return await _store(request, upload)
 
 
 @router.post("/cdn/files/upload/multipart")
 async def begin_multipart(request: Request, owner: Owner) -> JSONResponse:
-    """Announce a file that comes in parts."""
-    upload = await _announced(request, owner, request.headers.get("x-fal-file-name", ""))
+    """Start an upload in parts."""
+    upload = await _begin(request, owner, request.headers.get("x-fal-file-name", ""))
     return JSONResponse({"access_url": f"{base_url(request)}{upload.path}", "uploadId": upload.id})
 
 
 @router.put("/cdn/files/{upload_id}/{name}")
 async def put_whole(request: Request, upload_id: str, name: str) -> JSONResponse:
-    """The file that was announced."""
-    upload = await _permitted(request, upload_id, name)
-    body = pieces(request, bytes_max=context_of(request).settings.video_bytes_max)
-    upload = await Uploads(context_of(request)).fill(upload, body, media_type(request))
-    return JSONResponse({"access_url": f"{base_url(request)}{upload.path}"})
+    """Upload the file."""
+    return await _store(request, await _writable(request, upload_id, name))
 
 
 @router.put("/cdn/files/{upload_id}/{name}/multipart/{same_id}/{number}", include_in_schema=False)
@@ -91,62 +96,71 @@ async def put_whole(request: Request, upload_id: str, name: str) -> JSONResponse
 async def put_part(
     request: Request, upload_id: str, name: str, number: int, same_id: str | None = None
 ) -> JSONResponse:
-    """One part of the file that was announced."""
-    upload = await _permitted(request, upload_id, name, same_id)
-    body = pieces(request, bytes_max=context_of(request).settings.video_bytes_max)
-    etag = await Uploads(context_of(request)).add_part(upload, number, body)
+    """Upload one part of the file."""
+    upload = await _writable(request, upload_id, name, same_id)
+    context = context_of(request)
+    body = chunks(request, bytes_max=context.settings.video_bytes_max)
+    etag = await Uploads(context).add_part(upload, number, body)
     return JSONResponse({"partNumber": number, "etag": etag}, headers={"ETag": etag})
 
 
 @router.post("/cdn/files/{upload_id}/{name}/multipart/{same_id}/complete", include_in_schema=False)
 @router.post("/cdn/files/{upload_id}/{name}/multipart/complete")
 async def complete(request: Request, upload_id: str, name: str, same_id: str | None = None) -> JSONResponse:
-    """Put the parts together."""
-    upload = await _permitted(request, upload_id, name, same_id)
-    parts = _parts((await _object(request)).get("parts"))
+    """Assemble the parts."""
+    upload = await _writable(request, upload_id, name, same_id)
+    parts = _parts((await _read_object(request)).get("parts"))
     upload = await Uploads(context_of(request)).complete(upload, parts)
     return JSONResponse({"access_url": f"{base_url(request)}{upload.path}"})
 
 
-def _parts(said: object) -> list[tuple[int, str]]:
+def _parts(value: object) -> list[tuple[int, str]]:
     parts: list[tuple[int, str]] = []
-    for part in cast("list[Any]", said)[: PARTS_MAX + 1] if isinstance(said, list) else ():
-        told: dict[str, Any] = cast("dict[str, Any]", part) if isinstance(part, dict) else {}
-        number, etag = told.get("partNumber"), told.get("etag")
+    for item in cast("list[Any]", value)[: PARTS_MAX + 1] if isinstance(value, list) else ():
+        part: dict[str, Any] = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+        number, etag = part.get("partNumber"), part.get("etag")
         if not isinstance(number, int) or not isinstance(etag, str):
             break
         parts.append((number, etag))
     else:
         if parts and len(parts) <= PARTS_MAX:
             return parts
-    raise _wrong("parts", 'must be a list such as [{"partNumber": 1, "etag": "…"}]')
+    raise _invalid_value("parts", 'must be a list such as [{"partNumber": 1, "etag": "…"}]')
 
 
-async def _announced(request: Request, owner: str, name: str) -> Upload:
-    keep_seconds, private = lifecycle_of(request.headers)
-    return await Uploads(context_of(request)).begin(owner, name, keep_seconds=keep_seconds, private=private)
+async def _begin(request: Request, owner: str, name: str) -> Upload:
+    retain_seconds, private = lifecycle_of(request.headers)
+    return await Uploads(context_of(request)).begin(owner, name, retain_seconds=retain_seconds, private=private)
 
 
-def _places(request: Request, upload: Upload, way: str) -> JSONResponse:
-    here = f"{base_url(request)}{upload.path}"
-    signature = signature_of(upload, context_of(request).jobs.secret)
-    return JSONResponse({"upload_url": f"{here}{way}?signature={signature}", "file_url": here})
+async def _store(request: Request, upload: Upload) -> JSONResponse:
+    context = context_of(request)
+    body = chunks(request, bytes_max=context.settings.video_bytes_max)
+    upload = await Uploads(context).store(upload, body, media_type(request))
+    return JSONResponse({"access_url": f"{base_url(request)}{upload.path}"})
 
 
-async def _permitted(request: Request, upload_id: str, name: str, same_id: str | None = None) -> Upload:
-    """The upload that may be filled: by the signature of its address, or by its owner's key or token."""
-    upload = await Uploads(context_of(request)).get(upload_id)
+def _upload_urls(request: Request, upload: Upload, suffix: str = "") -> JSONResponse:
+    file_url = f"{base_url(request)}{upload.path}"
+    signature = sign_upload(Signer(context_of(request).jobs.secret), upload)
+    return JSONResponse({"upload_url": f"{file_url}{suffix}?signature={signature}", "file_url": file_url})
+
+
+async def _writable(request: Request, upload_id: str, name: str, same_id: str | None = None) -> Upload:
+    """Return an upload that the caller may write: by the signature of its URL, or by its owner's key or token."""
+    context = context_of(request)
+    upload = await Uploads(context).get(upload_id)
     if name != upload.name or same_id not in (None, upload_id):
-        raise NotFound("There is no such file here.")
-    signature = request.query_params.get("signature", "")
-    if hmac.compare_digest(signature.encode(), signature_of(upload, context_of(request).jobs.secret).encode()):
+        raise NotFound(FILE_NOT_FOUND)
+    signature = request.query_params.get("signature")
+    if Signer(context.jobs.secret).verify(signature, UPLOAD_PURPOSE, upload.id):
         return upload
     if await owner_of(request) != upload.owner:
-        raise NotFound("There is no such file here.")
+        raise NotFound(FILE_NOT_FOUND)
     return upload
 
 
-async def _object(request: Request) -> dict[str, Any]:
+async def _read_object(request: Request) -> dict[str, Any]:
     body = await read_json(request, bytes_max=BODY_BYTES_MAX)
     if not isinstance(body, dict):
         raise InvalidRequest([Problem(code="wrong_type", pointer="", message="The body must be a JSON object.")])
@@ -154,46 +168,48 @@ async def _object(request: Request) -> dict[str, Any]:
 
 
 def _text(body: dict[str, Any], name: str) -> str:
-    said = body.get(name) or ""
-    if not isinstance(said, str) or len(said) > TEXT_CHARS_MAX:
-        raise _wrong(name, f"must be a text of at most {TEXT_CHARS_MAX} characters")
-    return said
+    text = body.get(name) or ""
+    if not isinstance(text, str) or len(text) > TEXT_CHARS_MAX:
+        raise _invalid_value(name, f"must be a string of at most {TEXT_CHARS_MAX} characters")
+    return text
 
 
-def _wrong(name: str, rule: str) -> InvalidRequest:
+def _invalid_value(name: str, rule: str) -> InvalidRequest:
     return InvalidRequest([Problem(code="invalid_value", pointer=f"/{name}", message=f"`{name}` {rule}.")])
 
 
-# -- files out
+# -- downloads
 
 
 @router.head("/cdn/files/{job_id}/{index}/{name}", include_in_schema=False)
 @router.get("/cdn/files/{job_id}/{index}/{name}", response_class=Response)
-async def made(request: Request, job_id: str, index: int, name: str) -> Response:
-    """A video that was made. Takes `Range`; needs no key, for the address is the permission."""
-    jobs = context_of(request).jobs
-    if not hmac.compare_digest(name.encode(), f"{file_token(job_id, index, jobs.secret)}.mp4".encode()):
-        raise NotFound("There is no such file here.")
-    output = await jobs.linked_output(job_id, index=index)
+async def output(request: Request, job_id: str, index: int, name: str) -> Response:
+    """Download a video. Supports `Range`; needs no key: the URL is the secret."""
+    context = context_of(request)
+    jobs = context.jobs
+    token, _, suffix = name.partition(".")
+    if suffix != "mp4" or not is_file_token(Signer(jobs.secret), token, job_id, index):
+        raise NotFound(FILE_NOT_FOUND)
+    video = await jobs.linked_output(job_id, index=index)
     job = await jobs.linked(job_id)
-    handling = job.request.policy
-    if handling.private and await owner_of(request) != job.owner:
-        raise Unauthorized("This file is private: it takes the key of its owner.")
-    ended = job.finished_at or job.updated_at
-    if handling.retain_seconds is not None and context_of(request).machine.now() >= ended + handling.retain_seconds:
-        raise Gone("This file was made to be kept for a while, which is over.")
-    return await send_file(request, jobs.blobs.path(output.blob.sha256), output.blob, name=name)
+    policy = job.request.policy
+    if policy.private and await owner_of(request) != job.owner:
+        raise Unauthorized(FILE_PRIVATE)
+    ended_at = job.finished_at or job.updated_at
+    if policy.retain_seconds is not None and context.machine.now() >= ended_at + policy.retain_seconds:
+        raise Gone(FILE_EXPIRED)
+    return await send_file(request, jobs.blobs.path(video.blob.sha256), video.blob, name=name)
 
 
 @router.head("/cdn/files/{upload_id}/{name}", include_in_schema=False)
 @router.get("/cdn/files/{upload_id}/{name}", response_class=Response)
-async def uploaded(request: Request, upload_id: str, name: str) -> Response:
-    """A file that was uploaded."""
-    gate = context_of(request)
-    upload = await Uploads(gate).get(upload_id)
+async def uploaded_file(request: Request, upload_id: str, name: str) -> Response:
+    """Download an uploaded file."""
+    context = context_of(request)
+    upload = await Uploads(context).get(upload_id)
     if name != upload.name:
-        raise NotFound("There is no such file here.")
+        raise NotFound(FILE_NOT_FOUND)
     if upload.private and await owner_of(request) != upload.owner:
-        raise Unauthorized("This file is private: it takes the key of its owner.")
-    blob = upload.blob(now=context_of(request).machine.now())
-    return await send_file(request, gate.jobs.blobs.path(blob.sha256), blob, name=name)
+        raise Unauthorized(FILE_PRIVATE)
+    blob = upload.blob(now=context.machine.now())
+    return await send_file(request, context.jobs.blobs.path(blob.sha256), blob, name=name)

@@ -1,4 +1,4 @@
-"""What fal's clients say in headers and in the query: when a job must have begun, its rank, how long files are kept."""
+"""Headers and query parameters of fal's clients: start timeout, priority, file lifecycle, idempotency key, webhook."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any, NoReturn, cast
 
 from starlette.datastructures import Headers
 
-from framegate.api.dialects.fal.details import Detail, Unprocessable
+from framegate.api.dialects.fal.errors import Detail, Unprocessable
 from framegate.api.http.callbacks import callback_problem
 from framegate.config.settings import Settings
 from framegate.domain import JobPolicy
@@ -19,22 +19,22 @@ LIFECYCLE = ("x-fal-object-lifecycle-preference", "x-fal-object-lifecycle")
 IDEMPOTENCY = "idempotency-key"
 START_SECONDS_MIN = 0.1
 START_SECONDS_MAX = 7 * 24 * 3600
-KEEP_SECONDS_MAX = 10 * 365 * 24 * 3600
+RETAIN_SECONDS_MAX = 10 * 365 * 24 * 3600
 KEY_CHARS_MAX = 255
 YES = ("1", "true", "yes")
 
 
-def handling_of(headers: Headers) -> JobPolicy:
-    """How the gate is to treat the job. Raises `Unprocessable` for a header that says nothing that can be done."""
+def policy_of(headers: Headers) -> JobPolicy:
+    """Return the job policy that the headers ask for. Raises `Unprocessable`."""
     priority = headers.get(PRIORITY, "normal").strip().lower()
     if priority not in ("normal", "low"):
-        _refuse(PRIORITY, "must be `normal` or `low`")
-    keep_seconds, private = lifecycle_of(headers)
+        _fail(PRIORITY, "must be `normal` or `low`")
+    retain_seconds, private = lifecycle_of(headers)
     return JobPolicy(
         start_seconds=_start_seconds(headers),
         low_priority=priority == "low",
         retry=headers.get(NO_RETRY, "").strip().lower() not in YES,
-        retain_seconds=keep_seconds,
+        retain_seconds=retain_seconds,
         private=private,
     )
 
@@ -47,52 +47,52 @@ def _start_seconds(headers: Headers) -> float | None:
         seconds = float(headers[name])
     except ValueError:
         seconds = 0.0
-    if not START_SECONDS_MIN < seconds <= START_SECONDS_MAX:  # NaN is in no range
-        _refuse(name, f"must be a number of seconds above {START_SECONDS_MIN}, and at most {START_SECONDS_MAX}")
+    if not START_SECONDS_MIN < seconds <= START_SECONDS_MAX:  # also rejects NaN
+        _fail(name, f"must be a number of seconds above {START_SECONDS_MIN}, and at most {START_SECONDS_MAX}")
     return seconds
 
 
 def lifecycle_of(headers: Headers) -> tuple[int | None, bool]:
-    """For how many seconds files are handed out (None: as long as they are kept), and whether only with the key."""
+    """Return for how many seconds files are served (None: no limit), and whether they need the key."""
     name = next((name for name in LIFECYCLE if name in headers), None)
     if name is None:
         return None, False
     try:
-        said = json.loads(headers[name])
+        value = json.loads(headers[name])
     except ValueError:
-        said = ""
-    if said is None:
+        value = ""
+    if value is None:
         return None, False
-    if not isinstance(said, dict):
-        _refuse(name, 'must be JSON such as {"expiration_duration_seconds": 3600}')
-    wanted = cast("dict[str, Any]", said)
-    seconds = wanted.get("expiration_duration_seconds")
-    if seconds is not None and not (_whole(seconds) and 1 <= seconds <= KEEP_SECONDS_MAX):
-        _refuse(name, f"must have a whole number, 1 to {KEEP_SECONDS_MAX}, as `expiration_duration_seconds`")
-    return seconds, _private(name, wanted.get("initial_acl"))
+    if not isinstance(value, dict):
+        _fail(name, 'must be JSON such as {"expiration_duration_seconds": 3600}')
+    preference = cast("dict[str, Any]", value)
+    seconds = preference.get("expiration_duration_seconds")
+    if seconds is not None and not (_is_integer(seconds) and 1 <= seconds <= RETAIN_SECONDS_MAX):
+        _fail(name, f"must have an integer from 1 to {RETAIN_SECONDS_MAX} as `expiration_duration_seconds`")
+    return seconds, _is_private(name, preference.get("initial_acl"))
 
 
-def _private(name: str, acl: object) -> bool:
+def _is_private(name: str, acl: object) -> bool:
     if acl is None:
         return False
-    said: Mapping[str, Any] = cast("dict[str, Any]", acl) if isinstance(acl, dict) else {"default": acl}
-    if said.get("rules"):
-        _refuse(name, "has `initial_acl.rules`: they name users of fal, whom this gate does not know. Leave them out")
-    if said.get("default", "allow") not in ("allow", "forbid", "hide"):
-        _refuse(name, "must have `allow`, `forbid` or `hide` as `initial_acl.default`")
-    return said.get("default", "allow") != "allow"
+    rules: Mapping[str, Any] = cast("dict[str, Any]", acl) if isinstance(acl, dict) else {"default": acl}
+    if rules.get("rules"):
+        _fail(name, "has `initial_acl.rules`, which name users of fal, unknown to this gateway. Remove them")
+    if rules.get("default", "allow") not in ("allow", "forbid", "hide"):
+        _fail(name, "must have `allow`, `forbid` or `hide` as `initial_acl.default`")
+    return rules.get("default", "allow") != "allow"
 
 
 def idempotency_key_of(headers: Headers) -> str | None:
-    """The `Idempotency-Key`, if one was sent. Raises `Unprocessable`."""
+    """Return the `Idempotency-Key`, if there is one. Raises `Unprocessable`."""
     key = headers.get(IDEMPOTENCY)
     if key is not None and not (key.strip() and len(key) <= KEY_CHARS_MAX and key.isascii() and key.isprintable()):
-        _refuse("Idempotency-Key", f"must be 1 to {KEY_CHARS_MAX} printable ASCII characters")
+        _fail("Idempotency-Key", f"must be 1 to {KEY_CHARS_MAX} printable ASCII characters")
     return key
 
 
 def webhook_of(url: str | None, settings: Settings) -> str | None:
-    """The address of `fal_webhook`, if one was sent. Raises `Unprocessable`."""
+    """Return the URL in `fal_webhook`, if there is one. Raises `Unprocessable`."""
     if not url:
         return None
     problem = callback_problem(url, settings, field="fal_webhook")
@@ -102,10 +102,10 @@ def webhook_of(url: str | None, settings: Settings) -> str | None:
     return url
 
 
-def _whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _refuse(name: str, rule: str) -> NoReturn:
+def _fail(name: str, rule: str) -> NoReturn:
     detail = Detail(loc=("header", name), msg=f"The header `{name}` {rule}.", type="value_error")
     raise Unprocessable([detail])

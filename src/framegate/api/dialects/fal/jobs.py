@@ -1,4 +1,4 @@
-"""How a request of fal's clients becomes a job, on the queue or at once."""
+"""Jobs of the fal-compatible API: create, look up, report."""
 
 import difflib
 from typing import Any
@@ -8,34 +8,35 @@ from starlette.responses import JSONResponse
 
 from framegate.api.context import base_url, context_of, request_context_of
 from framegate.api.dialects.fal.endpoints import Endpoint, endpoints, find
-from framegate.api.dialects.fal.errors import refused
-from framegate.api.dialects.fal.headers import handling_of, idempotency_key_of, webhook_of
+from framegate.api.dialects.fal.errors import unprocessable
+from framegate.api.dialects.fal.headers import idempotency_key_of, policy_of, webhook_of
 from framegate.api.dialects.fal.requests import parse
-from framegate.api.dialects.fal.responses import REQUEST_ID, apps_of, endpoint_of, status_answer, status_word
-from framegate.api.dialects.fal.uploads import own_references
+from framegate.api.dialects.fal.responses import REQUEST_ID, apps_of, endpoint_of, status_body, status_word
+from framegate.api.dialects.fal.uploads import resolve_own_files
 from framegate.api.http.body import fingerprint, read_json
 from framegate.domain import Caller, Job
 from framegate.domain.errors import Busy, InvalidRequest, NotFound
 
 DIALECT = "fal"
+NAME_CHARS_MAX = 100  # of a client's path in a message
 
 
-async def submit(request: Request, caller: Caller, endpoint_id: str, *, webhook: str | None = None) -> Job:
-    """Make the job that the body asks of an endpoint.
+async def create_job(request: Request, caller: Caller, endpoint_id: str, *, webhook: str | None = None) -> Job:
+    """Create the job for a request to an endpoint.
 
-    Raises `NotFound` for an id that is none, `Unprocessable` for an input that breaks a rule, and `Busy`.
+    Raises `NotFound` for an unknown endpoint, `Unprocessable` for an invalid input, and `Busy`.
     """
-    gate = context_of(request)
-    endpoint = known_endpoint(request, endpoint_id)
-    handling = handling_of(request.headers)
+    context = context_of(request)
+    endpoint = get_endpoint(request, endpoint_id)
+    policy = policy_of(request.headers)
     key = idempotency_key_of(request.headers)
-    callback_url = webhook_of(webhook, gate.settings)
-    body = await read_json(request, bytes_max=gate.settings.body_bytes_max)
-    wanted = parse(endpoint, body, handling=handling, callback_url=callback_url)
-    wanted = await own_references(wanted, gate, caller.owner)
+    callback_url = webhook_of(webhook, context.settings)
+    body = await read_json(request, bytes_max=context.settings.body_bytes_max)
+    video_request = parse(endpoint, body, policy=policy, callback_url=callback_url)
+    video_request = await resolve_own_files(video_request, context, caller.owner)
     try:
-        return await gate.jobs.create(
-            wanted,
+        return await context.jobs.create(
+            video_request,
             caller=caller,
             dialect=DIALECT,
             context=request_context_of(request),
@@ -44,49 +45,49 @@ async def submit(request: Request, caller: Caller, endpoint_id: str, *, webhook:
             base_url=base_url(request),
         )
     except InvalidRequest as error:
-        raise refused(error.problems, endpoint, body) from error
+        raise unprocessable(error.problems, endpoint, body) from error
 
 
-def known_endpoint(request: Request, endpoint_id: str) -> Endpoint:
-    """The endpoint of that id. Raises `NotFound`."""
+def get_endpoint(request: Request, endpoint_id: str) -> Endpoint:
+    """Return an endpoint by its id. Raises `NotFound`, with similar ids."""
     catalogue = context_of(request).jobs.catalogue
-    found = find(endpoint_id.strip("/"), catalogue)
-    if found is None:
-        known = {name.lower(): name for name in endpoints()}
-        close = difflib.get_close_matches(endpoint_id.lower()[:100], known, n=3)
-        near = ", ".join(f"`{name}`" for name in [known[name] for name in close] or catalogue.suggest(endpoint_id))
-        hint = f" Did you mean one of {near}?" if near else ""
-        raise NotFound(f"There is no endpoint `{endpoint_id[:100]}` here.{hint}")
-    return found
+    endpoint = find(endpoint_id.strip("/"), catalogue)
+    if endpoint is None:
+        ids = {name.lower(): name for name in endpoints()}
+        close = difflib.get_close_matches(endpoint_id.lower()[:NAME_CHARS_MAX], ids, n=3)
+        similar = [ids[name] for name in close] or catalogue.suggest(endpoint_id)
+        hint = f" Did you mean {' or '.join(f'`{name}`' for name in similar)}?" if similar else ""
+        raise NotFound(f"Endpoint not found: `{endpoint_id[:NAME_CHARS_MAX]}`.{hint}")
+    return endpoint
 
 
-async def found_job(request: Request, owner: str, app: str, job_id: str) -> Job:
-    """A job by its id, if it is one of that app (or of an endpoint of it). Raises `NotFound`."""
-    gate = context_of(request)
-    job = await gate.jobs.get(job_id, owner=owner)
+async def get_job(request: Request, owner: str, app: str, job_id: str) -> Job:
+    """Return a job by its id and its app, or an endpoint of that app. Raises `NotFound`."""
+    context = context_of(request)
+    job = await context.jobs.get(job_id, owner=owner)
     path = app.strip("/")
-    if not any(path == known or path.startswith(f"{known}/") for known in apps_of(job, gate.jobs.catalogue)):
-        raise NotFound(f"There is no request {job_id} of `{path[:100]}` here.")
+    if not any(path == name or path.startswith(f"{name}/") for name in apps_of(job, context.jobs.catalogue)):
+        raise NotFound(f"Request not found: {job_id} of `{path[:NAME_CHARS_MAX]}`.")
     return job
 
 
-async def queue_is_short(request: Request, longest: int | None) -> None:
-    """Hold a client's own limit on the queue. Raises `Busy` before anything is made."""
-    if longest is None:
+async def check_queue_length(request: Request, length_max: int | None) -> None:
+    """Enforce the client's own limit on the queue. Raises `Busy` before a job is created."""
+    if length_max is None:
         return
-    waiting = await context_of(request).jobs.ahead()
-    if waiting > longest:
-        raise Busy(f"{waiting} requests wait, and `fal_max_queue_length` allows {longest}. Nothing was made.")
+    queued = await context_of(request).jobs.ahead()
+    if queued > length_max:
+        raise Busy(f"{queued} requests are queued; `fal_max_queue_length` allows {length_max}. No request was created.")
 
 
 async def status_of(request: Request, job: Job, *, logs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """A job's status as this client sees it."""
-    gate = context_of(request)
-    position = await gate.jobs.ahead(job.id) if status_word(job) == "IN_QUEUE" else 0
-    endpoint = endpoint_of(job, gate.jobs.catalogue)
-    return status_answer(job, base=base_url(request), position=position, logs=logs, endpoint=endpoint)
+    """Return a job's status, with its place in the queue and the base URL of this client."""
+    context = context_of(request)
+    position = await context.jobs.ahead(job.id) if status_word(job) == "IN_QUEUE" else 0
+    endpoint = endpoint_of(job, context.jobs.catalogue)
+    return status_body(job, base=base_url(request), position=position, logs=logs, endpoint=endpoint)
 
 
-def sent(body: object, job: Job, *, status: int = 200, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An answer about a job, with its id in the header that the clients read."""
+def job_response(body: object, job: Job, *, status: int = 200, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Return a response about a job, with its id in the header that clients read."""
     return JSONResponse(body, status_code=status, headers={REQUEST_ID: job.id, **(headers or {})})

@@ -1,4 +1,4 @@
-"""fal's proxy: one address for every call, the real one named in a header. Nothing is ever fetched: it is us."""
+"""fal's proxy: one path for every call, with fal's URL in a header. The gateway serves the call itself."""
 
 from urllib.parse import urlsplit
 
@@ -6,9 +6,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 TARGET = "x-fal-target-url"
-ADDRESS_CHARS_MAX = 8192
-# Each host of fal's and what stands for it here.
-HOSTS = {
+URL_CHARS_MAX = 8192
+PREFIXES = {
     "fal.run": "/run",
     "falrun.com": "/run",
     "queue.fal.run": "/queue",
@@ -27,38 +26,38 @@ PATH = "/proxy"
 
 
 class Proxy:
-    """Serves `PATH` by the route of the dialect that the target stands for; all other paths as they are."""
+    """ASGI middleware: serves `PATH` by the route that corresponds to the target URL."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, to another path where the proxy is asked."""
+        """Call the application, with the target's path if the proxy is called."""
         root = scope.get("root_path", "")
         if scope["type"] != "http" or scope["path"].removeprefix(root).rstrip("/") != PATH:
             await self.app(scope, receive, send)
             return
-        target = next((value.decode("latin-1") for name, value in scope["headers"] if name == TARGET.encode()), "")
-        found = destination(target)
-        if found is None:
-            said = "Invalid request"
-            why = f"{said}: `{TARGET}` must name an address of fal's queue, run or upload API."
-            await JSONResponse({"detail": said, "message": why}, status_code=400)(scope, receive, send)
+        url = next((value.decode("latin-1") for name, value in scope["headers"] if name == TARGET.encode()), "")
+        target = local_target(url)
+        if target is None:
+            detail = "Invalid request"
+            message = f"{detail}: `{TARGET}` must be a URL of fal's queue, run or upload API."
+            await JSONResponse({"detail": detail, "message": message}, status_code=400)(scope, receive, send)
             return
-        path, query = found
-        there = {**scope, "path": f"{root}{path}", "raw_path": f"{root}{path}".encode(), "query_string": query.encode()}
-        await self.app(there, receive, send)
+        path, query = f"{root}{target[0]}", target[1]
+        scope = {**scope, "path": path, "raw_path": path.encode(), "query_string": query.encode()}
+        await self.app(scope, receive, send)
 
 
-def destination(target: str) -> tuple[str, str] | None:
-    """The path and query by which this dialect serves an address of fal's; None for any other."""
+def local_target(url: str) -> tuple[str, str] | None:
+    """Return the path and query of this API for a URL of fal's; None for any other URL."""
     try:
-        parts = urlsplit(target)
+        parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return None
-    prefix = HOSTS.get(host)
-    if prefix is None or parts.scheme != "https" or port not in (None, 443) or len(target) > ADDRESS_CHARS_MAX:
+    prefix = PREFIXES.get(host)
+    if prefix is None or parts.scheme != "https" or port not in (None, 443) or len(url) > URL_CHARS_MAX:
         return None
     if not parts.path.startswith("/") or (prefix == "/rest" and parts.path not in REST_PATHS):
         return None

@@ -1,7 +1,6 @@
-"""Uploaded files: a record and, until it is whole, its parts, each upload in a folder of its own."""
+"""Storage of uploads: a folder per upload, with its record and the parts that have not been assembled yet."""
 
 import hashlib
-import hmac
 import json
 import re
 import shutil
@@ -11,25 +10,29 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from framegate.api.context import ApiContext
-from framegate.api.dialects.fal.responses import file_token
+from framegate.api.dialects.fal.responses import is_file_token
+from framegate.api.http.signing import Signer
 from framegate.domain import Blob, Problem, Reference, Request
 from framegate.domain.errors import FramegateError, Gone, InvalidRequest, NotFound
 from framegate.domain.machine import Machine
 
+UPLOAD_PURPOSE = "fal upload"
 UNFINISHED_SECONDS_MAX = 24 * 3600
+SWEEP_SECONDS = 3600
 PARTS_MAX = 10_000
 PART_BYTES_MAX = 64 * 2**20
 NAME_CHARS_MAX = 100
-PIECE_BYTES = 2**20
+CHUNK_BYTES = 2**20
+ID_BYTES = 16  # an id of 128 random bits cannot be guessed
 ID = re.compile(r"[0-9a-f]{32}")
-UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-UPLOADED = re.compile(r"/cdn/files/([0-9a-f]{32})/[^/]+$")
-MADE = re.compile(r"/cdn/files/([0-9a-f-]{36})/(\d{1,2})/([0-9a-f]{32})\.mp4$")
+UNSAFE_CHARS = re.compile(r"[^A-Za-z0-9._-]+")
+UPLOAD_PATH = re.compile(r"/cdn/files/([0-9a-f]{32})/[^/]+$")
+OUTPUT_PATH = re.compile(r"/cdn/files/([0-9a-f-]{36})/(\d{1,2})/([0-9a-f]{32})\.mp4$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file that a client hands over, from its announcement on. Nobody can guess its id: 128 random bits."""
+    """File that a client uploads, from the request for an upload URL on."""
 
     id: str
     owner: str
@@ -37,42 +40,42 @@ class Upload:
     created_at: float
     expires_at: float | None = None
     private: bool = False
-    sha256: str = ""  # once it is whole
+    sha256: str = ""  # empty until the upload is complete
     media_type: str = ""
     size_bytes: int = 0
 
     @property
     def path(self) -> str:
-        """Its address within the dialect."""
+        """Path of the file below the base URL of the API."""
         return f"/cdn/files/{self.id}/{self.name}"
 
     def blob(self, *, now: float) -> Blob:
         """Return the stored file. Raises `NotFound` before it is complete, `Gone` once it has expired."""
         if not self.sha256:
-            raise NotFound("This file was announced, but has not been uploaded yet.")
+            raise NotFound("The upload of this file is not complete.")
         if self.expires_at is not None and now >= self.expires_at:
-            raise Gone("This file was uploaded to be kept for a while, which is over.")
+            raise Gone("This file has expired.")
         return Blob(sha256=self.sha256, media_type=self.media_type, size_bytes=self.size_bytes)
 
 
 class Uploads:
-    """The uploads below one folder."""
+    """Uploads below the data folder."""
 
-    def __init__(self, gate: ApiContext) -> None:
-        self._folder = gate.settings.data_dir / "uploads"
-        self._jobs = gate.jobs
-        self._machine = gate.machine
-        self._bytes_max = gate.settings.video_bytes_max
+    def __init__(self, context: ApiContext) -> None:
+        self._folder = context.settings.data_dir / "uploads"
+        self._jobs = context.jobs
+        self._machine = context.machine
+        self._bytes_max = context.settings.video_bytes_max
 
-    async def begin(self, owner: str, name: str, *, keep_seconds: int | None = None, private: bool = False) -> Upload:
-        """Announce a file."""
+    async def begin(self, owner: str, name: str, *, retain_seconds: int | None = None, private: bool = False) -> Upload:
+        """Register an upload."""
         now = self._machine.now()
         upload = Upload(
-            id=self._machine.random_bytes(16).hex(),
+            id=self._machine.random_bytes(ID_BYTES).hex(),
             owner=owner,
-            name=UNSAFE.sub("-", name)[-NAME_CHARS_MAX:].strip(".-") or "file",
+            name=UNSAFE_CHARS.sub("-", name)[-NAME_CHARS_MAX:].strip(".-") or "file",
             created_at=now,
-            expires_at=None if keep_seconds is None else now + keep_seconds,
+            expires_at=None if retain_seconds is None else now + retain_seconds,
             private=private,
         )
         await self._machine.run_in_thread(self._sweep, now)
@@ -80,45 +83,48 @@ class Uploads:
         return upload
 
     async def get(self, upload_id: str) -> Upload:
-        """An upload by its id. Raises `NotFound`."""
+        """Return an upload. Raises `NotFound`."""
         return await self._machine.run_in_thread(self._read, upload_id)
 
-    async def fill(self, upload: Upload, stream: AsyncIterator[bytes], media_type: str) -> Upload:
-        """Take the whole file; a second time, in the place of the first.
+    async def store(self, upload: Upload, stream: AsyncIterator[bytes], media_type: str) -> Upload:
+        """Store the whole file; a repeated upload replaces the file.
 
-        Raises what `Jobs.add_asset` does of what is no picture, video or sound.
+        Raises what `JobService.add_asset` raises for a file that is no image, video or audio.
         """
         kind = media_type if media_type.startswith(("image/", "video/", "audio/")) else None
         blob = await self._jobs.add_asset(stream, owner=upload.owner, media_type=kind)
-        whole = replace(upload, sha256=blob.sha256, media_type=blob.media_type, size_bytes=blob.size_bytes)
-        await self._machine.run_in_thread(self._write, whole)
-        return whole
+        upload = replace(upload, sha256=blob.sha256, media_type=blob.media_type, size_bytes=blob.size_bytes)
+        await self._machine.run_in_thread(self._write, upload)
+        return upload
 
     async def add_part(self, upload: Upload, number: int, stream: AsyncIterator[bytes]) -> str:
-        """Take one part, numbered from 1; its ETag. Raises `TooLarge`."""
+        """Store one part, numbered from 1; return its ETag. Raises `TooLarge`."""
         if not 1 <= number <= PARTS_MAX:
-            raise _refused(f"Parts are numbered from 1 to {PARTS_MAX}, not {number}.")
-        path = self._folder / upload.id / f"{number}.part"
+            raise _invalid_parts(f"Part number {number} is out of range: parts are numbered from 1 to {PARTS_MAX}.")
+        path = self._part_path(upload, number)
         _, sha256 = await self._jobs.blobs.write_stream(stream, path, bytes_max=min(PART_BYTES_MAX, self._bytes_max))
         return f'"{sha256}"'
 
     async def complete(self, upload: Upload, parts: Sequence[tuple[int, str]]) -> Upload:
-        """Put the parts together. Raises `InvalidRequest` where they are not those that were taken."""
-        if upload.sha256:  # asked again, since the first answer was lost
+        """Assemble the parts. Raises `InvalidRequest` if a part is missing or has another ETag."""
+        if upload.sha256:  # a repeated request, because the first response was lost
             return upload
-        parts = sorted(parts)  # fal's Python client tells them in the order in which they were done
+        parts = sorted(parts)  # fal's Python client sends them in the order of their completion
         numbers = [number for number, _ in parts]
         if numbers != list(range(1, len(parts) + 1)):
-            raise _refused("`parts` must name every part from 1 on, each once.")
-        paths = [self._folder / upload.id / f"{number}.part" for number in numbers]
+            raise _invalid_parts("`parts` must list every part from 1 on, each once.")
+        paths = [self._part_path(upload, number) for number in numbers]
         for path, (number, etag) in zip(paths, parts, strict=True):
-            known = await self._machine.run_in_thread(_etag, path)
-            if known is None or etag.strip('"') != known:
-                raise _refused(f"Part {number} was not taken as it is told of. Send it again.")
-        whole = await self.fill(upload, _pieces(paths, self._machine), "")
+            stored_etag = await self._machine.run_in_thread(_etag, path)
+            if stored_etag is None or etag.strip('"') != stored_etag:
+                raise _invalid_parts(f"Part {number} is missing or does not match its ETag. Send it again.")
+        upload = await self.store(upload, _chunks(paths, self._machine), "")
         for path in paths:
             path.unlink(missing_ok=True)
-        return whole
+        return upload
+
+    def _part_path(self, upload: Upload, number: int) -> Path:
+        return self._folder / upload.id / f"{number}.part"
 
     def _read(self, upload_id: str) -> Upload:
         if ID.fullmatch(upload_id):
@@ -126,22 +132,26 @@ class Uploads:
                 return Upload(**json.loads((self._folder / upload_id / "upload.json").read_text("utf-8")))
             except FileNotFoundError:
                 pass
-        raise NotFound("There is no such file here.")
+        raise NotFound("File not found.")
 
     def _write(self, upload: Upload) -> None:
         folder = self._folder / upload.id
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / f"{self._machine.random_bytes(4).hex()}.tmp"
-        beside.write_text(json.dumps(asdict(upload)), "utf-8")
-        beside.replace(folder / "upload.json")
+        temporary = folder / f"{self._machine.random_bytes(4).hex()}.tmp"
+        temporary.write_text(json.dumps(asdict(upload)), "utf-8")
+        temporary.replace(folder / "upload.json")
 
     def _sweep(self, now: float) -> None:
-        """Forget what was announced and never came, and what has expired."""
+        """Delete uploads that have expired or were never completed, at most once an hour."""
         marker = self._folder / "swept"
-        if marker.is_file() and now - marker.stat().st_mtime < UNFINISHED_SECONDS_MAX / 24:
+        try:
+            swept_at = float(marker.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            swept_at = 0.0
+        if now - swept_at < SWEEP_SECONDS:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        marker.touch()
+        marker.write_text(str(now), "utf-8")
         for folder in self._folder.iterdir():
             if not ID.fullmatch(folder.name):
                 continue
@@ -149,29 +159,29 @@ class Uploads:
                 upload = self._read(folder.name)
             except NotFound:
                 continue
-            late = not upload.sha256 and now - upload.created_at > UNFINISHED_SECONDS_MAX
-            if late or (upload.expires_at is not None and now > upload.expires_at):
+            is_abandoned = not upload.sha256 and now - upload.created_at > UNFINISHED_SECONDS_MAX
+            if is_abandoned or (upload.expires_at is not None and now > upload.expires_at):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def signature_of(upload: Upload, secret: bytes) -> str:
-    """What permits filling an upload without a key."""
-    return hmac.new(secret, f"fal upload\n{upload.id}".encode(), hashlib.sha256).hexdigest()
+def sign_upload(signer: Signer, upload: Upload) -> str:
+    """Return the signature that permits uploading a file without a key."""
+    return signer.sign(UPLOAD_PURPOSE, upload.id)
 
 
-async def own_references(wanted: Request, gate: ApiContext, owner: str) -> Request:
-    """The request with the addresses of our own files, uploaded or made, in the place of what would be fetched."""
-    kept = [await _own(reference, gate, owner) for reference in wanted.references]
-    return replace(wanted, references=tuple(kept))
+async def resolve_own_files(request: Request, context: ApiContext, owner: str) -> Request:
+    """Return the request with URLs of this gateway's uploads and outputs replaced by `asset://` URLs."""
+    references = [await _resolve(reference, context, owner) for reference in request.references]
+    return replace(request, references=tuple(references))
 
 
-async def _own(reference: Reference, gate: ApiContext, owner: str) -> Reference:
-    blob = await _blob_at(reference.url, gate, owner)
-    return reference if blob is None else replace(reference, url=await gate.jobs.share(blob, owner=owner))
+async def _resolve(reference: Reference, context: ApiContext, owner: str) -> Reference:
+    blob = await _blob_at(reference.url, context, owner)
+    return reference if blob is None else replace(reference, url=await context.jobs.share(blob, owner=owner))
 
 
-async def _blob_at(url: str, gate: ApiContext, owner: str) -> Blob | None:
-    """The file that an address of ours stands for; None for all others, which are fetched, or not, like any."""
+async def _blob_at(url: str, context: ApiContext, owner: str) -> Blob | None:
+    """Return the file behind a URL of this API; None for other URLs and for files that the owner may not use."""
     if not url[:8].lower().startswith(("http://", "https://")):
         return None
     try:
@@ -179,22 +189,22 @@ async def _blob_at(url: str, gate: ApiContext, owner: str) -> Blob | None:
     except ValueError:
         return None
     try:
-        if uploaded := UPLOADED.search(path):
-            upload = await Uploads(gate).get(uploaded[1])
-            return upload.blob(now=gate.machine.now()) if upload.owner == owner or not upload.private else None
-        made = MADE.search(path)
-        if made and hmac.compare_digest(made[3], file_token(made[1], int(made[2]), gate.jobs.secret)):
-            return (await gate.jobs.linked_output(made[1], index=int(made[2]))).blob
+        if match := UPLOAD_PATH.search(path):
+            upload = await Uploads(context).get(match[1])
+            return upload.blob(now=context.machine.now()) if upload.owner == owner or not upload.private else None
+        match = OUTPUT_PATH.search(path)
+        if match and is_file_token(Signer(context.jobs.secret), match[3], match[1], int(match[2])):
+            return (await context.jobs.linked_output(match[1], index=int(match[2]))).blob
     except FramegateError:
         return None
     return None
 
 
-async def _pieces(paths: Sequence[Path], machine: Machine) -> AsyncGenerator[bytes]:
+async def _chunks(paths: Sequence[Path], machine: Machine) -> AsyncGenerator[bytes]:
     for path in paths:
         with path.open("rb") as file:
-            while piece := await machine.run_in_thread(file.read, PIECE_BYTES):
-                yield piece
+            while chunk := await machine.run_in_thread(file.read, CHUNK_BYTES):
+                yield chunk
 
 
 def _etag(path: Path) -> str | None:
@@ -205,5 +215,5 @@ def _etag(path: Path) -> str | None:
         return None
 
 
-def _refused(message: str) -> InvalidRequest:
+def _invalid_parts(message: str) -> InvalidRequest:
     return InvalidRequest([Problem(code="invalid_value", pointer="/parts", message=message)])

@@ -1,33 +1,40 @@
-"""Phaseo's video API: its strict body, its flat errors, its signed addresses, its websocket and its webhooks."""
+"""Phaseo-compatible video API: strict bodies, flat errors, signed download URLs, websocket and webhooks."""
 
 from collections.abc import Callable
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from framegate.api.dialects.phaseo import errors, models, websocket
-from framegate.api.dialects.phaseo import routes as videos
+from framegate.api.dialects.phaseo import errors, models, routes, websocket
 from framegate.api.dialects.phaseo.requests import DownloadRequest, VideoRequest
-from framegate.api.dialects.phaseo.webhooks import hook
-from framegate.api.http import errors as failures
-from framegate.api.http.openapi import described
+from framegate.api.dialects.phaseo.webhooks import webhook_dialect
+from framegate.api.http.errors import install
+from framegate.api.http.openapi import install_openapi
 
-__all__ = ["PATH", "build", "hook"]
+__all__ = ["PATH", "build", "webhook_dialect"]
 
 PATH = "/phaseo/v1"
-OLDER = "/video/generations"  # what Phaseo called `/videos` before
+OLD_PREFIX = "/video/generations"  # Phaseo's former name of `/videos`
 
 
 def build(*, needs_key: Callable[[], bool]) -> FastAPI:
-    """The dialect as an application of its own, to be mounted at `PATH`; `needs_key` is only described here."""
-    routes = [*models.router.routes, *videos.router.routes, *websocket.router.routes]
-    app = FastAPI(title="Framegate as Phaseo", description=__doc__ or "", docs_url=None, redoc_url=None, routes=routes)
-    for route in routes:
+    """Return the API as an application, to be mounted at `PATH`. `needs_key` affects only its OpenAPI document."""
+    app = FastAPI(
+        title="Framegate: Phaseo-compatible API",
+        description=__doc__ or "",
+        docs_url=None,
+        redoc_url=None,
+        routes=[*models.router.routes, *routes.router.routes, *websocket.router.routes],
+    )
+    for route in (*models.router.routes, *routes.router.routes):
         if isinstance(route, APIRoute) and route.path.startswith("/videos"):
-            path, methods = OLDER + route.path.removeprefix("/videos"), sorted(route.methods or ())
             app.add_api_route(
-                path, route.endpoint, methods=methods, status_code=route.status_code, include_in_schema=False
+                OLD_PREFIX + route.path.removeprefix("/videos"),
+                route.endpoint,
+                methods=sorted(route.methods or ()),
+                status_code=route.status_code,
+                include_in_schema=False,
             )
-    failures.install(app, errors.show)
-    described(app, bodies=(VideoRequest, DownloadRequest), needs_key=needs_key)
+    install(app, errors.show)
+    install_openapi(app, needs_key=needs_key, bodies=(VideoRequest, DownloadRequest))
     return app

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from framegate.api.dialects.phaseo.responses import details
 from framegate.domain.errors import FramegateError, InvalidRequest
 
-# Phaseo's code, the reason it gives, and its HTTP status where that is not ours; by our own code.
-WORDS: dict[str, tuple[str, str, int | None]] = {
+# By our code: Phaseo's code, its reason, and its HTTP status if that differs from ours.
+CODES: dict[str, tuple[str, str, int | None]] = {
     "not_found": ("not_found", "video_not_found_or_not_owned", None),
     "no_such_path": ("unsupported_model_or_endpoint", "no_such_path", None),
     "not_ready": ("not_ready", "video_not_ready", None),
@@ -44,19 +44,19 @@ ORIGINS = {"upstream_error": "upstream", "gateway_error": "gateway"}
 
 
 def show(error: FramegateError, headers: Mapping[str, str]) -> Response:
-    """An error as Phaseo's clients read it; `description` says all of it in one text."""
-    ours = error.code
+    """Return the response for an error; `description` has the whole message."""
+    code = error.code
     if isinstance(error, InvalidRequest) and error.code == InvalidRequest.code and error.problems:
-        ours = next((problem.code for problem in error.problems if problem.code in WORDS), error.problems[0].code)
-    word, reason, other = WORDS.get(ours, (BY_STATUS.get(error.status, "gateway_error"), ours, None))
-    status = other or error.status
+        code = next((problem.code for problem in error.problems if problem.code in CODES), error.problems[0].code)
+    vendor_code, reason, vendor_status = CODES.get(code, (BY_STATUS.get(error.status, "gateway_error"), code, None))
+    status = vendor_status or error.status
     body: dict[str, object] = {
-        "error": word,
+        "error": vendor_code,
         "reason": reason,
         "description": error.message,
         "status_code": status,
-        "error_type": "system" if word in SYSTEM else "user",
-        "error_origin": ORIGINS.get(word, "user"),
+        "error_type": "system" if vendor_code in SYSTEM else "user",
+        "error_origin": ORIGINS.get(vendor_code, "user"),
     }
     if isinstance(error, InvalidRequest):
         body["details"] = details(error.problems)

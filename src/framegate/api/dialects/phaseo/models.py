@@ -1,4 +1,4 @@
-"""What can be asked for, in Phaseo's words: its list of video models, and the lookup that its client makes first."""
+"""Models in Phaseo's form: the list of video models, and the lookup that its client makes before each job."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -11,13 +11,13 @@ from framegate.catalogue import Limits, Model, Price
 from framegate.domain import Kind, Role
 from framegate.domain.money import format_usd
 
-# Phaseo's own aliases for a parameter; the filter takes them too.
+# Phaseo's aliases of parameters; the filter accepts them too.
 ALIASES = {
     "resolution": ["size"],
     "duration": ["duration_seconds", "seconds"],
     "input_references": ["input_reference", "frame_images"],
 }
-MEANT = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
+PARAMETER_BY_ALIAS = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
 
 router = APIRouter(tags=["models"])
 
@@ -26,16 +26,17 @@ router = APIRouter(tags=["models"])
 async def list_models(
     request: Request, _: Owner, *, params: Annotated[str | None, Query(max_length=1000)] = None
 ) -> Response:
-    """Every model, by its id and by Phaseo's own; with `params=a,b` those that take all of these parameters."""
-    wanted = {MEANT.get(name, name) for name in _split(params)}
-    shown = [{**show(model), "model": name} for model in context_of(request).jobs.catalogue for name in _names(model)]
-    data = [one for one in shown if wanted <= set(one["supported_params"])]
+    """List every model, by its id and by Phaseo's; with `params=a,b` only those that support all these parameters."""
+    required = {PARAMETER_BY_ALIAS.get(name, name) for name in _split(params)}
+    catalogue = context_of(request).jobs.catalogue
+    models = [{**show(model), "model": name} for model in catalogue for name in _names(model)]
+    data = [model for model in models if required <= set(model["supported_params"])]
     return JSONResponse({"object": "list", "data": data})
 
 
 @router.get("/data/models")
 async def look_up(request: Request, model_id: Annotated[str | None, Query(max_length=256)] = None) -> Response:
-    """What the Python package asks before each job: whether the model is still in service."""
+    """Look up whether a model is in service. The Python package asks before each job."""
     model = context_of(request).jobs.catalogue.get(model_id) if model_id else None
     rows = [{"model_id": model_id, "name": model.name, "status": "active"}] if model else []
     return JSONResponse({"models": rows})
@@ -51,7 +52,7 @@ def _names(model: Model) -> Sequence[str]:
 
 
 def show(model: Model) -> dict[str, Any]:
-    """A model as Phaseo's clients see it."""
+    """Return a model in Phaseo's form."""
     params = _params(model.limits)
     return {
         "model": model.id,
@@ -59,13 +60,13 @@ def show(model: Model) -> dict[str, Any]:
         "status": "active",
         "input_types": _inputs(model.limits),
         "output_types": ["video"],
-        **_described(params),
-        "providers": [{"id": offer.provider, **_described(_params(offer.limits))} for offer in model.offers],
+        **_supported(params),
+        "providers": [{"id": offer.provider, **_supported(_params(offer.limits))} for offer in model.offers],
         "pricing": {_sku(price): format_usd(price.usd) for price in model.prices},
     }
 
 
-def _described(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _supported(params: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     names = list(params)
     return {
         "supported_params": names,
@@ -81,8 +82,8 @@ def _inputs(limits: Limits) -> list[str]:
 
 
 def _params(limits: Limits) -> dict[str, dict[str, Any]]:
-    """The parameters that a model takes; None of a limit means that nobody says, so the parameter may be sent."""
-    found = {
+    """Return the supported parameters. A limit of None is unknown: the parameter may be sent."""
+    params = {
         "prompt": {"type": "string", "max": limits.prompt.max_chars},
         "duration": _choice("integer", limits.durations),
         "resolution": _choice("string", limits.resolutions),
@@ -92,12 +93,12 @@ def _params(limits: Limits) -> dict[str, dict[str, Any]]:
         "generate_audio": {"type": "boolean"} if limits.audio != "never" else None,
         "input_references": _references(limits),
     }
-    return {name: _detail(name, told) for name, told in found.items() if told is not None}
+    return {name: _detail(name, detail) for name, detail in params.items() if detail is not None}
 
 
-def _detail(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
+def _detail(name: str, detail: Mapping[str, Any]) -> dict[str, Any]:
     aliases = {"aliases": ALIASES[name]} if name in ALIASES else {}
-    return {"supported": True, **{key: value for key, value in told.items() if value is not None}, **aliases}
+    return {"supported": True, **{key: value for key, value in detail.items() if value is not None}, **aliases}
 
 
 def _choice(kind: str, values: Sequence[Any] | None) -> dict[str, Any] | None:
@@ -105,17 +106,17 @@ def _choice(kind: str, values: Sequence[Any] | None) -> dict[str, Any] | None:
         return {"type": kind}
     if not values:
         return None
-    ends = {"min": min(values), "max": max(values)} if kind == "integer" else {}
-    return {"type": kind, "values": list(values), **ends}
+    bounds = {"min": min(values), "max": max(values)} if kind == "integer" else {}
+    return {"type": kind, "values": list(values), **bounds}
 
 
 def _references(limits: Limits) -> dict[str, Any] | None:
     if not limits.references:
         return None
     roles = [role.value for role in Role if role in limits.references]
-    most = [count.max for kinds in limits.references.values() for count in kinds.values()]
-    whole = None if None in most else sum(number or 0 for number in most)
-    return {"type": "array", "values": roles, "max": whole}
+    maxima = [count.max for kinds in limits.references.values() for count in kinds.values()]
+    total = None if None in maxima else sum(number or 0 for number in maxima)
+    return {"type": "array", "values": roles, "max": total}
 
 
 def _sku(price: Price) -> str:

@@ -1,52 +1,78 @@
-"""What Phaseo's clients send: the strict body of its gateway and the words of its Python package, as shapes."""
+"""Request bodies of the Phaseo-compatible API, and their conversion to a `Request`.
 
-from typing import Annotated, Any, Literal
+They are the strict body of Phaseo's gateway, with the fields that its Python package sends.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Discriminator, Field, Tag
 
+from framegate.api.dialects.phaseo.webhooks import Webhook, subscribe
 from framegate.api.http.validation import Body, Url, Whole, Word
+from framegate.catalogue import Catalogue
+from framegate.config.settings import Settings
+from framegate.domain import Kind, Problem, Reference, Request, Role, Routing
+from framegate.domain.errors import InvalidRequest
 
 PROMPT_CHARS_MAX = 32_000
 REFERENCES_MAX = 64
-TAGS = frozenset(
-    f"{kind} reference" for kind in ("image_url", "video_url", "audio_url", "image", "video", "audio", "mask")
-)
+DEFAULT_MODEL = "sora-2"  # Phaseo's default; OpenAI has retired it
+REFERENCE_KINDS = ("image_url", "video_url", "audio_url", "image", "video", "audio", "mask")
+UNION_TAGS = frozenset(f"{kind} item" for kind in REFERENCE_KINDS)
+PHASEO_OPTIONS = (
+    "input_video_duration", "input_audio_duration", "enhance_prompt", "compression_quality", "person_generation",
+    "resize_mode", "provider_params", "debug", "beta",
+)  # fmt: skip
+# Phaseo accepts these only at the top of the body, where it validates them. Written without `_` and `-`.
+TOP_LEVEL_ONLY = frozenset({
+    "request", "model", "prompt", "input", "content", "seconds", "size", "resolution", "aspectratio", "ratio",
+    "samplecount", "numberofvideos", "callbackurl",
+})  # fmt: skip
+# Routing conditions that no provider guarantees.
+UNSUPPORTED_ROUTING = (
+    "sort", "max_price", "quantizations", "preferred_max_latency", "preferred_min_throughput", "required_data_region",
+    "required_execution_region", "enforce_distillable_text", "zdr", "require_zero_data_retention", "include_alpha",
+)  # fmt: skip
 
 RoleName = Literal["first_frame", "last_frame", "reference", "source", "mask"]
-EventName = Annotated[str, Field(max_length=64)]
 Seconds = Literal["4", "8", "12", "16", "20"]
 Slugs = Annotated[list[Word], Field(max_length=32)]
 
 
+# -- bodies
+
+
 class Address(Body):
-    """Where a reference lies."""
+    """URL of a reference."""
 
     url: Url
 
 
-class Guided(Body):
-    """What a reference is for, and what of it guides."""
+class RoleAndType(Body):
+    """Role and type of a reference."""
 
     role: RoleName | None = None
     reference_type: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
-class ImageUrl(Guided):
-    """A picture, in the gateway's form."""
+class ImageUrl(RoleAndType):
+    """Image reference, in the gateway's form."""
 
     type: Literal["image_url"]
     image_url: Address
 
 
-class MediaUrl(Guided):
-    """A video or a sound, in the gateway's form: its address is `media_url`."""
+class MediaUrl(RoleAndType):
+    """Video or audio reference, in the gateway's form: its URL is in `media_url`."""
 
     type: Literal["video_url", "audio_url"]
     media_url: Address
 
 
-class Medium(Guided):
-    """Any of them, in the Python package's form: an address, or base64 data, or an asset."""
+class Medium(RoleAndType):
+    """Reference in the Python package's form: a URL, base64 data, or an asset."""
 
     type: Literal["image", "video", "audio", "mask"]
     url: Url | None = None
@@ -56,24 +82,24 @@ class Medium(Guided):
 
 
 def _tag(item: object) -> str | None:
-    said = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
-    return f"{said} reference" if isinstance(said, str) else None
+    kind = item.get("type") if isinstance(item, dict) else getattr(item, "type", None)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - any JSON
+    return f"{kind} item" if isinstance(kind, str) else None
 
 
 InputReference = Annotated[
-    Annotated[ImageUrl, Tag("image_url reference")]
-    | Annotated[MediaUrl, Tag("video_url reference")]
-    | Annotated[MediaUrl, Tag("audio_url reference")]
-    | Annotated[Medium, Tag("image reference")]
-    | Annotated[Medium, Tag("video reference")]
-    | Annotated[Medium, Tag("audio reference")]
-    | Annotated[Medium, Tag("mask reference")],
+    Annotated[ImageUrl, Tag("image_url item")]
+    | Annotated[MediaUrl, Tag("video_url item")]
+    | Annotated[MediaUrl, Tag("audio_url item")]
+    | Annotated[Medium, Tag("image item")]
+    | Annotated[Medium, Tag("video item")]
+    | Annotated[Medium, Tag("audio item")]
+    | Annotated[Medium, Tag("mask item")],
     Discriminator(_tag),
 ]
 
 
 class FrameImage(Body):
-    """A picture that the video begins or ends with."""
+    """First or last frame of the video."""
 
     type: Literal["image_url"]
     image_url: Address
@@ -81,29 +107,20 @@ class FrameImage(Body):
 
 
 class OpenAiReference(Body):
-    """OpenAI's one picture: the first frame."""
+    """OpenAI's single image, which is the first frame."""
 
     file_id: Word | None = None
     image_url: Url | None = None
 
 
 class OutputConfig(Body):
-    """By which addresses the finished video is told."""
+    """Which URLs of the video the responses have."""
 
     access: Literal["bytes", "signed_url", "both"] | None = None
 
 
-class Webhook(Body):
-    """Whom to call: a managed endpoint, or an address with an optional secret of its own."""
-
-    endpoint_id: Word | None = None
-    url: Url | None = None
-    secret: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    events: Annotated[list[EventName], Field(max_length=32)] | None = None
-
-
 class ProviderChoice(Body):
-    """Which providers may take the job. What cannot be promised here is refused when it is asked for."""
+    """Allowed providers. Conditions that no provider guarantees are rejected."""
 
     order: Slugs | None = None
     only: Slugs | None = None
@@ -125,13 +142,13 @@ class ProviderChoice(Body):
 
 
 class VideoRequest(Body):
-    """The body of `POST /videos`. A null is the same as a field that is not there."""
+    """The body of `POST /videos`. Null is the same as a missing field."""
 
-    model: Word | None = Field(None, description="The model, by any name that the catalogue knows.")
+    model: Word | None = Field(None, description="The model, by any name in the catalogue.")
     prompt: Annotated[str, Field(max_length=PROMPT_CHARS_MAX)] | None = None
     duration: Annotated[Whole, Field(ge=1, le=120)] | None = Field(None, description="Seconds.")
     duration_seconds: Annotated[Whole, Field(ge=1, le=120)] | None = Field(None, description="The same as duration.")
-    seconds: Seconds | None = Field(None, description="The same as duration, as OpenAI writes it.")
+    seconds: Seconds | None = Field(None, description="The same as duration, in OpenAI's form.")
     size: Word | None = Field(None, description="WIDTHxHEIGHT; not together with resolution or aspect_ratio.")
     resolution: Word | None = None
     aspect_ratio: Word | None = None
@@ -140,7 +157,7 @@ class VideoRequest(Body):
     generate_audio: bool | None = None
     input_references: Annotated[list[InputReference], Field(max_length=REFERENCES_MAX)] | None = None
     frame_images: Annotated[list[FrameImage], Field(max_length=2)] | None = None
-    input_reference: OpenAiReference | None = Field(None, description="OpenAI's first frame, by its address.")
+    input_reference: OpenAiReference | None = Field(None, description="OpenAI's first frame, by its URL.")
     sample_count: Annotated[Whole, Field(ge=1, le=4)] | None = Field(None, description="One job makes one video.")
     input_video_duration: Annotated[float, Field(gt=0, le=3600)] | None = None
     input_audio_duration: Annotated[float, Field(ge=2, le=20)] | None = None
@@ -148,7 +165,7 @@ class VideoRequest(Body):
     compression_quality: Annotated[Whole, Field(ge=0, le=100)] | None = None
     person_generation: Word | None = None
     resize_mode: Word | None = None
-    provider_params: dict[str, Any] | None = Field(None, description="Handed to the provider as they are.")
+    provider_params: dict[str, Any] | None = Field(None, description="Passed to the provider unchanged.")
     provider_options: dict[Word, dict[str, Any]] | None = Field(None, description="The same, by provider.")
     provider: ProviderChoice | None = None
     routing: ProviderChoice | None = Field(None, description="The same as provider.")
@@ -165,3 +182,161 @@ class DownloadRequest(Body):
     index: Annotated[Whole, Field(ge=0, le=99)] | None = None
     ttl_seconds: Annotated[Whole, Field(gt=0)] | None = None
     disposition: Literal["attachment", "inline"] | None = None
+
+
+# -- conversion
+
+
+def to_request(body: VideoRequest, *, catalogue: Catalogue, settings: Settings) -> Request:
+    """Return the `Request` of a body. Raises `InvalidRequest` for fields that no model supports."""
+    problems = list(_problems(body, catalogue))
+    subscription = subscribe(body.webhook, settings, problems)
+    references = tuple(_references(body, problems))
+    durations = {value for value in _durations(body).values() if value is not None}
+    is_visual = any(reference.kind is not Kind.AUDIO for reference in references)
+    if not (body.prompt or "").strip() and not is_visual:
+        message = "`prompt` is required without an image or video reference."
+        problems.append(Problem(code="prompt_missing", pointer="/prompt", message=message))
+    if problems:
+        raise InvalidRequest(problems)
+    access = (body.output and body.output.access) or "both"
+    return Request(
+        model=body.model or DEFAULT_MODEL,
+        prompt=body.prompt,
+        references=references,
+        duration=durations.pop() if durations else None,
+        resolution=body.resolution,
+        aspect_ratio=body.aspect_ratio,
+        size=body.size,
+        seed=body.seed,
+        generate_audio=body.generate_audio,
+        negative_prompt=body.negative_prompt,
+        routing=_routing(body.provider or body.routing or ProviderChoice()),
+        options=_options(body),
+        callback_url=subscription.url if subscription else None,
+        callback_events=subscription.events if subscription else (),
+        dialect_state={"access": access, **(subscription.state if subscription else {})},
+    )
+
+
+def _options(body: VideoRequest) -> dict[str, Mapping[str, Any]]:
+    """Return the options that are passed on unchanged: Phaseo's own, and those of each provider."""
+    own = {name: getattr(body, name) for name in PHASEO_OPTIONS if getattr(body, name) not in (None, {})}
+    return {**(body.provider_options or {}), **({"phaseo": own} if own else {})}
+
+
+def _routing(choice: ProviderChoice) -> Routing:
+    only = choice.only or (choice.order if choice.allow_fallbacks is False else None)
+    return Routing(order=tuple(choice.order or ()), only=tuple(only or ()), ignore=tuple(choice.ignore or ()))
+
+
+def _durations(body: VideoRequest) -> dict[str, int | None]:
+    seconds = None if body.seconds is None else int(body.seconds)
+    return {"duration": body.duration, "duration_seconds": body.duration_seconds, "seconds": seconds}
+
+
+def _problems(body: VideoRequest, catalogue: Catalogue) -> Iterator[Problem]:
+    if body.model is None and catalogue.get(DEFAULT_MODEL) is None:
+        yield _model_missing(catalogue)
+    if body.size is not None and (body.resolution or body.aspect_ratio):
+        message = "`size` cannot be combined with `resolution` or `aspect_ratio`. Send one or the other."
+        yield Problem(code="size_combined", pointer="/size", message=message)
+    durations = {name: value for name, value in _durations(body).items() if value is not None}
+    if len(set(durations.values())) > 1:
+        fields = " and ".join(f"`{name}` {value}" for name, value in durations.items())
+        message = f"{fields} contradict each other. Send one."
+        yield Problem(code="duration_combined", pointer=f"/{next(iter(durations))}", message=message)
+    if body.sample_count is not None and body.sample_count > 1:
+        message = (
+            f"`sample_count` is {body.sample_count}, but one job makes one video. Create {body.sample_count} jobs."
+        )
+        yield Problem(code="not_served", pointer="/sample_count", message=message, allowed=[1], nearest=1)
+    if body.echo_upstream_request:
+        message = "`echo_upstream_request` is not supported: requests to providers are not shown. Remove it."
+        yield Problem(code="not_served", pointer="/echo_upstream_request", message=message)
+    yield from _misplaced(body.provider_params or {}, "/provider_params")
+    yield from _routing_problems(body)
+
+
+def _model_missing(catalogue: Catalogue) -> Problem:
+    similar = catalogue.suggest(DEFAULT_MODEL, limit=1) or tuple(model.id for model in catalogue)[:1]
+    message = (
+        f"`model` is missing, and Phaseo's default, {DEFAULT_MODEL}, is retired. Send a model, such as "
+        f"`{similar[0]}`; GET /videos/models lists them."
+    )
+    return Problem(code="model_missing", pointer="/model", message=message, nearest=similar[0])
+
+
+def _routing_problems(body: VideoRequest) -> Iterator[Problem]:
+    if body.provider is not None and body.routing is not None:
+        message = "`provider` and `routing` mean the same. Send one of them."
+        yield Problem(code="routing_combined", pointer="/routing", message=message)
+    for field in ("provider", "routing"):
+        choice = cast("ProviderChoice | None", getattr(body, field))
+        conditions = [name for name in UNSUPPORTED_ROUTING if choice and getattr(choice, name)]
+        if choice and choice.data_collection == "deny":
+            conditions.append("data_collection")
+        for name in conditions:
+            message = f"`{field}.{name}` cannot be guaranteed. Remove it, or list the providers in `{field}.only`."
+            yield Problem(code="not_served", pointer=f"/{field}/{name}", message=message)
+
+
+def _misplaced(value: object, pointer: str) -> Iterator[Problem]:
+    """Yield fields in the provider's parameters, at any depth, that Phaseo accepts only at the top of the body."""
+    if isinstance(value, dict):
+        for key, child in cast("dict[str, object]", value).items():
+            name = re.sub(r"[_-]", "", key).lower()
+            child_pointer = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+            if name in TOP_LEVEL_ONLY or name.startswith("duration"):
+                message = f"`{key}` must be a top-level field of the body, not part of `provider_params`."
+                yield Problem(code="param_not_allowed", pointer=child_pointer, message=message)
+            else:
+                yield from _misplaced(child, child_pointer)
+    elif isinstance(value, list):
+        for index, child in enumerate(cast("list[object]", value)):
+            yield from _misplaced(child, f"{pointer}/{index}")
+
+
+def _references(body: VideoRequest, problems: list[Problem]) -> Iterator[Reference]:
+    for index, frame in enumerate(body.frame_images or ()):
+        pointer = f"/frame_images/{index}/image_url/url"
+        yield Reference(url=frame.image_url.url, role=Role(frame.frame_type), pointer=pointer)
+    if body.input_reference is not None:
+        url = body.input_reference.image_url
+        if url is None or body.input_reference.file_id is not None:
+            message = "`input_reference` must have only `image_url`: `file_id` is not supported."
+            problems.append(Problem(code="not_served", pointer="/input_reference", message=message))
+        else:
+            yield Reference(url=url, role=Role.FIRST_FRAME, pointer="/input_reference/image_url")
+    for index, item in enumerate(body.input_references or ()):
+        kind = Kind.IMAGE if item.type == "mask" else Kind(item.type.removesuffix("_url"))
+        url, pointer = _locate(item, f"/input_references/{index}", problems)
+        yield Reference(
+            url=url, kind=kind, role=_role(item, index, kind), reference_type=item.reference_type, pointer=pointer
+        )
+
+
+def _role(item: ImageUrl | MediaUrl | Medium, index: int, kind: Kind) -> Role:
+    """Return the item's role, else Phaseo's default: an image in the first place is the first frame."""
+    if item.role is not None:
+        return Role(item.role)
+    if item.type == "mask":
+        return Role.MASK
+    return Role.FIRST_FRAME if index == 0 and kind is Kind.IMAGE else Role.REFERENCE
+
+
+def _locate(item: ImageUrl | MediaUrl | Medium, pointer: str, problems: list[Problem]) -> tuple[str, str]:
+    """Return the URL of a reference and its place in the body."""
+    if isinstance(item, ImageUrl):
+        return item.image_url.url, f"{pointer}/image_url/url"
+    if isinstance(item, MediaUrl):
+        return item.media_url.url, f"{pointer}/media_url/url"
+    sources = [name for name in ("url", "data", "asset_id") if getattr(item, name) is not None]
+    if len(sources) != 1 or (sources == ["data"] and item.mime_type is None):
+        message = f"`{pointer[1:].replace('/', '.')}` must have one of `url`, `asset_id`, or `data` with `mime_type`."
+        problems.append(Problem(code="reference_address", pointer=pointer, message=message))
+    if item.data is not None:
+        return f"data:{item.mime_type};base64,{item.data}", f"{pointer}/data"
+    if item.asset_id is not None:
+        return f"asset://{item.asset_id.removeprefix('asset://')}", f"{pointer}/asset_id"
+    return item.url or "", f"{pointer}/url"

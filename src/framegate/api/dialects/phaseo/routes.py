@@ -1,4 +1,4 @@
-"""Videos at Phaseo's paths: create, look, list, cancel, delete, fetch."""
+"""Routes of videos: create, list, get, cancel, delete, download."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -7,28 +7,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import (
-    ApiContext,
-    CallerDependency,
-    Owner,
-    base_url,
-    context_of,
-    owner_of,
-    request_context_of,
-)
-from framegate.api.dialects.phaseo.parse import to_request
-from framegate.api.dialects.phaseo.requests import TAGS, DownloadRequest, VideoRequest
+from framegate.api.context import CallerDependency, Owner, base_url, context_of, owner_of, request_context_of
+from framegate.api.dialects.phaseo.downloads import download_url, verify_download
+from framegate.api.dialects.phaseo.requests import UNION_TAGS, DownloadRequest, VideoRequest, to_request
 from framegate.api.dialects.phaseo.responses import DIALECT, show
-from framegate.api.dialects.phaseo.signed import claims_of, download_url
 from framegate.api.http.body import fingerprint, read_json
 from framegate.api.http.file_response import send_file
-from framegate.api.http.signed_urls import UrlSigner
+from framegate.api.http.openapi import json_body
 from framegate.api.http.validation import validated
 from framegate.domain import Job, Problem, State, Status
 from framegate.domain.errors import InvalidRequest, NotFound
 
-LIST_MAX = 100
+PAGE_JOBS_MAX = 100
 KEY_CHARS_MAX = 255
+SMALL_BODY_BYTES_MAX = 4096
+QUOTED_CHARS_MAX = 64
 STATUSES = {
     "queued": Status.PENDING,
     "pending": Status.PENDING,
@@ -49,20 +42,14 @@ Index = Annotated[int | None, Query(ge=0, le=99, description="Which of the job's
 Key = Annotated[str | None, Header(min_length=1, max_length=KEY_CHARS_MAX, pattern=r"^[!-~][ -~]*$")]
 
 
-def body_of(shape: str) -> dict[str, Any]:
-    """How a body that is read by hand is described."""
-    schema = {"$ref": f"#/components/schemas/{shape}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-@router.post("", status_code=202, openapi_extra=body_of("VideoRequest"))
+@router.post("", status_code=202, openapi_extra=json_body(VideoRequest))
 async def create(request: Request, caller: CallerDependency, *, idempotency_key: Key = None) -> Response:
-    """Place a job. The same `Idempotency-Key` with the same body gives the same job."""
-    gate = context_of(request)
-    body = await read_json(request, bytes_max=gate.settings.body_bytes_max)
-    shape = validated(VideoRequest, body, tags=TAGS)
-    job = await gate.jobs.create(
-        to_request(shape, catalogue=gate.jobs.catalogue, settings=gate.settings),
+    """Create a job. The same `Idempotency-Key` with the same body returns the same job."""
+    context = context_of(request)
+    body = await read_json(request, bytes_max=context.settings.body_bytes_max)
+    video_request = validated(VideoRequest, body, tags=UNION_TAGS)
+    job = await context.jobs.create(
+        to_request(video_request, catalogue=context.jobs.catalogue, settings=context.settings),
         caller=caller,
         dialect=DIALECT,
         context=request_context_of(request),
@@ -70,7 +57,7 @@ async def create(request: Request, caller: CallerDependency, *, idempotency_key:
         body_hash=fingerprint(body) if idempotency_key else "",
         base_url=base_url(request),
     )
-    return _sent(shown(request, job), status=202)
+    return _response(_job_body(request, job), status=202)
 
 
 @router.get("")
@@ -78,123 +65,118 @@ async def list_videos(
     request: Request,
     owner: Owner,
     *,
-    limit: Annotated[int, Query(ge=1, le=LIST_MAX)] = 50,
+    limit: Annotated[int, Query(ge=1, le=PAGE_JOBS_MAX)] = 50,
     status: Annotated[list[str] | None, Query(max_length=32)] = None,
     order: Annotated[str, Query(pattern="^(asc|desc)$")] = "desc",
     after: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
 ) -> Response:
-    """Jobs, newest first; `last_id` of one page is `after` of the following one. `status` is repeatable, or a list."""
-    gate = context_of(request)
-    page = await gate.jobs.list(
+    """List jobs, newest first; `last_id` of a page is `after` of the next. `status` is repeatable, or a list."""
+    page = await context_of(request).jobs.list(
         owner=owner, limit=limit, after=after, status=_statuses(status or []), oldest_first=order == "asc"
     )
-    data = [shown(request, job) for job in page.jobs]
+    data = [_job_body(request, job) for job in page.jobs]
     ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
-    return _sent({"object": "list", "data": data, **ends, "has_more": page.next is not None})
+    return _response({"object": "list", "data": data, **ends, "has_more": page.next is not None})
 
 
-def _statuses(given: list[str]) -> list[Status]:
-    words = [word.strip().lower() for one in given for word in one.split(",") if word.strip()]
+def _statuses(values: list[str]) -> list[Status]:
+    words = [word.strip().lower() for value in values for word in value.split(",") if word.strip()]
     unknown = next((word for word in words if word not in STATUSES), None)
     if unknown is not None:
-        message = f"`status` knows no {unknown[:64]!r}. It takes {', '.join(STATUSES)}."
+        message = f"`status`: unknown value {unknown[:QUOTED_CHARS_MAX]!r}. Valid values: {', '.join(STATUSES)}."
         raise InvalidRequest([Problem(code="invalid_parameter", pointer="/status", message=message)])
     return list(dict.fromkeys(STATUSES[word] for word in words))
 
 
 @router.get("/{video_id}")
 async def retrieve(request: Request, owner: Owner, video_id: str) -> Response:
-    """A job as it stands, with its bill and every try of its webhooks."""
-    gate = context_of(request)
-    job = await gate.jobs.get(video_id, owner=owner)
-    deliveries = await gate.jobs.webhooks(video_id, owner=owner) if job.request.callback_url else None
+    """Get a job, with its billing and every delivery attempt of its webhooks."""
+    context = context_of(request)
+    job = await context.jobs.get(video_id, owner=owner)
+    deliveries = await context.jobs.webhooks(video_id, owner=owner) if job.request.callback_url else None
     entry = None
-    with suppress(NotFound):  # of a job from before there was a ledger
-        entry = await gate.jobs.bill(video_id, owner=owner)
-    return _sent(show(job, base=base_url(request), links=links_of(gate), entry=entry, deliveries=deliveries))
+    with suppress(NotFound):  # the job is older than the ledger
+        entry = await context.jobs.bill(video_id, owner=owner)
+    signer = context.url_signer
+    return _response(show(job, base=base_url(request), signer=signer, entry=entry, deliveries=deliveries))
 
 
 @router.post("/{video_id}/cancel")
 async def cancel(request: Request, owner: Owner, video_id: str) -> Response:
-    """Stop a job."""
-    return _sent(shown(request, await context_of(request).jobs.cancel(video_id, owner=owner)))
+    """Cancel a job."""
+    return _response(_job_body(request, await context_of(request).jobs.cancel(video_id, owner=owner)))
 
 
 @router.delete("/{video_id}")
 async def delete(request: Request, owner: Owner, video_id: str) -> Response:
-    """Remove a job that has ended, and its files."""
+    """Delete a job that has ended, and its files."""
     await context_of(request).jobs.delete(video_id, owner=owner)
-    return _sent({"id": video_id, "object": "video.deleted", "deleted": True})
+    return _response({"id": video_id, "object": "video.deleted", "deleted": True})
 
 
-@router.post("/{video_id}/download_url", openapi_extra=body_of("DownloadRequest"))
+@router.post("/{video_id}/download_url", openapi_extra=json_body(DownloadRequest))
 async def make_download_url(request: Request, owner: Owner, video_id: str) -> Response:
-    """An address of the video that needs no key, for 60 to 3,600 seconds (900 if not said)."""
-    gate = context_of(request)
-    empty = request.headers.get("content-length", "") in ("", "0") and "transfer-encoding" not in request.headers
-    wanted = validated(DownloadRequest, {} if empty else await read_json(request, bytes_max=4096))
-    job = await gate.jobs.get(video_id, owner=owner)
+    """Get a URL of the video that needs no key, for 60 to 3,600 seconds (default 900)."""
+    context = context_of(request)
+    is_empty = request.headers.get("content-length", "") in ("", "0") and "transfer-encoding" not in request.headers
+    body = {} if is_empty else await read_json(request, bytes_max=SMALL_BODY_BYTES_MAX)
+    download = validated(DownloadRequest, body)
+    job = await context.jobs.get(video_id, owner=owner)
     if job.state is not State.COMPLETED:
-        raise InvalidRequest([_no_download(job)])
-    output = await gate.jobs.output(video_id, owner=owner, index=wanted.index or 0)
-    made = download_url(
+        raise InvalidRequest([_not_completed(job)])
+    output = await context.jobs.output(video_id, owner=owner, index=download.index or 0)
+    signed = download_url(
         job,
         f"{base_url(request)}/videos/{job.id}",
-        links_of(gate),
+        context.url_signer,
         index=output.index,
-        seconds=wanted.ttl_seconds,
-        disposition=wanted.disposition or "attachment",
+        seconds=download.ttl_seconds,
+        disposition=download.disposition or "attachment",
     )
-    return _sent(made)
+    return _response(signed)
 
 
-def _no_download(job: Job) -> Problem:
-    why = f" {job.fault.message}" if job.fault else ""
-    message = f"Only a completed video has a download address, and this job is {job.state.status.value}.{why}"
+def _not_completed(job: Job) -> Problem:
+    reason = f" {job.fault.message}" if job.fault else ""
+    message = f"Only a completed video has a download URL; this job is {job.state.status.value}.{reason}"
     return Problem(code="video_download_requires_completed_status", pointer="", message=message)
 
 
 @router.head("/{video_id}/content", include_in_schema=False)
 @router.get("/{video_id}/content", response_class=Response)
 async def content(request: Request, video_id: str, index: Index = None) -> Response:
-    """The video, by key or by a signed address. Takes `Range`, `If-Range` and `If-None-Match`."""
-    gate, query = context_of(request), request.query_params
-    claims = claims_of(
-        links_of(gate),
+    """Download the video, by key or by signed URL. Supports `Range`, `If-Range` and `If-None-Match`."""
+    context, query = context_of(request), request.query_params
+    claims = verify_download(
+        context.url_signer,
         token=query.get("download_token"),
         signature=query.get("download_sig"),
         expires_at=query.get("expires_at"),
     )
     disposition = None
     if claims is not None and claims["video_id"] == video_id:
-        output = await gate.jobs.linked_output(video_id, index=claims["index"])
+        output = await context.jobs.linked_output(video_id, index=claims["index"])
         disposition = claims["disposition"]
     else:
         owner = await owner_of(request)
-        output = await gate.jobs.output(video_id, owner=owner, index=index or 0)
-    path = gate.jobs.blobs.path(output.blob.sha256)
-    answer = await send_file(request, path, output.blob, name=f"{video_id}.mp4")
-    _say_disposition(answer, disposition, f"{video_id}.mp4")
-    return answer
+        output = await context.jobs.output(video_id, owner=owner, index=index or 0)
+    name = f"{video_id}.mp4"
+    response = await send_file(request, context.jobs.blobs.path(output.blob.sha256), output.blob, name=name)
+    _set_disposition(response, disposition, name)
+    return response
 
 
-def _say_disposition(answer: Response, disposition: str | None, name: str) -> None:
-    """As Phaseo's: kept by nobody, and named only where the address was signed."""
-    answer.headers["Cache-Control"] = "private, no-store"
-    del answer.headers["Content-Disposition"]
+def _set_disposition(response: Response, disposition: str | None, name: str) -> None:
+    """Set Phaseo's headers: never cached, and a file name only for a signed URL."""
+    response.headers["Cache-Control"] = "private, no-store"
+    del response.headers["Content-Disposition"]
     if disposition is not None:
-        answer.headers["Content-Disposition"] = f'{disposition}; filename="{name}"'
+        response.headers["Content-Disposition"] = f'{disposition}; filename="{name}"'
 
 
-def shown(request: Request, job: Job) -> dict[str, Any]:
-    """The job as this client sees it."""
-    return show(job, base=base_url(request), links=links_of(context_of(request)))
+def _job_body(request: Request, job: Job) -> dict[str, Any]:
+    return show(job, base=base_url(request), signer=context_of(request).url_signer)
 
 
-def links_of(gate: ApiContext) -> UrlSigner:
-    """Who signs the addresses of this gate."""
-    return UrlSigner(secret=gate.jobs.secret, seconds=gate.settings.signed_url_ttl_seconds)
-
-
-def _sent(body: Mapping[str, Any], *, status: int = 200) -> Response:
+def _response(body: Mapping[str, Any], *, status: int = 200) -> Response:
     return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})

@@ -1,8 +1,7 @@
-"""A job's progress over a websocket: a snapshot, then each change, until the job has ended or is deleted."""
+"""Progress of a job over a websocket: a snapshot, then each change until the job has ended or is deleted."""
 
 import asyncio
 import json
-import time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, WebSocket
@@ -11,129 +10,134 @@ from starlette.websockets import WebSocketDisconnect
 from framegate.api.context import ApiContext, base_url, context_of, key_in
 from framegate.api.dialects.phaseo import errors
 from framegate.api.dialects.phaseo.responses import show
-from framegate.api.dialects.phaseo.routes import links_of
 from framegate.domain import Job, Problem, Scope
 from framegate.domain.errors import FramegateError, InvalidRequest, NotFound
 
-INTERVAL_MS = (1000, 2500, 10_000)  # least, usual, most
+INTERVAL_MS_MIN, INTERVAL_MS, INTERVAL_MS_MAX = 1000, 2500, 10_000
+INTERVAL_CHARS_MAX = 9
 NO = frozenset({"0", "false", "no", "off"})
-ORDERLY, GOING_AWAY, TOO_MUCH = 1000, 1001, 1008
-MESSAGES_AT_ONCE_MAX, MESSAGES_PER_SECOND_MAX = 20, 2
+NORMAL_CLOSURE, GOING_AWAY, POLICY_VIOLATION = 1000, 1001, 1008
+MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX = 20, 2
 
 router = APIRouter()
 
 
 class UpgradeRequired(FramegateError):
-    """This address speaks websocket. Ask for the job itself to see it once."""
+    """This path requires a websocket. To see the job once, get the job itself."""
 
     code = "websocket_upgrade_required"
     status = 426
 
 
 @router.get("/async/{kind}/{video_id}/ws", include_in_schema=False)
-async def not_upgraded(_: Request, kind: str, video_id: str) -> Response:  # noqa: ARG001 - any job is told the same
-    """What a plain request is told."""
+async def reject_plain_request(_: Request, kind: str, video_id: str) -> Response:  # noqa: ARG001 - the same for every job
+    """Return 426 for a request without a websocket upgrade."""
     return errors.show(UpgradeRequired(), {"Upgrade": "websocket"})
 
 
 @router.websocket("/async/{kind}/{video_id}/ws")
 async def follow(socket: WebSocket, kind: str, video_id: str) -> None:
-    """Report a job's progress. Takes `ping` and `refresh`; `interval_ms` is how often the job is looked at."""
-    gate = context_of(socket)
+    """Follow a job. Accepts the messages `ping` and `refresh`; `interval_ms` is the poll interval."""
+    context = context_of(socket)
     try:
-        seconds, close_at_end = _wishes(socket, kind)
-        owner = (await gate.keys.authenticate(key_in(socket), Scope.READ)).owner
-        await gate.jobs.get(video_id, owner=owner)
+        seconds, close_at_end = _parameters(socket, kind)
+        owner = (await context.keys.authenticate(key_in(socket), Scope.READ)).owner
+        await context.jobs.get(video_id, owner=owner)
     except FramegateError as error:
         await socket.send_denial_response(errors.show(error, {}))
         return
     await socket.accept()
-    follower = _Follower(socket, gate, video_id, owner, close_at_end=close_at_end)
+    follower = _Follower(socket, context, video_id, owner, close_at_end=close_at_end)
     try:
         await follower.run(seconds)
     except WebSocketDisconnect:
         return
 
 
-def _wishes(socket: WebSocket, kind: str) -> tuple[float, bool]:
-    """Seconds between looks, and whether to close at the job's end.
+def _parameters(socket: WebSocket, kind: str) -> tuple[float, bool]:
+    """Return the poll interval in seconds, and whether to close when the job has ended.
 
-    As Phaseo does, an interval below 1,000 or above 10,000 ms is taken for the nearest of the two.
+    As at Phaseo, an interval outside 1,000 to 10,000 ms is replaced by the closest limit.
     """
     if kind != "video":
-        message = f"There are videos to follow here, no {kind[:64]!r}."
+        message = f"Only jobs of the kind `video` can be followed, not {kind[:64]!r}."
         raise InvalidRequest([Problem(code="invalid_async_job_path", pointer="", message=message)])
-    said = socket.query_params.get("interval_ms", "").strip()
-    if said and not (said.isascii() and said.isdecimal() and len(said) < 10):
-        message = "`interval_ms` is a number of milliseconds, 1000 to 10000."
+    text = socket.query_params.get("interval_ms", "").strip()
+    if text and not (text.isascii() and text.isdecimal() and len(text) <= INTERVAL_CHARS_MAX):
+        message = f"`interval_ms` must be a number of milliseconds, {INTERVAL_MS_MIN} to {INTERVAL_MS_MAX}."
         raise InvalidRequest([Problem(code="invalid_parameter", pointer="/interval_ms", message=message)])
-    least, usual, most = INTERVAL_MS
-    interval = max(least, min(most, int(said))) if said else usual
-    return interval / 1000, socket.query_params.get("close_on_terminal", "").strip().lower() not in NO
+    interval_ms = max(INTERVAL_MS_MIN, min(INTERVAL_MS_MAX, int(text))) if text else INTERVAL_MS
+    return interval_ms / 1000, socket.query_params.get("close_on_terminal", "").strip().lower() not in NO
 
 
 class _Follower:
     """One client that follows one job."""
 
-    def __init__(self, socket: WebSocket, gate: ApiContext, video_id: str, owner: str, *, close_at_end: bool) -> None:
+    def __init__(
+        self, socket: WebSocket, context: ApiContext, video_id: str, owner: str, *, close_at_end: bool
+    ) -> None:
         self._socket = socket
-        self._gate = gate
+        self._context = context
         self._id = video_id
         self._owner = owner
         self._close_at_end = close_at_end
-        self._seen: int | None = None  # the job's version as last told
-        self._since = time.monotonic()
-        self._heard = 0  # messages of the client
+        self._version: int | None = None  # of the job as it was last sent
+        self._started_at = context.machine.monotonic()
+        self._messages = 0  # received from the client
 
     async def run(self, seconds: float) -> None:
-        """Tell what there is to tell until there is no more."""
-        heard: asyncio.Task[str] | None = None
-        stop = asyncio.ensure_future(self._gate.closing.wait())
-        going_on = await self._tell("job.snapshot", again=True)
+        """Send the job and its changes until it has ended, it is deleted, or the gateway stops."""
+        receiving: asyncio.Task[str] | None = None
+        stop = asyncio.ensure_future(self._context.closing.wait())
+        is_open = await self._report("job.snapshot", force=True)
         try:
-            while going_on:
-                heard = heard or asyncio.ensure_future(self._hear())
-                done, _ = await asyncio.wait({heard, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            while is_open:
+                receiving = receiving or asyncio.ensure_future(self._receive())
+                done, _ = await asyncio.wait({receiving, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
                 if stop in done:
                     await self._socket.close(GOING_AWAY)
                     return
-                said, heard = (heard.result(), None) if heard in done else ("", heard)
-                if self._heard > MESSAGES_AT_ONCE_MAX + MESSAGES_PER_SECOND_MAX * (time.monotonic() - self._since):
-                    await self._socket.close(TOO_MUCH, "Too many messages.")
+                message, receiving = (receiving.result(), None) if receiving in done else ("", receiving)
+                if self._is_flooding():
+                    await self._socket.close(POLICY_VIOLATION, "Too many messages.")
                     return
-                if said == "ping":
+                if message == "ping":
                     await self._send({"type": "pong"})
-                elif said in ("", "refresh"):
-                    going_on = await self._tell("job.updated", again=said == "refresh")
-            await self._socket.close(ORDERLY)
+                elif message in ("", "refresh"):
+                    is_open = await self._report("job.updated", force=message == "refresh")
+            await self._socket.close(NORMAL_CLOSURE)
         finally:
-            mine: list[asyncio.Future[Any]] = [task for task in (heard, stop) if task is not None]
-            for task in mine:
+            pending: list[asyncio.Future[Any]] = [task for task in (receiving, stop) if task is not None]
+            for task in pending:
                 task.cancel()
-            await asyncio.gather(*mine, return_exceptions=True)
+            await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _hear(self) -> str:
-        """The next message; bytes say nothing that is known here."""
+    def _is_flooding(self) -> bool:
+        seconds = self._context.machine.monotonic() - self._started_at
+        return self._messages > MESSAGES_BURST_MAX + MESSAGES_PER_SECOND_MAX * seconds
+
+    async def _receive(self) -> str:
+        """Return the text of the next message; "bytes" for a binary message, which has no meaning."""
         message = await self._socket.receive()
         if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", ORDERLY))
-        self._heard += 1
+            raise WebSocketDisconnect(message.get("code", NORMAL_CLOSURE))
+        self._messages += 1
         return message.get("text") or "bytes"
 
-    async def _tell(self, kind: str, *, again: bool) -> bool:
-        """Say how the job stands, if that is new or asked for; whether there will be more to say."""
+    async def _report(self, kind: str, *, force: bool) -> bool:
+        """Send the job if it has changed or if `force` is set; return whether more may follow."""
         try:
-            job = await self._gate.jobs.get(self._id, owner=self._owner)
+            job = await self._context.jobs.get(self._id, owner=self._owner)
         except NotFound:
             await self._send({"type": "job.deleted", "data": {"id": self._id, "kind": "video"}})
             return False
-        if again or job.version != self._seen:
-            self._seen = job.version
-            await self._send({"type": kind, "data": {"kind": "video"} | self._shown(job)})
+        if force or job.version != self._version:
+            self._version = job.version
+            await self._send({"type": kind, "data": {"kind": "video"} | self._job_body(job)})
         return not (job.state.is_final and self._close_at_end)
 
-    def _shown(self, job: Job) -> dict[str, Any]:
-        return show(job, base=base_url(self._socket), links=links_of(self._gate))
+    def _job_body(self, job: Job) -> dict[str, Any]:
+        return show(job, base=base_url(self._socket), signer=self._context.url_signer)
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._socket.send_text(json.dumps(message, ensure_ascii=False, separators=(",", ":")))

@@ -1,4 +1,4 @@
-"""What Pictory's users send to AI Studio, and how it becomes a `Request` with Pictory's defaults."""
+"""Request bodies of AI Studio, and their conversion to a `Request` with Pictory's defaults."""
 
 import difflib
 import re
@@ -16,13 +16,14 @@ from framegate.config.settings import Settings
 from framegate.domain import Kind, Problem, Reference, Request, Role
 from framegate.domain.errors import InvalidRequest
 
-UNKNOWN_MAX = 32  # unknown fields that are told of
+UNKNOWN_MAX = 32  # unknown fields that the warnings list
+NAME_CHARS_MAX = 64
 INPUTS = ("referenceImageUrls", "firstFrameImageUrl", "extendVideoUrl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Studio:
-    """What Pictory's AI Studio asks for by default of one of its models, and the credits that it takes a second."""
+    """Defaults of AI Studio for one model, and its price in credits."""
 
     aspect_ratio: str
     durations: tuple[int, ...]  # seconds; the first is the default
@@ -41,14 +42,14 @@ STUDIO: Mapping[str, Studio] = {
 def _seconds(value: object) -> object:
     if value is None or (isinstance(value, str) and re.fullmatch(r"[1-9]\d{0,2}s", value, re.ASCII)):
         return value
-    raise ValueError('is text: whole seconds and an s, such as "8s"')
+    raise ValueError('must be a string of whole seconds and an s, such as "8s"')
 
 
 class VideoRequest(Body):
-    """The body of `POST /v1/aistudio/videos`. Only one of the three inputs may be given."""
+    """The body of `POST /v1/aistudio/videos`. Only one of the three inputs is allowed."""
 
     prompt: Annotated[str, Field(min_length=5, max_length=5000)]
-    model: Word | None = Field(None, description=f"{DEFAULT_MODEL} if not said; any name that the catalogue knows.")
+    model: Word | None = Field(None, description=f"Default {DEFAULT_MODEL}; any name in the catalogue.")
     aspect_ratio: Word | None = Field(None, alias="aspectRatio", description="Such as 16:9.")
     duration: Annotated[str, BeforeValidator(_seconds)] | None = Field(None, description="Such as 8s.")
     first_frame: Url | None = Field(None, alias="firstFrameImageUrl")
@@ -56,7 +57,7 @@ class VideoRequest(Body):
     references: Annotated[list[Url], Field(min_length=1, max_length=64)] | None = Field(
         None, alias="referenceImageUrls"
     )
-    webhook: Word | None = Field(None, description="An https address to be told at the end.")
+    webhook: Word | None = Field(None, description="An https URL to call at the end.")
 
 
 class TokenRequest(Body):
@@ -70,66 +71,68 @@ FIELDS = [field.alias or name for name, field in VideoRequest.model_fields.items
 
 
 def parse(body: object, *, catalogue: Catalogue, settings: Settings) -> Request:
-    """The body as a `Request`. Raises `InvalidRequest`.
+    """Return the `Request` of a body. Raises `InvalidRequest`.
 
-    Pictory strips fields that it does not know without a word. They are stripped here too, so that what runs there
-    runs here, but the answers tell of each.
+    Pictory silently ignores unknown fields. They are ignored here too, so that its clients work unchanged, but the
+    response has a warning for each.
     """
-    known, unknown = _parted(body)
-    shape = validated(VideoRequest, known)
+    known_fields, ignored = _split_unknown(body)
+    video = validated(VideoRequest, known_fields)
     problems: list[Problem] = []
     inputs = [
-        name for name, value in zip(INPUTS, (shape.references, shape.first_frame, shape.extend), strict=True) if value
+        name for name, value in zip(INPUTS, (video.references, video.first_frame, video.extend), strict=True) if value
     ]
     if len(inputs) > 1:
-        text = f"Only one of {listed(INPUTS)} may be given, and this request has {listed(inputs, last='and')}."
-        problems.extend(Problem(code="inputs_exclusive", pointer=f"/{name}", message=text) for name in inputs)
-    if shape.webhook is not None and (problem := callback_problem(shape.webhook, settings, field="webhook")):
+        message = f"Only one of {listed(INPUTS)} is allowed; this request has {listed(inputs, last='and')}."
+        problems.extend(Problem(code="inputs_exclusive", pointer=f"/{name}", message=message) for name in inputs)
+    if video.webhook is not None and (problem := callback_problem(video.webhook, settings, field="webhook")):
         problems.append(problem)
     if problems:
         raise InvalidRequest(problems, message=" ".join(dict.fromkeys(problem.message for problem in problems)))
-    name = shape.model or DEFAULT_MODEL
+    name = video.model or DEFAULT_MODEL
     model = catalogue.get(name)
     studio = STUDIO.get(model.id) if model else None
-    references = tuple(_references(shape))
+    references = tuple(_references(video))
     return Request(
         model=name,
-        prompt=shape.prompt,
+        prompt=video.prompt,
         references=references,
-        aspect_ratio=shape.aspect_ratio or (studio.aspect_ratio if studio else None),
-        duration=int(shape.duration[:-1]) if shape.duration else _default_duration(model, studio, references),
-        callback_url=shape.webhook,
-        dialect_state={"ignored": unknown} if unknown else {},
+        aspect_ratio=video.aspect_ratio or (studio.aspect_ratio if studio else None),
+        duration=int(video.duration[:-1]) if video.duration else _default_duration(model, studio, references),
+        callback_url=video.webhook,
+        dialect_state={"ignored": ignored} if ignored else {},
     )
 
 
-def _parted(body: object) -> tuple[object, dict[str, str]]:
-    """The fields that exist, and for every other what is said of it."""
+def _split_unknown(body: object) -> tuple[object, dict[str, str]]:
+    """Return the known fields of a body, and a warning for each unknown one."""
     if not isinstance(body, dict):
         return body, {}
     fields = cast("dict[str, Any]", body)
-    unknown: dict[str, str] = {}
+    warnings: dict[str, str] = {}
     for name in [name for name in fields if name not in FIELDS][:UNKNOWN_MAX]:
         close = difflib.get_close_matches(name, FIELDS, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        unknown[name[:64]] = f"{name[:64]} is no field of AI Studio and had no effect.{hint}"
-    return {name: value for name, value in fields.items() if name in FIELDS}, unknown
+        short_name = name[:NAME_CHARS_MAX]
+        warnings[short_name] = f"{short_name} is not a field of AI Studio and was ignored.{hint}"
+    return {name: value for name, value in fields.items() if name in FIELDS}, warnings
 
 
-def _references(shape: VideoRequest) -> list[Reference]:
-    found = [Reference(url=url, pointer=f"/referenceImageUrls/{n}") for n, url in enumerate(shape.references or ())]
-    if shape.first_frame is not None:
-        found.append(Reference(url=shape.first_frame, role=Role.FIRST_FRAME, pointer="/firstFrameImageUrl"))
-    if shape.extend is not None:
-        found.append(Reference(url=shape.extend, kind=Kind.VIDEO, role=Role.SOURCE, pointer="/extendVideoUrl"))
-    return found
+def _references(video: VideoRequest) -> list[Reference]:
+    urls = enumerate(video.references or ())
+    references = [Reference(url=url, pointer=f"/referenceImageUrls/{index}") for index, url in urls]
+    if video.first_frame is not None:
+        references.append(Reference(url=video.first_frame, role=Role.FIRST_FRAME, pointer="/firstFrameImageUrl"))
+    if video.extend is not None:
+        references.append(Reference(url=video.extend, kind=Kind.VIDEO, role=Role.SOURCE, pointer="/extendVideoUrl"))
+    return references
 
 
 def _default_duration(model: Model | None, studio: Studio | None, references: tuple[Reference, ...]) -> int | None:
-    """The first of Pictory's durations that the model makes of such inputs: Veo makes 8 s alone of references."""
+    """Return the first of Pictory's durations that the model supports for the inputs: Veo, only 8 s of references."""
     if studio is None or model is None:
         return None
     roles = {reference.role for reference in references}
-    ruled = [rule.durations for rule in model.limits.duration_rules if rule.role in roles and rule.role is not None]
-    fitting = (seconds for seconds in studio.durations if all(seconds in durations for durations in ruled))
-    return next(fitting, studio.durations[0])
+    rules = [rule.durations for rule in model.limits.duration_rules if rule.role in roles and rule.role is not None]
+    supported = (seconds for seconds in studio.durations if all(seconds in durations for durations in rules))
+    return next(supported, studio.durations[0])
