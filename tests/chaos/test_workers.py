@@ -1,16 +1,16 @@
 """Render processes that die every time, and gates that are stopped in every render."""
 
 import asyncio
-import time
 
 import pytest
 
-from framegate.app import parts
+from framegate.app.parts import build_parts
 from framegate.config.settings import Settings
 from framegate.domain import Request, State
+from framegate.domain.keys import OPERATOR
 from framegate.jobs.state_machine.submit import ATTEMPTS_MAX
+from support.virtual_machine import VirtualMachine
 
-SPEED = 50
 STOPS = ATTEMPTS_MAX + 2
 AS_A_RENDERER = """
 import os, sys
@@ -19,25 +19,13 @@ if sys.orig_argv[-1] == "framegate.animatic":
     {then}
 """
 
+PATIENCE_SECONDS = 30_000.0  # virtual
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-class FastClock:
-    """Fifty seconds pass in one: back-off is not waited for."""
-
-    def __init__(self) -> None:
-        self._began = time.time()
-
-    def now(self) -> float:
-        return self._began + (time.time() - self._began) * SPEED
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / SPEED)
+def anyio_backend(machine: VirtualMachine):
+    return "asyncio", {"loop_factory": machine.new_event_loop}
 
 
 @pytest.fixture
@@ -58,32 +46,28 @@ def settings(tmp_path) -> Settings:
 
 async def create(gate):
     request = Request(model="framegate/animatic", prompt="a title", duration=1, fps=8, resolution="360p")
-    return await gate.jobs.create(request, owner="default", dialect="native")
+    return await gate.jobs.create(request, caller=OPERATOR, dialect="native")
 
 
 async def until(gate, job, state):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async for event in gate.jobs.events(job.id, owner="default"):
             if event.state is state:
                 return
 
 
 async def end(gate, job):
-    async with asyncio.timeout(60):
-        while not (job := await gate.jobs.wait(job.id, owner="default", seconds=60)).state.final:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (job := await gate.jobs.wait(job.id, owner="default", seconds=60)).state.is_final:
             pass
     return job
 
 
 async def test_a_renderer_that_dies_every_time_fails_the_job_after_a_stated_number_of_tries(
-    settings, renderers, monkeypatch
+    settings, renderers, machine
 ):
-    monkeypatch.setattr(parts, "Machine", FastClock)
-    monkeypatch.setattr(
-        "framegate.jobs.state_machine.submit.SUBMIT_SECONDS_MAX", 500.0
-    )  # a busy machine is not a frozen one
     renderers("os._exit(9)")
-    async with running(settings) as gate:
+    async with build_parts(settings, machine) as gate:
         job = await end(gate, await create(gate))
 
         assert (job.state, job.fault.code) == (State.FAILED, "order_lost")
@@ -92,21 +76,21 @@ async def test_a_renderer_that_dies_every_time_fails_the_job_after_a_stated_numb
 
 
 async def test_a_job_whose_render_every_stop_of_the_gate_breaks_off_is_made_again_however_often(
-    settings, renderers, monkeypatch
+    settings, renderers, machine, monkeypatch
 ):
     renderers("sys.stdin.read(); os._exit(0)")  # never done
-    async with running(settings) as gate:
+    async with build_parts(settings, machine) as gate:
         job = await create(gate)
         await until(gate, job, State.RUNNING)
     for number in range(STOPS):
-        async with running(settings) as gate:
-            async with asyncio.timeout(30):
+        async with build_parts(settings, machine) as gate:
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while (stands := await gate.jobs.get(job.id, owner="default")).attempts < number + 2 or (
                     stands.state is not State.RUNNING
                 ):
                     await gate.jobs.wait(job.id, owner="default", seconds=0.1)
     monkeypatch.delenv("PYTHONPATH")
-    async with running(settings) as gate:
+    async with build_parts(settings, machine) as gate:
         job = await end(gate, job)
 
         assert (job.state, job.fault) == (State.COMPLETED, None)

@@ -18,7 +18,9 @@ FRAMES = 8
 FPS = 8
 
 
-def write_small_video(path: Path, *, frames: int = FRAMES, fps: int = FPS, width: int = SIDE, height: int = SIDE) -> Path:
+def write_small_video(
+    path: Path, *, frames: int = FRAMES, fps: int = FPS, width: int = SIDE, height: int = SIDE
+) -> Path:
     """Write one second of video by default, of a few kilobytes, playable and with its index first."""
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=fps, options={"threads": "1", "preset": "ultrafast"})

@@ -95,30 +95,28 @@ class _JumpingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        listening, connected = self._sockets()
-        if timeout is None:
-            if (listening or connected) and (ready := super().select(STUCK_SECONDS)):
+        if timeout is None:  # only a thread, a child process or the network can wake the loop
+            if ready := super().select(STUCK_SECONDS):
                 return ready
             raise Deadlock
-        if connected and (ready := super().select(self._machine.patience_seconds)):
+        is_connected = any(_is_connection(key.fd) for key in self.get_map().values())
+        if is_connected and (ready := super().select(self._machine.patience_seconds)):
             return ready
         self._machine.seconds += timeout
         return []
 
-    def _sockets(self) -> tuple[int, int]:
-        """Return the number of sockets that listen, and of those that are connected to another."""
-        accepts = [_accepts_connections(key.fd) for key in self.get_map().values()]
-        return accepts.count(True), accepts.count(False)
 
-
-def _accepts_connections(descriptor: int) -> bool | None:
-    """Whether a socket listens; None for what is no network socket, as the loop's own pipe."""
-    with socket.socket(fileno=descriptor) as one:
-        try:
-            is_network = one.family in (socket.AF_INET, socket.AF_INET6)
-            return bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)) if is_network else None
-        finally:
-            one.detach()
+def _is_connection(descriptor: int) -> bool:
+    """Whether this is a connection to another process: not the loop's own pipe, nor a socket that listens."""
+    try:
+        one = socket.socket(fileno=descriptor)
+    except OSError:
+        return True  # a pipe of a child process
+    try:
+        is_network = one.family in (socket.AF_INET, socket.AF_INET6)
+        return is_network and not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    finally:
+        one.detach()
 
 
 class _LoopQueue:

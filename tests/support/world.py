@@ -32,9 +32,7 @@ class ScriptedProvider(Provider):
     name = "animatic"  # the provider of the catalogue's free model
     poll_seconds = 0.5
 
-    def __init__(
-        self, film: Path, *, submits=(), looks=(), repeatable=False, concurrency=None, account=""
-    ) -> None:
+    def __init__(self, film: Path, *, submits=(), looks=(), repeatable=False, concurrency=None, account="") -> None:
         self.film = film
         self.submits, self.looks = list(submits), list(looks)
         self.resubmittable, self.concurrency, self.account = repeatable, concurrency, account

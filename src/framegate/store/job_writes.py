@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BindParameter, and_, bindparam, case, delete, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from framegate.domain import Blob, Delivery, Job
+from framegate.domain import Blob, Delivery, Job, State
 from framegate.domain.errors import FramegateError, IdempotencyConflict, NotFound, Stale
 from framegate.domain.ledger import LedgerChange
 from framegate.store import ledger, serialization
@@ -338,7 +338,11 @@ class Extend:
             if write.job_ids is not None:
                 statement = statement.where(jobs.c.id.in_(write.job_ids))
             values: dict[str, Any] = {"lease_until": write.until}
-            await connection.execute(statement.values(values if write.until else {**values, "worker": None}))
+            if write.until is None:
+                # A job with an open order is due at once, so that the next worker counts it before it submits others.
+                is_ordered = jobs.c.state.in_([State.SUBMITTING, State.RUNNING])
+                values |= {"worker": None, "due_at": case((is_ordered, 0.0), else_=jobs.c.due_at)}
+            await connection.execute(statement.values(values))
         return [None] * len(writes)
 
 

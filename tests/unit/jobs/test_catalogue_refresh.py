@@ -13,7 +13,6 @@ from framegate.jobs.background.catalogue_refresh import PERIOD_SECONDS, Catalogu
 from framegate.jobs.routing import Router
 from framegate.providers.base import ProviderRegistry
 from support.paths import OPENROUTER_MODELS
-
 from support.virtual_machine import VirtualMachine
 from support.world import ScriptedProvider
 
@@ -51,7 +50,9 @@ def refreshing(tmp_path, *accounts):
 
 
 def codes(router, **asked):
-    return [problem.code for problem in router.candidates(Request(model=WAN, prompt="a cat", **asked)).select()[0].problems]
+    return [
+        problem.code for problem in router.candidates(Request(model=WAN, prompt="a cat", **asked)).select()[0].problems
+    ]
 
 
 async def test_a_request_is_judged_by_what_the_service_lists(tmp_path):

@@ -90,7 +90,8 @@ async def test_a_video_that_was_made_is_kept_however_long_the_gate_was_away(worl
     gate = world()
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(
-            f"framegate.jobs.state_machine.finalize.Finalizer.{'download' if state is State.FETCHING else 'verify'}", stands
+            f"framegate.jobs.state_machine.finalize.Finalizer.{'download' if state is State.FETCHING else 'verify'}",
+            stands,
         )
         job = await stopped_in(gate, state)
     async with gate.open():

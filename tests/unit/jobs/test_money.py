@@ -16,7 +16,6 @@ from framegate.domain import Failed, Fault, Lost, Request, Running, Scope, State
 from framegate.domain.errors import BudgetExceeded, Conflict, NotFound, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.domain.keys import Caller, new_key
 from framegate.domain.ledger import EntryState, entry_of
-
 from support.virtual_machine import VirtualMachine
 from support.world import ScriptedProvider, World
 
@@ -148,7 +147,10 @@ async def test_a_dearer_way_is_taken_only_where_the_budget_reaches_for_it(priced
 
     assert (job.state, job.fault.code, job.model) == (State.FAILED, "budget_exceeded", FAST)
     assert job.fault.message.startswith("Busy for good. Then: The job is estimated at $0.80, and of the key's budget")
-    assert [(one.model, one.code) for one in job.fallback_log] == [(FAST, "provider_refused"), (DEAR, "budget_exceeded")]
+    assert [(one.model, one.code) for one in job.fallback_log] == [
+        (FAST, "provider_refused"),
+        (DEAR, "budget_exceeded"),
+    ]
     assert entry.state is EntryState.VOID
     assert gate.provider.orders == [job.id]
 
@@ -226,7 +228,9 @@ async def test_only_a_job_whose_orders_fate_is_unknown_is_retried(priced: Open):
 LOOKS = [Running(), ProviderError("garbage"), Lost(), Failed(fault=Fault(code="c", message="No.")), "done"]
 
 
-async def _live(machine: VirtualMachine, folder: Path, film: Path, script: dict[str, Any], stops: list[int], cancel_at: int | None):
+async def _live(
+    machine: VirtualMachine, folder: Path, film: Path, script: dict[str, Any], stops: list[int], cancel_at: int | None
+):
     """Three jobs at once with room for two and a bit; the gate is stopped after so many events, then left to itself."""
     gate = World(machine, folder / "data", paid(film, folder, **script))
     gate.provider.poll_seconds = 0.2

@@ -1,3 +1,5 @@
+"""Routes: fallback between accounts and models, orders of unknown outcome, and one validation per offer."""
+
 from base64 import b64encode
 from collections import Counter
 
@@ -15,24 +17,24 @@ from framegate.providers.base import Provider, ProviderRegistry
 pytestmark = pytest.mark.anyio
 
 
-def both(**script):
-    """Two accounts at one provider: a's order goes as scripted, b's goes well."""
+def two_accounts(**script):
+    """Two accounts at one provider: orders of `a` follow the script, those of `b` succeed."""
     return {"account": "a", **script, "others": [{"account": "b"}]}
 
 
-async def test_after_a_refusal_the_next_account_is_asked_and_the_job_says_what_was_tried(world):
-    gate = world(**both(submits=[Refused("Balance exhausted.")]))
+async def test_after_a_rejection_the_job_falls_back_to_the_next_account_and_logs_it(world):
+    gate = world(**two_accounts(submits=[Refused("Balance exhausted.")]))
     async with gate.open():
         job = await gate.end(await gate.create())
 
         assert (job.state, job.account) == (State.COMPLETED, "b")
-        [tried] = job.fallback_log
-        assert (tried.account, tried.code, tried.message) == ("a", "provider_refused", "Balance exhausted.")
+        [attempt] = job.fallback_log
+        assert (attempt.account, attempt.code, attempt.message) == ("a", "provider_refused", "Balance exhausted.")
         assert await gate.orders(job) == ["refused", "accepted"]
 
 
-async def test_after_an_order_that_never_arrives_the_next_account_is_asked(world):
-    gate = world(**both(submits=[NotSent()] * 20))
+async def test_after_an_order_that_could_not_be_sent_the_job_falls_back_to_the_next_account(world):
+    gate = world(**two_accounts(submits=[NotSent()] * 20))
     async with gate.open():
         job = await gate.end(await gate.create())
 
@@ -40,52 +42,52 @@ async def test_after_an_order_that_never_arrives_the_next_account_is_asked(world
     assert len(gate.providers[0].orders) == ATTEMPTS_MAX
 
 
-def away():
+def unreachable():
     return NotSent("The service could not be reached (ConnectError).", connect_failed=True)
 
 
-async def test_an_account_that_cannot_be_reached_is_soon_left_where_another_can_take_the_order(world):
-    gate = world(**both(submits=[away() for _ in range(20)]))
+async def test_an_unreachable_account_is_left_early_if_another_can_take_the_order(world):
+    gate = world(**two_accounts(submits=[unreachable() for _ in range(20)]))
     async with gate.open():
         job = await gate.end(await gate.create())
 
         assert await gate.orders(job) == ["not_sent", "not_sent", "accepted"]
     assert (job.state, job.account) == (State.COMPLETED, "b")
     assert len(gate.providers[0].orders) == UNREACHABLE_ATTEMPTS_MAX
-    [tried] = job.fallback_log
-    assert (tried.code, tried.message) == (
+    [attempt] = job.fallback_log
+    assert (attempt.code, attempt.message) == (
         "order_not_sent",
         "The service could not be reached (ConnectError). Account: `animatic/a`.",
     )
 
 
-async def test_an_account_that_cannot_be_reached_is_tried_as_long_as_ever_where_no_other_can(world):
-    gate = world(submits=[away() for _ in range(ATTEMPTS_MAX - 1)])
+async def test_an_unreachable_account_gets_every_attempt_if_no_other_can_take_the_order(world):
+    gate = world(submits=[unreachable() for _ in range(ATTEMPTS_MAX - 1)])
     async with gate.open():
-        began = gate.clock.now()
+        start = gate.clock.now()
         job = await gate.end(await gate.create())
 
     assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, ATTEMPTS_MAX)
-    assert gate.clock.now() - began >= sum(BACK_OFF_SECONDS)
+    assert gate.clock.now() - start >= sum(BACK_OFF_SECONDS)
 
 
-async def test_a_job_for_an_account_that_has_gone_away_meanwhile_goes_elsewhere_unsent(world):
-    gate = world(**both())
+async def test_a_job_falls_back_without_an_order_if_its_account_became_unreachable(world):
+    gate = world(**two_accounts())
     async with gate.open(run=False):
         job = await gate.create()
         for _ in range(FAILURES_MAX):
-            gate.parts.state_machine.account_health.record_failure(gate.providers[0], away())
+            gate.parts.state_machine.account_health.record_failure(gate.providers[0], unreachable())
         await gate.worker.start()
         job = await gate.end(job)
 
         assert await gate.orders(job) == ["accepted"]
     assert (job.state, job.account, gate.providers[0].orders) == (State.COMPLETED, "b", [])
-    [tried] = job.fallback_log
-    assert tried.message == "Account `animatic/a` cannot be reached. No order was placed."
+    [attempt] = job.fallback_log
+    assert attempt.message == "Account `animatic/a` cannot be reached. No order was placed."
 
 
-async def test_no_way_is_left_early_for_one_that_is_no_sooner_free(world):
-    gate = world(account="a", submits=[away(), away()], others=[{"account": "b"}])
+async def test_a_route_is_not_left_early_for_one_that_is_not_available_sooner(world):
+    gate = world(account="a", submits=[unreachable(), unreachable()], others=[{"account": "b"}])
     gate.providers[1].requests_per_minute = 1
     async with gate.open():
         gate.parts.state_machine.account_health.record_submit(gate.providers[1])
@@ -94,8 +96,8 @@ async def test_no_way_is_left_early_for_one_that_is_no_sooner_free(world):
     assert (job.state, job.account, job.fallback_log) == (State.COMPLETED, "a", ())
 
 
-async def test_an_account_that_asks_for_a_long_wait_is_passed_over_at_once_where_another_can(world):
-    gate = world(**both(submits=[NotSent("429", retry_after=900.0)]))
+async def test_an_account_with_a_long_retry_after_is_skipped_if_another_can_take_the_order(world):
+    gate = world(**two_accounts(submits=[NotSent("429", retry_after=900.0)]))
     async with gate.open():
         job = await gate.end(await gate.create())
         later = await gate.end(await gate.create())
@@ -104,18 +106,18 @@ async def test_an_account_that_asks_for_a_long_wait_is_passed_over_at_once_where
     assert len(gate.providers[0].orders) == 1
 
 
-async def test_an_account_that_asks_for_a_wait_gets_it_where_no_other_can(world):
+async def test_retry_after_is_respected_if_no_other_account_can_take_the_order(world):
     gate = world(submits=[NotSent("429", retry_after=90.0)])
     async with gate.open():
-        began = gate.clock.now()
+        start = gate.clock.now()
         job = await gate.end(await gate.create())
 
     assert job.state is State.COMPLETED
-    assert gate.clock.now() - began >= 90
+    assert gate.clock.now() - start >= 90
 
 
-async def test_an_order_whose_fate_is_unknown_is_not_taken_elsewhere_either(world):
-    gate = world(**both(submits=[OutcomeUnknown("Timed out.")]))
+async def test_after_an_order_of_unknown_outcome_the_job_does_not_fall_back(world):
+    gate = world(**two_accounts(submits=[OutcomeUnknown("Timed out.")]))
     async with gate.open():
         job = await gate.end(await gate.create())
 
@@ -123,7 +125,7 @@ async def test_an_order_whose_fate_is_unknown_is_not_taken_elsewhere_either(worl
     assert gate.providers[1].orders == []
 
 
-async def test_a_job_is_looked_at_with_the_account_that_ordered_it_also_after_others_came(world):
+async def test_a_job_is_polled_with_the_account_of_its_order_after_others_were_added(world):
     gate = world(account="a", looks=[Running()], others=[])
     async with gate.open():
         job = await gate.create()
@@ -138,7 +140,7 @@ async def test_a_job_is_looked_at_with_the_account_that_ordered_it_also_after_ot
     assert (job.state, job.account) == (State.COMPLETED, "a")
 
 
-async def test_a_job_follows_its_account_to_a_new_name(world):
+async def test_a_job_follows_its_renamed_account(world):
     gate = world(account="old", looks=[Running()])
     async with gate.open():
         job = await gate.create()
@@ -150,7 +152,7 @@ async def test_a_job_follows_its_account_to_a_new_name(world):
     assert job.state is State.COMPLETED
 
 
-async def test_a_job_whose_account_is_gone_waits_for_it_and_does_not_fail(world):
+async def test_a_job_waits_for_its_removed_account_and_does_not_fail(world):
     gate = world(account="a", looks=[Running()])
     async with gate.open():
         job = await gate.create()
@@ -167,19 +169,21 @@ async def test_a_job_whose_account_is_gone_waits_for_it_and_does_not_fail(world)
     assert job.state is State.COMPLETED
 
 
-async def test_an_account_is_sent_no_more_orders_in_a_minute_than_it_is_set_to(world):
+async def test_the_configured_rate_of_orders_per_minute_is_not_exceeded(world):
     gate = world()
     gate.provider.requests_per_minute = 2
     async with gate.open():
-        began = gate.clock.now()
+        start = gate.clock.now()
         for job in [await gate.create() for _ in range(3)]:
             assert (await gate.end(job)).state is State.COMPLETED
 
-    assert gate.clock.now() - began >= 60
+    assert gate.clock.now() - start >= 60
 
 
-@pytest.mark.parametrize("finds", [[True], [ProviderError("away"), ProviderError("away"), True], [False, False, True]])
-async def test_a_doubtful_order_that_the_provider_can_find_goes_on_and_is_not_repeated(world, finds):
+@pytest.mark.parametrize(
+    "finds", [[True], [ProviderError("unreachable"), ProviderError("unreachable"), True], [False, False, True]]
+)
+async def test_an_order_of_unknown_outcome_that_the_provider_finds_is_continued_and_not_repeated(world, finds):
     gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = finds
     async with gate.open():
@@ -189,19 +193,19 @@ async def test_a_doubtful_order_that_the_provider_can_find_goes_on_and_is_not_re
         assert await gate.orders(job) == ["accepted"]
 
 
-async def test_a_doubtful_order_that_is_certainly_not_there_is_sent_again_once_it_must_have_arrived(world):
+async def test_an_order_of_unknown_outcome_that_the_provider_does_not_have_is_sent_again_after_the_arrival_time(world):
     gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = [False]
     async with gate.open():
-        began = gate.clock.now()
+        start = gate.clock.now()
         job = await gate.end(await gate.create())
 
         assert await gate.orders(job) == ["not_sent", "accepted"]
     assert job.state is State.COMPLETED
-    assert gate.clock.now() - began >= ARRIVAL_SECONDS_MAX
+    assert gate.clock.now() - start >= ARRIVAL_SECONDS_MAX
 
 
-async def test_a_doubtful_order_is_looked_for_after_a_restart_too_and_never_sent_meanwhile(world):
+async def test_an_order_of_unknown_outcome_is_looked_up_after_a_restart_and_not_sent_meanwhile(world):
     gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = [ProviderError("away")]
     async with gate.open():
@@ -216,7 +220,7 @@ async def test_a_doubtful_order_is_looked_for_after_a_restart_too_and_never_sent
     assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
 
 
-async def test_a_job_cancelled_while_its_order_is_looked_for_says_that_it_may_be_charged(world):
+async def test_a_job_cancelled_while_its_order_is_looked_up_reports_that_it_may_be_charged(world):
     gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = [ProviderError("away")]
     async with gate.open():
@@ -230,7 +234,7 @@ async def test_a_job_cancelled_while_its_order_is_looked_for_says_that_it_may_be
         assert await gate.orders(job) == ["unsure"]
 
 
-async def test_a_job_is_pinned_to_the_account_and_the_address_that_its_order_went_to(world):
+async def test_a_job_is_pinned_to_the_account_and_base_url_of_its_order(world):
     gate = world(account="a", looks=[Running()])
     gate.provider.base_url, gate.provider.key_fingerprint = "https://service.test", "mark"
     async with gate.open():
@@ -250,8 +254,8 @@ async def test_a_job_is_pinned_to_the_account_and_the_address_that_its_order_wen
     assert len(gate.provider.orders) == 1
 
 
-async def test_a_job_whose_account_went_before_it_was_ordered_goes_elsewhere(world):
-    gate = world(**both())
+async def test_a_job_without_an_order_falls_back_if_its_account_is_removed(world):
+    gate = world(**two_accounts())
     async with gate.open(run=False):
         job = await gate.create()
         assert job.account == "a"
@@ -260,10 +264,10 @@ async def test_a_job_whose_account_went_before_it_was_ordered_goes_elsewhere(wor
         job = await gate.end(job)
 
     assert (job.state, job.account) == (State.COMPLETED, "b")
-    assert [tried.code for tried in job.fallback_log] == ["provider_missing"]
+    assert [attempt.code for attempt in job.fallback_log] == ["provider_missing"]
 
 
-async def test_a_model_may_have_a_deadline_of_its_own(world):
+async def test_a_model_can_have_its_own_deadline(world):
     gate = world(looks=[Running(progress=0.1)])
     gate.settings = gate.settings.model_copy(update={"model_deadline_seconds": {"framegate/animatic": 30}})
     async with gate.open():

@@ -1,6 +1,5 @@
 """Whatever a provider answers, whenever the gate is stopped and the job cancelled: the promises hold."""
 
-import asyncio
 import itertools
 import shutil
 import tempfile
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from framegate.domain import Failed, Fault, Lost, Running, State
 from framegate.domain.errors import Conflict, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.jobs.state_machine.submit import ATTEMPTS_MAX
-
 from support.virtual_machine import VirtualMachine
 from support.world import ScriptedProvider, World
 
@@ -34,7 +32,9 @@ NEXT = {
 ENDS = {State.FAILED, State.CANCELLED, State.EXPIRED}
 
 
-async def _live(machine: VirtualMachine, folder: Path, film: Path, script: dict, stops: list[int], cancel_at: int | None):
+async def _live(
+    machine: VirtualMachine, folder: Path, film: Path, script: dict, stops: list[int], cancel_at: int | None
+):
     """One job's life: the gate is stopped after so many events, again and again, then left to itself."""
     gate = World(machine, folder / "data", ScriptedProvider(Path(shutil.copy(film, folder / "film.mp4")), **script))
     gate.provider.poll_seconds = 0.2

@@ -170,7 +170,9 @@ async def test_an_order_that_its_provider_does_not_know_for_a_while_is_not_given
         job = await gate.end(job)
 
     assert (job.state, job.missing_since, len(gate.provider.orders)) == (State.COMPLETED, None, 1)
-    assert stages.index("not found at the provider") < stages.index("running", stages.index("unknown to its provider"))
+    assert stages.index("not found at the provider") < stages.index(
+        "running", stages.index("not found at the provider")
+    )
 
 
 async def test_an_order_that_its_provider_never_knows_again_is_given_up_and_may_be_charged(world, monkeypatch):
@@ -676,7 +678,6 @@ async def test_no_more_orders_stand_than_the_provider_takes_after_a_restart_eith
     async with gate.open():
         last = await gate.jobs.cancel(jobs.pop().id, owner="default")  # it had its turn to ask for a place
         assert last.state is State.CANCELLED
-        print(gate.provider.orders, await gate.parts.jobs.list(owner='default'))
         assert len(gate.provider.orders) == 2
 
         gate.provider.looks = ["done"]

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from framegate.domain import Job, Request, Target
 from framegate.store import Store
 
 POSTGRES = os.environ.get("FRAMEGATE_TEST_POSTGRES", "")
@@ -43,17 +42,3 @@ async def url(request, tmp_path) -> str:
 async def store(url) -> AsyncIterator[Store]:
     async with Store(url) as store:
         yield store
-
-
-def make_job(number: int = 1, *, owner: str = "default", prompt: str = "a cat", at: float = 1000.0) -> Job:
-    return Job(
-        id=f"0190a000-0000-7000-8000-{number:012x}",
-        owner=owner,
-        dialect="native",
-        request=Request(model="framegate/animatic", prompt=prompt),
-        model="framegate/animatic",
-        target=Target(width=640, height=360, fps=24, duration=4, audio=False, seed=None),
-        created_at=at,
-        updated_at=at,
-        deadline_at=at + 3600,
-    )

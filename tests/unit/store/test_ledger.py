@@ -18,8 +18,7 @@ from framegate.domain.ledger import EntryState, entry_of, ledger_change
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
 from framegate.store.job_writes import next_version
-
-from .conftest import make_job
+from support.stored_jobs import make_job
 
 BUDGET = 1000
 DAY = 86_400.0

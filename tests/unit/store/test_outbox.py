@@ -7,8 +7,7 @@ import pytest
 from framegate.domain import Attempt, Delivery, DeliveryState, Key, Scope, State
 from framegate.domain.errors import NotFound, Stale
 from framegate.store.job_writes import next_version
-
-from .conftest import make_job
+from support.stored_jobs import make_job
 
 pytestmark = pytest.mark.anyio
 

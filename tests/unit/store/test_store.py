@@ -12,8 +12,7 @@ from framegate.store import Store
 from framegate.store.engine import SCHEMA, make_engines, migrate
 from framegate.store.job_writes import OrderState, next_version
 from framegate.store.tables import metadata
-
-from .conftest import make_job
+from support.stored_jobs import make_job
 
 pytestmark = pytest.mark.anyio
 
@@ -118,6 +117,17 @@ async def test_the_sole_owner_of_a_store_takes_over_what_a_dead_process_held(sto
     await store.release_all()
 
     assert len(await store.claim("a", now=1001, until=1010, limit=1)) == 1
+
+
+async def test_a_released_job_with_an_open_order_is_due_at_once(store):
+    for number, state in ((1, State.RUNNING), (2, State.PREPARING)):
+        await store.insert(make_job(number))
+        [held] = await store.claim("a", now=1000, until=9999, limit=1)
+        await store.apply(next_version(held.job, 1001, state=state), due_at=1500, fence=held.fence)
+
+    await store.release_all("a")
+
+    assert [claimed.job.state for claimed in await store.claim("b", now=1002, until=1010, limit=9)] == [State.RUNNING]
 
 
 async def test_jobs_that_are_not_due_or_have_ended_are_not_claimed(store):
