@@ -39,7 +39,7 @@ WAY = (
 NEXT = dict(itertools.pairwise(WAY))
 
 
-class NoMoves:
+class InstantStates:
     """Every state leads to the next, at once; the order is written down as a real one is."""
 
     providers = ProviderRegistry(())
@@ -80,14 +80,14 @@ async def measure(jobs: int, group_max: int) -> tuple[float, float]:
     """Jobs per second, and milliseconds of CPU per job."""
     with tempfile.TemporaryDirectory() as folder:
         async with Store(sqlite_url(Path(folder)), group_max=group_max) as store:
-            runner = Worker(store, NoMoves(), machine=Machine())
-            await runner.start()
+            worker = Worker(store, InstantStates(), machine=Machine())
+            await worker.start()
             began, cpu = time.perf_counter(), time.process_time()
             await asyncio.gather(*(store.insert(make_job()) for _ in range(jobs)))
             while await store.count_active():
                 await asyncio.sleep(0.02)
             wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-            await runner.stop()
+            await worker.stop()
             page = await store.list(owner="default", limit=1, states=(State.COMPLETED,))
             assert len(page.jobs) == 1
     return jobs / wall, cpu / jobs * 1000

@@ -46,7 +46,6 @@ async def test_a_job_that_ends_calls_back_once_with_openrouters_envelope_and_bot
     assert expected.items() <= got.headers.items()
     assert delivery.state is DeliveryState.DELIVERED
     assert [(one.number, one.status, one.error) for one in delivery.log] == [(1, 204, None)]
-    assert delivery.log[0].milliseconds > 0
 
 
 async def test_a_job_without_a_callback_address_and_a_dialect_without_a_hook_tell_nobody(world):
@@ -140,6 +139,7 @@ async def test_a_receiver_that_does_not_answer_in_time_is_tried_again(world):
         held.set()
 
     assert delivery.log[0].error == "No answer came within 20 seconds."
+    assert 20_000 <= delivery.log[0].milliseconds < 21_000
     assert [one.status for one in delivery.log] == [None, 204]
 
 

@@ -6,6 +6,11 @@ import pytest
 from bench.state_machine import measure
 
 
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("group_max", [1, 512])
 async def test_every_job_of_the_measurement_ends(group_max: int):

@@ -135,7 +135,7 @@ async def test_of_two_ends_at_once_one_is_settled_and_the_entry_stays_as_it_was(
     entry = await store.ledger.entry(job.id)
 
     assert entry == entry_of(ended)
-    assert (entry.state, entry.settled_micro_usd, entry.reported) == (EntryState.SETTLED, ended.cost_micro_usd, True)
+    assert (entry.state, entry.settled_micro_usd, entry.provider_reported) == (EntryState.SETTLED, ended.cost_micro_usd, True)
 
 
 @pytest.mark.anyio
@@ -246,7 +246,7 @@ async def test_a_person_settles_what_is_held_once(store, cost, state):
     await store.ledger.resolve(held.id, cost)
     entry = await store.ledger.entry(held.id)
 
-    assert (entry.state, entry.settled_micro_usd, entry.reported) == (state, cost or None, False)
+    assert (entry.state, entry.settled_micro_usd, entry.provider_reported) == (state, cost or None, False)
     with pytest.raises(Conflict, match="not held"):
         await store.ledger.resolve(held.id, 1)
     with pytest.raises(NotFound):
