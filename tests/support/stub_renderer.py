@@ -1,56 +1,82 @@
-"""Executor without render processes: a render is a copy of a small ready video, there at once."""
+"""Executor without render processes, for tests whose subject is not the pictures.
+
+A render is a copy of a ready video of the wanted size, length and frame rate, there at once. A file check is real the
+first time; the result for the same file, target and references is kept for the rest of the process.
+"""
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import av
 import numpy as np
 
-from framegate.domain import Done, Lost, ProviderFile, Update
+from framegate.domain import Blob, Done, Job, Lost, ProviderFile, Update
 from framegate.domain.machine import Machine
 
 T = TypeVar("T")
-SIDE = 64
-FRAMES = 8
-FPS = 8
+_verifications: dict[tuple[object, ...], object] = {}
 
 
-def write_small_video(
-    path: Path, *, frames: int = FRAMES, fps: int = FPS, width: int = SIDE, height: int = SIDE
-) -> Path:
-    """Write one second of video by default, of a few kilobytes, playable and with its index first."""
+def write_small_video(path: Path) -> Path:
+    """Write one second of 64x64 at 8 frames per second."""
+    return write_video(path, width=64, height=64, fps=8, frames=8)
+
+
+def write_video(path: Path, *, width: int, height: int, fps: float, frames: int, sound: bool = False) -> Path:
+    """Write a playable video with its index first: a wave that moves, cheap to encode."""
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=fps, options={"threads": "1", "preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        rate = Fraction(fps).limit_denominator(1001)
+        video = container.add_stream("libx264", rate=rate, options={"threads": "1", "preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        audio = container.add_stream("aac", rate=48_000, layout="stereo") if sound else None
+        wave = 110 + 60 * np.sin(np.linspace(0, 6 * np.pi, width))
+        planes = np.full((height * 3 // 2, width), 128, np.uint8)
         for number in range(frames):
-            pixels = np.full((height, width, 3), number * 20 % 256, np.uint8)
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, fps)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+            planes[:height] = np.roll(wave, 2 * number).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            frame.pts, frame.time_base = number, 1 / rate
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        if audio is not None:
+            tone = 0.2 * np.sin(np.arange(int(48_000 * frames / fps)) / 20)
+            for start in range(0, len(tone), 1024):
+                part = np.stack([tone[start : start + 1024].astype(np.float32)] * 2)
+                samples = av.AudioFrame.from_ndarray(part, format="fltp", layout="stereo")
+                samples.sample_rate, samples.pts = 48_000, start
+                container.mux(audio.encode(samples))
+            container.mux(audio.encode())
     return path
 
 
+@cache
+def _ready_videos() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="stub-renders-")
+
+
+def _ready_video(spec: dict[str, Any]) -> Path:
+    shape = {name: spec[name] for name in ("width", "height", "fps", "frames")}
+    sound = bool(spec.get("audio"))
+    path = Path(_ready_videos().name, "-".join(map(str, [*shape.values(), sound])) + ".mp4")
+    return path if path.is_file() else write_video(path, **shape, sound=sound)
+
+
 class StubRenderer:
-    """Copies a ready video for every render; `video` is the source, by default a small one."""
+    """Every render is done when it has started."""
 
     size = 2
 
-    def __init__(self, folder: Path, video: Path | None = None) -> None:
-        self._folder = folder
-        self.video = video
+    def __init__(self) -> None:
         self.specs: dict[str, dict[str, Any]] = {}
         self._updates: dict[str, Update] = {}
 
     async def start(self, render_id: str, spec: dict[str, Any]) -> None:
         self.specs[render_id] = spec
-        if self.video is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self.video = write_small_video(self._folder / "stub-render.mp4")
-        shutil.copy(self.video, spec["output"])
+        shutil.copy(_ready_video(spec), spec["output"])
         self._updates[render_id] = Done(outputs=(ProviderFile(path=spec["output"]),), cost_micro_usd=0)
 
     def poll(self, render_id: str) -> Update:
@@ -61,14 +87,28 @@ class StubRenderer:
 
 
 class StubExecutor:
-    """Renders by a stub; file checks are real."""
+    """Renders by a stub; file checks are real, once for each file."""
 
-    def __init__(self, machine: Machine, folder: Path, video: Path | None = None) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self.renderer = StubRenderer(folder, video)
+        self.renderer = StubRenderer()
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        return await self._machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
+        key = _key(function, arguments)
+        if key is None:
+            return await self._machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
+        if key not in _verifications:
+            _verifications[key] = await self._machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
+        return _verifications[key]  # type: ignore[return-value]
 
     async def close(self) -> None:
         pass
+
+
+def _key(function: Callable[..., object], arguments: tuple[object, ...]) -> tuple[object, ...] | None:
+    match arguments:
+        case Job() as job, Blob() as blob:
+            references = tuple((one.reference, one.blob.sha256) for one in job.prepared)
+            return function.__name__, blob.sha256, job.target, references, job.request.prompt
+        case _:
+            return None

@@ -114,7 +114,7 @@ class World:
     async def open(self, *, run: bool = True) -> AsyncIterator["World"]:
         """Start the gateway; without `run` its worker waits for a call of `start`."""
         async with AsyncExitStack() as stack:
-            executor = StubExecutor(self.clock, self.settings.data_dir)
+            executor = StubExecutor(self.clock)
             with patch.object(Worker, "start", Worker.start if run else _start_later):
                 self.parts = await stack.enter_async_context(
                     build_parts(self.settings, self.clock, providers=self.providers, executor=executor)

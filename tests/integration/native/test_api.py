@@ -13,6 +13,7 @@ from framegate.api.http.signed_urls import UrlSigner
 from framegate.domain import Job
 from framegate.domain.errors import NotFound
 from framegate.jobs.service import JobService
+from support.fixed_clock import FixedClock
 
 REQUIRED = {
     "id",
@@ -150,7 +151,7 @@ def test_a_last_event_id_that_is_none_is_refused(gate: TestClient, photo: str, n
     [
         ("/videos?limit=many", "The query parameter `limit` should be a valid integer."),
         (f"/assets/{'0' * 64}", "The query parameter `type` is required."),
-        ("/spend?since=2026-13-45", "`since` is a day such as 2026-11-01; `2026-13-45` is none."),
+        ("/spend?since=2026-13-45", "`since` must be a day such as 2026-11-01, not `2026-13-45`."),
         ("/spend?since=2026-11-02&until=2026-11-01", "`since` (2026-11-02) is after `until` (2026-11-01);"),
     ],
 )
@@ -254,7 +255,7 @@ def test_the_links_of_a_finished_job_work_without_the_key_until_they_expire(
     gate.headers["authorization"] = "Bearer sk-right"
     job = finished(gate, upload(gate, photos[0]))
     jobs: JobService = gate.app.state.gateway.jobs
-    expired = UrlSigner(secret=jobs.secret, seconds=60, clock=lambda: 1e9).query(job["id"], "content/0")
+    expired = UrlSigner(secret=jobs.secret, seconds=60, clock=FixedClock(1e9)).query(job["id"], "content/0")
     link = job["unsigned_urls"][0]
     bare = link.partition("?")[0]
     with_key = gate.get(bare).status_code, gate.get(f"{bare}?index=0&{expired}").status_code
@@ -325,9 +326,9 @@ def test_the_gate_says_whether_it_is_up(gate: TestClient):
     assert gate.get("http://127.0.0.1:8787/nothing").json()["error"]["code"] == 404
 
 
-def test_a_gate_whose_runner_has_stopped_is_not_ready(open_gate: Callable[..., TestClient]):
+def test_a_gateway_whose_worker_has_stopped_is_not_ready(open_gate: Callable[..., TestClient]):
     gate = open_gate()
-    gate.portal.call(gate.app.state.parts.runner.stop)
+    gate.portal.call(gate.app.state.parts.worker.stop)
     answer = gate.get("http://127.0.0.1:8787/readyz")
 
     assert answer.status_code == 503
@@ -392,8 +393,9 @@ def test_a_price_above_the_cap_is_refused(open_gate: Callable[..., TestClient], 
     assert gate.post("/videos/check", json=body).json()["estimate"]["usd"] > 0.01
 
 
-def test_a_job_goes_on_from_an_earlier_one(gate: TestClient, photo: str):
-    before = finished(gate, photo, aspect_ratio="1:1", fps=12)
+def test_a_job_goes_on_from_an_earlier_one(rendering_gate: TestClient, rendering_photo: str):
+    gate = rendering_gate
+    before = finished(gate, rendering_photo, aspect_ratio="1:1", fps=12)
 
     body = {"model": "framegate/animatic", "prompt": "locked-off", "duration": 2, "previous_job_id": before["id"]}
     after = gate.get(gate.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).json()
@@ -417,7 +419,7 @@ def test_what_cannot_be_gone_on_from_is_said(gate: TestClient, photo: str):
     assert refused.status_code == 400
     (problem,) = refused.json()["error"]["metadata"]["problems"]
     assert (problem["code"], problem["pointer"]) == ("previous_job_not_completed", "/previous_job_id")
-    assert problem["message"] == "previous_job_id: the job is cancelled. Choose one that is completed."
+    assert problem["message"] == "previous_job_id: the job is cancelled. Choose a completed job."
     verdict = gate.post("/videos/check", json=wanted(photo, previous_job_id=gone["id"])).json()
     assert [one["code"] for one in verdict["problems"]] == ["previous_job_not_completed"]
 

@@ -16,8 +16,11 @@ def finished(gate: TestClient, photo: str) -> str:
     return job["id"]
 
 
-def test_the_best_match_of_a_reference_is_told_served_and_removed_with_the_job(gate: TestClient, photo: str):
-    job_id = finished(gate, photo)
+def test_the_best_match_of_a_reference_is_told_served_and_removed_with_the_job(
+    rendering_gate: TestClient, rendering_photo: str
+):
+    gate = rendering_gate
+    job_id = finished(gate, rendering_photo)
 
     report = gate.get(f"/videos/{job_id}/report").json()
     by_name = {one["name"]: one for one in report["findings"]}
@@ -34,7 +37,7 @@ def test_the_best_match_of_a_reference_is_told_served_and_removed_with_the_job(g
     assert Image.open(io.BytesIO(picture.content)).format == "JPEG"
     missing = gate.get(f"/videos/{job_id}/matches/1.jpg")
     assert missing.status_code == 404
-    assert "1 matches" in missing.json()["error"]["message"]
+    assert "1 match(es)" in missing.json()["error"]["message"]
     jobs: JobService = gate.app.state.gateway.jobs  # type: ignore[attr-defined]
     assert jobs.blobs.has(match["sha256"])
     assert gate.delete(f"/videos/{job_id}").status_code == 204
