@@ -18,7 +18,7 @@ from framegate.domain import Fault, Job, Request, State, Target
 from framegate.domain.machine import Machine
 from framegate.jobs.state_machine.transition import Transition
 from framegate.jobs.worker import Worker
-from framegate.providers.base import ProviderRegistry
+from framegate.providers.registry import ProviderRegistry
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from framegate.config.accounts import Account
 from framegate.domain.errors import FramegateError
-from framegate.providers.registry import ADAPTERS
+from framegate.providers.registry import build_provider
 from support.ordering import order
 from support.paths import PROVIDER_GOLDEN
 from support.replaying import KEY, Tape, replaying
@@ -27,7 +27,7 @@ async def played(case: dict[str, Any], provider: str, folder: Path) -> list[dict
     tape = Tape([exchange["answer"] for step in case["steps"] for exchange in step["exchanges"]])
     with replaying(tape) as here:
         account = Account(provider=provider, api_key=KEY, base_url=here + case.get("base_path", ""))
-        adapter = ADAPTERS[provider](account)
+        adapter = build_provider(account)
         try:
             for step in case["steps"]:
                 before = len(tape.asked)

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from framegate.domain import State
 from framegate.domain.errors import FramegateError, NotFound, TooLarge, Unauthorized, Unavailable
 from framegate.domain.machine import Clock
-from framegate.providers.base import ProviderRegistry
+from framegate.providers.registry import ProviderRegistry
 from framegate.store import Store
 
 BODY_BYTES_MAX = 4 * 2**20

@@ -28,8 +28,8 @@ from framegate.jobs.webhooks.dispatcher import WebhookDispatcher
 from framegate.jobs.worker import Worker
 from framegate.net.fetcher import Fetcher
 from framegate.providers.animatic.adapter import Animatic, Sandbox
-from framegate.providers.base import Provider, ProviderRegistry
-from framegate.providers.registry import build_provider
+from framegate.providers.base import Provider
+from framegate.providers.registry import ProviderRegistry, build_providers
 from framegate.storage.blobs import BlobStore
 from framegate.store import FolderLock, Store
 from framegate.store.engine import sqlite_url
@@ -174,7 +174,7 @@ def _build_registry(
     animatic = Animatic(executor.renderer, folder)
     if settings.sandbox:  # no provider is called, whichever accounts are configured
         return ProviderRegistry([animatic], sandbox=Sandbox(executor.renderer, folder))
-    return ProviderRegistry([animatic, *(build_provider(account, settings, machine) for account in settings.accounts)])
+    return ProviderRegistry([animatic, *build_providers(settings, machine)])
 
 
 def _reference_url(settings: Settings, signer: UrlSigner) -> Callable[[Blob], str | None]:

@@ -202,14 +202,19 @@ def _probe(settings: "Settings") -> "Sequence[ProbeResult]":
 
 def _account(account: "Account", result: "ProbeResult | None", *, has_public_url: bool) -> Finding:
     from framegate.cli.doctor_probe import NOT_OFFERED, OK
-    from framegate.providers.registry import BASE_URLS, FETCHING
+    from framegate.config.settings import SettingsInvalid
+    from framegate.providers.registry import adapter_class, only_accepts_urls
 
-    label = f"{account.label} at {account.base_url or BASE_URLS[account.provider]}"
+    try:
+        adapter = adapter_class(account.provider)
+    except SettingsInvalid as error:
+        return Finding("account", "fail", f"{account.label}: {error.message}", code=error.code if result else "")
+    label = f"{account.label} at {account.base_url or adapter.base_url}"
     code, details = (result.code, [result.detail]) if result else ("", [])
     if result and code != OK:
         mark = "warn" if code == NOT_OFFERED else "fail"
         return Finding("account", mark, f"{label}: {result.detail}", result.hint, code)
-    if account.provider in FETCHING and not has_public_url:
+    if only_accepts_urls(adapter) and not has_public_url:
         hint = "set public_url, so that it can download local and changed pictures"
         details = [*details, "accepts references only as https URLs"]
         return Finding("account", "warn", f"{label}: {'; '.join(details)}", hint, code)

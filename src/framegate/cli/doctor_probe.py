@@ -36,10 +36,14 @@ def probe_accounts(settings: "Settings", catalogue: "Catalogue") -> Sequence[Pro
 
 
 async def _probe(account: "Account", catalogue: "Catalogue") -> ProbeResult:
+    from framegate.config.settings import SettingsInvalid
     from framegate.providers.health import KEY_REFUSED, UNREACHABLE
-    from framegate.providers.registry import ADAPTERS
+    from framegate.providers.registry import build_provider
 
-    provider = ADAPTERS[account.provider](account)
+    try:
+        provider = build_provider(account)
+    except SettingsInvalid as error:
+        return ProbeResult(error.code, error.message)
     try:
         async with asyncio.timeout(SECONDS_MAX):
             detail = await provider.probe()
@@ -72,8 +76,8 @@ def _key_hint(account: "Account") -> str:
     from framegate.config.accounts import KEY_VARIABLES
     from framegate.config.environment import environment
 
-    variable = account.api_key_env or KEY_VARIABLES[account.provider]
+    variable = account.api_key_env or KEY_VARIABLES.get(account.provider)
     if account.api_key is None:
-        return f"it requires a key: set {variable}, or the account's api_key"
-    is_variable = account.api_key_env or environment().get(variable) == account.api_key
+        return f"it requires a key: set {variable or 'api_key_env'}, or the account's api_key"
+    is_variable = account.api_key_env or (variable and environment().get(variable) == account.api_key)
     return f"its key is in {variable}" if is_variable else "its key is the account's api_key in framegate.toml"

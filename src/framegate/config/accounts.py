@@ -1,6 +1,8 @@
 """Provider accounts and webhook endpoints: the tables of framegate.toml."""
 
 import re
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -18,6 +20,12 @@ KEY_VARIABLES = {
 }
 KEYLESS_PROVIDERS = ("vllm_omni", "sglang")  # self-hosted servers: an address is enough
 ACCOUNT_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+PROVIDER_GROUP = "framegate.providers"  # group of the entry points with which other packages add providers
+
+
+def installed_providers() -> Mapping[str, EntryPoint]:
+    """The providers that other packages add, by name. Nothing is imported."""
+    return {entry_point.name: entry_point for entry_point in entry_points(group=PROVIDER_GROUP)}
 
 
 def _account_name(text: str) -> str:
@@ -77,8 +85,9 @@ class Account(BaseModel):
     @field_validator("provider")
     @classmethod
     def _check_provider(cls, name: str) -> str:
-        if name not in KEY_VARIABLES:
-            raise ValueError(f"must be one of {', '.join(KEY_VARIABLES)}; there is no provider {name!r}")
+        if name not in KEY_VARIABLES and name not in (installed := installed_providers()):
+            names = ", ".join([*KEY_VARIABLES, *installed])
+            raise ValueError(f"must be one of {names}; there is no provider {name!r}")
         return name
 
     @model_validator(mode="after")

@@ -126,7 +126,7 @@ def _accounts(settings: Settings, environ: Mapping[str, str]) -> list[Account]:
     accounts: list[Account] = []
     for account in settings.accounts:
         key = (environ.get(account.api_key_env) if account.api_key_env else account.api_key) or None
-        if key is None and (account.api_key_env or account.provider not in KEYLESS_PROVIDERS):
+        if key is None and (account.api_key_env or account.provider in KEY_VARIABLES.keys() - KEYLESS_PROVIDERS):
             reason = f"{account.api_key_env} is not set" if account.api_key_env else "set api_key or api_key_env"
             raise SettingsInvalid(f"Account {account.label} has no key: {reason}.")
         accounts.append(account.model_copy(update={"api_key": key}))

@@ -62,7 +62,7 @@ class ReferencePreparer:
         for index, reference in enumerate(references):
             if not reference.url[:8].lower().startswith(("data:", "asset://")):
                 with ingest.locate_errors(reference.pointer or f"/references/{index}"):
-                    self.net.judge(reference.url)
+                    self.net.check_url(reference.url)
                 stored.append(reference)
                 ingested.append(None)
                 continue

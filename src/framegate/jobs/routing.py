@@ -8,7 +8,8 @@ from framegate.catalogue import Catalogue, Fit, Offer, RequestFits, check_offers
 from framegate.catalogue.rules.warnings import for_offer
 from framegate.domain import Adjustment, Job, Preflight, Problem, Request, Target, Verdict
 from framegate.domain.errors import InvalidRequest
-from framegate.providers.base import Provider, ProviderRegistry
+from framegate.providers.base import Provider
+from framegate.providers.registry import ProviderRegistry
 
 PRICE_UNKNOWN = 1 << 62  # an offer without a known price ranks behind those with one
 

@@ -1,16 +1,14 @@
-"""The way to a service that the operator has an account at: trusted by its base URL, its key bound to that origin.
+"""HTTP client for one account at a vendor. The base URL is trusted, and the key is only sent to its origin.
 
-What may cost money goes out by `order`, and comes back as one of the four ends of an order; a look goes out by `ask`.
-Nothing is tried twice, no redirect is followed, and no key goes anywhere but to the base URL's own origin.
+`submit` sends what may cost money and has one of the four outcomes of an order; `query` sends everything else.
+Nothing is retried, and no redirect is followed except of a finished file within the origin.
 """
 
 import email.utils
 import json
-import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,42 +16,37 @@ import anyio
 import httpx2
 
 from framegate.domain.errors import MovedOrigin, NotSent, OutcomeUnknown, ProviderError, Refused
+from framegate.domain.json import as_object
 from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.net.resume import Mismatch, ResumableFile
+from framegate.net.tls import trusted_certificates
 
-ANSWER_BYTES_MAX = 16 * 2**20
+RESPONSE_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS_MAX = 10.0
-ORDER_SECONDS_MAX = 120.0  # services fetch and look at references before they answer
-ASK_SECONDS_MAX = 30.0
+SUBMIT_SECONDS_MAX = 120.0  # services download and check references before they respond
+QUERY_SECONDS_MAX = 30.0
 DOWNLOAD_SECONDS_MAX = 1800.0
-SILENCE_SECONDS_MAX = 60.0  # between two parts of a file
-WAIT_SECONDS_MAX = 3600.0  # the longest Retry-After that is believed
+DOWNLOAD_READ_SECONDS_MAX = 60.0  # between two chunks of a file
+RETRY_AFTER_SECONDS_MAX = 3600.0
 MESSAGE_CHARS_MAX = 500
-SECRET_CHARS_MIN = 8  # shorter words of a header ("Bearer", "Key") are no secret
-ERROR_MESSAGE_KEYS = (
-    "error",
-    "detail",
-    "message",
-    "msg",
-    "reason",
-    "error_message",
-    "data",
-)  # where services say what is wrong
-DEPTH_MAX = 5
+SECRET_CHARS_MIN = 8  # shorter words of a header ("Bearer", "Key") are not secret
+ERROR_MESSAGE_KEYS = ("error", "detail", "message", "msg", "reason", "error_message", "data")  # by priority
+ERROR_DEPTH_MAX = 5
 
-# The order was certainly not taken: these answers come before a request is looked at.
+# The order was certainly not accepted: services send these before they look at a request.
 NOT_SENT_STATUSES = frozenset({425, 429})
-# Nobody knows: a redirect after the fact, a time-out at the other end, an order that stands under the same key, a
-# client that seemed to have gone away.
+# The order may have been accepted: a redirect after the fact, a timeout behind the server, an earlier order with the
+# same key, a client that seemed to have disconnected.
 AMBIGUOUS_STATUSES = frozenset({302, 303, 408, 409, 499})
-NOT_SERVED = 501  # of the errors from 500 on the one that is a plain no
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-REDIRECTS_MAX = 5  # of a finished file, at its own origin
+NOT_IMPLEMENTED = 501  # the only definite rejection among the statuses from 500
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+REDIRECTS_MAX = 5  # of a finished file, within the origin
+TEMPORARY_FILE_STATUSES = frozenset({404, 408, 409, 425, 429})  # and all from 500
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a service answered."""
+    """A service's response."""
 
     status: int
     headers: Mapping[str, str]
@@ -62,47 +55,51 @@ class Response:
 
     @property
     def ok(self) -> bool:
-        """Whether it is a 2xx."""
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
     def json(self) -> Any:  # noqa: ANN401 - a JSON value
-        """The body as JSON. Raises `ProviderError` where it is not."""
+        """The body as JSON. Raises `ProviderError` if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError as error:
             start = self.body[:80].decode("utf-8", "replace")
-            raise ProviderError(f"The service answered {self.status} with no JSON: {start!r}.") from error
+            raise ProviderError(f"The response ({self.status}) is not JSON: {start!r}.") from error
 
     def object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises `ProviderError` where it is not."""
+        """The body as a JSON object. Raises `ProviderError` if it is not one."""
         value = self.json()
         if not isinstance(value, dict):
-            raise ProviderError(f"The service answered {self.status} with JSON that is no object.")
+            raise ProviderError(f"The response ({self.status}) is not a JSON object.")
         return cast("dict[str, Any]", value)
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of a JSON object; none for any other body."""
+        try:
+            return as_object(json.loads(self.body))
+        except ValueError:
+            return {}
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before asking again, where the service says."""
-        return _seconds(self.headers.get("retry-after", ""), self.received_at)
+        """Seconds to wait before the next request, if the service says so."""
+        text = self.headers.get("retry-after", "")
+        if text.strip().isdecimal():
+            return min(float(text), RETRY_AFTER_SECONDS_MAX)
+        try:
+            retry_at = email.utils.parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        return min(max(0.0, retry_at.timestamp() - self.received_at), RETRY_AFTER_SECONDS_MAX)
 
 
-def _seconds(text: str, now: float) -> float | None:
-    if text.strip().isdecimal():
-        return min(float(text), WAIT_SECONDS_MAX)
+def find_error_message(response: Response) -> str:
+    """The error message in a response, at the places where services commonly put it."""
     try:
-        at = email.utils.parsedate_to_datetime(text)
+        value: Any = json.loads(response.body)
     except ValueError:
-        return None
-    return min(max(0.0, at.timestamp() - now), WAIT_SECONDS_MAX)
-
-
-def plain_reason(answer: Response) -> str:
-    """What a service says is wrong, wherever services commonly put it."""
-    try:
-        value: Any = json.loads(answer.body)
-    except ValueError:
-        return answer.body[:MESSAGE_CHARS_MAX].decode("utf-8", "replace").strip()
-    for _ in range(DEPTH_MAX):
+        return response.body[:MESSAGE_CHARS_MAX].decode("utf-8", "replace").strip()
+    for _ in range(ERROR_DEPTH_MAX):
         inner = _inner(value)
         if inner is None:
             break
@@ -114,39 +111,20 @@ def _inner(value: Any) -> Any:  # noqa: ANN401 - a JSON value
     if isinstance(value, list):
         items = cast("list[Any]", value)
         return items[0] if items else None
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        return next((fields[name] for name in ERROR_MESSAGE_KEYS if fields.get(name)), None)
-    return None
+    fields = as_object(value)
+    return next((fields[key] for key in ERROR_MESSAGE_KEYS if fields.get(key)), None)
 
 
-def at(value: Any, *path: str | int) -> Any:  # noqa: ANN401 - a JSON value
-    """What stands at `path` in a JSON value; None where nothing does."""
-    for step in path:
-        if isinstance(value, dict) and isinstance(step, str):
-            value = cast("dict[str, Any]", value).get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(cast("list[Any]", value)):
-            value = cast("list[Any]", value)[step]
-        else:
-            return None
-    return value
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """The certificates that are trusted: reading them takes as long as a request."""
-    return httpx2.create_ssl_context(trust_env=False)
-
-
-def rejected_before_work(_answer: Response) -> bool:
-    """Most services do not say of an error whether anything was made."""
+def _never(_: Response) -> bool:
+    """Most services do not promise with any error that nothing was accepted."""
     return False
 
 
 class VendorClient:
-    """One account's way to its service.
+    """HTTP client for one account.
 
-    `headers` carry the key. `not_made` tells of an error whether the service promises by it that it took nothing.
+    `headers` carry the key. `read_error` finds the service's own message in an error response, and
+    `rejected_before_work` tells whether an error response promises that the order was not accepted.
     """
 
     def __init__(
@@ -155,54 +133,55 @@ class VendorClient:
         *,
         headers: Mapping[str, str],
         name: str = "the service",
-        reason: Callable[[Response], str] = plain_reason,
-        not_made: Callable[[Response], bool] = rejected_before_work,
+        read_error: Callable[[Response], str] = find_error_message,
+        rejected_before_work: Callable[[Response], bool] = _never,
         machine: Machine = REAL_MACHINE,
     ) -> None:
         self.machine = machine
         self.base_url = base_url.rstrip("/")
         self.name = name
-        self._reason = reason
-        self._secrets = tuple(
-            word for value in headers.values() for word in value.split() if len(word) >= SECRET_CHARS_MIN
-        )
-        self._not_made = not_made
-        self._looks = self._client(headers)
-        # A kept connection may be closed at the other end just as an order goes out on it, and nobody could tell
-        # whether it was taken: every order has a connection of its own.
-        self._orders = self._client(headers, limits=httpx2.Limits(max_keepalive_connections=0))
+        self._read_error = read_error
+        self._rejected_before_work = rejected_before_work
+        words = (word for value in headers.values() for word in value.split())
+        self._secrets = tuple(word for word in words if len(word) >= SECRET_CHARS_MIN)
+        self._query_client = self._client(headers)
+        # A server may close a kept-alive connection just as an order is sent on it, and then it is unknown whether the
+        # order was accepted: every order gets a connection of its own.
+        self._submit_client = self._client(headers, limits=httpx2.Limits(max_keepalive_connections=0))
 
-    def _client(self, headers: Mapping[str, str], **settings: Any) -> httpx2.AsyncClient:  # noqa: ANN401 - httpx2's own
+    def _client(self, headers: Mapping[str, str], **options: Any) -> httpx2.AsyncClient:  # noqa: ANN401 - httpx2's own
         return httpx2.AsyncClient(
             base_url=self.base_url + "/",
             headers={"user-agent": "framegate", **headers},
             follow_redirects=False,
             trust_env=False,
-            transport=self.machine.http_transport(lambda: httpx2.AsyncHTTPTransport(verify=_trust(), **settings)),
+            transport=self.machine.http_transport(
+                lambda: httpx2.AsyncHTTPTransport(verify=trusted_certificates(), **options)
+            ),
         )
 
     async def close(self) -> None:
-        """End its connections."""
-        await self._looks.aclose()
-        await self._orders.aclose()
+        """Close the connections."""
+        await self._query_client.aclose()
+        await self._submit_client.aclose()
 
     async def submit(self, method: str, path: str, **request: Any) -> Response:  # noqa: ANN401 - httpx2's own arguments
-        """Send what may cost money, once. Returns a 2xx; raises `Refused`, `NotSent` or `Unsure`."""
+        """Send an order once. Returns a 2xx response; raises `Refused`, `NotSent` or `OutcomeUnknown`."""
         try:
-            answer = await self._send(self._orders, method, path, ORDER_SECONDS_MAX, request)
+            response = await self._send(self._submit_client, method, path, SUBMIT_SECONDS_MAX, request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
-            raise NotSent(f"{self.name} could not be reached ({type(error).__name__}).", connect_failed=True) from error
+            raise NotSent(f"Cannot connect to {self.name} ({type(error).__name__}).", connect_failed=True) from error
         except (httpx2.HTTPError, TimeoutError) as error:
-            told = f"{self.name} broke off after the order was sent ({type(error).__name__})."
-            raise OutcomeUnknown(f"{told} It may have been taken.") from error
-        if answer.ok:
-            return answer
-        said = self.error_message(answer)
-        if answer.status in NOT_SENT_STATUSES or self._not_made(answer):
-            raise NotSent(said, retry_after=answer.retry_after)
-        if answer.status in AMBIGUOUS_STATUSES or (answer.status >= 500 and answer.status != NOT_SERVED):
-            raise OutcomeUnknown(f"{said} The order may have been taken.")
-        raise Refused(said, status=answer.status)
+            message = f"The connection to {self.name} failed after the order was sent ({type(error).__name__})."
+            raise OutcomeUnknown(f"{message} The order may have been accepted.") from error
+        if response.ok:
+            return response
+        message = self.error_message(response)
+        if response.status in NOT_SENT_STATUSES or self._rejected_before_work(response):
+            raise NotSent(message, retry_after=response.retry_after)
+        if response.status in AMBIGUOUS_STATUSES or (response.status >= 500 and response.status != NOT_IMPLEMENTED):
+            raise OutcomeUnknown(f"{message} The order may have been accepted.")
+        raise Refused(message, status=response.status)
 
     async def query(
         self,
@@ -210,140 +189,150 @@ class VendorClient:
         path: str,
         *,
         any_status: bool = False,
-        seconds_max: float = ASK_SECONDS_MAX,
+        seconds_max: float = QUERY_SECONDS_MAX,
         **request: Any,  # noqa: ANN401 - httpx2's own arguments
     ) -> Response:
-        """Look, or ask for something that costs nothing; any answer below 500 is one, but for "too many requests".
+        """Send a request that costs nothing. Raises `ProviderError` for a failed request, 5xx and "too many requests".
 
-        With `any_status` those are answers too, for services that tell a job's end by them. Raises `ProviderError`: a
-        look that failed.
+        With `any_status`, a response of any status is returned, for services that report the end of a job by it.
         """
         try:
-            answer = await self._send(self._looks, method, path, seconds_max, request)
+            response = await self._send(self._query_client, method, path, seconds_max, request)
         except (httpx2.HTTPError, TimeoutError) as error:
-            raise ProviderError(f"{self.name} could not be asked ({type(error).__name__}).") from error
-        if (answer.status >= 500 and not any_status) or answer.status in NOT_SENT_STATUSES:
-            raise ProviderError(self.error_message(answer))
-        return answer
+            raise ProviderError(f"The request to {self.name} failed ({type(error).__name__}).") from error
+        if (response.status >= 500 and not any_status) or response.status in NOT_SENT_STATUSES:
+            raise ProviderError(self.error_message(response))
+        return response
 
-    def error_message(self, answer: Response) -> str:
-        """What the service says is wrong, as a sentence; where it repeats the key, the key is left out."""
-        reason = self.without_key(self._reason(answer))
-        return f"{self.name} answered {answer.status}: {reason.rstrip('.') or 'nothing'}."
+    def require_ok(self, response: Response) -> Response:
+        """The response if it is a 2xx. Raises `ProviderError` otherwise."""
+        if not response.ok:
+            raise ProviderError(self.error_message(response))
+        return response
+
+    def error_message(self, response: Response) -> str:
+        """The service's error as a sentence, without the key."""
+        reason = self.without_key(self._read_error(response)).rstrip(".")
+        return f"{self.name} returned {response.status}: {reason or 'no message'}."
 
     def without_key(self, text: str) -> str:
-        """A text with the key left out where the service repeats it."""
+        """A text with the key replaced, for texts in which the service repeats it."""
         for secret in self._secrets:
             text = text.replace(secret, "[key]")
         return text
 
     async def download(self, url: str, into: Path, *, bytes_max: int) -> None:
-        """Fetch a file from this account's own origin into the file `into`.
+        """Download a file from the account's own origin to the file `into`.
 
-        Where it fails, what can be gone on from is left there, and the next download into the same place does so.
-        Raises `MovedOrigin` where the service sends on to another origin, `Refused` for a file that cannot be had, and
-        `ProviderError` where another try may get it.
+        An interrupted download keeps what can be resumed, and the next download to the same path continues it. Raises
+        `MovedOrigin` for a redirect to another origin, `Refused` for a file that cannot be downloaded, and
+        `ProviderError` if another try may succeed.
         """
-        partial = ResumableFile(into, kept=True)
+        file = ResumableFile(into, resumable=True)
         try:
             with anyio.fail_after(DOWNLOAD_SECONDS_MAX):
-                headers = {"accept-encoding": "identity", **await self.machine.run_in_thread(partial.request_headers)}
-                await self._follow(url, headers, partial, bytes_max)
+                headers = {"accept-encoding": "identity", **await self.machine.run_in_thread(file.request_headers)}
+                await self._follow(url, headers, file, bytes_max)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
-                await self.machine.run_in_thread(partial.discard_unless_resumable)
+                await self.machine.run_in_thread(file.discard_unless_resumable)
             if isinstance(error, httpx2.HTTPError | TimeoutError):
-                raise ProviderError(f"{self.name} broke off the download ({type(error).__name__}).") from error
+                message = f"The download from {self.name} was interrupted ({type(error).__name__})."
+                raise ProviderError(message) from error
             raise
 
     def same_origin(self, url: str) -> bool:
-        """Whether an address lies at this account's own origin, so that its key may go there."""
+        """Whether a URL is at the account's own origin, so that the key may be sent there."""
         try:
-            theirs, ours = httpx2.URL(url), httpx2.URL(self.base_url)
+            target, base = httpx2.URL(url), httpx2.URL(self.base_url)
         except httpx2.InvalidURL:
             return False
-        return (theirs.scheme, theirs.host, theirs.port) == (ours.scheme, ours.host, ours.port) and not theirs.userinfo
+        origin = (base.scheme, base.host, base.port)
+        return (target.scheme, target.host, target.port) == origin and not target.userinfo
 
     def absolute(self, url: str) -> str:
-        """An address out of an answer, which may be relative to the base URL. Raises `ProviderError`."""
+        """A URL from a response, which may be relative to the base URL. Raises `ProviderError` for an invalid one."""
         try:
             return str(httpx2.URL(self.base_url + "/").join(url))
         except httpx2.InvalidURL as error:
-            raise ProviderError(f"{self.name} gave no address but {url[:80]!r}.") from error
+            raise ProviderError(f"{self.name} returned an invalid URL: {url[:80]!r}.") from error
 
-    async def _follow(self, url: str, headers: Mapping[str, str], partial: ResumableFile, bytes_max: int) -> None:
-        """Keep what lies at `url`, or where at this origin that leads."""
+    async def _follow(self, url: str, headers: Mapping[str, str], file: ResumableFile, bytes_max: int) -> None:
+        """Save the file at `url`, or where a redirect within the origin leads."""
         for _ in range(REDIRECTS_MAX + 1):
-            async with self._opened(self._looks, "GET", url, SILENCE_SECONDS_MAX, headers=headers) as response:
-                moved = self._moved(response)
-                if moved is None:
-                    await self._keep(response, partial, bytes_max)
+            async with self._open(
+                self._query_client, "GET", url, DOWNLOAD_READ_SECONDS_MAX, headers=headers
+            ) as response:
+                target = self._redirect_target(response)
+                if target is None:
+                    await self._save(response, file, bytes_max)
                     return
-            url = moved
-        raise Refused(f"{self.name} sends on more than {REDIRECTS_MAX} times for a finished file.")
+            url = target
+        raise Refused(f"{self.name} redirects more than {REDIRECTS_MAX} times for a finished file.")
 
-    async def _keep(self, response: httpx2.Response, partial: ResumableFile, bytes_max: int) -> None:
-        self._check_file(response, going_on=partial.size > 0)
+    async def _save(self, response: httpx2.Response, file: ResumableFile, bytes_max: int) -> None:
+        self._check_file(response, resuming=file.size > 0)
         try:
-            await self.machine.run_in_thread(partial.open, response.status_code, response.headers)
-            self._check_size(partial.total or 0, bytes_max)
-            async for part in response.aiter_raw():
-                self._check_size(partial.size + len(part), bytes_max)
-                await self.machine.run_in_thread(partial.write, part)
+            await self.machine.run_in_thread(file.open, response.status_code, response.headers)
+            self._check_size(file.total or 0, bytes_max)
+            async for chunk in response.aiter_raw():
+                self._check_size(file.size + len(chunk), bytes_max)
+                await self.machine.run_in_thread(file.write, chunk)
         except Mismatch as error:
-            raise ProviderError(
-                f"{self.name} has another file by now, or does not go on where it broke off."
-            ) from error
+            message = f"The file at {self.name} has changed, or the interrupted download cannot be resumed."
+            raise ProviderError(message) from error
         finally:
-            partial.close()  # at once: an await would not come to it where the download is cancelled
-        if not partial.is_complete:
-            raise ProviderError(f"{self.name} sent {partial.size:,} of {partial.total:,} bytes.")
-        if not partial.size:
+            file.close()  # not in a thread: a cancelled download would not reach an await
+        if not file.is_complete:
+            raise ProviderError(f"{self.name} sent {file.size:,} of {file.total:,} bytes.")
+        if not file.size:
             raise ProviderError(f"{self.name} sent an empty file.")
 
-    def _moved(self, response: httpx2.Response) -> str | None:
-        """Where at this origin a redirect leads; None for an answer that is none. Raises `MovedOrigin`."""
+    def _redirect_target(self, response: httpx2.Response) -> str | None:
+        """The URL of a redirect within the origin; None for any other response. Raises `MovedOrigin`."""
         location = response.headers.get("location")
-        if response.status_code not in REDIRECTS or not location:
+        if response.status_code not in REDIRECT_STATUSES or not location:
             return None
         try:
             url = str(response.url.join(location))
         except httpx2.InvalidURL as error:
-            raise Refused(f"{self.name} sends on for a finished file to no address.") from error
+            raise Refused(f"{self.name} redirects to an invalid URL for a finished file.") from error
         if not self.same_origin(url):
-            raise MovedOrigin(f"{self.name} sends on to another origin for a finished file.", url)
+            raise MovedOrigin(f"{self.name} redirects to another origin for a finished file.", url)
         return url
 
-    def _check_file(self, response: httpx2.Response, *, going_on: bool) -> None:
-        """Refuse an answer that is no file, or none that can be gone on with."""
-        if response.status_code == 200 or (going_on and response.status_code in (206, 416)):
+    def _check_file(self, response: httpx2.Response, *, resuming: bool) -> None:
+        """Reject a response that is not a file, or not the rest of one."""
+        status = response.status_code
+        if status == 200 or (resuming and status in (206, 416)):
             encoding = response.headers.get("content-encoding", "identity").lower()
             if encoding != "identity":
-                raise Refused(f"{self.name} sends its file packed ({encoding}).")
+                raise Refused(f"{self.name} sends its file with an unsupported content encoding ({encoding}).")
             return
-        told = f"{self.name} answered {response.status_code} for a finished file."
-        late = response.status_code >= 500 or response.status_code in (404, 408, 409, 425, 429)
-        raise ProviderError(told) if late else Refused(told)
+        message = f"{self.name} returned {status} for a finished file."
+        if status >= 500 or status in TEMPORARY_FILE_STATUSES:
+            raise ProviderError(message)
+        raise Refused(message)
 
     def _check_size(self, size: int, bytes_max: int) -> None:
         if size > bytes_max:
-            raise Refused(f"The file at {self.name} is larger than {bytes_max:,} bytes, the most that is kept.")
+            raise Refused(f"The file at {self.name} exceeds the limit of {bytes_max:,} bytes.")
 
     async def _send(
         self, client: httpx2.AsyncClient, method: str, path: str, seconds: float, request: Mapping[str, Any]
     ) -> Response:
         with anyio.fail_after(seconds):
-            async with self._opened(client, method, path, seconds, **request) as response:
+            async with self._open(client, method, path, seconds, **request) as response:
                 body = bytearray()
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > ANSWER_BYTES_MAX:
-                        raise httpx2.ReadError("The answer is too large.")
+                async for chunk in response.aiter_bytes():
+                    body += chunk
+                    if len(body) > RESPONSE_BYTES_MAX:
+                        raise httpx2.ReadError("the response is too large")
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Response(response.status_code, headers, bytes(body), self.machine.now())
 
     @asynccontextmanager
-    async def _opened(
+    async def _open(
         self,
         client: httpx2.AsyncClient,
         method: str,
@@ -352,14 +341,14 @@ class VendorClient:
         **request: Any,  # noqa: ANN401 - httpx2's own arguments
     ) -> AsyncGenerator[httpx2.Response]:
         if "://" in path and not self.same_origin(path):
-            raise ProviderError(f"{self.name} pointed at another origin, and its key does not go there.")
+            raise ProviderError(f"{self.name} returned a URL of another origin, which must not receive its key.")
         url = path if "://" in path else path.lstrip("/")
         timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS_MAX)
         try:
-            asked = client.build_request(method, url, timeout=timeout, **request)
-        except (TypeError, ValueError, httpx2.InvalidURL) as error:  # a number that is none, half a character
-            raise Refused(f"What {self.name} was to be sent cannot be written ({error}). Nothing was sent.") from error
-        response = await client.send(asked, stream=True)
+            built = client.build_request(method, url, timeout=timeout, **request)
+        except (TypeError, ValueError, httpx2.InvalidURL) as error:  # NaN, a lone surrogate
+            raise Refused(f"The request to {self.name} cannot be encoded ({error}). Nothing was sent.") from error
+        response = await client.send(built, stream=True)
         try:
             yield response
         finally:

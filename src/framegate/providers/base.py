@@ -1,53 +1,44 @@
-"""The contract between the gate and whatever makes a video: asked once, never sleeping, never retrying."""
+"""The contract of a provider: it submits an order and polls it, once per call, without waiting and without retries."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from framegate.domain import (
-    Handle,
-    Job,
-    Order,
-    Preflight,
-    PreparedReference,
-    ProviderFile,
-    Request,
-    Target,
-    Update,
-)
+from framegate.domain import Handle, Order, Preflight, PreparedReference, ProviderFile, Request, Target, Update
 from framegate.domain.errors import OutcomeUnknown, Refused
 
 
 class Provider(ABC):
-    """One configured account of one service, or one local engine.
+    """One account at a service, or one local renderer.
 
-    Sleeping, retrying, deadlines, webhooks and money belong to the runner.
+    Waiting, retries, deadlines, webhooks and money belong to the worker. For an account, the class is called as
+    `Class(account, api_key, base_url, machine=machine)`; `base_url` is empty unless the account sets one.
     """
 
     name: str
     account: str = ""
-    base_url: str = ""  # where its service is reached; empty for what runs in this process
-    key_fingerprint: str = ""  # tells its key from other keys, and is not the key
-    reaches_gateway: bool = False  # whether a link of ours is of use to it: the gate can be reached from outside
-    served_models: frozenset[str] | None = None  # the ids that it makes, where it tells; None: all that its offers name
-    resubmittable: bool = False  # an order costs nothing, so a lost one is simply made again
-    concurrency: int | None = None  # orders at once; None: as many as come
-    poll_seconds: float = 5.0  # how long the runner waits between two looks
-    poll_seconds_max: float | None = None  # to where that grows with a job's age; None: it does not grow
-    sends_webhooks: bool = False  # tells by a signed webhook that an order is over
-    model_list_url: str | None = None  # where the service lists its models in OpenRouter's shape, if it does
-    requests_per_minute: int | None = None  # orders begun; None: as many as come
+    base_url: str = ""  # of the service, unless the account sets another one; empty if it runs in this process
+    key_fingerprint: str = ""  # identifies the API key without revealing it
+    reaches_gateway: bool = False  # whether it can download from the gateway's public URL
+    served_models: frozenset[str] | None = None  # model ids that it makes; None: all that its offers name
+    resubmittable: bool = False  # orders are free, so a lost one is submitted again
+    concurrency: int | None = None  # maximum number of simultaneous orders; None: no limit
+    poll_seconds: float = 5.0  # between two polls of a new job
+    poll_seconds_max: float | None = None  # up to which that grows with a job's age; None: it does not grow
+    sends_webhooks: bool = False  # it sends a signed webhook when an order has ended
+    model_list_url: str | None = None  # of its list of models in OpenRouter's format
+    requests_per_minute: int | None = None  # maximum number of submitted orders; None: no limit
 
     @abstractmethod
     async def submit(self, order: Order) -> Handle:
-        """Place the order and return what `poll` needs to find it again.
+        """Submit the order and return the JSON with which `poll` finds it again.
 
-        Raises `Refused`, `NotSent` or `Unsure`: the ends of an order that was not accepted.
+        Raises `Refused`, `NotSent` or `OutcomeUnknown` if it was not accepted.
         """
 
     @abstractmethod
     async def poll(self, handle: Handle) -> Update:
-        """Look once. An error raised here is a failed look, not a failed job."""
+        """Get the order's status once. An exception is a failed poll, not a failed job."""
 
     def preflight(
         self,
@@ -55,87 +46,41 @@ class Provider(ABC):
         target: Target,  # noqa: ARG002
         prepared: Sequence[PreparedReference] = (),  # noqa: ARG002
     ) -> Preflight | None:
-        """What is known of the video before it is ordered, and what stands in the way of the order.
+        """Problems, warnings and shots that are known before the order is submitted.
 
-        `prepared` are the request's references as they would be handed over, once they have been looked at.
+        `prepared` are the request's references as they would be sent, once they are downloaded and checked.
         """
         return None
 
     async def cancel(self, handle: Handle) -> bool:  # noqa: ARG002 - for those that can
-        """Stop the order if the provider can; say whether it was stopped."""
+        """Stop the order if the provider can. Returns whether it was stopped."""
         return False
 
     async def reconcile(self, order: Order) -> Handle | None:  # noqa: ARG002 - for those that can
-        """Find the order that may have been taken; None where it certainly was not.
+        """Find an order whose outcome is unknown. None if it certainly was not accepted.
 
-        Raises `Unsure` where the provider has no way to tell, as most have not.
+        Raises `OutcomeUnknown` if that cannot be found out, as with most providers.
         """
         raise OutcomeUnknown
 
     async def verify_webhook(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:  # noqa: ARG002
-        """The order that a signed call is about, for those that call back; None where they did not sign it."""
+        """The id of the order that a signed webhook is about; None if the provider did not sign it."""
         return None
 
     async def models(self) -> object:
-        """What the service lists of its models, as JSON of OpenRouter's shape; for those that have `lists_at`."""
-        raise Refused(f"{self.name} publishes no list of its models.")
+        """The service's list of models as JSON in OpenRouter's format; for providers with a `model_list_url`."""
+        raise Refused(f"{self.name} does not publish a list of its models.")
 
     async def probe(self) -> str:
-        """Look at the service for nothing: what is found there, in words that go on from its name.
+        """Check the address and the key without an order. Returns what was found, as a text that continues "NAME: ".
 
-        Raises `ProviderError` with what is wrong, and never sends what could be an order.
+        Raises `ProviderError` with what is wrong.
         """
-        raise Refused(f"{self.name} cannot be asked without an order.")
+        raise Refused(f"{self.name} cannot be checked without an order.")
 
     async def download(self, made: ProviderFile, into: Path, *, bytes_max: int) -> None:  # noqa: ARG002 - for those that must
-        """Fetch a file that lies at the account's own origin and asks for its key."""
-        raise Refused(f"{self.name} keeps no files behind its key.")
+        """Download a finished file that requires the account's key."""
+        raise Refused(f"{self.name} has no files that require a key.")
 
     async def close(self) -> None:  # noqa: B027 - usually nothing to do
-        """Let go of what the provider holds (processes, connections)."""
-
-
-class ProviderRegistry:
-    """The providers that this gate can order from, one for each account; in a sandbox, one that stands in for all."""
-
-    def __init__(self, providers: Iterable[Provider], *, sandbox: Provider | None = None) -> None:
-        self._providers = {(provider.name, provider.account): provider for provider in providers}
-        self._sandbox = sandbox
-
-    def __iter__(self) -> Iterator[Provider]:
-        yield from self._providers.values()
-        if self._sandbox is not None:
-            yield self._sandbox
-
-    def get(self, name: str, account: str) -> Provider | None:
-        """The account of that name at a provider; under another name, if it is the only one there by now."""
-        only = [provider for provider in self._providers.values() if provider.name == name]
-        return self._providers.get((name, account)) or (only[0] if len(only) == 1 else None)
-
-    def for_job(self, job: Job) -> Provider | None:
-        """The account that a job was given to, whatever its entry is called by now and whichever key it has.
-
-        It is known by its key, which several entries may share, else by its name, else as the only one left. Only at
-        the same address, for at another one nobody knows the order; what is free is simply made again there.
-        """
-        if self._sandbox is not None and job.provider == self._sandbox.name:
-            return self._sandbox
-        there = [
-            provider
-            for provider in self._providers.values()
-            if provider.name == job.provider and (provider.resubmittable or job.account_url in ("", provider.base_url))
-        ]
-        by_key = [provider for provider in there if job.account_key and provider.key_fingerprint == job.account_key]
-        by_name = [provider for provider in there if provider.account == job.account]
-        if by_key:
-            return by_name[0] if by_name and by_name[0] in by_key else by_key[0]
-        return next((found[0] for found in (by_name, there) if len(found) == 1), None)
-
-    def for_offer(self, name: str, model_id: str) -> tuple[Provider, ...]:
-        """Those that make what the provider of that name calls so, in the order of their declaration."""
-        own = tuple(provider for provider in self._providers.values() if provider.name == name)
-        if not own:
-            return (self._sandbox,) if self._sandbox is not None else ()
-        return tuple(
-            provider for provider in own if provider.served_models is None or model_id in provider.served_models
-        )
+        """Release processes and connections."""

@@ -1,4 +1,4 @@
-"""OpenRouter, and every server of its shape: ModelGates, other routers, another Framegate.
+"""OpenRouter, and every server with the same API: ModelGates, other routers, another Framegate.
 
 Facts: openrouter.ai/docs (API reference, Videos) and the PyPI package `openrouter` 1.3.84.
 """
@@ -6,31 +6,33 @@ Facts: openrouter.ai/docs (API reference, Videos) and the PyPI package `openrout
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
-from framegate.domain import Done, Handle, Kind, Order, PreparedReference, Role, Update
+from framegate.domain import Handle, Order, PreparedReference, Role, Update
 from framegate.domain.errors import OutcomeUnknown, ProviderError, Refused
-from framegate.domain.machine import REAL_MACHINE, Machine
-from framegate.net.vendor_client import Response, VendorClient, at
-from framegate.providers.health import NO_JOB, fields, lists, look
-from framegate.providers.http import HttpProvider, failure, has, job_id_from, micro_usd, present, prompt
+from framegate.domain.json import at
+from framegate.net.vendor_client import Response
+from framegate.providers.health import NO_JOB, is_list, probe
+from framegate.providers.http import HttpProvider, cost_from, failure, has_reference, job_id_from, prompt, without_empty
 from framegate.providers.references import ReferenceTransport, address
 
-BASE_URL = "https://openrouter.ai/api/v1"
-WAYS: tuple[ReferenceTransport, ...] = ("url", "link", "data")
+TRANSPORTS: tuple[ReferenceTransport, ...] = ("url", "link", "data")
 FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
-# The shape has no field for a negative prompt: who serves the model is told of it in his own words.
-GOOGLE = "google/"
-NEGATIVE_GOOGLE = "google-vertex"
-NEGATIVE_OTHERS = ("alibaba", "atlas-cloud")
+# The API has no field for a negative prompt; the upstream providers have options of their own for it.
+GOOGLE_MODEL_PREFIX = "google/"
+GOOGLE_PROVIDER = "google-vertex"
+NEGATIVE_PROMPT_PROVIDERS = ("alibaba", "atlas-cloud")
 
 
 class OpenRouter(HttpProvider):
-    """One account at a server of OpenRouter's shape.
+    """One account at a server with OpenRouter's API.
 
-    The service has no way to stop a job or to list jobs. Another Framegate knows an order again by its key.
+    The service can neither stop nor list jobs. Another Framegate finds an order again by its key.
     """
 
     name = "openrouter"
-    reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
+    title = "OpenRouter"
+    base_url = "https://openrouter.ai/api/v1"
+    model_list_path = "videos/models"
+    reference_transports = TRANSPORTS
     status_map: ClassVar[Mapping[str, str]] = {
         "pending": "queued",
         "queued": "queued",
@@ -38,161 +40,139 @@ class OpenRouter(HttpProvider):
         "processing": "running",
     }
 
-    def __init__(
-        self,
-        account: str,
-        api_key: str,
-        base_url: str = BASE_URL,
-        *,
-        name: str = "openrouter",
-        title: str = "OpenRouter",
-        machine: Machine = REAL_MACHINE,
-    ) -> None:
-        headers = {"authorization": f"Bearer {api_key}", "x-openrouter-title": "Framegate"}
-        upstream = VendorClient(base_url, headers=headers, name=title, not_made=_nobody_asked, machine=machine)
-        super().__init__(upstream, account=account, api_key=api_key)
-        self.name = name
-        self.model_list_url = f"{upstream.base_url}/videos/models"
+    def auth_headers(self, api_key: str) -> dict[str, str]:
+        """The key, and the application's name for the service's statistics."""
+        return {**super().auth_headers(api_key), "x-openrouter-title": "Framegate"}
+
+    def rejected_before_work(self, response: Response) -> bool:
+        """Whether it is OpenRouter's own 503: no upstream provider meets the requirements, so none was asked.
+
+        A 503 from a proxy in between has no such body.
+        """
+        return response.status == 503 and at(response.fields(), "error", "code") == 503
 
     async def submit(self, order: Order) -> Handle:
-        """Place the order."""
-        sent = await body(order)
-        answer = await self.upstream.submit("POST", "videos", json=sent, headers={"idempotency-key": order.key})
-        return self.handle_of(job_id_from(answer, "id"), notes=_notes(order))
+        """Submit the order."""
+        body = await encode(order)
+        response = await self.client.submit("POST", "videos", json=body, headers={"idempotency-key": order.key})
+        return self.handle_of(job_id_from(response, "id"), notes=_notes(order))
 
     async def poll(self, handle: Handle) -> Update:
-        """Look at the job."""
-        answer = await self.upstream.query("GET", f"videos/{handle['id']}")
-        if answer.status == 404:
-            return self.unknown(handle)
-        if not answer.ok:
-            raise ProviderError(self.upstream.error_message(answer))
-        job = answer.object()
+        """Get the job's status."""
+        response = await self.client.query("GET", f"videos/{handle['id']}")
+        if response.status == 404:
+            return self.not_found(handle)
+        job = self.client.require_ok(response).object()
         match job.get("status"):
             case "completed":
-                return Done(
-                    outputs=tuple(self.made(_here(url, handle["id"])) for url in _files(job, handle)),
-                    cost_micro_usd=micro_usd(at(job, "usage", "cost")),
-                    notes=tuple(handle.get("notes", ())),
-                    metadata=self.public_metadata(job),
-                )
-            case "failed" | "cancelled" | "expired" as word:
-                return failure(job.get("error"), code=f"provider_{word}")
-            case word:
-                return self.running(str(word), job.get("progress"))
-
-    async def models(self) -> object:
-        """What the service lists of its models."""
-        answer = await self.upstream.query("GET", "videos/models")
-        if not answer.ok:
-            raise ProviderError(self.upstream.error_message(answer))
-        return at(answer.json(), "data")
+                urls = [_below_base_url(url, handle["id"]) for url in _file_urls(job, handle)]
+                return self.done(handle, urls, job, cost_micro_usd=cost_from(at(job, "usage", "cost")))
+            case "failed" | "cancelled" | "expired" as status:
+                return failure(job.get("error"), code=f"provider_{status}")
+            case status:
+                return self.running(str(status), job.get("progress"))
 
     async def probe(self) -> str:
-        """Look for a job that cannot be there, which asks for the key, and at the list of models, which is public."""
-        await look(self.upstream, f"videos/{NO_JOB}", known=_no_job)
-        listing = await look(self.upstream, "videos/models", known=lists)
-        return f"it answers, takes the key, and lists {len(fields(listing)['data'])} video models"
+        """Request a job that cannot exist, which requires the key, and the list of models, which is public."""
+        await probe(self.client, f"videos/{NO_JOB}", is_expected=_is_no_such_job)
+        listing = await probe(self.client, "videos/models", is_expected=is_list)
+        return f"it responds, accepts the key, and lists {len(listing.fields()['data'])} video models"
 
     async def reconcile(self, order: Order) -> Handle | None:
-        """Ask another Framegate again by the order's key, which it answers with the job that stands."""
-        answer = await self.upstream.query("GET", "openapi.json")
+        """Submit to another Framegate again with the order's key, which returns the job if there is one."""
+        response = await self.client.query("GET", "openapi.json")
         try:
-            if not answer.ok or at(answer.json(), "info", "title") != "Framegate":
+            if not response.ok or at(response.json(), "info", "title") != "Framegate":
                 raise OutcomeUnknown
             return await self.submit(order)
-        except ProviderError as error:  # whatever it is, it is no certain no
+        except ProviderError as error:  # no error here proves that the first submit was not accepted
             raise OutcomeUnknown(error.message) from error
 
 
-async def body(order: Order) -> dict[str, Any]:
-    """The order in OpenRouter's words. Raises `Refused` for what it would silently leave out."""
-    if has(order, Role.SOURCE, Role.MASK):
-        raise Refused("OpenRouter's video API has no place for a source video or a mask.")
-    if has(order, *FRAMES) and has(order, Role.REFERENCE):
-        raise Refused("OpenRouter ignores references where there are frames. Send the ones or the others.")
+async def encode(order: Order) -> dict[str, Any]:
+    """The order as a request body. Raises `Refused` for what OpenRouter would ignore."""
+    if has_reference(order, Role.SOURCE, Role.MASK):
+        raise Refused("OpenRouter's video API does not accept a source video or a mask.")
+    if has_reference(order, *FRAMES) and has_reference(order, Role.REFERENCE):
+        raise Refused("OpenRouter ignores references next to frames. Send either frames or references.")
     request, target = order.request, order.target
     shape = {"resolution": target.resolution, "aspect_ratio": target.aspect_ratio}
-    options = {slug: dict(fields) for slug, fields in request.options.items()}
-    return present(
+    frames = [prepared for prepared in order.references if prepared.reference.role in FRAMES]
+    references = [prepared for prepared in order.references if prepared.reference.role not in FRAMES]
+    return without_empty(
         {
             "model": order.model_id or order.model,
             "prompt": prompt(order) or None,
             "duration": target.duration,
             **({"size": request.size} if request.size else shape),
-            "frame_images": [await _frame(one) for one in order.references if one.reference.role in FRAMES],
-            "input_references": [await _reference(one) for one in order.references if one.reference.role not in FRAMES],
+            "frame_images": [await _frame(frame) for frame in frames],
+            "input_references": [await _reference(reference) for reference in references],
             "generate_audio": target.audio if order.audio_is_optional else request.generate_audio,
             "seed": target.seed,
-            "provider": present({"options": _with_negative(options, order)}),
+            "provider": without_empty({"options": _options(order)}),
         }
     )
 
 
 async def _frame(prepared: PreparedReference) -> dict[str, Any]:
-    return {**await _picture(prepared), "frame_type": prepared.reference.role.value}
+    return {**await _reference(prepared), "frame_type": prepared.reference.role.value}
 
 
 async def _reference(prepared: PreparedReference) -> dict[str, Any]:
-    if prepared.reference.kind is Kind.IMAGE:
-        return await _picture(prepared)
-    kind = f"{prepared.reference.kind}_url"
-    return {"type": kind, kind: {"url": await address(prepared, WAYS, "the service")}}
-
-
-async def _picture(prepared: PreparedReference) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": await address(prepared, WAYS, "the service")}}
+    field = f"{prepared.reference.kind}_url"
+    return {"type": field, field: {"url": await address(prepared, TRANSPORTS, "the service")}}
 
 
 def _notes(order: Order) -> list[str]:
-    if order.request.negative_prompt is None or order.model.startswith(GOOGLE):
+    if order.request.negative_prompt is None or order.model.startswith(GOOGLE_MODEL_PREFIX):
         return []
-    return ["The negative prompt was handed on to those who serve the model, and not all of them read it."]
+    return ["The negative prompt was passed on to the upstream providers, and some of them ignore it."]
 
 
-def _with_negative(options: dict[str, dict[str, Any]], order: Order) -> dict[str, dict[str, Any]]:
+def _options(order: Order) -> dict[str, dict[str, Any]]:
+    """The request's options by upstream provider, with the negative prompt in the option that each has for it."""
+    options = {slug: dict(fields) for slug, fields in order.request.options.items()}
     negative = order.request.negative_prompt
     if negative is None:
         return options
-    if order.model.startswith(GOOGLE):
-        google = options.get(NEGATIVE_GOOGLE, {})
-        parameters = google.get("parameters", {})
-        if not isinstance(parameters, Mapping):
-            raise Refused(f"provider.options.{NEGATIVE_GOOGLE}.parameters must be an object.")
-        return {**options, NEGATIVE_GOOGLE: {**google, "parameters": {"negativePrompt": negative, **parameters}}}
-    return options | {slug: {"negative_prompt": negative, **options.get(slug, {})} for slug in NEGATIVE_OTHERS}
+    if not order.model.startswith(GOOGLE_MODEL_PREFIX):
+        return options | {
+            slug: {"negative_prompt": negative, **options.get(slug, {})} for slug in NEGATIVE_PROMPT_PROVIDERS
+        }
+    google = options.get(GOOGLE_PROVIDER, {})
+    parameters = google.get("parameters", {})
+    if not isinstance(parameters, Mapping):
+        raise Refused(f"provider.options.{GOOGLE_PROVIDER}.parameters must be an object.")
+    return {**options, GOOGLE_PROVIDER: {**google, "parameters": {"negativePrompt": negative, **parameters}}}
 
 
-def _files(job: dict[str, Any], handle: Handle) -> list[str]:
-    """Where the finished files lie; the addresses that need the key come first, since they work the longest."""
+def _file_urls(job: dict[str, Any], handle: Handle) -> list[str]:
+    """The URLs of the finished files; those that require the key come first, because they expire last."""
     urls = job.get("unsigned_urls") or job.get("urls") or [f"videos/{handle['id']}/content?index=0"]
-    found = cast("list[Any]", urls) if isinstance(urls, list) else []
-    if not found or not all(isinstance(url, str) for url in found):
-        raise ProviderError("The addresses of the finished files cannot be read.")
-    return found
+    items = cast("list[Any]", urls) if isinstance(urls, list) else []
+    if not items or not all(isinstance(url, str) for url in items):
+        raise ProviderError("The URLs of the finished files cannot be read.")
+    return items
 
 
-def _here(url: str, job_id: str) -> str:
-    """The address under the account's base URL where it is the job's own content, which asks for the key.
+def _below_base_url(url: str, job_id: str) -> str:
+    """The URL relative to the account's base URL if it is the job's own content, which requires the key.
 
-    A service behind a proxy calls its content by its own origin, and the key does not go there.
+    A service behind a proxy names its own origin there, which does not get the key.
     """
     path, mark, query = url.partition("?")
     content = f"videos/{job_id}/content"
     return f"{content}{mark}{query}" if path.endswith(f"/{content}") else url
 
 
-def _no_job(answer: Response) -> bool:
-    """Whether it says in the service's shape that there is no such job."""
-    return answer.status in (400, 404, 410) and "error" in fields(answer)
+def _is_no_such_job(response: Response) -> bool:
+    """Whether it is the service's error for an unknown job."""
+    return response.status in (400, 404, 410) and "error" in response.fields()
 
 
-def _nobody_asked(answer: Response) -> bool:
-    """Whether it is OpenRouter's own 503: no provider meets the request's requirements, so none was asked.
+class ModelGates(OpenRouter):
+    """One account at ModelGates, which has OpenRouter's API."""
 
-    A 503 of anything that stands between has no such body.
-    """
-    try:
-        return answer.status == 503 and at(answer.json(), "error", "code") == 503
-    except ProviderError:
-        return False
+    name = "modelgates"
+    title = "ModelGates"
+    base_url = "https://modelgates.ai/api/v1"

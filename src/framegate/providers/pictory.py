@@ -6,120 +6,124 @@ from typing import Any, ClassVar
 
 from framegate.domain import Done, Handle, Order, PreparedReference, Role, Update
 from framegate.domain.errors import ProviderError, Refused
-from framegate.domain.machine import REAL_MACHINE, Machine
-from framegate.net.vendor_client import Response, VendorClient, at, plain_reason
-from framegate.providers.health import NO_JOB, fields, look
+from framegate.domain.json import at
+from framegate.net.vendor_client import Response
+from framegate.providers.health import NO_JOB, probe
 from framegate.providers.http import (
     HttpProvider,
+    cost_from,
     dropped_option_notes,
     failure,
     job_id_from,
-    micro_usd,
-    present,
     prompt,
+    without_empty,
 )
 from framegate.providers.references import ReferenceTransport, address
 
-BASE_URL = "https://api.pictory.ai/pictoryapis"
-WAYS: tuple[ReferenceTransport, ...] = ("url", "link")  # it fetches them itself
-# One kind of input at a time, each in a field of its own.
-INPUTS = {
+TRANSPORTS: tuple[ReferenceTransport, ...] = ("url", "link")
+# It accepts one kind of input per order, each in its own field.
+FIELD_BY_ROLE = {
     Role.FIRST_FRAME: "firstFrameImageUrl",
     Role.SOURCE: "extendVideoUrl",
     Role.REFERENCE: "referenceImageUrls",
 }
-JOB_UNKNOWN = "JOB_NOT_FOUND"
+JOB_NOT_FOUND = "JOB_NOT_FOUND"
 
 
 class Pictory(HttpProvider):
-    """One account at Pictory. It can neither stop nor list jobs, and bills in credits that have no fixed price.
+    """One account at Pictory. It can neither stop nor list jobs, and bills in credits without a fixed price.
 
-    `usd_per_credit` is what one costs on the account's plan, where its operator says so.
+    `usd_per_credit` is the price of a credit on the account's plan, if the operator has set it.
     """
 
     name = "pictory"
-    usd_per_credit: Decimal | None = None
-    poll_seconds = 15.0  # it asks for 10 to 30
-    reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
+    title = "Pictory"
+    base_url = "https://api.pictory.ai/pictoryapis"
+    reference_transports = TRANSPORTS
     status_map: ClassVar[Mapping[str, str]] = {"in-progress": "running", "queued": "queued"}
+    poll_seconds = 15.0  # it asks for 10 to 30
+    usd_per_credit: Decimal | None = None
 
-    def __init__(
-        self, account: str, api_key: str, base_url: str = BASE_URL, *, machine: Machine = REAL_MACHINE
-    ) -> None:
-        upstream = VendorClient(
-            base_url, headers={"authorization": api_key}, name="Pictory", reason=_reason, machine=machine
-        )
-        super().__init__(upstream, account=account, api_key=api_key)
+    def auth_headers(self, api_key: str) -> dict[str, str]:
+        """The key, without a scheme."""
+        return {"authorization": api_key}
+
+    def read_error(self, response: Response) -> str:
+        """Its message, and what is wrong with each field."""
+        error = response.fields()
+        rows = [(at(error, "fields", index, "name"), at(error, "fields", index, "errors")) for index in range(3)]
+        message = at(error, "data", "error_message") or at(error, "error", "error_message") or at(error, "message")
+        parts = [message, *(f"{name}: {errors}" for name, errors in rows if name)]
+        return " ".join(part for part in parts if isinstance(part, str) and part) or super().read_error(response)
 
     async def submit(self, order: Order) -> Handle:
-        """Place the order."""
-        sent = await body(order)
+        """Submit the order."""
+        body = await encode(order)
         headers = {"idempotency-key": order.key}
-        answer = await self.upstream.submit("POST", "v1/aistudio/videos", json=sent, headers=headers)
-        unsaid = dropped_option_notes("Pictory", generate_audio=order.request.generate_audio)
-        return self.handle_of(job_id_from(answer, "data", "jobId"), notes=unsaid)
+        response = await self.client.submit("POST", "v1/aistudio/videos", json=body, headers=headers)
+        notes = dropped_option_notes("Pictory", generate_audio=order.request.generate_audio)
+        return self.handle_of(job_id_from(response, "data", "jobId"), notes=notes)
 
     async def poll(self, handle: Handle) -> Update:
-        """Look at the job."""
-        answer = await self.upstream.query("GET", f"v1/jobs/{handle['id']}")
-        if answer.status == 404 or (not answer.ok and JOB_UNKNOWN in _reason(answer)):
-            return self.unknown(handle)
-        if not answer.ok:
-            raise ProviderError(self.upstream.error_message(answer))
-        told = answer.object()
-        job = told.get("data")
-        match _status(told):
+        """Get the job's status."""
+        response = await self.client.query("GET", f"v1/jobs/{handle['id']}")
+        is_unknown = JOB_NOT_FOUND in self.read_error(response)
+        if response.status == 404 or (not response.ok and is_unknown):
+            return self.not_found(handle)
+        answer = self.client.require_ok(response).object()
+        job = answer.get("data")
+        match _status(answer):
             case "completed":
                 return self._done(job, handle)
-            case "failed" if JOB_UNKNOWN in _reason(answer):
-                return self.unknown(handle)
+            case "failed" if is_unknown:
+                return self.not_found(handle)
             case "failed":
-                return failure(at(job, "error_message") or at(told, "error", "error_message") or at(job, "error_code"))
-            case word:
-                return self.running(str(word))
+                return failure(
+                    at(job, "error_message") or at(answer, "error", "error_message") or at(job, "error_code")
+                )
+            case status:
+                return self.running(str(status))
 
     async def probe(self) -> str:
-        """Look for a job that cannot be there."""
-        await look(self.upstream, f"v1/jobs/{NO_JOB}", known=_no_job)
-        return "it answers, and takes the key"
+        """Request a job that cannot exist."""
+        await probe(self.client, f"v1/jobs/{NO_JOB}", is_expected=self._is_no_such_job)
+        return "it responds and accepts the key"
+
+    def _is_no_such_job(self, response: Response) -> bool:
+        """Whether it is Pictory's error for an unknown job, whose status is not documented."""
+        return bool(response.fields()) and JOB_NOT_FOUND in self.read_error(response)
 
     def _done(self, job: object, handle: Handle) -> Done:
         url, credit = at(job, "url"), at(job, "aiCreditsUsed")
         if not isinstance(url, str):
-            raise ProviderError("Pictory says that the video is made, and not where it lies.")
-        used = (
+            raise ProviderError("Pictory reports a finished video without its URL.")
+        notes = (
             [f"Pictory charged {credit:g} AI credit{'' if credit == 1 else 's'}."]
             if isinstance(credit, int | float)
             else []
         )
-        notes = (*handle.get("notes", ()), *used)
-        return Done(
-            outputs=(self.made(url),),
-            cost_micro_usd=self._cost(credit),
-            notes=notes,
-            metadata=self.public_metadata(job),
-        )
+        return self.done(handle, [url], job, cost_micro_usd=self._cost(credit), notes=notes)
 
     def _cost(self, credit: object) -> int | None:
         if self.usd_per_credit is None or isinstance(credit, bool) or not isinstance(credit, int | float):
             return None
-        return micro_usd(str(Decimal(str(credit)) * self.usd_per_credit))
+        return cost_from(str(Decimal(str(credit)) * self.usd_per_credit))
 
 
-async def body(order: Order) -> dict[str, Any]:
-    """The order in Pictory's words. Raises `Refused` for inputs that it takes only one at a time."""
-    given: dict[Role, list[PreparedReference]] = {}
+async def encode(order: Order) -> dict[str, Any]:
+    """The order as a request body. Raises `Refused` for several kinds of input."""
+    references: dict[Role, list[PreparedReference]] = {}
     for prepared in order.references:
-        given.setdefault(prepared.reference.role, []).append(prepared)
-    if strange := [role for role in given if role not in INPUTS]:
-        raise Refused(f"Pictory takes no {strange[0].replace('_', ' ')}.")
-    if len(given) > 1:
-        raise Refused("Pictory takes one kind of input at a time: a first frame, a video to go on from, or references.")
+        references.setdefault(prepared.reference.role, []).append(prepared)
+    if unsupported := [role for role in references if role not in FIELD_BY_ROLE]:
+        raise Refused(f"Pictory does not accept a {unsupported[0].replace('_', ' ')}.")
+    if len(references) > 1:
+        raise Refused("Pictory accepts one kind of input per order: a first frame, a video to extend, or references.")
     inputs: dict[str, Any] = {}
-    for role, those in given.items():
-        urls = [await address(prepared, WAYS, "Pictory") for prepared in those]
-        inputs[INPUTS[role]] = urls if role is Role.REFERENCE else urls[0]
-    return present(
+    for role, items in references.items():
+        urls = [await address(prepared, TRANSPORTS, "Pictory") for prepared in items]
+        inputs[FIELD_BY_ROLE[role]] = urls if role is Role.REFERENCE else urls[0]
+    return without_empty(
         {
             "prompt": prompt(order),
             "model": order.model_id or order.model,
@@ -130,25 +134,8 @@ async def body(order: Order) -> dict[str, Any]:
     )
 
 
-def _status(told: dict[str, Any]) -> object:
-    """The word for how a job stands. One that it does not know, and a failed one of old, has an error alone."""
-    word = at(told, "data", "status")
-    error = at(told, "data", "error_code") or at(told, "error", "error_code")
-    return "failed" if word is None and told.get("success") is False and error else word
-
-
-def _no_job(answer: Response) -> bool:
-    """Whether it says in Pictory's shape that there is no such job; the status that goes with it is not told."""
-    return bool(fields(answer)) and JOB_UNKNOWN in _reason(answer)
-
-
-def _reason(answer: Response) -> str:
-    """Its errors name the fields."""
-    try:
-        said = answer.json()
-    except ProviderError:
-        return plain_reason(answer)
-    fields = [(at(said, "fields", number, "name"), at(said, "fields", number, "errors")) for number in range(3)]
-    told = at(said, "data", "error_message") or at(said, "error", "error_message") or at(said, "message")
-    parts = [told, *(f"{name}: {errors}" for name, errors in fields if name)]
-    return " ".join(part for part in parts if isinstance(part, str) and part) or plain_reason(answer)
+def _status(answer: dict[str, Any]) -> object:
+    """The job's status. An unknown job, and one that failed long ago, has an error instead."""
+    status = at(answer, "data", "status")
+    error = at(answer, "data", "error_code") or at(answer, "error", "error_code")
+    return "failed" if status is None and answer.get("success") is False and error else status

@@ -1,4 +1,4 @@
-"""How a reference is handed to a provider: by its own address, by ours, or whole."""
+"""Handing a reference to a provider: as its own URL, as a signed URL of the gateway, or as the file itself."""
 
 import base64
 from collections.abc import Sequence
@@ -12,55 +12,65 @@ from framegate.domain.errors import Refused
 
 DATA_URL_BYTES_MAX = 20 * 2**20
 
-ReferenceTransport = Literal["url", "link", "data", "upload"]
-ADVICE = "Give it by an https address"
-LINK_ADVICE = ", or have this gate's `public_url` set, so that it can be fetched from here"
+ReferenceTransport = Literal["url", "link", "data", "upload"]  # own URL, signed URL, data URL, file upload
 
 
 def transport_of(
-    reference: Reference, ways: Sequence[ReferenceTransport], *, linked: bool, fitted: bool = False, size_bytes: int = 0
+    reference: Reference,
+    transports: Sequence[ReferenceTransport],
+    *,
+    has_signed_url: bool,
+    fitted: bool = False,
+    size_bytes: int = 0,
 ) -> ReferenceTransport | None:
-    """The first of `ways` by which a reference can be handed over; None where no way is left.
+    """The first transport that is possible for a reference; None if there is none.
 
-    Its own address only while it is what that gives. `linked`: the gate can be reached from outside.
+    A reference that was changed for the model (`fitted`) cannot use its own URL.
     """
-    possible: dict[ReferenceTransport, bool] = {
+    is_possible: dict[ReferenceTransport, bool] = {
         "url": reference.url.startswith("https://") and not fitted,
-        "link": linked,
+        "link": has_signed_url,
         "data": size_bytes <= DATA_URL_BYTES_MAX,
         "upload": True,
     }
-    return next((way for way in ways if possible[way]), None)
+    return next((transport for transport in transports if is_possible[transport]), None)
 
 
 def out_of_reach(
     reference: Reference,
-    place: str,
-    who: str,
-    ways: Sequence[ReferenceTransport],
+    pointer: str,
+    provider: str,
+    transports: Sequence[ReferenceTransport],
     *,
     fitted: bool = False,
     size_bytes: int = 0,
 ) -> Problem:
-    """The problem of a reference that `who` cannot be handed: why, and what would do."""
-    if "data" in ways:
-        why = f"its {size_bytes:,} bytes are more than {who} is sent in a request ({DATA_URL_BYTES_MAX:,})"
+    """The problem of a reference that cannot be handed to a provider: the reason, and what to do."""
+    if "data" in transports:
+        reason = f"its {size_bytes:,} bytes exceed the limit for a request to {provider} ({DATA_URL_BYTES_MAX:,})"
     elif fitted and reference.url.startswith("https://"):
-        why = f"{who} fetches references itself, and what its address gives had to be changed for the model"
+        reason = f"{provider} downloads references from their URLs, and this file had to be changed for the model"
     else:
-        why = f"{who} fetches references itself, and cannot fetch this one"
-    advice = ("Send one that fits as it is" if fitted else ADVICE) + LINK_ADVICE
-    return Problem(code="reference_out_of_reach", pointer=place, message=f"references: {why}. {advice}.")
+        reason = f"{provider} downloads references from their URLs, and cannot reach this one"
+    action = "Send a file that needs no change" if fitted else "Use an https:// URL"
+    message = (
+        f"references: {reason}. {action}, or set `public_url`, so that the provider can download from the gateway."
+    )
+    return Problem(code="reference_out_of_reach", pointer=pointer, message=message)
 
 
-async def address(prepared: PreparedReference, ways: Sequence[ReferenceTransport], who: str = "this provider") -> str:
-    """The reference in the first of `ways` that can be: its own address, our signed link, or a data URL.
+async def address(
+    prepared: PreparedReference, transports: Sequence[ReferenceTransport], provider: str = "this provider"
+) -> str:
+    """The reference by the first transport that is possible: its own URL, a signed URL, or a data URL.
 
-    Raises `Refused` where no way is left.
+    Raises `Refused` if there is none.
     """
-    reference, size = prepared.reference, prepared.blob.size_bytes
-    linked = prepared.signed_url is not None
-    match transport_of(reference, ways, linked=linked, fitted=prepared.fitted, size_bytes=size):
+    reference, size_bytes = prepared.reference, prepared.blob.size_bytes
+    has_signed_url = prepared.signed_url is not None
+    match transport_of(
+        reference, transports, has_signed_url=has_signed_url, fitted=prepared.fitted, size_bytes=size_bytes
+    ):
         case "url":
             return reference.url
         case "link" if prepared.signed_url is not None:
@@ -68,8 +78,9 @@ async def address(prepared: PreparedReference, ways: Sequence[ReferenceTransport
         case "data":
             return await data_url(prepared)
         case _:
-            place = reference.pointer or "/references"
-            problem = out_of_reach(reference, place, who, ways, fitted=prepared.fitted, size_bytes=size)
+            pointer = reference.pointer or "/references"
+            fitted = prepared.fitted
+            problem = out_of_reach(reference, pointer, provider, transports, fitted=fitted, size_bytes=size_bytes)
             raise Refused(problem.message)
 
 

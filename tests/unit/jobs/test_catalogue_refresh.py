@@ -11,7 +11,7 @@ from framegate.domain import Request
 from framegate.domain.errors import ProviderError
 from framegate.jobs.background.catalogue_refresh import PERIOD_SECONDS, CatalogueRefresher
 from framegate.jobs.routing import Router
-from framegate.providers.base import ProviderRegistry
+from framegate.providers.registry import ProviderRegistry
 from support.paths import OPENROUTER_MODELS
 from support.virtual_machine import VirtualMachine
 from support.world import ScriptedProvider

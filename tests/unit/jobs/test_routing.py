@@ -12,7 +12,8 @@ from framegate.jobs.account_health import FAILURES_MAX
 from framegate.jobs.routing import Route, Router
 from framegate.jobs.state_machine.submit import ARRIVAL_SECONDS_MAX, ATTEMPTS_MAX, UNREACHABLE_ATTEMPTS_MAX
 from framegate.jobs.state_machine.transition import BACK_OFF_SECONDS
-from framegate.providers.base import Provider, ProviderRegistry
+from framegate.providers.base import Provider
+from framegate.providers.registry import ProviderRegistry
 
 pytestmark = pytest.mark.anyio
 

@@ -41,5 +41,5 @@ async def net(settings: Settings, anyio_backend: str) -> AsyncIterator[Fetcher]:
     def refusal(address: str) -> str | None:
         return None if address == "127.0.0.1" else blocked_address_reason(address)
 
-    async with Fetcher(settings, refusal=refusal) as opened:
+    async with Fetcher(settings, blocked_reason=refusal) as opened:
         yield opened

@@ -166,7 +166,7 @@ async def test_the_address_that_was_checked_is_the_one_that_is_used(settings: Se
     asked, resolve = rebinding([["127.0.0.1"], ["169.254.169.254"]])
     web.says("/a.png", answer(PNG))
     async with Fetcher(
-        settings, resolve=resolve, refusal=lambda ip: blocked_address_reason(ip, private_allowed=True)
+        settings, resolve=resolve, blocked_reason=lambda ip: blocked_address_reason(ip, private_allowed=True)
     ) as net:
         await fetch(net, web.url("/a.png", host="pictures.example"), tmp_path)
     assert asked == ["pictures.example"]
@@ -178,7 +178,7 @@ async def test_a_name_that_turns_private_between_two_hops_is_refused(settings: S
     web.says("/a.png", answer(b"", "302 Found", location="/b.png"))
     web.says("/b.png", answer(PNG))
     async with Fetcher(
-        settings, resolve=resolve, refusal=lambda ip: blocked_address_reason(ip, private_allowed=True)
+        settings, resolve=resolve, blocked_reason=lambda ip: blocked_address_reason(ip, private_allowed=True)
     ) as net:
         error = await refusal(net, web.url("/a.png", host="pictures.example"), tmp_path)
     assert error.code == "reference_private_address"
@@ -188,7 +188,7 @@ async def test_a_name_that_turns_private_between_two_hops_is_refused(settings: S
 async def test_a_dead_address_of_a_name_gives_way_to_the_next(settings: Settings, web: Web, tmp_path: Path):
     _, resolve = rebinding([["::1", "127.0.0.1"]])  # the server listens on the second alone
     web.says("/a.png", answer(PNG))
-    async with Fetcher(settings, resolve=resolve, refusal=lambda _: None) as net:
+    async with Fetcher(settings, resolve=resolve, blocked_reason=lambda _: None) as net:
         assert (await fetch(net, web.url("/a.png", host="pictures.example"), tmp_path)).size_bytes == len(PNG)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from framegate.config.settings import Settings
 from framegate.domain.errors import FramegateError, ReferenceUnusable
 from framegate.net.fetcher import Fetcher
-from framegate.net.resume import note_of
+from framegate.net.resume import note_path
 from framegate.net.vendor_client import VendorClient
 from support.web_server import Web, answer, listening
 
@@ -54,7 +54,7 @@ class Files:
 
 
 async def as_reference(url: str, into: Path) -> None:
-    async with Fetcher(Settings(data_dir=into.parent / "data"), refusal=lambda _: None) as net:
+    async with Fetcher(Settings(data_dir=into.parent / "data"), blocked_reason=lambda _: None) as net:
         await net.fetch(url, into, bytes_max=10**7, seconds_max=20, resume=True)
 
 
@@ -182,7 +182,7 @@ async def test_a_note_that_was_not_written_whole_is_as_none(web: Web, tmp_path: 
     files, into = Files(web, [300_000]), tmp_path / "film"
     with pytest.raises(ReferenceUnusable):
         await as_reference(files.url, into)
-    note_of(into).write_bytes(note_of(into).read_bytes()[:9])
+    note_path(into).write_bytes(note_path(into).read_bytes()[:9])
     await as_reference(files.url, into)
     assert into.read_bytes() == BODY
     assert "range" not in web.requests[-1].lower()

@@ -49,7 +49,7 @@ async def test_the_name_is_asked_for_and_verified(
     trust = ssl.create_default_context(cafile=str(certificate))
     async with listening(Web(), server_tls) as web:
         web.says("/a.png", answer(b"\x89PNG"))
-        async with Fetcher(settings, resolve=resolve, refusal=lambda _: None, ssl_context=trust) as net:
+        async with Fetcher(settings, resolve=resolve, blocked_reason=lambda _: None, ssl_context=trust) as net:
             url = web.url("/a.png", host="pictures.example", scheme="https")
             fetched = await net.fetch(url, tmp_path / "file", bytes_max=100, seconds_max=10)
     assert fetched.size_bytes == 4
@@ -64,7 +64,7 @@ async def test_a_certificate_for_another_name_or_by_a_stranger_is_refused(
     trust = ssl.create_default_context(cafile=str(certificate)) if trusted else None
     async with listening(Web(), server_tls) as web:
         web.says("/a.png", answer(b"\x89PNG"))
-        async with Fetcher(settings, resolve=resolve, refusal=lambda _: None, ssl_context=trust) as net:
+        async with Fetcher(settings, resolve=resolve, blocked_reason=lambda _: None, ssl_context=trust) as net:
             url = web.url("/a.png", host=host, scheme="https")
             with pytest.raises(ReferenceUnusable, match="certificate is not trusted") as caught:
                 await net.fetch(url, tmp_path / "file", bytes_max=100, seconds_max=10)

@@ -6,8 +6,7 @@ import pytest
 
 from framegate.config.accounts import Account
 from framegate.domain import Job, Request, Target
-from framegate.providers.base import ProviderRegistry
-from framegate.providers.registry import ADAPTERS
+from framegate.providers.registry import ProviderRegistry, build_provider
 
 TARGET = Target(width=1280, height=720, fps=24, duration=8, audio=False, seed=None)
 
@@ -15,7 +14,7 @@ TARGET = Target(width=1280, height=720, fps=24, duration=8, audio=False, seed=No
 def at_fal(*rows: tuple[str, str, str]) -> ProviderRegistry:
     """Accounts at fal, each by name, key and base URL."""
     accounts = [Account(provider="fal", name=name, api_key=key, base_url=url) for name, key, url in rows]
-    return ProviderRegistry(ADAPTERS["fal"](account) for account in accounts)
+    return ProviderRegistry(build_provider(account) for account in accounts)
 
 
 def ordered_with(name: str, key: str, url: str) -> Job:
@@ -60,7 +59,7 @@ def test_a_job_finds_the_account_that_took_its_order_after_a_rename_or_a_new_key
 
 def test_what_is_free_goes_on_at_the_servers_new_address():
     account = Account(provider="vllm_omni", name="gpu", base_url="http://10.0.0.6:8091")
-    offers = ProviderRegistry([ADAPTERS["vllm_omni"](account)])
+    offers = ProviderRegistry([build_provider(account)])
     job = ordered_with("gpu", "k", "http://10.0.0.5:8091")
     assert offers.for_job(replace(job, provider="vllm_omni")) is not None
 

@@ -79,7 +79,7 @@ async def test_what_fal_did_not_sign_just_now_is_not_heard(headers: dict[str, st
 
 @pytest.mark.anyio
 async def test_a_new_key_of_fal_s_is_read_once_the_old_ones_have_a_certain_age(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(webhook, "KEYS_SECONDS_MIN", 0.0)
+    monkeypatch.setattr(webhook, "KEYS_AGE_SECONDS_MIN", 0.0)
     keys: list[Act] = [answer(200, jwks(OTHER)), answer(200, jwks(SEED))]
 
     async def turn(writer: Any) -> None:

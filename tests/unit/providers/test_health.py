@@ -14,7 +14,7 @@ from framegate.config.settings import Settings
 from framegate.domain.errors import ProviderError
 from framegate.providers import health
 from framegate.providers.base import Provider
-from framegate.providers.registry import ADAPTERS
+from framegate.providers.registry import ADAPTERS, build_provider
 from support.faulty_vendor import Act, answer, cut, faulty, raw, silence
 from support.gpu_servers import Engine, SGLang, VllmOmni, serving
 from support.served_gateway import ServedGate, served
@@ -58,7 +58,7 @@ def jobs(sandbox: ServedGate) -> list[object]:
 
 
 async def probed(name: str, url: str, key: str | None = KEY) -> tuple[str, Provider]:
-    adapter = ADAPTERS[name](Account(provider=name, api_key=key, base_url=url))
+    adapter = build_provider(Account(provider=name, api_key=key, base_url=url))
     try:
         return await adapter.probe(), adapter
     finally:

@@ -18,9 +18,8 @@ from framegate.domain.errors import ProviderError
 from framegate.domain.machine import Machine
 from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
 from framegate.jobs.routing import Router
-from framegate.providers.base import ProviderRegistry
 from framegate.providers.phaseo.model_list import record, records
-from framegate.providers.registry import ADAPTERS
+from framegate.providers.registry import ProviderRegistry, build_provider
 from support.replaying import Tape, replaying
 from support.served_gateway import served
 
@@ -128,7 +127,9 @@ def test_what_cannot_be_read_changes_nothing(details: Any):
     spoilt = deepcopy(row())
     spoilt["providers"] = [{"id": "one", "supported_params_detail": details}, 7, None]
     found = {"google/veo-3.1-preview": record(spoilt)}
-    book = apply_listings(builtin(), [Listing(provider="phaseo", url="u", read="2026-11", records=found, is_complete=False)])
+    book = apply_listings(
+        builtin(), [Listing(provider="phaseo", url="u", read="2026-11", records=found, is_complete=False)]
+    )
     new, old = book.get(VEO), builtin().get(VEO)
     assert new is not None
     assert old is not None
@@ -160,10 +161,10 @@ def codes(router: Router, **asked: Any) -> list[str]:
 async def after(folder: Path, *answers: dict[str, Any]) -> Router:
     """The router once the list was read as often as there are answers."""
     with replaying(Tape(list(answers))) as here:
-        account = ADAPTERS["phaseo"](Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
+        account = build_provider(Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
         offers = ProviderRegistry([account])
         router = Router(builtin(), offers)
-        refresher = CatalogueRefresher(router, offers, folder, clock=Machine())
+        refresher = CatalogueRefresher(router, offers, folder, machine=Machine())
         for _ in answers:
             await refresher.refresh()
         await account.close()
@@ -204,7 +205,7 @@ def test_a_list_that_is_refused_says_by_whom_and_why():
 
     async def asked() -> None:
         with replaying(Tape([refusal])) as here:
-            account = ADAPTERS["phaseo"](Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
+            account = build_provider(Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
             try:
                 await account.models()
             finally:

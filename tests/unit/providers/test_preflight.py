@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from framegate.domain import Kind, Preflight, Reference, Request, Role, Target
-from framegate.providers.animatic import preflight
 from framegate.providers.animatic.adapter import Animatic, Sandbox
+from framegate.providers.animatic.preflight import preflight_of
 
 TARGET: dict[str, Any] = {"width": 640, "height": 360, "fps": 24, "duration": 4, "audio": False, "seed": None}
 
 
 def seen(prompt: str | None, *references: Reference, **target: Any) -> Preflight:
     request = Request(model="framegate/animatic", prompt=prompt, references=references)
-    return preflight.of(request, Target(**TARGET | target))
+    return preflight_of(request, Target(**TARGET | target))
 
 
 def test_the_shots_are_told_with_picture_time_and_words():

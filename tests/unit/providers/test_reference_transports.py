@@ -10,8 +10,7 @@ from framegate import catalogue
 from framegate.config.accounts import Account
 from framegate.domain import Blob, PreparedReference, Reference, Request, Role, Target
 from framegate.jobs.routing import Router
-from framegate.providers.base import ProviderRegistry
-from framegate.providers.registry import ADAPTERS
+from framegate.providers.registry import ProviderRegistry, build_provider
 
 VEO = "google/veo-3.1"
 DATA = "data:image/png;base64,AAAA"
@@ -20,7 +19,7 @@ TARGET = Target(width=1280, height=720, fps=24, duration=8, audio=True, seed=Non
 
 
 def account(name: str, *, linked: bool = False) -> Any:
-    made = ADAPTERS[name](Account(provider=name, api_key="k", base_url="https://service.test"))
+    made = build_provider(Account(provider=name, api_key="k", base_url="https://service.test"))
     made.reaches_gateway = linked
     return made
 

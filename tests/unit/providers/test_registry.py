@@ -11,7 +11,7 @@ from framegate.catalogue import Model, Offer
 from framegate.catalogue.fal_schema import endpoints
 from framegate.config.accounts import KEY_VARIABLES
 from framegate.domain import Role
-from framegate.providers.fal.adapter import MASKED
+from framegate.providers.fal.adapter import MASK_ENDPOINTS
 from framegate.providers.fal.input import build_input
 from framegate.providers.registry import ADAPTERS
 from support.ordering import order
@@ -30,7 +30,7 @@ def of(provider: str):
 def fal_body(model: Model, offer: Offer, folder: Path, references: list[dict[str, Any]], **target: Any) -> str:
     """What fal is sent of an order, as text; what the endpoint needs besides is there."""
     here = {(one["role"], one["kind"]) for one in references}
-    endpoint = endpoints()[MASKED.get(offer.id, offer.id) if "mask" in {role for role, _ in here} else offer.id]
+    endpoint = endpoints()[MASK_ENDPOINTS.get(offer.id, offer.id) if "mask" in {role for role, _ in here} else offer.id]
     needed = [one for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")]
     more = [{"role": one.role_and_kind[0].value, "kind": one.role_and_kind[1].value} for one in needed]
     given = [*references, *(one for one in more if (one["role"], one["kind"]) not in here)]
@@ -62,9 +62,11 @@ def test_every_reference_that_the_catalogue_allows_has_a_place_at_fal(model: Mod
 @of("fal")
 def test_what_an_endpoint_cannot_do_without_is_asked_for_by_the_check(model: Model, offer: Offer):
     references = offer.limits.references
-    for endpoint in {endpoints()[offer.id], endpoints()[MASKED.get(offer.id, offer.id)]}:
-        needed = {one.role_and_kind for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")}
-        with_mask = {place for place in needed if offer.id in MASKED and place[0] is Role.MASK}
+    for endpoint in {endpoints()[offer.id], endpoints()[MASK_ENDPOINTS.get(offer.id, offer.id)]}:
+        needed = {
+            one.role_and_kind for one in endpoint.fields if one.required and one.type in ("url", "urls", "named_images")
+        }
+        with_mask = {place for place in needed if offer.id in MASK_ENDPOINTS and place[0] is Role.MASK}
         beside = {one.of[0] for one in offer.limits.totals if one.min and one.when and one.when[0] is Role.MASK}
         with_mask |= beside if endpoint.id != offer.id else set()
         missing = {(role, kind) for role, kind in needed - with_mask if not references[role][kind].min}

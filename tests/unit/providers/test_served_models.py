@@ -11,11 +11,11 @@ from framegate import catalogue
 from framegate.domain import Reference, Request, Role
 from framegate.domain.errors import Refused
 from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
-from framegate.jobs.background.server_discovery import ASK_SECONDS, ServerDiscovery, match_served_models
+from framegate.jobs.background.server_discovery import PERIOD_SECONDS, ServerDiscovery, match_served_models
 from framegate.jobs.routing import Router
-from framegate.providers.base import ProviderRegistry
 from framegate.providers.gpu import sglang, vllm_omni
 from framegate.providers.gpu.base import GpuServer as Adapter
+from framegate.providers.registry import ProviderRegistry
 from support.gpu_servers import Engine, SGLang, VllmOmni, serving
 from support.ordering import order
 
@@ -82,7 +82,7 @@ async def test_two_servers_with_two_models_each_get_their_own_orders(stack: Exit
     ]
     async with routing(*adapters) as (router, servers):
         assert given(router, "wan/2.2-i2v-a14b") == ["one", "two", "three"], "nobody was asked yet"
-        await servers.ask()
+        await servers.refresh()
         assert given(router, "wan/2.2-i2v-a14b") == ["one"]
         assert given(router, "wan/2.2-ti2v-5b") == ["two", "three"]
         assert given(router, "lightricks/ltx-2") == []
@@ -93,13 +93,13 @@ async def test_a_server_that_cannot_be_asked_keeps_what_it_said_and_another_mode
     engine = stack.enter_context(serving(VllmOmni, Engine(I2V)))
     adapter, away = vllm_omni.VllmOmni("one", "", engine.url), sglang.SGLang("away", "", AWAY)
     async with routing(adapter, away) as (router, servers):
-        await servers.ask()
+        await servers.refresh()
         assert given(router, "wan/2.2-i2v-a14b") == ["one", "away"]
         engine.model = engine.root = ""  # as while it starts
-        await servers.ask()
+        await servers.refresh()
         assert given(router, "wan/2.2-i2v-a14b") == ["one", "away"]
         engine.model = engine.root = TI2V
-        await servers.ask()
+        await servers.refresh()
         assert given(router, "wan/2.2-i2v-a14b") == ["away"]
         assert given(router, "wan/2.2-ti2v-5b") == ["one", "away"]
 
@@ -110,7 +110,7 @@ async def test_servers_are_asked_at_the_start_and_then_every_minute(stack: ExitS
     offers = ProviderRegistry([adapter])
     router = Router(catalogue.builtin(), offers)
     table = router.catalogue
-    refresher = CatalogueRefresher(router, offers, tmp_path, clock=clock)
+    refresher = CatalogueRefresher(router, offers, tmp_path, machine=clock)
     await refresher.start()
     assert given(router, "wan/2.2-ti2v-5b") == []
     engine.model = engine.root = TI2V
@@ -119,7 +119,7 @@ async def test_servers_are_asked_at_the_start_and_then_every_minute(stack: ExitS
         while adapter.served_name != TI2V:
             await asyncio.sleep(0)
     assert given(router, "wan/2.2-ti2v-5b") == ["one"]
-    assert set(clock.waits) == {ASK_SECONDS}
+    assert set(clock.waits) == {PERIOD_SECONDS}
     assert router.catalogue is table, "what a server serves ends no offer"
     await refresher.stop()
     await adapter.close()
@@ -137,7 +137,7 @@ async def test_a_server_that_was_given_another_model_since_it_was_asked_makes_no
     adapter = adapter_of("gpu", "", engine.url)
     wanted = order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704, "duration": 1})
     async with routing(adapter) as (_, servers):
-        await servers.ask()
+        await servers.refresh()
         assert (await adapter.submit(wanted))["id"] in engine.jobs
         engine.model = engine.root = I2V
         with pytest.raises(Refused, match=I2V):

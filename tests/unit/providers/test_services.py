@@ -16,7 +16,7 @@ from framegate.config.accounts import Account
 from framegate.domain import Done, Failed, Lost, Running, Update
 from framegate.domain.errors import OutcomeUnknown, Refused
 from framegate.providers.base import Provider
-from framegate.providers.registry import ADAPTERS
+from framegate.providers.registry import build_provider
 from support.ordering import order
 from support.served_gateway import ServedGate, served
 from support.showing import measured
@@ -46,7 +46,7 @@ async def adapter(sandbox: ServedGate, anyio_backend: str) -> AsyncIterator[Call
     made: list[Provider] = []
 
     def make(name: str, key: str = KEY) -> Provider:
-        made.append(ADAPTERS[name](Account(provider=name, api_key=key, base_url=sandbox.url + FACES[name][0])))
+        made.append(build_provider(Account(provider=name, api_key=key, base_url=sandbox.url + FACES[name][0])))
         return made[-1]
 
     yield make

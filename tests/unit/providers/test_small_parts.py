@@ -11,10 +11,10 @@ from framegate.config.accounts import Account
 from framegate.domain import Lost, Running
 from framegate.domain.errors import ProviderError, Refused
 from framegate.providers.base import Provider
-from framegate.providers.http import HttpProvider, micro_usd
+from framegate.providers.http import HttpProvider, cost_from
 from framegate.providers.openrouter import OpenRouter
 from framegate.providers.references import ReferenceTransport, address
-from framegate.providers.registry import ADAPTERS, ROWS
+from framegate.providers.registry import ADAPTERS, build_provider
 from support.ordering import order
 
 NO_COST = (None, "free", "", -1, True, "NaN", "Infinity", float("nan"), {})
@@ -47,11 +47,11 @@ def test_an_address_that_only_we_can_read_is_not_handed_on(url: str, tmp_path: P
     [(0.25, 250_000), ("0.000001", 1), (3, 3_000_000), (0, 0), *[(no, None) for no in NO_COST]],
 )
 def test_a_cost_is_read_in_millionths_or_not_at_all(said: object, micro: int | None):
-    assert micro_usd(said) == micro
+    assert cost_from(said) == micro
 
 
 def made(name: str, /, **said: Any) -> Provider:
-    return ADAPTERS[name](Account(provider=name, api_key="k", **said))
+    return build_provider(Account(provider=name, api_key="k", **said))
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
@@ -60,14 +60,14 @@ def test_an_account_says_where_who_and_how_much(name: str):
     assert (provider.name, provider.account) == (name, "studio")
     assert (provider.concurrency, provider.requests_per_minute) == (3, 7)
     assert isinstance(provider, HttpProvider)
-    assert provider.upstream.base_url.startswith("https://there.test/x")
+    assert provider.client.base_url.startswith("https://there.test/x")
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_an_account_without_an_address_is_at_the_service_itself(name: str):
     provider = made(name)
     assert isinstance(provider, HttpProvider)
-    assert provider.upstream.base_url == ROWS[name][1]
+    assert provider.client.base_url == ADAPTERS[name].base_url
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
@@ -78,8 +78,8 @@ def test_only_a_server_of_ones_own_is_asked_again_for_a_lost_order(name: str):
 def test_a_job_that_was_just_made_may_not_be_known_yet():
     provider = OpenRouter("a", "k")
     with pytest.raises(ProviderError, match="yet"):
-        provider.unknown(provider.handle_of("x"))
-    assert isinstance(provider.unknown({"id": "x", "at": 0.0}), Lost)
+        provider.not_found(provider.handle_of("x"))
+    assert isinstance(provider.not_found({"id": "x", "at": 0.0}), Lost)
 
 
 def test_a_word_that_nobody_knows_is_running_and_told_once(caplog: pytest.LogCaptureFixture):
@@ -87,7 +87,7 @@ def test_a_word_that_nobody_knows_is_running_and_told_once(caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING):
         assert [provider.running("simmering", 50).progress for _ in range(3)] == [0.5] * 3
     assert [record.message for record in caplog.records] == [
-        "openrouter says 'simmering' of a job; it is taken for running."
+        "openrouter: unknown job status 'simmering', treated as running."
     ]
 
 

@@ -14,7 +14,7 @@ from framegate.domain.errors import FramegateError, MovedOrigin, NotSent, Outcom
 from framegate.net import vendor_client
 from framegate.net.resume import ResumableFile
 from framegate.net.vendor_client import VendorClient
-from framegate.providers.registry import ADAPTERS
+from framegate.providers.registry import ADAPTERS, build_provider
 from support.faulty_vendor import Act, answer, cut, faulty, raw, silence, trickle
 from support.ordering import order
 
@@ -70,7 +70,7 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     """Where nothing comes, nobody waits for minutes."""
     spec = getattr(request.node, "callspec", None)
     if spec and spec.params.get("fault") in ("silence", "an answer that never ends"):
-        monkeypatch.setattr(vendor_client, "ORDER_SECONDS_MAX", 1.0)
+        monkeypatch.setattr(vendor_client, "SUBMIT_SECONDS_MAX", 1.0)
         monkeypatch.setattr(VendorClient.query, "__kwdefaults__", {"any_status": False, "seconds_max": 1.0})
 
 
@@ -80,7 +80,7 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
 async def test_an_order_has_one_of_four_ends(fault: str, name: str, tmp_path: Path):
     act, end = FAULTS[fault]
     async with faulty(act) as service:
-        adapter = ADAPTERS[name](Account(provider=name, api_key=KEY, base_url=service.url))
+        adapter = build_provider(Account(provider=name, api_key=KEY, base_url=service.url))
         wanted = order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=given(name))
         with pytest.raises(FramegateError) as told:
             await adapter.submit(wanted)
@@ -96,7 +96,7 @@ async def test_an_order_has_one_of_four_ends(fault: str, name: str, tmp_path: Pa
 async def test_an_order_that_reaches_nobody_was_not_sent(name: str, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    adapter = ADAPTERS[name](Account(provider=name, api_key=KEY, base_url=f"http://127.0.0.1:{port}"))
+    adapter = build_provider(Account(provider=name, api_key=KEY, base_url=f"http://127.0.0.1:{port}"))
     with pytest.raises(NotSent):
         await adapter.submit(order(tmp_path, prompt="a cat", model_id=MODELS.get(name, "m"), references=given(name)))
     await adapter.close()
@@ -116,7 +116,7 @@ async def test_an_order_that_cannot_be_written_is_refused_and_nothing_is_sent(se
 @pytest.mark.anyio
 async def test_a_key_that_was_read_with_its_line_break_is_the_key():
     async with faulty(answer(202, {"id": "j"})) as service:
-        adapter = ADAPTERS["openrouter"](Account(provider="openrouter", api_key=f"{KEY}\n", base_url=service.url))
+        adapter = build_provider(Account(provider="openrouter", api_key=f"{KEY}\n", base_url=service.url))
         assert await adapter.poll({"id": "j", "at": 0})
         await adapter.close()
     assert f"Bearer {KEY}\r\n" in service.heads[0]
@@ -142,7 +142,7 @@ LOOKS = {
 @pytest.mark.parametrize("fault", LOOKS)
 async def test_a_look_that_fails_is_not_a_job_that_failed(fault: str, name: str):
     async with faulty(LOOKS[fault]) as service:
-        adapter = ADAPTERS[name](Account(provider=name, api_key=KEY, base_url=service.url))
+        adapter = build_provider(Account(provider=name, api_key=KEY, base_url=service.url))
         with pytest.raises(ProviderError):
             await adapter.poll({"id": "x", "app": "fal-ai/veo3.1", "at": 0})
         await adapter.close()
@@ -226,7 +226,7 @@ async def test_every_order_has_a_connection_of_its_own():
 
 @pytest.mark.anyio
 async def test_an_answer_may_only_be_so_large(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(vendor_client, "ANSWER_BYTES_MAX", 10)
+    monkeypatch.setattr(vendor_client, "RESPONSE_BYTES_MAX", 10)
     async with faulty(answer(202, {"id": "much-too-long"})) as service:
         way = VendorClient(service.url, headers={})
         with pytest.raises(OutcomeUnknown):

@@ -1,6 +1,6 @@
 """Catalogue refresh: the model lists of the services, at the start and then every six hours.
 
-GPU servers are asked too, by `ServerDiscovery`: what they serve decides who receives an order, and changes no catalogue.
+GPU servers are queried too, by `ServerDiscovery`: what they serve decides who receives an order, not the catalogue.
 """
 
 import json
@@ -19,7 +19,8 @@ from framegate.domain.machine import Machine
 from framegate.jobs.background.periodic import PeriodicTask
 from framegate.jobs.background.server_discovery import ServerDiscovery
 from framegate.jobs.routing import Router
-from framegate.providers.base import Provider, ProviderRegistry
+from framegate.providers.base import Provider
+from framegate.providers.registry import ProviderRegistry
 
 _log = logging.getLogger(__name__)
 

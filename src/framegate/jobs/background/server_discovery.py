@@ -9,8 +9,8 @@ from framegate.catalogue import Catalogue
 from framegate.domain.errors import FramegateError
 from framegate.domain.machine import Clock
 from framegate.jobs.background.periodic import PeriodicTask
-from framegate.providers.base import ProviderRegistry
 from framegate.providers.gpu.base import GpuServer
+from framegate.providers.registry import ProviderRegistry
 
 _log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from framegate.jobs.routing import Router
 from framegate.jobs.state_machine.finalize import Finalizer
 from framegate.jobs.state_machine.provider_webhook import provider_webhook_url
 from framegate.jobs.state_machine.transition import Transition, account_missing, failed, order_key
-from framegate.providers.base import Provider, ProviderRegistry
+from framegate.providers.base import Provider
+from framegate.providers.registry import ProviderRegistry
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,21 @@
-"""What the animatic engine would make of a request, read before anything is rendered."""
+"""Preview of an animatic: the shots and warnings of a request, before anything is rendered."""
+
+from collections.abc import Sequence
 
 from framegate.domain import Kind, Preflight, Problem, Reference, Request, Role, Target
 
-STYLE = "style"  # the type of a reference whose colours are wanted, and not what it shows
+STYLE = "style"  # reference type: only the colors of the picture are used
 
 
-def of(request: Request, target: Target) -> Preflight:
-    """The shots of the clip and what the prompt asks in vain; a problem where they do not fit into its length."""
+def preflight_of(request: Request, target: Target) -> Preflight:
+    """The shots of the clip and warnings for unsupported requests; a problem if the shots do not fit its length."""
     from framegate.animatic import TooManyPictures, direct  # noqa: PLC0415 - its patterns are compiled on first use
 
-    images = [one for one in request.references if one.kind is Kind.IMAGE]
-    guides = _guides(images)
-    roles = {one.role for one in images}
+    images = [reference for reference in request.references if reference.kind is Kind.IMAGE]
+    guides = [reference for reference in images if reference.role is Role.REFERENCE]
+    if (style_index := style_reference(guides)) is not None:
+        del guides[style_index]
+    roles = {reference.role for reference in images}
     try:
         plan = direct(
             request.prompt,
@@ -20,30 +24,28 @@ def of(request: Request, target: Target) -> Preflight:
             has_last=Role.LAST_FRAME in roles,
             has_source=target.source_seconds is not None,
             seconds=float(target.duration),
-            names=[one.name for one in guides],
+            names=[reference.name for reference in guides],
             audio=target.audio,
         )
     except TooManyPictures as error:
-        frames = len(roles & {Role.FIRST_FRAME, Role.LAST_FRAME})
-        return Preflight(problems=(_too_many(error.shots_max, str(error), len(guides) + frames),))
+        frame_count = len(roles & {Role.FIRST_FRAME, Role.LAST_FRAME})
+        return Preflight(problems=(_too_many(error.shots_max, str(error), len(guides) + frame_count),))
     warnings = [Problem(code="prompt_not_made", pointer="/prompt", message=f"prompt: {note}.") for note in plan.notes]
     return Preflight(warnings=tuple(warnings), shots=tuple(plan.as_json()["shots"]))
 
 
-def _guides(images: list[Reference]) -> list[Reference]:
-    """The references that are shown: all but the first that only lends its colours."""
-    guides = [one for one in images if one.role is Role.REFERENCE]
-    style = next((one for one in guides if one.reference_type == STYLE), None)
-    return [one for one in guides if one is not style]
+def style_reference(guides: Sequence[Reference]) -> int | None:
+    """The index of the reference that only lends its colors: the first of the type `style`."""
+    return next((index for index, guide in enumerate(guides) if guide.reference_type == STYLE), None)
 
 
-def _too_many(most: int, why: str, pictures: int) -> Problem:
-    if pictures <= most:
-        return Problem(code="too_many_shots", pointer="/prompt", message=f"prompt: {why}.", nearest=most)
+def _too_many(shots_max: int, reason: str, picture_count: int) -> Problem:
+    if picture_count <= shots_max:
+        return Problem(code="too_many_shots", pointer="/prompt", message=f"prompt: {reason}.", nearest=shots_max)
     return Problem(
         code="too_many_references",
         pointer="/input_references",
-        message=f"references: {why}.",
-        allowed={"min": 0, "max": most},
-        nearest=most,
+        message=f"references: {reason}.",
+        allowed={"min": 0, "max": shots_max},
+        nearest=shots_max,
     )

@@ -1,4 +1,4 @@
-"""The contract of what renders animatics for the provider."""
+"""Interface of the renderer that the animatic provider uses."""
 
 from typing import Any, Protocol
 
@@ -6,21 +6,21 @@ from framegate.domain import Update
 
 
 class Renderer(Protocol):
-    """Renders at most `size` animatics at once; the rest wait in order."""
+    """Renders at most `size` animatics at the same time; the others wait in order."""
 
     @property
     def size(self) -> int:
-        """Number of renders at once."""
+        """Maximum number of simultaneous renders."""
         ...
 
     async def start(self, render_id: str, spec: dict[str, Any]) -> None:
-        """Start a render; an earlier one of the same id is dropped first, since both would write one file."""
+        """Start a render. An earlier one with the same id is stopped first: both would write the same file."""
         ...
 
     def poll(self, render_id: str) -> Update:
-        """Return how a render stands; `Lost` for an unknown one."""
+        """Return the status of a render; `Lost` for an unknown id."""
         ...
 
     async def forget(self, render_id: str) -> None:
-        """Drop a render, and stop it if it runs."""
+        """Remove a render, and stop it if it is running."""
         ...

@@ -3,7 +3,7 @@
 Facts: fal.ai/docs (Inference API: queue) and the packages fal-client 1.0.3 (PyPI) and @fal-ai/client 1.10.1 (npm).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 from urllib.parse import quote
@@ -11,200 +11,203 @@ from urllib.parse import quote
 import anyio
 
 from framegate.catalogue.fal_schema import Endpoint, app_of, endpoints
-from framegate.domain import Done, Failed, Handle, Order, PreparedReference, Role, Running, Update
+from framegate.domain import Failed, Handle, Order, PreparedReference, Role, Running, Update
 from framegate.domain.errors import NotSent, ProviderError, Refused
+from framegate.domain.json import as_list, at
 from framegate.domain.machine import REAL_MACHINE, Machine
-from framegate.net.vendor_client import Response, VendorClient, at
+from framegate.net.vendor_client import Response, VendorClient
 from framegate.providers.fal.input import build_input
 from framegate.providers.fal.webhook import FalWebhookVerifier
-from framegate.providers.health import NO_JOB, fields, look
-from framegate.providers.http import HttpProvider, failure, has, job_id_from
-from framegate.providers.references import ReferenceTransport, address
+from framegate.providers.health import NO_JOB, probe
+from framegate.providers.http import HttpProvider, failure, has_reference, job_id_from
+from framegate.providers.references import address
 
-BASE_URL = "https://queue.fal.run"
-PARTS = (BASE_URL, "https://rest.fal.ai", "https://v3.fal.media")  # the queue, uploads' tokens, uploads
-UPLOAD_BYTES_MAX = 90 * 2**20  # a larger file would have to go up in parts
+REST_URL, CDN_URL = "https://rest.fal.ai", "https://v3.fal.media"  # upload tokens and webhook keys; uploads
+UPLOAD_BYTES_MAX = 90 * 2**20  # a larger file needs a multipart upload
 UPLOAD_SECONDS_MAX = 300.0
-UNFINISHED = "Request is still in progress"
-# The types of fal's errors that have a code of their own here; the others are `provider_failed`.
+IN_PROGRESS_DETAIL = "Request is still in progress"
+# Our code for fal's error types; `provider_failed` for all others.
 CODES = {"content_policy_violation": "content_refused", "client_cancelled": "provider_cancelled"}
-# The models that have an endpoint for every task; any other endpoint is a model of its own.
-VARIED = ("fal-ai/wan-vace-14b", "fal-ai/wan-22-vace-fun-a14b")
-# Where a mask is painted in: the task of the model's own endpoint, unless another is named, would leave it out.
-MASKED = {
+# The models with an endpoint per task, which a client may name; any other endpoint is a model of its own.
+MODELS_WITH_TASKS = ("fal-ai/wan-vace-14b", "fal-ai/wan-22-vace-fun-a14b")
+# The endpoint for an order with a mask, which the model's own endpoint ignores.
+MASK_ENDPOINTS = {
     "fal-ai/wan-vace-14b": "fal-ai/wan-vace-14b/inpainting",
     "fal-ai/wan-22-vace-fun-a14b/pose": "fal-ai/wan-22-vace-fun-a14b/inpainting",
 }
-ASKED = "fal-ai/veo3.1"  # where a request is looked for that is none
-STOPPED = "client_cancelled"
-ASKED_TO_STOP, NOT_STOPPED = "CANCELLATION_REQUESTED", ("ALREADY_COMPLETED", "NOT_FOUND")
-OF_THE_ACCOUNT = (401, 402, 403)  # a key that was taken back, an empty balance: no word about the video
-# The model never judged the request: asked again, it may well be made.
-PASSING = ("runner_", "request_timeout", "startup_timeout", "internal_", "downstream_service_unavailable")
+PROBE_APP = "fal-ai/veo3.1"
+CANCELLED_TYPE = "client_cancelled"
+CANCELLATION_REQUESTED = "CANCELLATION_REQUESTED"
+NOT_CANCELLED = ("ALREADY_COMPLETED", "NOT_FOUND")
+ACCOUNT_STATUSES = (401, 402, 403)  # a revoked key, an empty balance: unrelated to the video
+# Error types of fal's infrastructure: the model did not see the request, so a retry may succeed.
+RETRYABLE_TYPE_PREFIXES = (
+    "runner_", "request_timeout", "startup_timeout", "internal_", "downstream_service_unavailable",
+)  # fmt: skip
 
 
 class Fal(HttpProvider):
-    """One account at fal. Files are uploaded where fal cannot fetch them; what a request cost, fal does not tell."""
+    """One account at fal. Files that fal cannot download are uploaded. fal does not report what a request cost."""
 
     name = "fal"
+    title = "fal"
+    base_url = "https://queue.fal.run"
+    reference_transports = ("url", "link", "upload")
+    status_map: ClassVar[Mapping[str, str]] = {"IN_QUEUE": "queued", "IN_PROGRESS": "running"}
     poll_seconds = 5.0
     sends_webhooks = True
-    reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = ("url", "link", "upload")
-    status_map: ClassVar[Mapping[str, str]] = {"IN_QUEUE": "queued", "IN_PROGRESS": "running"}
 
-    def __init__(
-        self, account: str, api_key: str, base_url: str = BASE_URL, *, machine: Machine = REAL_MACHINE
-    ) -> None:
-        key = {"authorization": f"Key {api_key}"}
-        # fal has a host for each part; elsewhere, as at another Framegate, the parts lie side by side.
-        base_url = base_url.rstrip("/")
-        beside = tuple(f"{base_url}/{part}" for part in ("queue", "rest", "cdn"))
-        queue, rest, cdn = PARTS if base_url == BASE_URL else beside
-        super().__init__(
-            VendorClient(queue, headers=key, name="fal", machine=machine), account=account, api_key=api_key
-        )
-        self._rest = VendorClient(rest, headers=key, name="fal", machine=machine)
-        self._cdn = VendorClient(cdn, headers={}, name="fal", machine=machine)
-        self._ear = FalWebhookVerifier(self._rest)
+    def __init__(self, account: str, api_key: str = "", base_url: str = "", *, machine: Machine = REAL_MACHINE) -> None:
+        # fal has a host per service; elsewhere, as at another Framegate, they are folders of one base URL.
+        queue, rest, cdn = self.base_url, REST_URL, CDN_URL
+        if base_url and (base_url := base_url.rstrip("/")) != self.base_url:
+            queue, rest, cdn = (f"{base_url}/{service}" for service in ("queue", "rest", "cdn"))
+        super().__init__(account, api_key, queue, machine=machine)
+        self._rest_client = VendorClient(rest, headers=self.auth_headers(api_key), name=self.title, machine=machine)
+        self._cdn_client = VendorClient(cdn, headers={}, name=self.title, machine=machine)
+        self._verifier = FalWebhookVerifier(self._rest_client)
+
+    def auth_headers(self, api_key: str) -> dict[str, str]:
+        """The key, with fal's own scheme."""
+        return {"authorization": f"Key {api_key}"}
 
     async def close(self) -> None:
-        """End its connections."""
+        """Close the connections."""
         await super().close()
-        await self._rest.close()
-        await self._cdn.close()
+        await self._rest_client.close()
+        await self._cdn_client.close()
 
     async def submit(self, order: Order) -> Handle:
-        """Place the order; what fal cannot fetch is uploaded first."""
+        """Submit the order, after an upload of the references that fal cannot download."""
         endpoint = endpoint_of(order)
-        urls = [await self._address(prepared) for prepared in order.references]
-        sent, notes = build_input(endpoint, order, urls)
+        urls = [await self._url_of(prepared) for prepared in order.references]
+        body, notes = build_input(endpoint, order, urls)
         query = {"fal_webhook": order.webhook} if order.webhook else {}
-        answer = await self.upstream.submit("POST", endpoint.id, json=sent, headers=_headers(order), params=query)
-        return self.handle_of(job_id_from(answer, "request_id"), app=app_of(endpoint.id), notes=notes)
+        response = await self.client.submit("POST", endpoint.id, json=body, headers=_headers(order), params=query)
+        return self.handle_of(job_id_from(response, "request_id"), app=app_of(endpoint.id), notes=notes)
 
     async def verify_webhook(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:
-        """The request that fal's webhook is about."""
-        return await self._ear.verify(headers, raw, now=now)
+        """The id of the request that a webhook of fal is about."""
+        return await self._verifier.verify(headers, raw, now=now)
 
     async def poll(self, handle: Handle) -> Update:
-        """Look at the request, and at its result once there is one."""
-        here = _path(handle)
-        answer = await self.upstream.query("GET", f"{here}/status")
-        if answer.status == 404:
-            return self.unknown(handle)
-        if not answer.ok:
-            raise ProviderError(self.upstream.error_message(answer))
-        told = answer.object()
-        if told.get("status") != "COMPLETED":
-            return self._waiting(told)
-        result = await self.upstream.query("GET", here, any_status=True)
-        if result.ok and not told.get("error"):
-            return self._done(result, handle)
-        if result.status == 404 and not told.get("error"):  # results are kept for an hour, large ones for minutes
-            return self.unknown(handle)
-        return self._failed(told, result)
+        """Get the request's status, and its result once it has one."""
+        path = _path(handle)
+        response = await self.client.query("GET", f"{path}/status")
+        if response.status == 404:
+            return self.not_found(handle)
+        status = self.client.require_ok(response).object()
+        if status.get("status") != "COMPLETED":
+            return self._waiting(status)
+        result = await self.client.query("GET", path, any_status=True)
+        if result.ok and not status.get("error"):
+            return self._finished(result, handle)
+        if result.status == 404 and not status.get("error"):  # results expire after an hour, large ones after minutes
+            return self.not_found(handle)
+        return self._failed(status, result)
 
     async def cancel(self, handle: Handle) -> bool:
-        """Take the request out of the queue, or ask its runner to stop and look whether it did."""
-        here = _path(handle)
-        answer = await self.upstream.query("PUT", f"{here}/cancel")
-        word = _word(answer)
-        if not answer.ok or word in NOT_STOPPED:
+        """Remove the request from the queue, or ask its runner to stop and check whether it did."""
+        path = _path(handle)
+        response = await self.client.query("PUT", f"{path}/cancel")
+        status = response.fields().get("status")
+        if not response.ok or status in NOT_CANCELLED:
             return False
-        if answer.status != 202 and word != ASKED_TO_STOP:
+        if response.status != 202 and status != CANCELLATION_REQUESTED:
             return True
-        look = await self.upstream.query("GET", f"{here}/status")
-        return look.ok and at(look.json(), "error_type") == STOPPED
+        response = await self.client.query("GET", f"{path}/status")
+        return response.ok and at(response.json(), "error_type") == CANCELLED_TYPE
 
     async def probe(self) -> str:
-        """Look for a request that cannot be there."""
-        await look(self.upstream, f"{ASKED}/requests/{NO_JOB}/status", known=_no_request)
-        return "it answers, and takes the key"
+        """Request a job that cannot exist."""
+        await probe(self.client, f"{PROBE_APP}/requests/{NO_JOB}/status", is_expected=_is_fal_response)
+        return "it responds and accepts the key"
 
-    def _waiting(self, told: dict[str, Any]) -> Running:
-        word, ahead = str(told.get("status")), told.get("queue_position")
+    def _waiting(self, status: dict[str, Any]) -> Running:
+        word, position = str(status.get("status")), status.get("queue_position")
         running = self.running(word)
-        waits = word == "IN_QUEUE" and isinstance(ahead, int) and ahead > 0
-        return Running(stage=f"queued, {ahead} ahead") if waits else running
+        is_behind = word == "IN_QUEUE" and isinstance(position, int) and position > 0
+        return Running(stage=f"queued, {position} ahead") if is_behind else running
 
-    def _done(self, result: Response, handle: Handle) -> Update:
-        urls = _files(result.object())
+    def _finished(self, result: Response, handle: Handle) -> Update:
+        output = result.object()
+        urls = list(_video_urls(output))
         if not urls:
-            return failure("fal's answer holds no video.")
+            return failure("fal's result contains no video.")
         units = result.headers.get("x-fal-billable-units")
-        billed = [f"fal billed it as {units} of its units."] if units else []
-        outputs, notes = tuple(map(self.made, urls)), (*handle.get("notes", ()), *billed)
-        return Done(outputs=outputs, notes=notes, metadata=self.public_metadata(result.object()))
+        notes = [f"fal billed {units} units."] if units else []
+        return self.done(handle, urls, output, notes=notes)
 
-    def _failed(self, told: dict[str, Any], result: Response) -> Update:
-        """The end of a request that went wrong: its status may say so, its result answers as the model did."""
-        try:
-            body = result.json()
-        except ProviderError:
-            body = None
-        detail = at(body, "detail")
-        if detail == UNFINISHED:
+    def _failed(self, status: dict[str, Any], result: Response) -> Update:
+        """The end of a failed request: the status may have an error, and the result is the model's own response."""
+        body = result.fields()
+        detail = body.get("detail")
+        if detail == IN_PROGRESS_DETAIL:
             return self.running("IN_PROGRESS")
-        named = at(detail, 0, "type") or at(body, "error_type") or result.headers.get("x-fal-error-type")
-        kind = str(named or told.get("error_type") or "")
-        passing = result.status in OF_THE_ACCOUNT or result.status >= 500  # unless it is named, the look's own error
-        if not told.get("error") and (detail is None or (passing and not kind)):
-            raise ProviderError(self.upstream.error_message(result))
-        return _fault(detail or told.get("error"), kind)
+        result_type = at(detail, 0, "type") or body.get("error_type") or result.headers.get("x-fal-error-type")
+        error_type = str(result_type or status.get("error_type") or "")
+        # Without an error type, such a status is about this poll and not about the job.
+        is_poll_error = (result.status in ACCOUNT_STATUSES or result.status >= 500) and not error_type
+        if not status.get("error") and (detail is None or is_poll_error):
+            raise ProviderError(self.client.error_message(result))
+        return _failure_from(detail or status.get("error"), error_type)
 
-    async def _address(self, prepared: PreparedReference) -> str:
+    async def _url_of(self, prepared: PreparedReference) -> str:
         try:
             return await address(prepared, ("url", "link"))
         except Refused:
             return await self._upload(prepared)
 
     async def _upload(self, prepared: PreparedReference) -> str:
-        if prepared.blob.size_bytes > UPLOAD_BYTES_MAX:
-            raise Refused(f"A file of {prepared.blob.size_bytes:,} bytes is too large to upload to fal.")
+        """Upload a file to fal's CDN and return its URL. Raises `NotSent` or `Refused`."""
+        media_type, size_bytes = prepared.blob.media_type, prepared.blob.size_bytes
+        if size_bytes > UPLOAD_BYTES_MAX:
+            raise Refused(f"A file of {size_bytes:,} bytes is too large to upload to fal.")
         data = await anyio.Path(Path(prepared.path)).read_bytes()
-        suffix = prepared.blob.media_type.rpartition("/")[2]
         query = {"storage_type": "fal-cdn-v3"}
+        rejection: Response | None = None
         try:
-            token = await self._rest.query("POST", "storage/auth/token", params=query, json={})
-            if token.ok:
+            token = await self._rest_client.query("POST", "storage/auth/token", params=query, json={})
+            if not token.ok:
+                rejection = token
+            else:
                 headers = {
                     "authorization": f"{at(token.json(), 'token_type')} {at(token.json(), 'token')}",
-                    "content-type": prepared.blob.media_type,
-                    "x-fal-file-name": f"reference.{suffix}",
+                    "content-type": media_type,
+                    "x-fal-file-name": f"reference.{media_type.rpartition('/')[2]}",
                 }
-                kept = await self._cdn.query(
+                upload = await self._cdn_client.query(
                     "POST", "files/upload", content=data, headers=headers, seconds_max=UPLOAD_SECONDS_MAX
                 )
-                url = at(kept.json(), "access_url") if kept.ok else None
+                url = at(upload.json(), "access_url") if upload.ok else None
                 if isinstance(url, str):
                     return url
         except ProviderError as error:
-            raise NotSent(f"A reference could not be uploaded, so nothing was ordered. {error.message}") from error
-        refused = None if token.ok else token
-        told = f" {self._rest.error_message(refused)}" if refused else ""
-        said = f"fal took no upload of a reference, so nothing was ordered.{told}"
-        raise Refused(said, status=refused.status if refused else None)
+            raise NotSent(f"A reference could not be uploaded, so no order was placed. {error.message}") from error
+        reason = f" {self._rest_client.error_message(rejection)}" if rejection else ""
+        message = f"fal rejected the upload of a reference, so no order was placed.{reason}"
+        raise Refused(message, status=rejection.status if rejection else None)
 
 
 def endpoint_of(order: Order) -> Endpoint:
-    """The endpoint that the client named, if it is one of the model's; else the model's own, or that for a mask."""
-    named, usual = order.request.model, order.model_id
-    if named in endpoints() and app_of(named) == app_of(usual) and app_of(usual) in VARIED:
-        return endpoints()[named]
-    if has(order, Role.MASK) and "task" not in order.request.options.get("fal", {}):
-        usual = MASKED.get(usual, usual)
-    if usual not in endpoints():
-        raise Refused(f"How fal's endpoint `{usual}` is asked is not known here.")
-    return endpoints()[usual]
+    """The endpoint that the client named, if the model has it; else the model's own, or its endpoint for masks."""
+    requested, endpoint = order.request.model, order.model_id
+    if requested in endpoints() and app_of(requested) == app_of(endpoint) and app_of(endpoint) in MODELS_WITH_TASKS:
+        return endpoints()[requested]
+    if has_reference(order, Role.MASK) and "task" not in order.request.options.get("fal", {}):
+        endpoint = MASK_ENDPOINTS.get(endpoint, endpoint)
+    if endpoint not in endpoints():
+        raise Refused(f"Unknown fal endpoint: `{endpoint}`. Its input is not described in the catalogue.")
+    return endpoints()[endpoint]
 
 
 def _headers(order: Order) -> dict[str, str]:
-    handling = order.request.policy
+    policy = order.request.policy
     return {
         "idempotency-key": order.key,
-        "x-fal-disable-fallbacks": "true",  # another model than the one that was asked for is no answer
-        **({"x-fal-queue-priority": "low"} if handling.low_priority else {}),
-        **({} if handling.retry else {"x-fal-no-retry": "1"}),
+        "x-fal-disable-fallbacks": "true",  # a fallback would make the video with another model
+        **({"x-fal-queue-priority": "low"} if policy.low_priority else {}),
+        **({} if policy.retry else {"x-fal-no-retry": "1"}),
     }
 
 
@@ -212,34 +215,27 @@ def _path(handle: Handle) -> str:
     return f"{quote(handle['app'])}/requests/{handle['id']}"
 
 
-def _word(answer: Response) -> object:
-    try:
-        return at(answer.json(), "status")
-    except ProviderError:
-        return None
+def _is_fal_response(response: Response) -> bool:
+    """Whether it has the form of fal's responses; the status for an unknown request is not documented."""
+    return response.status < 500 and bool({"detail", "status"} & response.fields().keys())
 
 
-def _no_request(answer: Response) -> bool:
-    """Whether it is an answer in fal's shape, of whichever status: fal does not document it."""
-    return answer.status < 500 and bool({"detail", "status"} & fields(answer).keys())
+def _video_urls(output: dict[str, Any]) -> Iterator[str]:
+    """The URLs of the videos in an endpoint's output."""
+    videos = output.get("videos") or [output.get("video")]
+    for video in cast("list[Any]", videos) if isinstance(videos, list) else [videos]:
+        url = video if isinstance(video, str) else at(video, "url")
+        if isinstance(url, str):
+            yield url
 
 
-def _files(result: dict[str, Any]) -> list[str]:
-    """The addresses of the videos in an endpoint's output."""
-    found = result.get("videos") or [result.get("video")]
-    videos = cast("list[Any]", found) if isinstance(found, list) else [found]
-    urls = [video if isinstance(video, str) else at(video, "url") for video in videos]
-    return [url for url in urls if isinstance(url, str)]
-
-
-def _fault(detail: Any, kind: str) -> Failed:  # noqa: ANN401 - a JSON value
-    problems = cast("list[Any]", detail) if isinstance(detail, list) else []
-    said = " ".join(map(_sentence, problems[:3])) or f"{detail}"
-    return failure(said, code=CODES.get(kind, "provider_failed"), retryable=kind.startswith(PASSING))
+def _failure_from(detail: Any, error_type: str) -> Failed:  # noqa: ANN401 - a JSON value
+    message = " ".join(map(_sentence, as_list(detail)[:3])) or f"{detail}"
+    code, retryable = CODES.get(error_type, "provider_failed"), error_type.startswith(RETRYABLE_TYPE_PREFIXES)
+    return failure(message, code=code, retryable=retryable)
 
 
 def _sentence(problem: object) -> str:
-    """One of a model's complaints, with the field that it is about."""
-    loc = at(problem, "loc")
-    place = ".".join(str(part) for part in cast("list[Any]", loc)[1:]) if isinstance(loc, list) else ""
-    return f"{place}: {at(problem, 'msg')}" if place else str(at(problem, "msg"))
+    """One problem of a model's response, with the field."""
+    field = ".".join(str(part) for part in as_list(at(problem, "loc"))[1:])
+    return f"{field}: {at(problem, 'msg')}" if field else str(at(problem, "msg"))

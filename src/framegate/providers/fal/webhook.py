@@ -1,4 +1,4 @@
-"""Whether a webhook comes from fal: its signature, held against the keys that fal publishes.
+"""Verification of fal's webhooks by the keys that fal publishes.
 
 Facts: docs.fal.ai (Model APIs: webhooks), and `/.well-known/jwks.json` at fal's REST host.
 """
@@ -7,26 +7,26 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping
-from typing import Any, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from framegate.domain.errors import ProviderError
-from framegate.net.vendor_client import VendorClient, at
+from framegate.domain.json import as_list, at
+from framegate.net.vendor_client import VendorClient
 
-SKEW_SECONDS_MAX = 300.0
-KEYS_SECONDS_MAX = 24 * 3600.0
-KEYS_SECONDS_MIN = 300.0  # a signature that no key fits asks for new ones, but not more often than so
+CLOCK_SKEW_SECONDS_MAX = 300.0
+KEYS_AGE_SECONDS_MAX = 24 * 3600.0
+KEYS_AGE_SECONDS_MIN = 300.0  # an unknown signature reads the keys again, but not more often than this
 KEYS_MAX = 16
-ID_CHARS_MAX = 200
-JWKS = ".well-known/jwks.json"
+REQUEST_ID_CHARS_MAX = 200
+JWKS_PATH = ".well-known/jwks.json"
 
 
-def signed_by(keys: list[bytes], headers: Mapping[str, str], raw: bytes) -> bool:
-    """Whether one of the keys signed exactly this call."""
-    named = [headers.get(f"x-fal-webhook-{name}", "") for name in ("request-id", "user-id", "timestamp")]
-    message = "\n".join((*named, hashlib.sha256(raw).hexdigest())).encode()
+def is_signed(keys: list[bytes], headers: Mapping[str, str], raw: bytes) -> bool:
+    """Whether one of the keys signed this request."""
+    signed_headers = [headers.get(f"x-fal-webhook-{name}", "") for name in ("request-id", "user-id", "timestamp")]
+    message = "\n".join((*signed_headers, hashlib.sha256(raw).hexdigest())).encode()
     try:
         signature = bytes.fromhex(headers.get("x-fal-webhook-signature", "")[:256])
     except ValueError:
@@ -40,54 +40,55 @@ def signed_by(keys: list[bytes], headers: Mapping[str, str], raw: bytes) -> bool
     return False
 
 
-def in_time(headers: Mapping[str, str], now: float) -> bool:
-    """Whether the call was signed just now."""
-    said = headers.get("x-fal-webhook-timestamp", "")
-    return said.isascii() and said.isdecimal() and len(said) < 20 and abs(now - int(said)) <= SKEW_SECONDS_MAX
+def is_recent(headers: Mapping[str, str], now: float) -> bool:
+    """Whether the request was signed within the last minutes."""
+    timestamp = headers.get("x-fal-webhook-timestamp", "")
+    is_number = timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 20
+    return is_number and abs(now - int(timestamp)) <= CLOCK_SKEW_SECONDS_MAX
 
 
-def keys_in(value: object) -> list[bytes]:
+def ed25519_keys(jwks: object) -> list[bytes]:
     """The Ed25519 keys of a JSON Web Key Set."""
-    found: list[bytes] = []
-    listed = at(value, "keys")
-    for row in cast("list[Any]", listed)[:KEYS_MAX] if isinstance(listed, list) else []:
+    keys: list[bytes] = []
+    for row in as_list(at(jwks, "keys"))[:KEYS_MAX]:
         x = at(row, "x")
         if at(row, "crv") == "Ed25519" and isinstance(x, str):
             try:
-                found.append(base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
+                keys.append(base64.urlsafe_b64decode(x + "=" * (-len(x) % 4)))
             except ValueError:
                 continue
-    return found
+    return keys
 
 
 class FalWebhookVerifier:
-    """Verifies what claims to come from fal; its keys are kept for a day at most."""
+    """Verifies webhooks; fal's keys are cached for a day at most."""
 
-    def __init__(self, rest: VendorClient) -> None:
-        self._rest = rest
+    def __init__(self, rest_client: VendorClient) -> None:
+        self._rest_client = rest_client
         self._keys: list[bytes] = []
-        self._read_at = -KEYS_SECONDS_MAX
-        self._reading = asyncio.Lock()
+        self._read_at = -KEYS_AGE_SECONDS_MAX
+        self._lock = asyncio.Lock()
 
     async def verify(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:
-        """The request that a call is about; None where fal did not make it, or not just now.
+        """The id of the request that a webhook is about; None if fal did not sign it within the last minutes.
 
-        Raises `ProviderError` where fal's keys cannot be had.
+        Raises `ProviderError` if fal's keys cannot be read.
         """
         request_id = headers.get("x-fal-webhook-request-id", "")
-        if not request_id or len(request_id) > ID_CHARS_MAX or not in_time(headers, now):
+        if not request_id or len(request_id) > REQUEST_ID_CHARS_MAX or not is_recent(headers, now):
             return None
-        for age_max in (KEYS_SECONDS_MAX, KEYS_SECONDS_MIN):
-            if signed_by(await self._known(age_max), headers, raw):
+        for age_seconds_max in (KEYS_AGE_SECONDS_MAX, KEYS_AGE_SECONDS_MIN):
+            if is_signed(await self._fresh_keys(age_seconds_max), headers, raw):
                 return request_id
         return None
 
-    async def _known(self, age_max: float) -> list[bytes]:
-        async with self._reading:
-            if self._rest.machine.monotonic() - self._read_at >= age_max:
-                answer = await self._rest.query("GET", JWKS)
-                keys = keys_in(answer.json()) if answer.ok else []
+    async def _fresh_keys(self, age_seconds_max: float) -> list[bytes]:
+        machine = self._rest_client.machine
+        async with self._lock:
+            if machine.monotonic() - self._read_at >= age_seconds_max:
+                response = await self._rest_client.query("GET", JWKS_PATH)
+                keys = ed25519_keys(response.json()) if response.ok else []
                 if not keys:
                     raise ProviderError("fal's webhook keys cannot be read.")
-                self._keys, self._read_at = keys, self._rest.machine.monotonic()
+                self._keys, self._read_at = keys, machine.monotonic()
             return self._keys

@@ -1,164 +1,148 @@
-"""What servers of one's own have in common: their orders are free, so a lost one is simply made again."""
+"""Base class of the operator's GPU servers. Orders are free, so a lost order is submitted again."""
 
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-import anyio.to_thread
-
-from framegate.domain import Done, Handle, Order, PreparedReference, ProviderFile, Update
+from framegate.domain import Handle, Order, PreparedReference, Update
 from framegate.domain.errors import NotSent, OutcomeUnknown, ProviderError, Refused
+from framegate.domain.json import as_list, at
 from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.media import letterbox
-from framegate.net.vendor_client import VendorClient, at
-from framegate.providers.health import fields, look
+from framegate.providers.health import probe
 from framegate.providers.http import HttpProvider, failure, job_id_from
 
-NAMES_SECONDS_MAX = 5.0
-Parts = dict[str, tuple[Any, ...]]  # of a multipart body: a file's name or None, what it holds, and its media type
+MODEL_SECONDS_MAX = 5.0  # for the response that names the served model
+Part = tuple[Any, ...]  # of a multipart body: file name or None, content, and for a file its media type
+Parts = dict[str, Part]
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedOrder:
-    """An order in a server's words, and what will be made otherwise than asked."""
+    """An order as a request to the server, and notes on what will differ from the client's request."""
 
-    request: Mapping[str, Any]  # its `json`, or the parts of its form as `files`
+    body: Mapping[str, Any]  # `json=` or `files=` of the request
     notes: tuple[str, ...] = ()
 
 
 class GpuServer(HttpProvider):
-    """One server that renders on a GPU of one's own, with OpenAI's paths and words for videos.
+    """One GPU server with OpenAI's video API.
 
-    It serves one model, under the name `called`; which one that is it is asked from time to time.
+    It serves one model under the name `served_name`, which is asked from time to time.
     """
 
-    title: str  # as people write its name
+    status_map: ClassVar[Mapping[str, str]] = {"queued": "queued", "in_progress": "running"}
     resubmittable = True
-    concurrency = 2  # one that is made and one that waits there; the others wait here, where nothing is lost
+    concurrency = 2  # one running and one queued there; the others wait in the gateway, where they survive a restart
     poll_seconds = 2.0
     poll_seconds_max = 10.0
-    propagation_seconds = 0.0  # it is one process: what it does not know is gone
-    status_map: ClassVar[Mapping[str, str]] = {"queued": "queued", "in_progress": "running"}
+    propagation_seconds = 0.0  # a single process: a job that it does not find is lost
     served_name: str | None = None
 
-    def __init__(self, account: str, api_key: str, base_url: str, *, machine: Machine = REAL_MACHINE) -> None:
-        headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
-        upstream = VendorClient(
-            base_url.rstrip("/").removesuffix("/v1"), headers=headers, name=self.title, machine=machine
-        )
-        super().__init__(upstream, account=account, api_key=api_key)
+    def __init__(self, account: str, api_key: str = "", base_url: str = "", *, machine: Machine = REAL_MACHINE) -> None:
+        super().__init__(account, api_key, base_url.rstrip("/").removesuffix("/v1"), machine=machine)
 
     async def names(self) -> tuple[str, ...]:
-        """What its one model is called there, first as orders call it; where the model lies is one of the names."""
-        names = _names(await self._told("v1/models"))
+        """The names of the served model, first the one for orders; the folder of its weights is one of them."""
+        names = _names(await self._get("v1/models"))
         if not names:
-            raise ProviderError(f"{self.title} does not say which model it serves.")
+            raise ProviderError(f"{self.title} does not report which model it serves.")
         return names
 
     async def submit(self, order: Order) -> Handle:
-        """Place the order. One whose fate is unknown cost nothing, so it counts as not sent and is made again."""
+        """Submit the order. If its outcome is unknown, it cost nothing and counts as not sent."""
         if self.served_models is not None and order.model_id not in self.served_models:
-            raise Refused(f"{self.title} serves {self.served_name} here, not {order.model_id}.")
-        written = await self.request(order)
+            raise Refused(f"This {self.title} server serves {self.served_name}, not {order.model_id}.")
+        encoded = await self.encode(order)
         headers = {"idempotency-key": order.key}
         try:
-            answer = await self.upstream.submit("POST", "v1/videos", headers=headers, **written.request)
-            return self.handle_of(job_id_from(answer, "id"), notes=list(written.notes))
+            response = await self.client.submit("POST", "v1/videos", headers=headers, **encoded.body)
+            return self.handle_of(job_id_from(response, "id"), notes=list(encoded.notes))
         except OutcomeUnknown as error:
-            raise NotSent(f"{error.message} It costs nothing, so it is made again.") from error
+            raise NotSent(f"{error.message} It is free, so it will be submitted again.") from error
 
     async def poll(self, handle: Handle) -> Update:
-        """Look at the job. A failed one may be answered with an error's status, the job as its body."""
-        answer = await self.upstream.query("GET", f"v1/videos/{handle['id']}", any_status=True)
-        try:
-            job = answer.object()
-        except ProviderError:
-            job = {}
-        if job.get("object") != "video" and not (answer.ok and "status" in job):
-            if answer.status == 404:
-                return self.unknown(handle)
-            raise ProviderError(self.upstream.error_message(answer))
+        """Get the job's status. The response for a failed job may have an error status, and the job as its body."""
+        response = await self.client.query("GET", f"v1/videos/{handle['id']}", any_status=True)
+        job = response.fields()
+        if job.get("object") != "video" and not (response.ok and "status" in job):
+            if response.status == 404:
+                return self.not_found(handle)
+            raise ProviderError(self.client.error_message(response))
         match job.get("status"):
             case "completed":
-                notes = tuple(handle.get("notes", ()))
-                return Done(
-                    outputs=tuple(self.files(job, handle)),
-                    cost_micro_usd=0,
-                    notes=notes,
-                    metadata=self.public_metadata(job),
-                )
+                return self.done(handle, self.file_urls(job, handle), job, cost_micro_usd=0)
             case "failed":
                 return failure(at(job, "error", "message") or job.get("error"))
             case "deleted":
-                return failure("The job was deleted at the server.", code="provider_cancelled")
-            case word:
-                return self.running(str(word), self.progress(job))
+                return failure("The job was deleted on the server.", code="provider_cancelled")
+            case status:
+                return self.running(str(status), self.progress(job))
 
     async def probe(self) -> str:
-        """Ask which model is served, which is then known here too."""
-        await look(self.upstream, "v1/models", known=lambda answer: answer.ok and bool(_names(fields(answer))))
+        """Ask which model is served, and remember it."""
+        await probe(
+            self.client, "v1/models", is_expected=lambda response: response.ok and bool(_names(response.fields()))
+        )
         names = await self.names()
         self.served_name, self.served_models = names[0], frozenset(names)
         return f"it serves {names[0]}"
 
     @abstractmethod
-    async def request(self, order: Order) -> EncodedOrder:
-        """The order in the server's words. Raises `Refused` for what it has no words for."""
+    async def encode(self, order: Order) -> EncodedOrder:
+        """The order as a request. Raises `Refused` for what the server cannot express."""
 
     @abstractmethod
-    def files(self, job: dict[str, Any], handle: Handle) -> list[ProviderFile]:
-        """Where the finished files lie."""
+    def file_urls(self, job: dict[str, Any], handle: Handle) -> Iterable[str]:
+        """The URLs of the finished files."""
 
     def model(self, order: Order) -> str:
-        """What the server calls the order's model."""
+        """The server's name of the order's model."""
         return self.served_name or order.model_id
 
     def options(self, order: Order) -> Mapping[str, Any]:
-        """What the request says in the server's own words."""
+        """The options of the request for this server."""
         return order.request.options.get(self.name, {})
 
     def progress(self, job: dict[str, Any]) -> object:
-        """How far the job is, in percent; None where the server does not really tell."""
+        """The job's progress in percent; None if the server does not really report it."""
         return job.get("progress")
 
-    async def _told(self, path: str) -> dict[str, Any]:
-        answer = await self.upstream.query("GET", path, seconds_max=NAMES_SECONDS_MAX)
-        if not answer.ok:
-            raise ProviderError(self.upstream.error_message(answer))
-        return answer.object()
+    async def frame_png(self, prepared: PreparedReference, order: Order) -> tuple[bytes, list[str]]:
+        """A frame as a PNG in the size of the video, and a note of what was changed."""
+        run, size = self.client.machine.run_in_thread, (order.target.width, order.target.height)
+        image, change = await run(letterbox.fit_frame, Path(prepared.path), size)
+        data = await run(letterbox.encode_png, image)
+        frame = prepared.reference.role.replace("_", " ")
+        return data, [f"The {frame} ({prepared.width}x{prepared.height}) was {change}."] if change else []
+
+    async def _get(self, path: str) -> dict[str, Any]:
+        response = await self.client.query("GET", path, seconds_max=MODEL_SECONDS_MAX)
+        return self.client.require_ok(response).object()
 
 
 def seed_of(order: Order) -> tuple[int, list[str]]:
-    """The order's seed, and a note where it was drawn here: the same however often the order is made."""
+    """The order's seed, and a note if it was chosen at random: a resubmitted order has the same one."""
     if order.target.seed is not None:
         return order.target.seed, []
     seed = int.from_bytes(hashlib.sha256(order.key.encode()).digest()[:4], "big") >> 1
-    return seed, [f"The seed is {seed}, drawn by chance: ask for it to have the same clip again."]
+    return seed, [f"The seed is {seed}, chosen at random. Request this seed to get the same clip again."]
 
 
-async def frame_file(prepared: PreparedReference, order: Order) -> tuple[bytes, list[str]]:
-    """A frame of the video as a PNG in its size, and a note of what was changed for that."""
-    size = order.target.width, order.target.height
-    image, change = await anyio.to_thread.run_sync(letterbox.fit_frame, Path(prepared.path), size)
-    data = await anyio.to_thread.run_sync(letterbox.encode_png, image)
-    what = prepared.reference.role.replace("_", " ")
-    return data, [f"The {what} ({prepared.width}x{prepared.height}) was {change}."] if change else []
+def form_parts(fields: Mapping[str, Any], options: Mapping[str, Any], server: str) -> Parts:
+    """The parts of a multipart body. Raises `Refused` for an option that duplicates a field."""
+    reject_duplicates(options, fields, server)
+    return {name: (None, _text(value)) for name, value in {**fields, **options}.items() if value is not None}
 
 
-def form(fields: Mapping[str, Any], options: Mapping[str, Any], name: str) -> Parts:
-    """The parts of a multipart body. Raises `Refused` for an option that says again what the request says."""
-    reject_duplicates(options, fields, name)
-    return {key: (None, _text(value)) for key, value in {**fields, **options}.items() if value is not None}
-
-
-def reject_duplicates(options: Mapping[str, Any], fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The options. Raises `Refused` for one that says again what the request says."""
-    if twice := sorted(set(fields) & set(options)):
-        raise Refused(f"provider.options.{name}.{twice[0]}: the request itself says this. Leave the option out.")
+def reject_duplicates(options: Mapping[str, Any], fields: Mapping[str, Any], server: str) -> Mapping[str, Any]:
+    """The options. Raises `Refused` for one that duplicates a field of the request."""
+    if duplicates := sorted(set(fields) & set(options)):
+        raise Refused(f"provider.options.{server}.{duplicates[0]} duplicates a field of the request. Omit the option.")
     return options
 
 
@@ -166,11 +150,6 @@ def _text(value: Any) -> str:  # noqa: ANN401 - a JSON value
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _names(told: dict[str, Any]) -> tuple[str, ...]:
-    found = [row.get(key) for row in _rows(told.get("data")) for key in ("id", "root")]
-    return tuple(dict.fromkeys(name for name in found if isinstance(name, str) and name))
-
-
-def _rows(value: object) -> list[dict[str, Any]]:
-    rows = cast("list[Any]", value) if isinstance(value, list) else []
-    return [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]
+def _names(model_list: dict[str, Any]) -> tuple[str, ...]:
+    names = [at(row, key) for row in as_list(model_list.get("data")) for key in ("id", "root")]
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))

@@ -1,4 +1,4 @@
-"""MiniMax H3 as vLLM-Omni takes it: a form with the pictures, videos and sounds as files."""
+"""MiniMax H3 on vLLM-Omni: a form with the pictures, videos and sounds as files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,9 +8,9 @@ import anyio
 
 from framegate.domain import Order, PreparedReference
 from framegate.domain.errors import Refused
-from framegate.providers.gpu.base import EncodedOrder, form, frame_file, reject_duplicates, seed_of
-from framegate.providers.gpu.families import H3, counted
-from framegate.providers.gpu.minimax_h3 import KEYFRAMES, in_order, task_of
+from framegate.providers.gpu.base import EncodedOrder, GpuServer, Part, form_parts, reject_duplicates, seed_of
+from framegate.providers.gpu.families import H3, frame_count_notes
+from framegate.providers.gpu.minimax_h3 import KEYFRAMES, sorted_references, task_of
 from framegate.providers.http import prompt
 
 SUFFIXES = {
@@ -22,62 +22,61 @@ SUFFIXES = {
     "audio/mpeg": "mp3",
     "audio/wav": "wav",
 }
+# Fields of the server that duplicate the request in another form: options must not set them.
+DERIVED_FIELDS = ("size", "short_edge", "num_frames", "negative_prompt", "input_references")
 
-SAID_OTHERWISE = ("size", "short_edge", "num_frames", "negative_prompt", "input_references")
-Part = tuple[str, tuple[Any, ...]]
 
-
-async def written(order: Order, model: str, options: Mapping[str, Any]) -> EncodedOrder:
-    """The order as a form. Its length is said in seconds: frames are rounded up, and then 15 s are too long."""
-    task, (files, said) = task_of(order), await _files(order)
-    seed, drawn = seed_of(order)
-    target, more = order.target, dict(options)
+async def encode_h3(server: GpuServer, order: Order) -> EncodedOrder:
+    """The order as a form. It states the length in seconds: frames are rounded up, and then 15 s are rejected."""
+    task, (files, notes) = task_of(order), await _files(server, order)
+    seed, seed_notes = seed_of(order)
+    target, options = order.target, dict(server.options(order))
     fields = {
         "prompt": prompt(order),
-        "model": model,
+        "model": server.model(order),
         "seconds": str(target.duration),
         "width": target.width,
         "height": target.height,
         "fps": target.fps,
-        "aspect_ratio": None if task == "fl2va" else target.aspect_ratio,  # there the frames have it
+        "aspect_ratio": None if task == "fl2va" else target.aspect_ratio,  # the frames determine it
         "seed": seed,
     }
-    extra = _extra(order, task, more.pop("extra_params", {}))
-    parts = form({**fields, **dict.fromkeys(SAID_OTHERWISE)}, more, "vllm_omni")
-    parts |= form({"extra_params": extra}, {}, "vllm_omni")
-    return EncodedOrder({"files": [*parts.items(), *files]}, (*counted(order, H3), *said, *drawn))
+    extra_params = _extra_params(order, task, options.pop("extra_params", {}))
+    parts = form_parts({**fields, **dict.fromkeys(DERIVED_FIELDS)}, options, server.name)
+    parts |= form_parts({"extra_params": extra_params}, {}, server.name)
+    return EncodedOrder({"files": [*parts.items(), *files]}, (*frame_count_notes(order, H3), *notes, *seed_notes))
 
 
-def _extra(order: Order, task: str, asked: object) -> dict[str, Any]:
-    """What only H3 is told: without its task it would take any picture for a frame."""
-    extra: dict[str, Any] = {"task": task}
+def _extra_params(order: Order, task: str, options: object) -> dict[str, Any]:
+    """The parameters that only H3 has: without its task, it takes every picture for a frame."""
+    if not isinstance(options, Mapping):
+        raise Refused("provider.options.vllm_omni.extra_params must be an object.")
+    params: dict[str, Any] = {"task": task}
     if task == "fl2va":
-        extra["frame_indices"] = [KEYFRAMES[one.reference.role] for one in in_order(order)]
-    if not isinstance(asked, Mapping):
-        raise Refused("provider.options.vllm_omni.extra_params: must be an object.")
-    more = cast("Mapping[str, Any]", asked)
-    return {**reject_duplicates(more, extra, "vllm_omni.extra_params"), **extra}
+        params["frame_indices"] = [KEYFRAMES[prepared.reference.role] for prepared in sorted_references(order)]
+    extra = cast("Mapping[str, Any]", options)
+    return {**reject_duplicates(extra, params, "vllm_omni.extra_params"), **params}
 
 
-async def _files(order: Order) -> tuple[list[Part], list[str]]:
-    """The references as files, frames in the video's size, and notes of what that changed."""
-    files: list[Part] = []
+async def _files(server: GpuServer, order: Order) -> tuple[list[tuple[str, Part]], list[str]]:
+    """The references as files, frames in the size of the video, and notes of what was changed."""
+    files: list[tuple[str, Part]] = []
     notes: list[str] = []
-    for number, one in enumerate(in_order(order)):
-        if one.reference.role in KEYFRAMES:
-            data, said = await frame_file(one, order)
+    for number, prepared in enumerate(sorted_references(order)):
+        if prepared.reference.role in KEYFRAMES:
+            data, frame_notes = await server.frame_png(prepared, order)
             files.append(("input_references", (f"frame-{number}.png", data, "image/png")))
-            notes += said
+            notes += frame_notes
         else:
-            data = await anyio.Path(Path(one.path)).read_bytes()
-            name = f"reference-{number}.{_suffix(one)}"
-            files.append(("input_references", (name, data, one.blob.media_type)))
+            data = await anyio.Path(Path(prepared.path)).read_bytes()
+            name = f"reference-{number}.{_suffix(prepared)}"
+            files.append(("input_references", (name, data, prepared.blob.media_type)))
     return files, notes
 
 
 def _suffix(prepared: PreparedReference) -> str:
     media_type = prepared.blob.media_type
     if media_type not in SUFFIXES:
-        place = prepared.reference.pointer or "references"
-        raise Refused(f"{place}: H3 reads JPEG, PNG, WebP, MP4, MOV, MP3 and WAV here, not {media_type}.")
+        pointer = prepared.reference.pointer or "references"
+        raise Refused(f"{pointer}: H3 on vLLM-Omni reads JPEG, PNG, WebP, MP4, MOV, MP3 and WAV, not {media_type}.")
     return SUFFIXES[media_type]

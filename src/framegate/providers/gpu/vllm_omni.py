@@ -1,46 +1,45 @@
-"""vLLM-Omni, on a GPU of one's own. Facts: the PyPI package `vllm-omni` 0.30.0 (its OpenAI-compatible video server)."""
+"""vLLM-Omni, on the operator's GPU. Facts: the PyPI package `vllm-omni` 0.30.0 (its OpenAI-compatible video server)."""
 
 import base64
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
 from PIL import Image
 
-from framegate.domain import Handle, Kind, Order, ProviderFile, Role
+from framegate.domain import Handle, Kind, Order, Role
 from framegate.domain.errors import OutcomeUnknown, Refused
+from framegate.domain.json import at
 from framegate.media import letterbox
-from framegate.net.vendor_client import at
-from framegate.providers.gpu import vllm_minimax_h3
-from framegate.providers.gpu.base import EncodedOrder, GpuServer, form, frame_file, seed_of
-from framegate.providers.gpu.families import H3, counted, family_for
-from framegate.providers.http import listed, made_at, prompt
+from framegate.providers.gpu.base import EncodedOrder, GpuServer, Parts, form_parts, seed_of
+from framegate.providers.gpu.families import H3, family_for, frame_count_notes
+from framegate.providers.gpu.vllm_minimax_h3 import encode_h3
+from framegate.providers.http import job_created_at, job_list, prompt
 
-BASE_URL = "http://127.0.0.1:8091"
-LISTED_MAX = 100
-SKEW = timedelta(minutes=5)  # how far its clock may be from ours
-FIELD_BYTES_MAX = 900 * 2**10  # of a text field of its form; it refuses one above 1 MiB
-SAID_OTHERWISE = ("size", "seconds", "input_reference", "input_references", "image_reference")
-ADDRESS = "data:image/jpeg;base64,"
+JOB_LIST_MAX = 100
+CLOCK_SKEW_MAX = timedelta(minutes=5)  # between the server's clock and ours
+FIELD_BYTES_MAX = 900 * 2**10  # of a text field of its form; the server rejects one above 1 MiB
+# Fields of the server that duplicate the request in another form: options must not set them.
+DERIVED_FIELDS = ("size", "seconds", "input_reference", "input_references", "image_reference")
+DATA_URL_PREFIX = "data:image/jpeg;base64,"
 
 
 class VllmOmni(GpuServer):
-    """One vLLM-Omni server and the one model that it serves."""
+    """One vLLM-Omni server and the model that it serves."""
 
     name = "vllm_omni"
     title = "vLLM-Omni"
+    base_url = "http://127.0.0.1:8091"
 
-    async def request(self, order: Order) -> EncodedOrder:
+    async def encode(self, order: Order) -> EncodedOrder:
         """The order as a form."""
         family = family_for(order, self.title)
         if family is H3:
-            return await vllm_minimax_h3.written(order, self.model(order), self.options(order))
-        pictures, said = await _pictures(order)
-        seed, drawn = seed_of(order)
+            return await encode_h3(self, order)
+        pictures, picture_notes = await self._pictures(order)
+        seed, seed_notes = seed_of(order)
         target = order.target
         fields: dict[str, Any] = {
             "prompt": prompt(order),
@@ -52,81 +51,82 @@ class VllmOmni(GpuServer):
             "seed": seed,
             "negative_prompt": order.request.negative_prompt,
         }
-        parts = form({**dict.fromkeys(SAID_OTHERWISE), **fields}, self.options(order), self.name)
-        return EncodedOrder({"files": {**parts, **pictures}}, (*counted(order, family), *said, *drawn))
+        parts = form_parts({**dict.fromkeys(DERIVED_FIELDS), **fields}, self.options(order), self.name)
+        notes = (*frame_count_notes(order, family), *picture_notes, *seed_notes)
+        return EncodedOrder({"files": {**parts, **pictures}}, notes)
 
     async def cancel(self, handle: Handle) -> bool:
-        """Stop the render: it is aborted at once, and 409 says that this is still going on."""
-        answer = await self.upstream.query("DELETE", f"v1/videos/{handle['id']}")
-        return answer.ok or answer.status in (404, 409)
+        """Stop the render: the server aborts it, and 409 means that it is still stopping."""
+        response = await self.client.query("DELETE", f"v1/videos/{handle['id']}")
+        return response.ok or response.status in (404, 409)
 
     async def reconcile(self, order: Order) -> Handle | None:
-        """Find the one job as new as the order that has its prompt. Raises `Unsure` where there are several."""
-        answer = await self.upstream.query("GET", "v1/videos", params={"limit": LISTED_MAX, "order": "desc"})
-        jobs = listed(answer)
-        since = (made_at(order) - SKEW).timestamp()
-        ours = [job for job in jobs if _is(job, order, since)]
-        if len(ours) > 1 or (len(jobs) == LISTED_MAX and not ours):
-            raise OutcomeUnknown("Which of the server's jobs is this order cannot be told.")
-        return self.handle_of(str(at(ours[0], "id"))) if ours else None
+        """Find the job as new as the order with its prompt. Raises `OutcomeUnknown` if there are several."""
+        response = await self.client.query("GET", "v1/videos", params={"limit": JOB_LIST_MAX, "order": "desc"})
+        jobs = job_list(response)
+        since = (job_created_at(order) - CLOCK_SKEW_MAX).timestamp()
+        matches = [job for job in jobs if _may_be(job, order, since)]
+        if len(matches) > 1 or (len(jobs) == JOB_LIST_MAX and not matches):
+            raise OutcomeUnknown("It is unknown which of the server's jobs is this order.")
+        return self.handle_of(str(at(matches[0], "id"))) if matches else None
 
-    def files(self, job: dict[str, Any], handle: Handle) -> list[ProviderFile]:  # noqa: ARG002 - its address follows from the id
-        """Where the finished file lies."""
-        return [self.made(f"v1/videos/{handle['id']}/content")]
+    def file_urls(self, job: dict[str, Any], handle: Handle) -> Iterable[str]:  # noqa: ARG002 - the URL follows from the id
+        """The URL of the finished file."""
+        return [f"v1/videos/{handle['id']}/content"]
 
-    def progress(self, job: dict[str, Any]) -> object:  # noqa: ARG002 - it says 0 until it says 100
-        """Nothing: the server does not tell."""
+    def progress(self, job: dict[str, Any]) -> object:  # noqa: ARG002 - it is 0 until it is 100
+        """None: the server does not report it."""
         return None
 
+    async def _pictures(self, order: Order) -> tuple[Parts, list[str]]:
+        """The part of the form with the pictures in the size of the video, and notes of what was changed.
 
-async def _pictures(order: Order) -> tuple[dict[str, tuple[Any, ...]], list[str]]:
-    """The part of the form that holds the pictures, in the video's size, and notes of what that changed.
+        The server would stretch them to that size. One picture is sent as a PNG file. Several are sent in one text
+        field with a size limit: the server takes every file in `input_references` for a video.
+        """
+        for prepared in order.references:
+            if prepared.reference.kind is not Kind.IMAGE:
+                raise Refused(f"vLLM-Omni only accepts pictures for this model, no {prepared.reference.kind}.")
+        if not order.references:
+            return {}, []
+        if order.references[0].reference.role is Role.FIRST_FRAME:
+            data, notes = await self.frame_png(order.references[0], order)
+            return {"input_reference": ("frame.png", data, "image/png")}, notes
+        run, size = self.client.machine.run_in_thread, (order.target.width, order.target.height)
+        fitted = [await run(letterbox.fit_on_white, Path(prepared.path), size) for prepared in order.references]
+        notes = [f"Reference {number} was {change}." for number, (_, change) in enumerate(fitted, 1) if change]
+        images = [image for image, _ in fitted]
+        if len(images) == 1:
+            data = await run(letterbox.encode_png, images[0])
+            return {"input_reference": ("reference.png", data, "image/png")}, notes
+        field, quality = await self._text_field(images, order)
+        return {"image_reference": (None, field)}, [*notes, f"The references were sent as JPEG of quality {quality}."]
 
-    The server would stretch them to that size. One goes as a file, whole. Several go in one text field, which has to be
-    small: of files in `input_references` it takes every one for a video.
-    """
-    for prepared in order.references:
-        if prepared.reference.kind is not Kind.IMAGE:
-            raise Refused(f"vLLM-Omni takes pictures alone for this model, no {prepared.reference.kind}.")
-    if not order.references:
-        return {}, []
-    if order.references[0].reference.role is Role.FIRST_FRAME:
-        data, said = await frame_file(order.references[0], order)
-        return {"input_reference": ("frame.png", data, "image/png")}, said
-    size = order.target.width, order.target.height
-    laid = [await anyio.to_thread.run_sync(letterbox.fit_on_white, Path(one.path), size) for one in order.references]
-    said = [f"Reference {number} was {change}." for number, (_, change) in enumerate(laid, 1) if change]
-    images = [image for image, _ in laid]
-    if len(images) == 1:
-        data = await anyio.to_thread.run_sync(letterbox.encode_png, images[0])
-        return {"input_reference": ("reference.png", data, "image/png")}, said
-    field, quality = await _field(images, order)
-    return {"image_reference": (None, field)}, [*said, f"The references went as JPEG of quality {quality}."]
-
-
-async def _field(images: Sequence[Image.Image], order: Order) -> tuple[str, int]:
-    """Several pictures as one text that the server's form takes, and their quality as JPEG. Raises `Refused`."""
-    around = len(json.dumps([{"image_url": ADDRESS}] * len(images)))
-    room = (FIELD_BYTES_MAX - around) * 3 // 4 - 3 * len(images)
-    found = await anyio.to_thread.run_sync(partial(letterbox.encode_jpegs, images, room))
-    if found is None:
-        raise Refused(_too_large(images, order))
-    encoded, quality = found
-    return json.dumps([{"image_url": ADDRESS + base64.b64encode(data).decode()} for data in encoded]), quality
+    async def _text_field(self, images: Sequence[Image.Image], order: Order) -> tuple[str, int]:
+        """Several pictures as one text field, and their JPEG quality. Raises `Refused` if they are too large."""
+        overhead_bytes = len(json.dumps([{"image_url": DATA_URL_PREFIX}] * len(images)))
+        bytes_max = (FIELD_BYTES_MAX - overhead_bytes) * 3 // 4 - 3 * len(images)
+        result = await self.client.machine.run_in_thread(letterbox.encode_jpegs, images, bytes_max)
+        if result is None:
+            raise Refused(_too_large_message(images, order))
+        encoded, quality = result
+        urls = [DATA_URL_PREFIX + base64.b64encode(data).decode() for data in encoded]
+        return json.dumps([{"image_url": url} for url in urls]), quality
 
 
-def _too_large(images: Sequence[Image.Image], order: Order) -> str:
-    sizes = [len(letterbox.encode_jpeg(image, letterbox.QUALITIES[-1])) for image in images]
-    worst = sizes.index(max(sizes))
-    place = order.references[worst].reference.pointer or f"/references/{worst}"
+def _too_large_message(images: Sequence[Image.Image], order: Order) -> str:
+    quality = letterbox.QUALITIES[-1]
+    sizes = [len(letterbox.encode_jpeg(image, quality)) for image in images]
+    largest = sizes.index(max(sizes))
+    pointer = order.references[largest].reference.pointer or f"/references/{largest}"
     return (
-        f"{place}: as JPEG of quality {letterbox.QUALITIES[-1]} it has {sizes[worst]:,} bytes, and all {len(images)} "
-        f"pictures {sum(sizes):,}; vLLM-Omni takes {FIELD_BYTES_MAX * 3 // 4:,} together. Send fewer, or one with less "
-        "grain, or ask for a smaller video."
+        f"{pointer}: as JPEG of quality {quality} it has {sizes[largest]:,} bytes, and all {len(images)} pictures have "
+        f"{sum(sizes):,}; vLLM-Omni accepts {FIELD_BYTES_MAX * 3 // 4:,} in total. Send fewer pictures, or one with "
+        "less grain, or request a smaller video."
     )
 
 
-def _is(job: object, order: Order, since: float) -> bool:
-    created = at(job, "created_at")
-    new = not isinstance(created, int | float) or datetime.fromtimestamp(created, UTC).timestamp() >= since
-    return new and at(job, "prompt") == prompt(order)
+def _may_be(job: object, order: Order, since: float) -> bool:
+    created_at = at(job, "created_at")
+    is_new = not isinstance(created_at, int | float) or created_at >= since
+    return is_new and at(job, "prompt") == prompt(order)

@@ -3,124 +3,109 @@
 Facts: its OpenAPI document and gateway source (github.com/phaseoteam/Phaseo) and the PyPI package `phaseo` 3.0.0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from framegate.domain import Done, Handle, Kind, Order, PreparedReference, ProviderFile, Update
-from framegate.domain.errors import OutcomeUnknown, ProviderError, Refused
-from framegate.domain.machine import REAL_MACHINE, Machine
-from framegate.net.vendor_client import Response, VendorClient, at, plain_reason
-from framegate.providers.health import lists, look
+from framegate.domain import Handle, Kind, Order, PreparedReference, Update
+from framegate.domain.errors import OutcomeUnknown, Refused
+from framegate.domain.json import as_list, at
+from framegate.net.vendor_client import Response
+from framegate.providers.health import is_list, probe
 from framegate.providers.http import (
     HttpProvider,
+    cost_from,
     failure,
+    job_created_at,
     job_id_from,
-    listed,
-    made_at,
-    micro_usd,
-    present,
+    job_list,
     prompt,
+    without_empty,
 )
 from framegate.providers.phaseo.model_list import records
 from framegate.providers.references import ReferenceTransport, address
 
-BASE_URL = "https://api.phaseo.app/v1"
-WAYS: tuple[ReferenceTransport, ...] = ("url", "link")  # data URLs are refused
-LISTED_MAX = 100
-SKEW = timedelta(minutes=5)  # how far its clock may be from ours
-NANOS_IN_MICRO = 1000
-# Its upstreams read these letter by letter, and so do the conditions of its prices.
-SPELT = {"4K": "4k", "768p": "768P"}
-# What it has a field of its own for; all else of `provider.options.phaseo` goes to who serves the model.
-FIELDS = frozenset({
+TRANSPORTS: tuple[ReferenceTransport, ...] = ("url", "link")  # it rejects data URLs
+JOB_LIST_MAX = 100
+CLOCK_SKEW_MAX = timedelta(minutes=5)  # between its clock and ours
+NANOS_PER_MICRO = 1000
+# Its upstream providers and the conditions of its prices compare these case-sensitively.
+RESOLUTION_SPELLING = {"4K": "4k", "768p": "768P"}
+# The fields of `provider.options.phaseo` that Phaseo has itself; the others go to its upstream provider.
+OWN_FIELDS = frozenset({
     "input_video_duration", "input_audio_duration", "enhance_prompt", "compression_quality", "person_generation",
     "resize_mode", "debug", "beta",
 })  # fmt: skip
 
 
 class Phaseo(HttpProvider):
-    """One account at Phaseo. Its cancel is switched off; a listing tells only that an order was never taken."""
+    """One account at Phaseo. Its cancel is disabled, and its list of jobs can only prove that an order is missing."""
 
     name = "phaseo"
-    reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = WAYS
+    title = "Phaseo"
+    base_url = "https://api.phaseo.app/v1"
+    model_list_path = "videos/models"
+    reference_transports = TRANSPORTS
     status_map: ClassVar[Mapping[str, str]] = {"queued": "queued", "processing": "running", "in_progress": "running"}
 
-    def __init__(
-        self, account: str, api_key: str, base_url: str = BASE_URL, *, machine: Machine = REAL_MACHINE
-    ) -> None:
-        upstream = VendorClient(
-            base_url, headers={"authorization": f"Bearer {api_key}"}, name="Phaseo", reason=_reason, machine=machine
-        )
-        super().__init__(upstream, account=account, api_key=api_key)
-        self.model_list_url = f"{upstream.base_url}/videos/models"
+    def read_error(self, response: Response) -> str:
+        """Its errors are flat: a code, a reason, and what is wrong with each field."""
+        error = response.fields()
+        details = [at(error, "details", index, "message") for index in range(3)]
+        parts = [error.get("error"), error.get("reason"), *details]
+        return ": ".join(part for part in parts if isinstance(part, str) and part) or super().read_error(response)
 
     async def submit(self, order: Order) -> Handle:
-        """Place the order."""
-        sent = await body(order)
-        answer = await self.upstream.submit("POST", "videos", json=sent, headers={"idempotency-key": order.key})
-        return self.handle_of(job_id_from(answer, "id"))
+        """Submit the order."""
+        body = await encode(order)
+        response = await self.client.submit("POST", "videos", json=body, headers={"idempotency-key": order.key})
+        return self.handle_of(job_id_from(response, "id"))
 
     async def poll(self, handle: Handle) -> Update:
-        """Look at the job."""
-        answer = await self.upstream.query("GET", f"videos/{handle['id']}")
-        if answer.status == 404:
-            return self.unknown(handle)
-        if not answer.ok:
-            raise ProviderError(self.upstream.error_message(answer))
-        job = answer.object()
+        """Get the job's status."""
+        response = await self.client.query("GET", f"videos/{handle['id']}")
+        if response.status == 404:
+            return self.not_found(handle)
+        job = self.client.require_ok(response).object()
         match job.get("status"):
             case "completed":
-                return Done(
-                    outputs=tuple(self._files(job, handle)),
-                    cost_micro_usd=_cost(job),
-                    metadata=self.public_metadata(job),
-                )
-            case "failed" | "cancelled" | "expired" as word:
-                return failure(_why(job), code=f"provider_{word}")
-            case word:
-                told = job.get("progress_source") != "none"
-                return self.running(str(word), job.get("progress") if told else None)
+                return self.done(handle, _file_urls(job, handle), job, cost_micro_usd=_cost(job))
+            case "failed" | "cancelled" | "expired" as status:
+                error = job.get("error")
+                message = at(error, "message") or at(error, "reason") or error
+                return failure(message, code=f"provider_{status}")
+            case status:
+                has_progress = job.get("progress_source") != "none"
+                return self.running(str(status), job.get("progress") if has_progress else None)
 
     async def models(self) -> object:
-        """What Phaseo lists of its models."""
-        answer = await self.upstream.query("GET", "videos/models")
-        if not answer.ok:
-            raise ProviderError(self.upstream.error_message(answer))
-        return records(at(answer.json(), "data"))
+        """Phaseo's list of models, in OpenRouter's format."""
+        return records(await super().models())
 
     async def probe(self) -> str:
-        """Look at the newest of the account's jobs."""
-        await look(self.upstream, "videos", known=lists, params={"limit": 1})
-        return "it answers, and takes the key"
+        """Request the newest job of the account."""
+        await probe(self.client, "videos", is_expected=is_list, params={"limit": 1})
+        return "it responds and accepts the key"
 
     async def reconcile(self, order: Order) -> Handle | None:
-        """None where the account has no job as new as the order; which job it would be, nothing tells."""
-        query = {"limit": LISTED_MAX, "order": "desc"}
-        answer = await self.upstream.query("GET", "videos", params=query)
-        since = made_at(order) - SKEW
-        if any(_time(at(job, "created_at")) >= since for job in listed(answer)):
+        """None if the account has no job as new as the order. No field tells which order a newer job belongs to."""
+        query = {"limit": JOB_LIST_MAX, "order": "desc"}
+        response = await self.client.query("GET", "videos", params=query)
+        since = job_created_at(order) - CLOCK_SKEW_MAX
+        if any(_time(at(job, "created_at")) >= since for job in job_list(response)):
             raise OutcomeUnknown(
-                "Phaseo has a job that is new enough to be this order, and nothing tells whether it is."
+                "Phaseo has a job that may be this order, and does not report which order a job belongs to."
             )
         return None
 
-    def _files(self, job: dict[str, Any], handle: Handle) -> list[ProviderFile]:
-        count = len(job["outputs"]) if isinstance(job.get("outputs"), list) else 0
-        indexes = [at(job, "outputs", number, "index") for number in range(count)] or [0]
-        return [
-            self.made(f"videos/{handle['id']}/content?index={index if isinstance(index, int) else number}")
-            for number, index in enumerate(indexes)
-        ]
 
+async def encode(order: Order) -> dict[str, Any]:
+    """The order as a request body. Every role is explicit: by default, Phaseo makes the first picture the first frame.
 
-async def body(order: Order) -> dict[str, Any]:
-    """The order in Phaseo's words. Every role is said: left out, Phaseo makes the first picture the first frame.
-
-    Raises `Refused` for `provider_params` that are no object.
+    Raises `Refused` if `provider_params` is not an object.
     """
     request, target = order.request, order.target
-    return present(
+    return without_empty(
         {
             "model": order.model_id or order.model,
             "prompt": prompt(order) or None,
@@ -136,70 +121,60 @@ async def body(order: Order) -> dict[str, Any]:
 
 
 def _shape(order: Order) -> dict[str, Any]:
-    """Resolution and ratio, which its prices go by; `size` only where it does not stand for both."""
+    """Resolution and aspect ratio, which determine its prices; `size` only if they do not express it."""
     target, size = order.target, order.request.size
     if size and not (target.resolution and target.aspect_ratio):
         return {"size": size}
-    resolution = SPELT.get(target.resolution, target.resolution) if target.resolution else None
+    resolution = RESOLUTION_SPELLING.get(target.resolution, target.resolution) if target.resolution else None
     return {"resolution": resolution, "aspect_ratio": target.aspect_ratio}
 
 
-def _options(said: Mapping[str, Any]) -> dict[str, Any]:
-    own = {name: value for name, value in said.items() if name in FIELDS}
-    inner = said.get("provider_params", {})
-    if not isinstance(inner, Mapping):
+def _options(options: Mapping[str, Any]) -> dict[str, Any]:
+    params = options.get("provider_params", {})
+    if not isinstance(params, Mapping):
         raise Refused("provider.options.phaseo.provider_params must be an object.")
-    rest = {name: value for name, value in said.items() if name not in FIELDS and name != "provider_params"}
-    return {**own, "provider_params": {**rest, **inner}}
+    own_fields = {name: value for name, value in options.items() if name in OWN_FIELDS}
+    for_upstream = {name: value for name, value in options.items() if name not in {*OWN_FIELDS, "provider_params"}}
+    return {**own_fields, "provider_params": {**for_upstream, **params}}
 
 
 async def _reference(prepared: PreparedReference) -> dict[str, Any]:
     reference = prepared.reference
     field = "image_url" if reference.kind is Kind.IMAGE else "media_url"
-    place = {field: {"url": await address(prepared, WAYS, "Phaseo")}}
-    return present(
+    return without_empty(
         {
             "type": f"{reference.kind}_url",
             "role": reference.role.value,
             "reference_type": reference.reference_type,
-            **place,
+            field: {"url": await address(prepared, TRANSPORTS, "Phaseo")},
         }
     )
 
 
+def _file_urls(job: dict[str, Any], handle: Handle) -> Iterator[str]:
+    outputs = as_list(job.get("outputs"))
+    indexes = [at(output, "index") for output in outputs] or [0]
+    for position, index in enumerate(indexes):
+        yield f"videos/{handle['id']}/content?index={index if isinstance(index, int) else position}"
+
+
 def _cost(job: dict[str, Any]) -> int | None:
-    """What the job cost, from its settled bill where there is one, else as its usage says."""
+    """The job's cost: from its settled bill if there is one, else from its usage."""
     bill = job.get("billing")
     if at(bill, "state") == "settled":
-        user = micro_usd(at(bill, "settled_user_cost")) if at(bill, "currency") in (None, "USD") else None
+        cost = cost_from(at(bill, "settled_user_cost")) if at(bill, "currency") in (None, "USD") else None
         nanos = at(bill, "total_nanos")
-        if user is not None or isinstance(nanos, int):
-            return round(nanos / NANOS_IN_MICRO) if user is None else user
-    cost = micro_usd(at(job, "usage", "cost_usd"))
-    return micro_usd(at(job, "usage", "cost")) if cost is None else cost
-
-
-def _why(job: dict[str, Any]) -> object:
-    error = job.get("error")
-    return at(error, "message") or at(error, "reason") or error
+        if cost is not None or isinstance(nanos, int):
+            return round(nanos / NANOS_PER_MICRO) if cost is None else cost
+    cost = cost_from(at(job, "usage", "cost_usd"))
+    return cost_from(at(job, "usage", "cost")) if cost is None else cost
 
 
 def _time(value: object) -> datetime:
-    """A time as Phaseo writes it, a text or Unix seconds; the end of time for one that cannot be read."""
+    """A time as Phaseo writes it, text or Unix seconds; the maximum if it cannot be read."""
     try:
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value, UTC)
         return datetime.fromisoformat(str(value)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return datetime.max.replace(tzinfo=UTC)
-
-
-def _reason(answer: Response) -> str:
-    """Its errors are flat: a code, a reason, and what is wrong with each field."""
-    try:
-        said = answer.json()
-    except ProviderError:
-        return plain_reason(answer)
-    details = [at(said, "details", number, "message") for number in range(3)]
-    parts = [at(said, "error"), at(said, "reason"), *details]
-    return ": ".join(part for part in parts if isinstance(part, str) and part) or plain_reason(answer)
