@@ -1,4 +1,4 @@
-"""Every endpoint reads its own fields, types, defaults and limits; what breaks a rule is told with its place."""
+"""Every endpoint has its own fields, types, defaults and limits; each broken rule is reported with its location."""
 
 import json
 from typing import Any
@@ -14,78 +14,79 @@ from framegate.catalogue import builtin, check
 from framegate.domain import Kind, Role, Verdict
 
 PICTURE = "https://example.com/a.png"
-EVERY = sorted(endpoints())
+ENDPOINT_IDS = sorted(endpoints())
 VEO = endpoints()["fal-ai/veo3.1/reference-to-video"]
-KLING = endpoints()["fal-ai/kling-video/o3/pro/reference-to-video"]
+KLING_O3 = endpoints()["fal-ai/kling-video/o3/pro/reference-to-video"]
 
 
-def least(endpoint: Endpoint) -> dict[str, Any]:
-    """The smallest input that the endpoint's model takes."""
-    said: dict[str, Any] = {"prompt": "a quiet street"}
-    said |= {field.name: value_of(field) for field in endpoint.fields if field.required and field.name != "prompt"}
+def minimal_input(endpoint: Endpoint) -> dict[str, Any]:
+    """The smallest input that the endpoint accepts."""
+    document: dict[str, Any] = {"prompt": "a quiet street"}
+    document |= {field.name: value_of(field) for field in endpoint.fields if field.required and field.name != "prompt"}
     lists = [field for field in endpoint.fields if field.type == "urls" and field.to != "reference.audio"]
-    if lists and not any(field.name in said for field in endpoint.fields if field.to.startswith("reference.")):
-        said[lists[0].name] = [PICTURE]
-    return said
+    if lists and not any(field.name in document for field in endpoint.fields if field.to.startswith("reference.")):
+        document[lists[0].name] = [PICTURE]
+    return document
 
 
 def value_of(field: Field) -> object:
-    named = {"image_url": PICTURE, "ref_name": "hero", "type": "subject"}
-    return {"urls": [PICTURE], "url": PICTURE, "named_images": [named]}[field.type]
+    named_image = {"image_url": PICTURE, "ref_name": "hero", "type": "subject"}
+    return {"urls": [PICTURE], "url": PICTURE, "named_images": [named_image]}[field.type]
 
 
-def wrong(endpoint: Endpoint, **more: Any) -> list[tuple[tuple[str | int, ...], str]]:
-    """Where and of what type the details of a refusal are."""
-    with pytest.raises(Unprocessable) as refusal:
-        parse(endpoint, {**least(endpoint), **more})
-    return [(detail.loc[1:], detail.type) for detail in refusal.value.details]
+def reported(endpoint: Endpoint, **fields: Any) -> list[tuple[tuple[str | int, ...], str]]:
+    """The location and type of each detail of a rejected input."""
+    with pytest.raises(Unprocessable) as error:
+        parse(endpoint, {**minimal_input(endpoint), **fields})
+    return [(detail.loc[1:], detail.type) for detail in error.value.details]
 
 
-def broken(verdict: Verdict) -> list[str]:
-    """The rules of its model that a request breaks; that fal makes the model no more is another matter."""
+def broken_rules(verdict: Verdict) -> list[str]:
+    """The rules of its model that a request breaks, apart from the retirement of the model."""
     return [problem.message for problem in verdict.problems if problem.code != "model_ended"]
 
 
-@pytest.mark.parametrize("endpoint_id", EVERY)
-def test_every_endpoint_is_a_name_of_a_model_and_takes_its_least_input(endpoint_id: str):
-    request = parse(endpoints()[endpoint_id], least(endpoints()[endpoint_id]))
+@pytest.mark.parametrize("endpoint_id", ENDPOINT_IDS)
+def test_every_endpoint_is_an_alias_of_a_model_and_accepts_a_minimal_input(endpoint_id: str):
+    request = parse(endpoints()[endpoint_id], minimal_input(endpoints()[endpoint_id]))
     verdict = check(request, catalogue=builtin())
 
-    assert broken(verdict) == []
+    assert broken_rules(verdict) == []
     model = builtin().get(endpoint_id)
     assert model is not None
     assert verdict.model == model.id
     assert model.offer("fal") is not None
 
 
-@pytest.mark.parametrize("endpoint_id", EVERY)
-def test_every_choice_of_every_endpoint_is_one_that_its_model_makes(endpoint_id: str):
+@pytest.mark.parametrize("endpoint_id", ENDPOINT_IDS)
+def test_every_choice_of_every_endpoint_is_supported_by_its_model(endpoint_id: str):
     endpoint = endpoints()[endpoint_id]
     for field in endpoint.fields:
         if field.to not in ("duration", "resolution", "aspect_ratio", "generate_audio"):
             continue
         choices = field.one_of or ((field.min, field.max) if field.type == "integer" else ())
         for value in (choice for choice in choices if choice is not None):
-            said = int(value) if isinstance(value, float) else value
-            verdict = check(parse(endpoint, {**least(endpoint), field.name: said}), catalogue=builtin())
-            assert broken(verdict) == [], (field.name, said)
+            choice = int(value) if isinstance(value, float) else value
+            verdict = check(parse(endpoint, {**minimal_input(endpoint), field.name: choice}), catalogue=builtin())
+            assert broken_rules(verdict) == [], (field.name, choice)
 
 
-@pytest.mark.parametrize("endpoint_id", EVERY)
-def test_every_endpoint_describes_its_input(endpoint_id: str):
+@pytest.mark.parametrize("endpoint_id", ENDPOINT_IDS)
+def test_every_endpoint_has_a_schema(endpoint_id: str):
     schema = endpoints()[endpoint_id].schema()
 
     assert set(schema["required"]) <= set(schema["properties"])
-    assert all("type" in said for said in schema["properties"].values())
+    assert all("type" in field for field in schema["properties"].values())
     assert schema["additionalProperties"] is False
 
 
-def test_the_table_has_every_reference_endpoint():
-    assert len(EVERY) == 43
-    assert {app_of(one) for one in EVERY} >= {"fal-ai/veo3.1", "bytedance/seedance-2.0", "wan/v2.6", "minimax/h3"}
+def test_every_reference_to_video_endpoint_is_known():
+    assert len(ENDPOINT_IDS) == 43
+    apps = {app_of(endpoint_id) for endpoint_id in ENDPOINT_IDS}
+    assert apps >= {"fal-ai/veo3.1", "bytedance/seedance-2.0", "wan/v2.6", "minimax/h3"}
 
 
-def test_the_defaults_are_those_of_the_endpoint():
+def test_the_endpoints_defaults_are_used():
     request = parse(VEO, {"prompt": "x", "image_urls": [PICTURE]})
 
     assert (request.duration, request.resolution, request.aspect_ratio, request.generate_audio) == (
@@ -97,53 +98,53 @@ def test_the_defaults_are_those_of_the_endpoint():
     assert request.options == {}
 
 
-@pytest.mark.parametrize("said", ["8s", "8", 8, 8.0, " 8 s "])
-def test_a_duration_is_read_in_any_of_its_spellings(said: object):
-    assert parse(VEO, {"prompt": "x", "image_urls": [PICTURE], "duration": said}).duration == 8
+@pytest.mark.parametrize("duration", ["8s", "8", 8, 8.0, " 8 s "])
+def test_every_spelling_of_a_duration_is_accepted(duration: object):
+    assert parse(VEO, {"prompt": "x", "image_urls": [PICTURE], "duration": duration}).duration == 8
 
 
-@pytest.mark.parametrize("said", ["5s", "5", 5, 5.0])
-def test_a_whole_number_of_seconds_too(said: object):
+@pytest.mark.parametrize("duration", ["5s", "5", 5, 5.0])
+def test_every_spelling_of_an_integer_duration_is_accepted(duration: object):
     endpoint = endpoints()["fal-ai/vidu/q3/reference-to-video/mix"]
-    assert parse(endpoint, {**least(endpoint), "duration": said}).duration == 5
+    assert parse(endpoint, {**minimal_input(endpoint), "duration": duration}).duration == 5
 
 
-def test_what_leaves_the_choice_to_the_model_is_no_choice_but_is_kept():
+def test_a_value_that_leaves_the_choice_to_the_model_is_passed_through():
     endpoint = endpoints()["bytedance/seedance-2.0/reference-to-video"]
-    request = parse(endpoint, {**least(endpoint), "duration": "auto", "aspect_ratio": "auto"})
+    request = parse(endpoint, {**minimal_input(endpoint), "duration": "auto", "aspect_ratio": "auto"})
 
     assert (request.duration, request.aspect_ratio) == (None, None)
     assert request.options == {"fal": {"duration": "auto", "aspect_ratio": "auto"}}
 
 
-def test_what_only_fal_can_do_is_kept_for_fal():
-    request = parse(VEO, {**least(VEO), "auto_fix": True, "safety_tolerance": 2})
+def test_a_field_without_a_part_of_the_request_is_passed_through():
+    request = parse(VEO, {**minimal_input(VEO), "auto_fix": True, "safety_tolerance": 2})
 
     assert request.options == {"fal": {"auto_fix": True, "safety_tolerance": "2"}}
     assert request.routing.order == ("fal",)
 
 
-def test_an_old_name_of_a_field_is_still_read():
+def test_an_alias_of_a_field_is_accepted():
     endpoint = endpoints()["wan/v2.6/reference-to-video/flash"]
-    assert parse(endpoint, {**least(endpoint), "enable_audio": False}).generate_audio is False
+    assert parse(endpoint, {**minimal_input(endpoint), "enable_audio": False}).generate_audio is False
 
 
-def test_frames_become_whole_seconds():
+def test_a_number_of_frames_must_be_whole_seconds():
     vace, lite = endpoints()["fal-ai/wan-vace-14b"], endpoints()["fal-ai/bytedance/seedance/v1/lite/reference-to-video"]
 
-    assert parse(vace, {**least(vace), "num_frames": 97}).duration == 6
-    assert parse(lite, {**least(lite), "num_frames": 72, "duration": "5"}).duration == 3
+    assert parse(vace, {**minimal_input(vace), "num_frames": 97}).duration == 6
+    assert parse(lite, {**minimal_input(lite), "num_frames": 72, "duration": "5"}).duration == 3
     with pytest.raises(Unprocessable, match="The nearest is 97"):
-        parse(vace, {**least(vace), "num_frames": 100})
+        parse(vace, {**minimal_input(vace), "num_frames": 100})
 
 
-def test_an_element_is_one_reference_in_several_views():
+def test_an_element_is_one_reference_with_several_views():
     element = {"frontal_image_url": PICTURE, "reference_image_urls": [PICTURE, PICTURE]}
     body = {"prompt": "@Element1 meets @Element2 in @Image1", "image_urls": [PICTURE], "elements": [element, element]}
     endpoint = endpoints()["fal-ai/kling-video/o1/reference-to-video"]
     request = parse(endpoint, body)
 
-    assert [(one.name, one.same_subject_as) for one in request.references] == [
+    assert [(reference.name, reference.same_subject_as) for reference in request.references] == [
         (None, None),
         ("Element1", None),
         ("Element1-2", "Element1"),
@@ -153,31 +154,31 @@ def test_an_element_is_one_reference_in_several_views():
         ("Element2-3", "Element2"),
     ]
     assert check(request, catalogue=builtin()).problems == ()
-    six = {**body, "elements": [element] * 7}
-    verdict = check(parse(endpoint, six), catalogue=builtin())
+    seven_elements = {**body, "elements": [element] * 7}
+    verdict = check(parse(endpoint, seven_elements), catalogue=builtin())
     assert {problem.code for problem in verdict.problems} == {"too_many_references"}
 
 
-def test_an_element_of_video_keeps_its_voice_and_there_is_one_at_most():
+def test_at_most_one_element_has_a_video_and_its_voice_is_passed_through():
     element = {"frontal_image_url": PICTURE, "video_url": "https://example.com/a.mp4", "voice_id": "v1"}
-    request = parse(KLING, {"prompt": "@Element1 speaks", "elements": [element]})
+    request = parse(KLING_O3, {"prompt": "@Element1 speaks", "elements": [element]})
 
-    assert [one.kind for one in request.references] == [Kind.IMAGE, Kind.VIDEO]
+    assert [reference.kind for reference in request.references] == [Kind.IMAGE, Kind.VIDEO]
     assert request.options == {"fal": {"elements": [{"element": "Element1", "voice_id": "v1"}]}}
-    assert wrong(KLING, elements=[element, element]) == [(("elements", 1, "video_url"), "value_error")]
+    assert reported(KLING_O3, elements=[element, element]) == [(("elements", 1, "video_url"), "value_error")]
 
 
-def test_frames_and_shots_of_kling():
+def test_kling_accepts_frames_and_shots():
     shots = [{"prompt": "she enters", "duration": "2"}, {"prompt": "she sits"}]
-    request = parse(KLING, {"multi_prompt": shots, "start_image_url": PICTURE, "end_image_url": PICTURE})
+    request = parse(KLING_O3, {"multi_prompt": shots, "start_image_url": PICTURE, "end_image_url": PICTURE})
 
     assert request.prompt == "she enters\nshe sits"
     assert request.options["fal"]["multi_prompt"][1] == {"prompt": "she sits", "duration": "5"}
-    assert [one.role for one in request.references] == [Role.FIRST_FRAME, Role.LAST_FRAME]
-    assert wrong(KLING, multi_prompt=shots) == [(("multi_prompt",), "value_error")]
+    assert [reference.role for reference in request.references] == [Role.FIRST_FRAME, Role.LAST_FRAME]
+    assert reported(KLING_O3, multi_prompt=shots) == [(("multi_prompt",), "value_error")]
 
 
-def test_named_pictures_of_pixverse():
+def test_pixverse_accepts_named_images():
     endpoint = endpoints()["fal-ai/pixverse/c1/reference-to-video"]
     pictures = [
         {"image_url": PICTURE, "ref_name": "hero", "type": "subject"},
@@ -185,14 +186,14 @@ def test_named_pictures_of_pixverse():
     ]
     request = parse(endpoint, {"prompt": "@hero on the @beach", "image_references": pictures})
 
-    assert [one.name for one in request.references] == ["hero", "beach"]
+    assert [reference.name for reference in request.references] == ["hero", "beach"]
     assert check(request, catalogue=builtin()).problems == ()
-    stray = check(parse(endpoint, {"prompt": "@villain", "image_references": pictures}), catalogue=builtin())
-    assert [problem.code for problem in stray.problems] == ["reference_name_unknown"]
+    verdict = check(parse(endpoint, {"prompt": "@villain", "image_references": pictures}), catalogue=builtin())
+    assert [problem.code for problem in verdict.problems] == ["reference_name_unknown"]
 
 
 @pytest.mark.parametrize(
-    ("endpoint_id", "prompt", "fits"),
+    ("endpoint_id", "prompt", "is_valid"),
     [
         ("alibaba/happy-horse/reference-to-video", "character1 runs", True),
         ("alibaba/happy-horse/reference-to-video", "character2 runs", False),
@@ -203,14 +204,14 @@ def test_named_pictures_of_pixverse():
         ("minimax/h3/reference-to-video", "Image 2 runs", False),
     ],
 )
-def test_a_prompt_calls_references_by_the_models_own_token(endpoint_id: str, prompt: str, *, fits: bool):
+def test_a_prompt_mentions_references_by_the_models_own_token(endpoint_id: str, prompt: str, *, is_valid: bool):
     endpoint = endpoints()[endpoint_id]
-    verdict = check(parse(endpoint, {**least(endpoint), "prompt": prompt}), catalogue=builtin())
-    assert verdict.ok is fits
+    verdict = check(parse(endpoint, {**minimal_input(endpoint), "prompt": prompt}), catalogue=builtin())
+    assert verdict.ok is is_valid
 
 
 @pytest.mark.parametrize(
-    ("said", "place", "kind"),
+    ("fields", "loc", "error_type"),
     [
         ({"seedling": 1}, ("seedling",), "extra_forbidden"),
         ({"prompt": None}, ("prompt",), "missing"),
@@ -229,31 +230,33 @@ def test_a_prompt_calls_references_by_the_models_own_token(endpoint_id: str, pro
         ({"safety_tolerance": "7"}, ("safety_tolerance",), "one_of"),
     ],
 )
-def test_each_rule_has_its_own_type_and_place(said: dict[str, Any], place: tuple[str | int, ...], kind: str):
-    assert wrong(VEO, **said) == [(place, kind)]
+def test_each_rule_has_its_own_error_type_and_location(
+    fields: dict[str, Any], loc: tuple[str | int, ...], error_type: str
+):
+    assert reported(VEO, **fields) == [(loc, error_type)]
 
 
-def test_numbers_outside_their_bounds():
+def test_values_outside_their_bounds_are_rejected():
     endpoint = endpoints()["fal-ai/vidu/q3/reference-to-video/mix"]
-    assert wrong(endpoint, duration=0) == [(("duration",), "greater_than_equal")]
-    assert wrong(endpoint, duration=17) == [(("duration",), "less_than_equal")]
-    assert wrong(endpoint, duration="x") == [(("duration",), "int_type")]
-    assert wrong(endpoint, prompt="x" * 2001) == [(("prompt",), "string_too_long")]
+    assert reported(endpoint, duration=0) == [(("duration",), "greater_than_equal")]
+    assert reported(endpoint, duration=17) == [(("duration",), "less_than_equal")]
+    assert reported(endpoint, duration="x") == [(("duration",), "int_type")]
+    assert reported(endpoint, prompt="x" * 2001) == [(("prompt",), "string_too_long")]
 
 
-def test_every_broken_rule_is_told_at_once():
-    places = [place for place, _ in wrong(VEO, image_urls=[], duration="1s", nothing=1, resolution="x")]
-    assert sorted(places, key=str) == [("duration",), ("image_urls",), ("nothing",), ("resolution",)]
+def test_all_broken_rules_are_reported_at_once():
+    locs = [loc for loc, _ in reported(VEO, image_urls=[], duration="1s", nothing=1, resolution="x")]
+    assert sorted(locs, key=str) == [("duration",), ("image_urls",), ("nothing",), ("resolution",)]
 
 
-def test_the_echo_of_a_data_uri_is_cut():
-    with pytest.raises(Unprocessable) as refusal:
+def test_the_echo_of_a_data_uri_is_shortened():
+    with pytest.raises(Unprocessable) as error:
         parse(VEO, {"prompt": "x", "image_urls": [f"data:image/png;base64,{'A' * 9999}"] * 4})
-    (detail,) = refusal.value.details
+    (detail,) = error.value.details
     assert all(len(url) < 300 for url in detail.to_json()["input"])
 
 
-def test_any_model_of_the_catalogue_is_an_endpoint_too():
+def test_every_model_of_the_catalogue_is_an_endpoint():
     for name in ("framegate/animatic", "google/veo-3.1", "fal-ai/google/veo-3.1-fast", "fal-ai/veo3.1/lite"):
         endpoint = find(name, builtin())
         assert endpoint is not None
@@ -273,13 +276,13 @@ NAMES = sorted({field.name for endpoint in endpoints().values() for field in end
 
 
 @settings(max_examples=300, deadline=None)
-@given(endpoint_id=st.sampled_from(EVERY), body=st.dictionaries(st.sampled_from(NAMES), JSON, max_size=8) | JSON)
-def test_any_json_is_read_or_refused(endpoint_id: str, body: Any):
+@given(endpoint_id=st.sampled_from(ENDPOINT_IDS), body=st.dictionaries(st.sampled_from(NAMES), JSON, max_size=8) | JSON)
+def test_any_json_is_parsed_or_rejected(endpoint_id: str, body: Any):
     details: tuple[Detail, ...] = ()
     try:
         request = parse(endpoints()[endpoint_id], body)
-    except Unprocessable as refusal:
-        details = refusal.details
+    except Unprocessable as error:
+        details = error.details
     else:
         assert check(request, catalogue=builtin()).model
     assert all(detail.msg and detail.loc[0] == "body" and json.dumps(detail.to_json()) for detail in details)

@@ -1,4 +1,4 @@
-"""Rows are read strictly: what is misspelt, unsourced or doubly named does not load."""
+"""Catalog entries are parsed strictly: unknown keys, facts without a source and duplicate names are errors."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from framegate.catalogue import Catalogue, InvalidEntry, builtin, load, with_entries
 
-ROW = """
+ENTRY = """
 [[models]]
 id = "vendor/model"
 name = "Model"
@@ -34,8 +34,8 @@ id = "vendor/model/text-to-video"
 """
 
 
-def test_a_row_becomes_a_model():
-    (model,) = load(ROW)
+def test_an_entry_becomes_a_model():
+    (model,) = load(ENTRY)
 
     assert model.limits.durations == (3, 4, 5)
     assert model.offers[0].limits.durations == (3, 4, 5)
@@ -44,7 +44,7 @@ def test_a_row_becomes_a_model():
 
 
 @pytest.mark.parametrize(
-    ("line", "instead", "said"),
+    ("line", "replacement", "message"),
     [
         ('name = "Model"', 'name = "Model"\ncolour = 1', "vendor/model: unknown key colour"),
         ('durations = "3-5"', 'durations = "3-5"\nlength = 1', "vendor/model: limits: unknown key length"),
@@ -55,28 +55,28 @@ def test_a_row_becomes_a_model():
         ("[[models.offers]]", '[[models.offers]]\nprices = [{ unit = "second", usd = "1" }]', "no source for prices"),
     ],
 )
-def test_a_row_that_is_not_as_it_must_be_is_refused(line: str, instead: str, said: str):
-    with pytest.raises(InvalidEntry, match=said):
-        load(ROW.replace(line, instead))
+def test_an_invalid_entry_is_rejected_with_the_model_and_the_key(line: str, replacement: str, message: str):
+    with pytest.raises(InvalidEntry, match=message):
+        load(ENTRY.replace(line, replacement))
 
 
-def test_a_file_holds_models_and_nothing_else():
+def test_a_file_has_only_models():
     with pytest.raises(InvalidEntry, match=r"must have \[\[models\]\] tables only"):
         load('title = "x"')
 
 
-def test_two_models_do_not_answer_to_one_name():
+def test_two_models_cannot_have_the_same_name():
     with pytest.raises(InvalidEntry, match="vendor/other and vendor/model both have the name vendor/model"):
         Catalogue(
             [
-                *load(ROW),
-                *load(ROW.replace('id = "vendor/model"\n', 'id = "vendor/other"\naliases = ["vendor/model"]\n')),
+                *load(ENTRY),
+                *load(ENTRY.replace('id = "vendor/model"\n', 'id = "vendor/other"\naliases = ["vendor/model"]\n')),
             ]
         )
 
 
-def test_the_catalogue_is_not_changed_by_its_users():
-    (model,) = load(ROW)
+def test_models_are_immutable():
+    (model,) = load(ENTRY)
 
     with pytest.raises(AttributeError):
         model.name = "x"  # pyright: ignore[reportAttributeAccessIssue] - the very thing that must fail
@@ -84,25 +84,25 @@ def test_the_catalogue_is_not_changed_by_its_users():
         model.limits.sizes["480p 16:9"] = "832x480"  # pyright: ignore[reportIndexIssue] - the very thing that must fail
 
 
-def test_rows_of_ones_own_are_added_and_take_the_place_of_ours(tmp_path: Path):
-    (tmp_path / "a.toml").write_text(ROW.replace('"vendor/model"', '"google/veo-3.1"'), encoding="utf-8")
-    (tmp_path / "b.toml").write_text(ROW.replace('"vendor/model"', '"studio/ours"'), encoding="utf-8")
-    book = with_entries(builtin(), tmp_path)
+def test_entries_of_a_folder_are_added_and_replace_built_in_ones(tmp_path: Path):
+    (tmp_path / "a.toml").write_text(ENTRY.replace('"vendor/model"', '"google/veo-3.1"'), encoding="utf-8")
+    (tmp_path / "b.toml").write_text(ENTRY.replace('"vendor/model"', '"studio/ours"'), encoding="utf-8")
+    catalogue = with_entries(builtin(), tmp_path)
 
-    ours, theirs = book.get("studio/ours"), book.get("google/veo-3.1")
-    assert ours is not None
-    assert theirs is not None
-    assert (ours.name, theirs.name) == ("Model", "Model")
-    assert len(book.models) == len(builtin().models) + 1
+    added, replaced = catalogue.get("studio/ours"), catalogue.get("google/veo-3.1")
+    assert added is not None
+    assert replaced is not None
+    assert (added.name, replaced.name) == ("Model", "Model")
+    assert len(catalogue.models) == len(builtin().models) + 1
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [("[[models]]\nid = 1", "bad.toml"), ("not toml", "bad.toml"), ("[other]\n", "bad.toml: the file must have")],
 )
-def test_a_bad_row_of_ones_own_is_named_with_its_file(text: str, said: str, tmp_path: Path):
+def test_an_invalid_entry_of_a_folder_is_reported_with_its_file(text: str, message: str, tmp_path: Path):
     (tmp_path / "bad.toml").write_text(text, encoding="utf-8")
-    with pytest.raises(InvalidEntry, match=said):
+    with pytest.raises(InvalidEntry, match=message):
         with_entries(builtin(), tmp_path)
     with pytest.raises(InvalidEntry, match="is not a folder"):
         with_entries(builtin(), tmp_path / "nowhere")

@@ -1,4 +1,4 @@
-"""What a video is expected to cost, to the millionth of a dollar."""
+"""Cost estimates, to the millionth of a dollar."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ IMAGE = Reference(url="https://pictures.test/a.jpg")
 VIDEO = Reference(url="https://pictures.test/a.mp4", kind=Kind.VIDEO)
 
 
-def fal(**asked: object) -> dict[str, Any]:
-    return {"routing": Routing(only=("fal",)), **asked}
+def fal(**options: object) -> dict[str, Any]:
+    return {"routing": Routing(only=("fal",)), **options}
 
 
 COSTS: list[tuple[str, dict[str, Any], int, str]] = [
@@ -71,11 +71,9 @@ COSTS: list[tuple[str, dict[str, Any], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "asked", "micro_usd", "basis"), COSTS)
-def test_a_legal_request_is_priced_and_the_reckoning_shown(
-    model: str, asked: dict[str, Any], micro_usd: int, basis: str
-):
-    verdict = check(Request(model=model, prompt="A quiet street at dawn", **asked), catalogue=builtin())
+@pytest.mark.parametrize(("model", "options", "micro_usd", "basis"), COSTS)
+def test_an_estimate_states_the_amount_and_its_basis(model: str, options: dict[str, Any], micro_usd: int, basis: str):
+    verdict = check(Request(model=model, prompt="A quiet street at dawn", **options), catalogue=builtin())
 
     assert verdict.problems == ()
     assert verdict.estimate is not None
@@ -84,7 +82,7 @@ def test_a_legal_request_is_priced_and_the_reckoning_shown(
 
 
 @pytest.mark.parametrize(
-    ("model", "asked"),
+    ("model", "options"),
     [
         ("vidu/vidu-q1", {"references": (IMAGE,)}),
         ("bytedance/seedance-2.0", fal(resolution="1080p")),
@@ -92,20 +90,20 @@ def test_a_legal_request_is_priced_and_the_reckoning_shown(
         ("kwaivgi/kling-video-o3-pro", {"references": (IMAGE,)}),
     ],
 )
-def test_a_price_that_nobody_tells_is_not_made_up(model: str, asked: dict[str, Any]):
-    verdict = check(Request(model=model, prompt="A quiet street at dawn", **asked), catalogue=builtin())
+def test_without_a_known_price_there_is_a_warning_and_no_estimate(model: str, options: dict[str, Any]):
+    verdict = check(Request(model=model, prompt="A quiet street at dawn", **options), catalogue=builtin())
 
     assert verdict.problems == ()
     assert verdict.estimate is None
     assert [warning.code for warning in verdict.warnings] == ["price_unknown"]
 
 
-def test_the_order_of_providers_decides_the_price():
+def test_the_estimate_is_that_of_the_first_provider_in_order():
     request = Request(model="alibaba/happyhorse-1.0", prompt="A street", references=(IMAGE,))
-    dear = Request(
+    at_fal = Request(
         model="alibaba/happyhorse-1.0", prompt="A street", references=(IMAGE,), routing=Routing(order=("fal",))
     )
 
-    first, second = check(request, catalogue=builtin()).estimate, check(dear, catalogue=builtin()).estimate
+    first, second = check(request, catalogue=builtin()).estimate, check(at_fal, catalogue=builtin()).estimate
 
     assert (first and first.micro_usd, second and second.micro_usd) == (847_000, 1_400_000)

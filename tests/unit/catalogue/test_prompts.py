@@ -1,4 +1,4 @@
-"""What a prompt calls by name or by number must be there, and what only sounds like it is left alone."""
+"""Mentions of references in a prompt must match a reference; words that only look like mentions are ignored."""
 
 from time import process_time
 
@@ -18,7 +18,7 @@ def problems(
     return check(Request(model=model, prompt=prompt, references=tuple(references)), catalogue=builtin()).problems
 
 
-CALLED = [
+MATCHED = [
     "@hero walks. Then @hero's dog, then (@hero).",
     "@hero-like poses",
     "@Image1 meets @image2",
@@ -43,12 +43,12 @@ CALLED = [
 ]
 
 
-@pytest.mark.parametrize("prompt", CALLED)
-def test_a_prompt_that_calls_what_is_there_has_no_problem(prompt: str):
+@pytest.mark.parametrize("prompt", MATCHED)
+def test_mentions_of_existing_references_have_no_problem(prompt: str):
     assert [problem.message for problem in problems(prompt, "hero", None)] == []
 
 
-ASTRAY = [
+UNMATCHED = [
     ("@villain and @hero", "reference_name_unknown", None),
     ("@Hero walks", "reference_name_unknown", "hero"),
     ("@hera walks", "reference_name_unknown", "hero"),
@@ -65,14 +65,14 @@ ASTRAY = [
 ]
 
 
-@pytest.mark.parametrize(("prompt", "code", "nearest"), ASTRAY)
-def test_a_prompt_that_calls_what_is_not_there_has_a_problem(prompt: str, code: str, nearest: object):
-    found = problems(prompt, "hero", None)
+@pytest.mark.parametrize(("prompt", "code", "nearest"), UNMATCHED)
+def test_a_mention_that_matches_no_reference_is_a_problem(prompt: str, code: str, nearest: object):
+    reported = problems(prompt, "hero", None)
 
-    assert [(problem.code, problem.pointer, problem.nearest) for problem in found] == [(code, "/prompt", nearest)]
+    assert [(problem.code, problem.pointer, problem.nearest) for problem in reported] == [(code, "/prompt", nearest)]
 
 
-def test_without_references_nothing_can_be_called():
+def test_without_references_every_certain_mention_is_a_problem():
     assert [problem.code for problem in problems("@hero in the first image")] == [
         "reference_name_unknown",
         "reference_ordinal_unknown",
@@ -80,27 +80,27 @@ def test_without_references_nothing_can_be_called():
     assert problems("the second photo on her desk, the third picture") == ()
 
 
-def test_a_model_s_own_tokens_are_counted():
-    found = problems("character1 waves at character3", None, None, model="alibaba/happyhorse-1.0")
+def test_a_models_own_tokens_are_validated():
+    reported = problems("character1 waves at character3", None, None, model="alibaba/happyhorse-1.0")
 
-    assert [problem.message for problem in found] == [
+    assert [problem.message for problem in reported] == [
         'prompt: "character3" does not match a reference: this request has 2 images.'
     ]
 
 
-def test_a_token_that_two_kinds_share_counts_on_from_the_one_to_the_other():
+def test_a_token_shared_by_two_kinds_numbers_both_in_one_sequence():
     assert problems("Character3 waves", None, model="alibaba/wan-2.6-flash", videos=2) == ()
-    (found,) = problems("Character4 waves", None, model="alibaba/wan-2.6-flash", videos=2)
-    assert found.message.endswith("this request has 3 references.")
+    (reported,) = problems("Character4 waves", None, model="alibaba/wan-2.6-flash", videos=2)
+    assert reported.message.endswith("this request has 3 references.")
 
 
-def test_videos_are_counted_apart_from_images():
+def test_videos_are_numbered_apart_from_images():
     assert problems("@Video1 in the mood of @Image1", None, model="bytedance/seedance-2.0", videos=1) == ()
-    (found,) = problems("as in video 2", None, None, model="bytedance/seedance-2.0", videos=1)
-    assert found.message == 'prompt: "video 2" does not match a reference: this request has 1 video.'
+    (reported,) = problems("as in video 2", None, None, model="bytedance/seedance-2.0", videos=1)
+    assert reported.message == 'prompt: "video 2" does not match a reference: this request has 1 video.'
 
 
-def test_frames_count_as_images_and_masks_do_not():
+def test_frames_are_numbered_as_images_and_masks_are_not():
     references = (
         Reference(url="https://pictures.test/a.jpg", role=Role.FIRST_FRAME),
         Reference(url="https://pictures.test/b.jpg"),
@@ -108,24 +108,24 @@ def test_frames_count_as_images_and_masks_do_not():
     )
     request = Request(model="framegate/animatic", prompt="the second image, then reference 3", references=references)
 
-    found = check(request, catalogue=builtin()).problems
+    reported = check(request, catalogue=builtin()).problems
 
-    assert [problem.code for problem in found] == ["role_unsupported", "reference_ordinal_unknown"]
+    assert [problem.code for problem in reported] == ["role_unsupported", "reference_ordinal_unknown"]
 
 
-def test_an_unknown_name_is_answered_with_the_names_that_there_are():
-    (found,) = problems("@hera walks", "hero", "dog")
+def test_an_unknown_name_is_reported_with_the_existing_names():
+    (reported,) = problems("@hera walks", "hero", "dog")
 
-    assert found.message == (
+    assert reported.message == (
         "prompt: @hera does not match a reference. The names are @hero and @dog. Did you mean @hero?"
     )
-    assert found.allowed == ["hero", "dog"]
+    assert reported.allowed == ["hero", "dog"]
 
 
-def test_names_must_be_callable_and_each_its_own():
-    found = problems("A street", "hero", "hero", "9lives", "two words")
+def test_names_must_be_valid_and_unique():
+    reported = problems("A street", "hero", "hero", "9lives", "two words")
 
-    assert [(problem.code, problem.pointer) for problem in found] == [
+    assert [(problem.code, problem.pointer) for problem in reported] == [
         ("reference_name_duplicate", "/references/1/name"),
         ("reference_name_invalid", "/references/2/name"),
         ("reference_name_invalid", "/references/3/name"),
@@ -144,19 +144,20 @@ def test_names_must_be_callable_and_each_its_own():
         "reference ",
     ],
 )
-def test_no_prompt_takes_long_to_read(piece: str):
+def test_parsing_a_long_prompt_is_fast(piece: str):
     prompt = piece * (200_000 // len(piece))
-    began = process_time()
+    start = process_time()
 
     parse_mentions(prompt)
 
-    assert process_time() - began < 2
+    assert process_time() - start < 2
 
 
-def test_the_astray_names_of_one_prompt_are_told_up_to_a_limit():
+def test_the_number_of_reported_mentions_is_limited():
     assert len(problems(" ".join(f"@name{n}" for n in range(100)))) == UNMATCHED_MAX
 
 
-def test_a_name_that_is_borne_twice_is_told_once():
-    told = [one.message for one in problems("@dog sleeps", "cat", "cat") if one.code == "reference_name_unknown"]
-    assert told == ["prompt: @dog does not match a reference. The name is @cat."]
+def test_a_duplicate_name_is_suggested_once():
+    reported = problems("@dog sleeps", "cat", "cat")
+    messages = [problem.message for problem in reported if problem.code == "reference_name_unknown"]
+    assert messages == ["prompt: @dog does not match a reference. The name is @cat."]

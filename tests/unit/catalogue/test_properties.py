@@ -1,4 +1,4 @@
-"""What holds for every request, however odd."""
+"""Properties of validation that hold for every request."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,8 +29,8 @@ pictures = st.builds(
 prompts = st.none() | st.lists(WORDS, max_size=6).map("".join) | st.text(max_size=40) | st.just("p" * 6000)
 
 
-def maybe(values: list[Any], odd: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.none() | st.sampled_from(values) | odd
+def optional(values: list[Any], invalid: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | st.sampled_from(values) | invalid
 
 
 requests = st.builds(
@@ -38,11 +38,11 @@ requests = st.builds(
     model=st.sampled_from(NAMES) | st.text(max_size=20),
     prompt=prompts,
     references=st.lists(references | pictures, max_size=18).map(tuple),
-    duration=maybe([4, 5, 8, 10], st.integers()),
-    resolution=maybe(["720p", "1080p", "4k", "2K"], st.text(max_size=6)),
-    aspect_ratio=maybe(["16:9", "1:1", "5:4", "0:1"], st.text(max_size=6)),
-    size=maybe(["1280x720", "832x480", "99999x1"], st.text(max_size=9)),
-    fps=maybe([16, 24], st.integers()),
+    duration=optional([4, 5, 8, 10], st.integers()),
+    resolution=optional(["720p", "1080p", "4k", "2K"], st.text(max_size=6)),
+    aspect_ratio=optional(["16:9", "1:1", "5:4", "0:1"], st.text(max_size=6)),
+    size=optional(["1280x720", "832x480", "99999x1"], st.text(max_size=9)),
+    fps=optional([16, 24], st.integers()),
     seed=st.none() | st.integers(),
     generate_audio=st.none() | st.booleans(),
     negative_prompt=st.none() | st.text(max_size=600),
@@ -56,7 +56,7 @@ requests = st.builds(
 
 @settings(max_examples=200, deadline=None)
 @given(request=requests)
-def test_the_check_answers_every_request(request: Request):
+def test_every_request_gets_a_verdict(request: Request):
     verdict = check(request, catalogue=builtin())
 
     assert verdict.ok == (verdict.target is not None)
@@ -74,7 +74,7 @@ def test_the_check_answers_every_request(request: Request):
 
 @settings(max_examples=60, deadline=None)
 @given(request=requests)
-def test_every_alternative_takes_the_request_as_it_stands(request: Request):
+def test_every_alternative_accepts_the_request_unchanged(request: Request):
     verdict = check(request, catalogue=builtin())
 
     for other in verdict.alternatives:
@@ -87,9 +87,9 @@ scalars = st.builds(
     model=st.sampled_from([model.id for model in MODELS]),
     prompt=st.just("A quiet street at dawn"),
     duration=st.none() | st.integers(-5, 100),
-    resolution=maybe(["720p", "1080p", "4k", "2K"], st.text(max_size=6)),
-    aspect_ratio=maybe(["16:9", "1:1", "5:4"], st.text(max_size=6)),
-    size=maybe(["1280x720", "832x480", "10x10"], st.text(max_size=9)),
+    resolution=optional(["720p", "1080p", "4k", "2K"], st.text(max_size=6)),
+    aspect_ratio=optional(["16:9", "1:1", "5:4"], st.text(max_size=6)),
+    size=optional(["1280x720", "832x480", "10x10"], st.text(max_size=9)),
     fps=st.none() | st.integers(-5, 100),
     seed=st.none() | st.integers(),
     generate_audio=st.none() | st.booleans(),
@@ -98,45 +98,45 @@ scalars = st.builds(
 )
 
 
-def needed(model: Model) -> tuple[Reference, ...]:
-    """The least references that some offer of a model needs."""
+def required_references(model: Model) -> tuple[Reference, ...]:
+    """The minimum of references that the first offer of a model requires."""
     limits = model.offers[0].limits
-    least = [(role, kind, count.min) for role, kinds in limits.references.items() for kind, count in kinds.items()]
-    least += [(*total.of[0], total.min) for total in limits.totals if total.when is None]
+    minimums = [(role, kind, count.min) for role, kinds in limits.references.items() for kind, count in kinds.items()]
+    minimums += [(*total.of[0], total.min) for total in limits.totals if total.when is None]
     return tuple(
         Reference(url="https://pictures.test/a.jpg", role=role, kind=kind)
-        for role, kind, number in least
+        for role, kind, number in minimums
         for _ in range(number)
     )
 
 
 @settings(max_examples=200, deadline=None)
 @given(request=scalars)
-def test_a_request_changed_to_each_nearest_value_becomes_legal(request: Request):
+def test_a_request_with_every_nearest_value_becomes_valid(request: Request):
     model = builtin().get(request.model)
     assert model is not None
-    request = replace(request, references=needed(model))
+    request = replace(request, references=required_references(model))
 
-    for _ in range(6):  # one change may bring another rule to light
+    for _ in range(6):  # one change can reveal another problem
         verdict = check(request, catalogue=builtin())
         if verdict.ok:
             return
         changes = {problem.pointer[1:]: problem.nearest for problem in verdict.problems}
-        if changes.pop("input_references", None) is not None:  # only an offer that needs references comes near
-            each = (needed(replace(model, offers=(offer,))) for offer in model.offers)
-            changes["references"] = next(least for least in each if least)
+        if changes.pop("input_references", None) is not None:  # the closest offer requires references
+            each = (required_references(replace(model, offers=(offer,))) for offer in model.offers)
+            changes["references"] = next(minimums for minimums in each if minimums)
         request = replace(request, **changes)
 
-    pytest.fail(f"still not legal: {verdict.problems}")
+    pytest.fail(f"still not valid: {verdict.problems}")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
-def test_every_offer_takes_a_request_that_says_no_more_than_it_must(model: Model):
+def test_every_offer_accepts_a_minimal_request(model: Model):
     for offer in model.offers:
         request = Request(
             model=model.id,
             prompt="A quiet street at dawn",
-            references=needed(replace(model, offers=(offer,))),
+            references=required_references(replace(model, offers=(offer,))),
             routing=Routing(only=(offer.provider,)),
         )
 
@@ -146,12 +146,12 @@ def test_every_offer_takes_a_request_that_says_no_more_than_it_must(model: Model
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
-def test_a_model_takes_what_its_offers_take_together_no_more_and_no_less(model: Model):
+def test_the_limits_of_a_model_are_those_of_its_offers_together(model: Model):
     for name in ("durations", "resolutions", "aspect_ratios"):
-        together = [getattr(offer.limits, name) for offer in model.offers]
-        assert set(getattr(model.limits, name) or ()) == {value for values in together for value in values or ()}
-    places = [
+        per_offer = [getattr(offer.limits, name) for offer in model.offers]
+        assert set(getattr(model.limits, name) or ()) == {value for values in per_offer for value in values or ()}
+    accepted = [
         {(role, kind, count.max) for role, kinds in limits.references.items() for kind, count in kinds.items()}
         for limits in (model.limits, *(offer.limits for offer in model.offers))
     ]
-    assert places[0] == set[Any]().union(*places[1:])
+    assert accepted[0] == set[Any]().union(*accepted[1:])

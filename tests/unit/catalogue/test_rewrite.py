@@ -1,4 +1,4 @@
-"""Names in a prompt, in the words that a model reads."""
+"""Rewriting of the names in a prompt into the words that a model expects."""
 
 import pytest
 
@@ -16,7 +16,7 @@ CLIP = Reference(url="https://h/d.mp4", name="clip", kind=Kind.VIDEO)
 
 
 @pytest.mark.parametrize(
-    ("prompt", "references", "tokens", "said"),
+    ("prompt", "references", "tokens", "expected"),
     [
         ("@hero walks @dog", (HERO, DOG), {Kind.IMAGE: "@Image{n}"}, "@Image1 walks @Image2"),
         ("@dog first", (HERO, DOG), {Kind.IMAGE: "character{n}"}, "character2 first"),
@@ -34,16 +34,16 @@ CLIP = Reference(url="https://h/d.mp4", name="clip", kind=Kind.VIDEO)
         ("@Image2 before @Image1", (SECOND, FIRST), {Kind.IMAGE: "@Image{n}"}, "@Image1 before @Image2"),
     ],
 )
-def test_a_name_becomes_the_models_own_words(prompt, references, tokens, said):
-    assert rewrite_prompt(Request(model="m", prompt=prompt, references=references), tokens) == said
+def test_a_name_is_replaced_by_the_models_own_token(prompt, references, tokens, expected):
+    assert rewrite_prompt(Request(model="m", prompt=prompt, references=references), tokens) == expected
 
 
-def test_views_of_one_thing_are_counted_as_the_pictures_that_they_are_sent_as():
+def test_every_view_of_a_subject_is_numbered():
     request = Request(model="m", prompt="@hero, @hero-side, @dog", references=(HERO, SIDE, DOG))
     assert rewrite_prompt(request, {Kind.IMAGE: "@Image{n}"}) == "@Image1, @Image2, @Image3"
 
 
-def test_one_token_for_videos_and_images_counts_the_videos_first_where_the_model_does():
+def test_a_token_for_videos_and_images_numbers_the_videos_first_if_the_model_does():
     model = builtin().get("alibaba/wan-2.6-flash")
     assert model is not None
     request = Request(model=model.id, prompt="@hero, @dog and @clip", references=(HERO, DOG, CLIP))

@@ -1,4 +1,4 @@
-"""Each model's own rules, one line each: the request, and the problems that it has."""
+"""The rules of each model, one line each: a request and its problems."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,24 +10,24 @@ from framegate.domain import Kind, Reference, Request, Role, Routing
 
 
 def refs(images: int = 0, *, videos: int = 0, audios: int = 0, first: bool = False, last: bool = False):
-    made = [Reference(url=f"https://pictures.test/{n}.jpg") for n in range(images)]
-    made += [Reference(url=f"https://pictures.test/{n}.mp4", kind=Kind.VIDEO) for n in range(videos)]
-    made += [Reference(url=f"https://pictures.test/{n}.mp3", kind=Kind.AUDIO) for n in range(audios)]
-    made += [Reference(url="https://pictures.test/first.jpg", role=Role.FIRST_FRAME)] * first
-    made += [Reference(url="https://pictures.test/last.jpg", role=Role.LAST_FRAME)] * last
-    return tuple(made)
+    references = [Reference(url=f"https://pictures.test/{n}.jpg") for n in range(images)]
+    references += [Reference(url=f"https://pictures.test/{n}.mp4", kind=Kind.VIDEO) for n in range(videos)]
+    references += [Reference(url=f"https://pictures.test/{n}.mp3", kind=Kind.AUDIO) for n in range(audios)]
+    references += [Reference(url="https://pictures.test/first.jpg", role=Role.FIRST_FRAME)] * first
+    references += [Reference(url="https://pictures.test/last.jpg", role=Role.LAST_FRAME)] * last
+    return tuple(references)
 
 
 def source(kind: str = "video"):
     return Reference(url="https://pictures.test/source", kind=Kind(kind), role=Role.SOURCE)
 
 
-def judged(model: str, **asked: object):
-    asked.setdefault("prompt", "A quiet street at dawn")
-    return check(Request(model=model, **asked), catalogue=builtin())
+def verdict_on(model: str, **options: object):
+    options.setdefault("prompt", "A quiet street at dawn")
+    return check(Request(model=model, **options), catalogue=builtin())
 
 
-LEGAL: list[tuple[str, dict[str, Any]]] = [
+VALID: list[tuple[str, dict[str, Any]]] = [
     ("framegate/animatic", {}),
     ("framegate/animatic", {"references": refs(16, first=True, last=True), "duration": 60, "fps": 60, "seed": 1}),
     ("framegate/animatic", {"references": refs(last=True), "prompt": None}),
@@ -64,9 +64,9 @@ LEGAL: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "asked"), LEGAL)
-def test_a_model_takes_what_its_vendor_says_it_takes(model: str, asked: dict[str, Any]):
-    verdict = judged(model, **asked)
+@pytest.mark.parametrize(("model", "options"), VALID)
+def test_a_model_accepts_what_its_vendor_documents(model: str, options: dict[str, Any]):
+    verdict = verdict_on(model, **options)
 
     assert [problem.message for problem in verdict.problems] == []
     assert verdict.target is not None
@@ -74,7 +74,7 @@ def test_a_model_takes_what_its_vendor_says_it_takes(model: str, asked: dict[str
 
 MASK = Reference(url="https://h/m.png", role=Role.MASK)
 AT_FAL = Routing(only=("fal",))
-BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
+INVALID: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("wan/vace-14b", {"generate_audio": True}, [("audio_unsupported", "/generate_audio")]),
     ("framegate/animatic", {"negative_prompt": "x"}, [("negative_prompt_unsupported", "/negative_prompt")]),
     ("framegate/animatic", {"references": refs(17)}, [("too_many_references", "/references/16")]),
@@ -139,17 +139,17 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "asked", "broken"), BROKEN)
-def test_a_model_refuses_what_its_vendor_refuses(model: str, asked: dict[str, Any], broken: list[tuple[str, str]]):
-    verdict = judged(model, **asked)
+@pytest.mark.parametrize(("model", "options", "expected"), INVALID)
+def test_a_model_rejects_what_its_vendor_rejects(model: str, options: dict[str, Any], expected: list[tuple[str, str]]):
+    verdict = verdict_on(model, **options)
 
-    assert [(problem.code, problem.pointer) for problem in verdict.problems] == broken
+    assert [(problem.code, problem.pointer) for problem in verdict.problems] == expected
     assert verdict.target is None
     assert verdict.estimate is None
 
 
-def test_every_broken_rule_is_told_at_once():
-    verdict = judged(
+def test_all_broken_rules_are_reported_at_once():
+    verdict = verdict_on(
         "google/veo-3.1-lite",
         prompt="",
         duration=5,
@@ -173,36 +173,36 @@ def test_every_broken_rule_is_told_at_once():
     }
 
 
-def test_a_problem_names_the_field_the_rule_and_what_would_do():
-    (problem,) = judged("google/veo-3.1", duration=5).problems
+def test_a_problem_has_the_field_the_rule_and_the_nearest_value():
+    (problem,) = verdict_on("google/veo-3.1", duration=5).problems
 
     assert problem.message == "duration: google/veo-3.1 supports 4, 6 or 8 s, not 5 s. The nearest is 4 s."
     assert problem.allowed == [4, 6, 8]
     assert problem.nearest == 4
 
 
-def test_a_rule_that_narrows_another_says_why():
-    (problem,) = judged("google/veo-3.1", duration=5, resolution="1080p", references=refs(1)).problems
+def test_a_restricted_choice_is_explained():
+    (problem,) = verdict_on("google/veo-3.1", duration=5, resolution="1080p", references=refs(1)).problems
 
     assert problem.message.startswith("duration: google/veo-3.1 supports 8 s at 1080p and with a reference, not 5 s.")
 
 
-def test_a_reference_is_pointed_at_where_the_client_wrote_it():
+def test_the_pointer_to_a_reference_is_where_the_client_wrote_it():
     frame = Reference(url="https://pictures.test/a.jpg", role=Role.LAST_FRAME, pointer="/frame_images/0")
 
-    (problem,) = judged("google/veo-3.1", references=(frame,)).problems
+    (problem,) = verdict_on("google/veo-3.1", references=(frame,)).problems
 
     assert problem.pointer == "/frame_images/0"
 
 
-def test_the_same_reference_twice_is_pointed_at_by_its_place():
-    (problem,) = judged("google/veo-3.1", references=refs(1) * 4).problems
+def test_equal_references_are_told_apart_by_index():
+    (problem,) = verdict_on("google/veo-3.1", references=refs(1) * 4).problems
 
     assert problem.pointer == "/references/3"
 
 
-def test_an_unknown_model_is_answered_with_those_that_look_like_it():
-    verdict = judged("google/veo-3.2")
+def test_an_unknown_model_is_rejected_with_similar_names():
+    verdict = verdict_on("google/veo-3.2")
 
     assert verdict.model == "google/veo-3.2"
     assert verdict.problems[0].code == "model_unknown"
@@ -211,13 +211,13 @@ def test_an_unknown_model_is_answered_with_those_that_look_like_it():
     assert "framegate/animatic" in verdict.alternatives
 
 
-def test_names_are_matched_whole_and_by_case():
+def test_model_names_match_exactly_including_case():
     assert builtin().get("Google/Veo-3.1") is None
     assert builtin().get("veo") is None
     assert builtin().get("google/veo-3.1-20260320") is builtin().get("google/veo-3.1")
 
 
-def test_a_model_that_cannot_be_had_is_judged_all_the_same():
+def test_an_unavailable_model_is_validated_too():
     request = Request(model="google/veo-3.1", prompt="A street", duration=5)
 
     verdict = check(request, catalogue=builtin(), available=lambda model: model.id == "framegate/animatic")
@@ -226,7 +226,7 @@ def test_a_model_that_cannot_be_had_is_judged_all_the_same():
     assert verdict.alternatives == ("framegate/animatic",)
 
 
-def test_an_offer_that_is_not_usable_does_not_count():
+def test_an_offer_without_an_account_is_not_considered():
     request = Request(model="google/veo-3.1", prompt="A street", duration=4)
 
     verdict = check(request, catalogue=builtin(), usable=lambda offer: offer.provider == "fal")
@@ -235,22 +235,22 @@ def test_an_offer_that_is_not_usable_does_not_count():
     assert "google/veo-3.1 at fal supports 8 s, not 4 s" in verdict.problems[0].message
 
 
-def test_a_rule_that_every_offer_keeps_is_told_in_the_model_s_own_words():
-    (problem,) = judged("wan/vace-14b", duration=16).problems
+def test_a_rule_of_every_offer_is_reported_for_the_model():
+    (problem,) = verdict_on("wan/vace-14b", duration=16).problems
 
     assert problem.message == "duration: wan/vace-14b supports 1 to 15 s, not 16 s. The nearest is 15 s."
 
 
-def test_routing_decides_by_whose_limits_a_request_is_judged():
-    assert judged("google/veo-3.1", seed=1, references=refs(1)).ok
-    assert not judged("google/veo-3.1", seed=1, references=refs(1), routing=Routing(only=("fal",))).ok
-    assert judged("google/veo-3.1", routing=Routing(ignore=("openrouter", "fal", "pictory", "phaseo"))).problems[
+def test_routing_selects_the_offers_whose_limits_apply():
+    assert verdict_on("google/veo-3.1", seed=1, references=refs(1)).ok
+    assert not verdict_on("google/veo-3.1", seed=1, references=refs(1), routing=Routing(only=("fal",))).ok
+    assert verdict_on("google/veo-3.1", routing=Routing(ignore=("openrouter", "fal", "pictory", "phaseo"))).problems[
         0
     ].code == ("provider_unsupported")
 
 
-def test_fall_backs_come_first_among_the_alternatives_and_must_be_known():
-    verdict = judged("google/veo-3.1", duration=10, models=("x-ai/grok-imagine-video", "nobody/knows"))
+def test_fallbacks_are_the_first_alternatives_and_must_be_known_models():
+    verdict = verdict_on("google/veo-3.1", duration=10, models=("x-ai/grok-imagine-video", "nobody/knows"))
 
     assert verdict.alternatives[0] == "x-ai/grok-imagine-video"
     assert [(problem.code, problem.pointer) for problem in verdict.problems] == [
@@ -259,8 +259,8 @@ def test_fall_backs_come_first_among_the_alternatives_and_must_be_known():
     ]
 
 
-def test_what_no_model_takes_is_not_looked_at_to_the_end():
-    verdict = judged("framegate/animatic", references=refs(5000), models=("nobody/knows",) * 5000)
+def test_references_and_fallbacks_beyond_the_general_limits_are_not_validated():
+    verdict = verdict_on("framegate/animatic", references=refs(5000), models=("nobody/knows",) * 5000)
 
     assert [(problem.code, problem.pointer) for problem in verdict.problems[:3]] == [
         ("too_many_references", "/references/16"),
@@ -272,35 +272,35 @@ def test_what_no_model_takes_is_not_looked_at_to_the_end():
 
 
 def test_a_size_that_contradicts_its_resolution_is_a_problem():
-    (problem,) = judged("google/veo-3.1", size="1920x1080", resolution="720p").problems
+    (problem,) = verdict_on("google/veo-3.1", size="1920x1080", resolution="720p").problems
 
     assert problem.code == "size_conflict"
     assert problem.nearest == "1280x720"
-    assert judged("google/veo-3.1", size="1920x1080", resolution="1080p", aspect_ratio="16:9").ok
+    assert verdict_on("google/veo-3.1", size="1920x1080", resolution="1080p", aspect_ratio="16:9").ok
 
 
 @pytest.mark.parametrize("cap", [float("nan"), float("inf"), -1.0])
-def test_a_cap_that_is_no_sum_of_money_is_a_problem(cap: float):
-    assert [problem.code for problem in judged("google/veo-3.1", max_cost_usd=cap).problems] == ["cost_cap_invalid"]
+def test_a_cost_cap_must_be_an_amount(cap: float):
+    assert [problem.code for problem in verdict_on("google/veo-3.1", max_cost_usd=cap).problems] == ["cost_cap_invalid"]
 
 
-def test_a_cap_below_the_estimate_is_a_problem_and_names_the_sum():
-    (problem,) = judged("google/veo-3.1", max_cost_usd=3.19).problems
+def test_a_cost_cap_below_the_estimate_is_a_problem_that_states_the_estimate():
+    (problem,) = verdict_on("google/veo-3.1", max_cost_usd=3.19).problems
 
     assert problem.code == "cost_over_cap"
     assert "about $3.20 (8 s x $0.40/s (720p with audio) at openrouter)" in problem.message
     assert problem.nearest == 3.2
-    assert judged("google/veo-3.1", max_cost_usd=3.2).ok
+    assert verdict_on("google/veo-3.1", max_cost_usd=3.2).ok
 
 
-def test_a_cap_cannot_be_kept_where_no_price_is_known():
-    verdict = judged("vidu/vidu-q1", references=refs(1), max_cost_usd=100.0)
+def test_a_cost_cap_without_a_known_price_is_a_problem():
+    verdict = verdict_on("vidu/vidu-q1", references=refs(1), max_cost_usd=100.0)
 
     assert [problem.code for problem in verdict.problems] == ["cost_unknown"]
 
 
-def test_what_has_no_effect_is_a_warning():
-    verdict = judged(
+def test_options_without_effect_are_warnings():
+    verdict = verdict_on(
         "vidu/vidu-q1",
         references=refs(1),
         models=("google/veo-3.1-lite",),
@@ -317,28 +317,28 @@ def test_what_has_no_effect_is_a_warning():
     ]
 
 
-def test_options_that_openrouter_does_not_hand_on_are_a_warning():
+def test_options_that_openrouter_does_not_forward_are_warnings():
     options = {"google-vertex": {"parameters": {"negativePrompt": "x", "steps": 4}}}
 
-    (warning,) = judged("google/veo-3.1", options=options).warnings
+    (warning,) = verdict_on("google/veo-3.1", options=options).warnings
 
     assert (warning.code, warning.pointer) == ("option_unknown", "/provider/options/google-vertex/steps")
 
 
-def test_warnings_are_told_up_to_a_limit():
+def test_the_number_of_warnings_is_limited():
     options = {"google-vertex": {f"option{n}": n for n in range(1000)}}
 
-    assert len(judged("google/veo-3.1", options=options).warnings) == 32
+    assert len(verdict_on("google/veo-3.1", options=options).warnings) == 32
 
 
-def test_a_reference_without_a_name_is_a_warning_where_prompts_call_by_name():
-    assert [warning.code for warning in judged("pixverse/pixverse-c1", references=refs(1)).warnings] == [
+def test_a_reference_without_a_name_is_a_warning_if_prompts_mention_names():
+    assert [warning.code for warning in verdict_on("pixverse/pixverse-c1", references=refs(1)).warnings] == [
         "reference_unnamed"
     ]
 
 
-def test_a_video_that_goes_on_from_a_source_is_as_long_as_both():
-    target = judged("framegate/animatic", references=(source(),), duration=6, fps=24).target
+def test_an_extended_video_is_as_long_as_its_source_and_the_new_part():
+    target = verdict_on("framegate/animatic", references=(source(),), duration=6, fps=24).target
 
     assert target is not None
     assert (target.duration, target.frames, target.source_seconds) == (6, 144, 0.0)
@@ -346,41 +346,42 @@ def test_a_video_that_goes_on_from_a_source_is_as_long_as_both():
     assert (measured.file_frames, measured.file_seconds) == (204, 8.5)
 
 
-def test_a_source_that_is_to_be_changed_is_not_gone_on_from():
-    target = judged("wan/vace-14b", references=(source(),)).target
+def test_a_transformed_source_does_not_add_to_the_length():
+    target = verdict_on("wan/vace-14b", references=(source(),)).target
 
     assert target is not None
     assert target.source_seconds is None
     assert target.file_frames == target.frames
 
 
-def test_the_defaults_settle_the_target():
-    target = judged("framegate/animatic").target
+def test_the_target_has_the_defaults():
+    target = verdict_on("framegate/animatic").target
 
     assert target is not None
     assert (target.width, target.height, target.fps, target.duration, target.audio) == (1280, 720, 24, 4, False)
     assert (target.resolution, target.aspect_ratio, target.frames) == ("720p", "16:9", 96)
 
 
-def test_a_choice_that_the_model_does_not_have_is_not_in_the_target():
-    target = judged("minimax/s2v-01", references=refs(1)).target
+def test_the_target_lacks_a_choice_that_the_model_does_not_offer():
+    target = verdict_on("minimax/s2v-01", references=refs(1)).target
 
     assert target is not None
     assert (target.resolution, target.aspect_ratio) == (None, None)
 
 
 @pytest.mark.parametrize(
-    ("model", "takes"), [("bytedance/seedance-2.0", True), ("alibaba/wan-2.7", False), ("minimax/hailuo-3", False)]
+    ("model", "is_accepted"),
+    [("bytedance/seedance-2.0", True), ("alibaba/wan-2.7", False), ("minimax/hailuo-3", False)],
 )
-def test_openrouter_is_handed_videos_only_for_a_model_that_it_hands_them_on_to(model: str, takes: bool):
+def test_openrouter_accepts_videos_only_for_models_to_which_it_forwards_them(model: str, is_accepted: bool):
     clip = Reference(url="https://h/c.mp4", kind=Kind.VIDEO)
     request = Request(model=model, prompt="a cat", references=(clip,), routing=Routing(only=("openrouter",)))
     codes = [problem.code for problem in check(request, catalogue=builtin()).problems]
-    assert codes == ([] if takes else ["kind_unsupported"])
+    assert codes == ([] if is_accepted else ["kind_unsupported"])
 
 
 @pytest.mark.parametrize(
-    ("model", "wrong", "first"),
+    ("model", "changes", "first"),
     [
         ("kwaivgi/kling-video-o1", {"duration": 11}, "kwaivgi/kling-video-o3-4k"),  # its vendor's, of a known price
         ("google/veo-3.2", {}, "google/veo-3.1-lite"),  # though no such model is known
@@ -388,27 +389,29 @@ def test_openrouter_is_handed_videos_only_for_a_model_that_it_hands_them_on_to(m
         ("openai/sora-2", {"duration": 8}, "bytedance/seedance-2.0"),  # what it is replaced by
     ],
 )
-def test_alternatives_are_told_the_likest_first_and_our_own_renderer_last(
-    model: str, wrong: dict[str, object], first: str
+def test_the_most_similar_alternative_is_first_and_the_animatic_last(
+    model: str, changes: dict[str, object], first: str
 ):
-    request = Request(model=model, prompt="A street", **wrong)
+    request = Request(model=model, prompt="A street", **changes)
 
-    found = check(request, catalogue=builtin(), usable=lambda offer: offer.provider != "vllm_omni").alternatives
+    alternatives = check(request, catalogue=builtin(), usable=lambda offer: offer.provider != "vllm_omni").alternatives
 
-    assert (found[0], found[-1]) == (first, "framegate/animatic")
-    assert len(set(found)) == len(found)
+    assert (alternatives[0], alternatives[-1]) == (first, "framegate/animatic")
+    assert len(set(alternatives)) == len(alternatives)
 
 
-def test_no_alternative_is_told_that_cannot_be_had_here():
+def test_alternatives_have_a_usable_offer():
     request = Request(model="google/veo-3.1", prompt="A street", duration=5)
 
-    found = check(request, catalogue=builtin(), usable=lambda offer: offer.provider in ("fal", "animatic")).alternatives
+    verdict = check(request, catalogue=builtin(), usable=lambda offer: offer.provider in ("fal", "animatic"))
+    alternatives = verdict.alternatives
 
-    assert found[-1] == "framegate/animatic"
-    assert all({"fal", "animatic"} & {offer.provider for offer in builtin().get(one).offers} for one in found)
+    assert alternatives[-1] == "framegate/animatic"
+    for model_id in alternatives:
+        assert {"fal", "animatic"} & {offer.provider for offer in builtin().get(model_id).offers}
 
 
-@pytest.mark.parametrize(("asked", "said"), [(10**308, "1e308"), (-(10**20), "-1e20"), (61, "61")])
-def test_a_number_of_very_many_digits_is_told_in_short(asked: int, said: str):
-    (problem,) = judged("framegate/animatic", duration=asked).problems
-    assert f"not {said} s." in problem.message
+@pytest.mark.parametrize(("duration", "text"), [(10**308, "1e308"), (-(10**20), "-1e20"), (61, "61")])
+def test_a_number_with_many_digits_is_shortened(duration: int, text: str):
+    (problem,) = verdict_on("framegate/animatic", duration=duration).problems
+    assert f"not {text} s." in problem.message

@@ -1,4 +1,4 @@
-"""Credits become dollars at the rate that the operator states, and at no other."""
+"""Credits are converted to dollars at the configured price only."""
 
 from decimal import Decimal
 
@@ -17,12 +17,12 @@ AT_PICTORY = Request(model="google/veo-3.1", prompt="a cat walks", duration=8)
 
 
 @pytest.mark.parametrize(("rate", "micro_usd"), [(RATE, 8_000_000), (None, None)])
-def test_a_job_at_pictory_has_an_estimate_once_a_credit_has_a_price(rate: Decimal | None, micro_usd: int | None):
-    book = with_credit_prices(catalogue.builtin(), {"pictory": rate})
-    model = book.get("google/veo-3.1")
+def test_a_job_at_pictory_has_an_estimate_if_a_credit_has_a_price(rate: Decimal | None, micro_usd: int | None):
+    priced = with_credit_prices(catalogue.builtin(), {"pictory": rate})
+    model = priced.get("google/veo-3.1")
     assert model is not None
-    assert [one.id for one in book.models] == [one.id for one in catalogue.builtin().models]
-    assert book.ended == catalogue.builtin().ended
+    assert [known.id for known in priced.models] == [known.id for known in catalogue.builtin().models]
+    assert priced.ended == catalogue.builtin().ended
     [fit] = [fit for fit in catalogue.fits(AT_PICTORY, model) if fit.offer.provider == "pictory"]
 
     assert (fit.estimate.micro_usd if fit.estimate else None) == micro_usd
@@ -31,10 +31,10 @@ def test_a_job_at_pictory_has_an_estimate_once_a_credit_has_a_price(rate: Decima
     ]
 
 
-def test_the_credits_a_second_are_those_that_pictorys_clients_are_told():
-    told = {model: Decimal(str(studio.credits_per_second)) for model, studio in STUDIO.items()}
+def test_the_credits_per_second_are_those_that_the_pictory_dialect_returns():
+    credits_per_second = {model: Decimal(str(studio.credits_per_second)) for model, studio in STUDIO.items()}
 
-    assert told == CREDITS_PER_SECOND["pictory"]
+    assert credits_per_second == CREDITS_PER_SECOND["pictory"]
 
 
 @pytest.mark.anyio
@@ -52,7 +52,7 @@ def test_the_credits_a_second_are_those_that_pictorys_clients_are_told():
         (RATE, None, None),
     ],
 )
-async def test_what_pictory_charges_is_settled_at_the_rate(rate: Decimal | None, credit: object, cost: int | None):
+async def test_a_charge_in_credits_is_settled_at_its_price(rate: Decimal | None, credit: object, cost: int | None):
     pictory = Pictory("main", "key")
     pictory.usd_per_credit = rate
     done = pictory._done({"url": "https://h/v.mp4", "aiCreditsUsed": credit}, {"id": "x"})
@@ -61,12 +61,12 @@ async def test_what_pictory_charges_is_settled_at_the_rate(rate: Decimal | None,
     assert done.cost_micro_usd == cost
 
 
-def test_the_rate_is_read_from_the_environment_and_must_be_an_amount():
+def test_the_price_of_a_credit_is_read_from_the_environment_and_must_be_positive():
     assert load({"FRAMEGATE_PICTORY_USD_PER_CREDIT": "0.05"}).pictory_usd_per_credit == RATE
     assert load({}).pictory_usd_per_credit is None
-    for wrong in ("0", "-1", "free", "NaN"):
+    for invalid in ("0", "-1", "free", "NaN"):
         with pytest.raises(FramegateError, match="pictory_usd_per_credit"):
-            load({"FRAMEGATE_PICTORY_USD_PER_CREDIT": wrong})
+            load({"FRAMEGATE_PICTORY_USD_PER_CREDIT": invalid})
 
 
 @pytest.fixture
