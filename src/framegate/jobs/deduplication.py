@@ -1,4 +1,4 @@
-"""Create deduplication without an idempotency key: a client's retry is told from two clients that send the same body.
+"""Create deduplication without an idempotency key: a client's retry, or two clients with the same body.
 
 A create whose response never reached its client belongs to the next byte-identical request of the same tenant. Two
 identical requests whose clients are both connected are two jobs.

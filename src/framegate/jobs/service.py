@@ -194,7 +194,7 @@ class JobService:
     async def cancel(self, job_id: str, *, owner: str) -> Job:
         """Cancel a job and its order; return the job once it is cancelled, or after five seconds.
 
-        Cancelling a cancelled job is not an error. Raises `NotFound`, and `Conflict` for a job that has ended otherwise.
+        Cancelling a cancelled job is no error. Raises `NotFound`, and `Conflict` for a job that has ended otherwise.
         """
         for _ in range(CANCEL_ATTEMPTS_MAX):
             job = await self.get(job_id, owner=owner)

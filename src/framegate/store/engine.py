@@ -1,4 +1,4 @@
-"""Database engines: SQLite as it should be set for durability, PostgreSQL as it comes; and the schema's version."""
+"""Database engines, SQLite configured for durability, and the version of the schema."""
 
 from pathlib import Path
 from typing import Any
@@ -10,28 +10,28 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from framegate.store.tables import metadata
 
 SCHEMA = "0005"  # the newest migration
-FROZEN_SECONDS = 30  # for so long a process that is frozen in the middle of a write may keep others from their rows
-SCHEMA_LOCK = 0x6672616D65  # any number that no other program on the database uses
-FAILURES = (SQLAlchemyError, OSError)  # of a database that cannot be asked; the second where there is no connection
+IDLE_TRANSACTION_SECONDS_MAX = 30  # a process that is frozen during a write blocks others no longer
+SCHEMA_LOCK = 0x6672616D65  # arbitrary; no other program on the database should use it
+FAILURES = (SQLAlchemyError, OSError)  # of a query; `OSError` without a connection
 
 
 def make_engines(url: str, *, readers: int = 4) -> tuple[AsyncEngine, AsyncEngine]:
-    """The engine that writes and the engine that reads; the same one on PostgreSQL."""
+    """Return the engine for writes and the one for reads; the same one on PostgreSQL."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         engine = create_async_engine(parsed, pool_pre_ping=True)
-        event.listen(engine.sync_engine, "connect", _let_go_when_frozen)
+        event.listen(engine.sync_engine, "connect", _limit_idle_transactions)
         return engine, engine
     return _sqlite(parsed, pool=1, begin="BEGIN IMMEDIATE"), _sqlite(parsed, pool=readers, begin="BEGIN")
 
 
 def sqlite_file(folder: Path) -> Path:
-    """The database in a data folder."""
+    """Return the path of the database in a data folder."""
     return folder / "framegate.db"
 
 
 def sqlite_url(folder: Path) -> str:
-    """The URL of the database in a data folder."""
+    """Return the URL of the database in a data folder."""
     return URL.create("sqlite+aiosqlite", database=str(sqlite_file(folder))).render_as_string(hide_password=False)
 
 
@@ -39,7 +39,7 @@ def _sqlite(url: URL, *, pool: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=pool, max_overflow=0, connect_args={"timeout": 30})
 
     def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
-        connection.isolation_level = None  # transactions are begun below, not by the driver
+        connection.isolation_level = None  # `on_begin` begins transactions, not the driver
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
             cursor.execute(f"PRAGMA {pragma}")
@@ -53,29 +53,29 @@ def _sqlite(url: URL, *, pool: int, begin: str) -> AsyncEngine:
     return engine
 
 
-def _let_go_when_frozen(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
+def _limit_idle_transactions(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
     cursor = connection.cursor()
-    cursor.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS_MAX}s'")
     cursor.close()
     connection.commit()
 
 
-async def bring_up_to_date(engine: AsyncEngine) -> None:
-    """Create the schema in an empty database; migrate an older one. Of several processes at once one does it."""
+async def migrate_to_current(engine: AsyncEngine) -> None:
+    """Create the schema in an empty database, or migrate an older one; of several processes one does so."""
     async with engine.begin() as connection:
-        await connection.run_sync(_alone)
+        await connection.run_sync(_lock_schema)
         version = await connection.run_sync(_version)
         if version is None:
             await connection.run_sync(_create)
             return
     if version != SCHEMA:
         async with engine.begin() as connection:
-            await connection.run_sync(_alone)
+            await connection.run_sync(_lock_schema)
             await connection.run_sync(migrate)
 
 
-def _alone(connection: Connection) -> None:
-    """Wait until no other process changes the schema; on SQLite the transaction itself sees to that."""
+def _lock_schema(connection: Connection) -> None:
+    """Wait until no other process changes the schema. On SQLite the transaction has locked the database."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
 
@@ -87,15 +87,15 @@ def _version(connection: Connection) -> str | None:
 
 
 def _create(connection: Connection) -> None:
-    # What the migrations would make, at once: a test holds the two equal.
+    # Equal to the result of all migrations, as a test verifies.
     metadata.create_all(connection)
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": SCHEMA})
 
 
 def migrate(connection: Connection, *, to: str = "head") -> None:
-    """Run the migrations from wherever the database stands."""
-    from alembic import command  # noqa: PLC0415 - only an older database pays for the import
+    """Run the migrations from the database's version."""
+    from alembic import command  # noqa: PLC0415 - slow, and only needed by an older database
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()

@@ -1,4 +1,4 @@
-"""One process owns a data folder, and says who it is to the second one."""
+"""Lock of a data folder: one process at a time, which others can identify."""
 
 import fcntl
 import json
@@ -10,9 +10,9 @@ from framegate.domain.errors import DataFolderBusy
 
 
 class FolderLock:
-    """An exclusive lock on a data folder, let go by the system when its process dies.
+    """An exclusive lock on a data folder; the system releases it when its process ends.
 
-    The lock file tells the owner's `pid` and, once it serves, its `url`.
+    The lock file contains the `pid` of its process and, once that serves, its `url`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -20,7 +20,7 @@ class FolderLock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
-        """Take the folder. Raises `DataFolderBusy`, which names the owner."""
+        """Lock the folder. Raises `DataFolderBusy`, which names the process that has the lock."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = self.path.open("a+", encoding="utf-8")
         try:
@@ -28,17 +28,17 @@ class FolderLock:
         except BlockingIOError as error:
             file.close()
             owner = read_owner(self.path.parent)
-            where = f", serving {owner['url']}" if owner.get("url") else ""
-            who = f"Another Framegate (process {owner.get('pid', 'unknown')}{where})"
+            address = f" at {owner['url']}" if owner.get("url") else ""
+            process = f"Another Framegate process (pid {owner.get('pid', 'unknown')}{address})"
             raise DataFolderBusy(
-                f"{who} owns the data folder {self.path.parent}. Use that one (--server or FRAMEGATE_URL), "
-                "stop it, or give another folder with --data."
+                f"{process} uses the data folder {self.path.parent}. Connect to it (--server or FRAMEGATE_URL), "
+                "stop it, or use another folder (--data)."
             ) from error
         self._file = file
         self.announce(None)
 
     def announce(self, url: str | None) -> None:
-        """Write who owns the folder, for the second process to read."""
+        """Write the process id and the URL for other processes to read."""
         if self._file is None:
             return
         self._file.seek(0)
@@ -47,7 +47,7 @@ class FolderLock:
         self._file.flush()
 
     def release(self) -> None:
-        """Let the folder go."""
+        """Release the lock."""
         if self._file is not None:
             self._file.seek(0)
             self._file.truncate()
@@ -56,7 +56,7 @@ class FolderLock:
 
 
 def read_owner(folder: Path) -> dict[str, Any]:
-    """What the owner of a data folder says of itself; empty if nobody does."""
+    """Return the content of a folder's lock file; empty if the folder is not in use."""
     try:
         owner: Any = json.loads((folder / "lock").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Group commit: whatever was asked for while the last transaction was committed goes into the next one."""
+"""Group commit: the writes that arrive during a commit share the next transaction."""
 
 import asyncio
 import logging
@@ -14,27 +14,27 @@ _log = logging.getLogger(__name__)
 
 
 class Write(Protocol):
-    """Something to be written. Writes of one class that stand together in a group are done at once."""
+    """A write. The writes of one class in a group are applied together."""
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence[Any], /) -> Sequence[Any]:
-        """Do the writes; return for each its result, or the `FramegateError` that it alone ends with."""
+        """Apply the writes; return for each its result, or the `FramegateError` with which it alone fails."""
         ...
 
 
 @dataclass(slots=True)
-class _Asked:
+class _PendingWrite:
     write: Write
-    answer: "asyncio.Future[Any]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    result: "asyncio.Future[Any]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
 class GroupCommitWriter:
-    """The one writer of a store: takes writes from many tasks and commits them in groups of at most `group_max`."""
+    """The one writer of a store: accepts writes from many tasks and commits them in groups of at most `group_max`."""
 
     def __init__(self, engine: AsyncEngine, *, group_max: int) -> None:
         self._engine = engine
         self._group_max = group_max
-        self._asked: list[_Asked] = []
+        self._pending: list[_PendingWrite] = []
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -42,60 +42,60 @@ class GroupCommitWriter:
         self._task = asyncio.create_task(self._run(), name="framegate-writer")
 
     async def stop(self) -> None:
-        """Commit what was asked for, then end."""
+        """Commit the pending writes, then end."""
         task, self._task = self._task, None
         if task is not None:
             self._wake.set()
             await task
 
     async def apply(self, write: Write) -> Any:  # noqa: ANN401 - each write has its own result
-        """Have it written; return once it is durable. Raises the write's own error, or `Unavailable`."""
+        """Apply a write; return its result once it is durable. Raises the write's own error, or `Unavailable`."""
         if self._task is None:
             raise Unavailable("The store is closed.")
-        asked = _Asked(write)
-        self._asked.append(asked)
+        pending = _PendingWrite(write)
+        self._pending.append(pending)
         self._wake.set()
-        # A caller that gives up does not take its write back: it may be durable already.
-        return await asyncio.shield(asked.answer)
+        # A cancelled caller does not revoke its write, which may be durable already.
+        return await asyncio.shield(pending.result)
 
     async def _run(self) -> None:
-        while self._asked or self._task is not None:
+        while self._pending or self._task is not None:
             await self._wake.wait()
-            await asyncio.sleep(0)  # let whoever is ready in this round of the loop join the group
-            group, self._asked = self._asked[: self._group_max], self._asked[self._group_max :]
-            if not self._asked and self._task is not None:
+            await asyncio.sleep(0)  # the other ready tasks of this loop iteration join the group
+            group, self._pending = self._pending[: self._group_max], self._pending[self._group_max :]
+            if not self._pending and self._task is not None:
                 self._wake.clear()
             if group:
                 await self._commit(group)
 
-    async def _commit(self, group: list[_Asked]) -> None:
+    async def _commit(self, group: list[_PendingWrite]) -> None:
         try:
             async with self._engine.begin() as connection:
-                answers: list[Any] = await _apply(connection, group)
-        except Exception as error:  # noqa: BLE001 - the top of the writer's task: nobody may wait for ever
-            # One row cannot be written: find it by writing each alone, so that it fails alone.
+                results: list[Any] = await _apply(connection, group)
+        except Exception as error:  # noqa: BLE001 - top level of the writer's task: every caller gets an answer
+            # If one write fails with an error, apply each alone, so that only that one fails.
             if len(group) > 1:
-                for asked in group:
-                    await self._commit([asked])
+                for pending in group:
+                    await self._commit([pending])
                 return
-            _log.exception("A write failed: %s", type(group[0].write).__name__)
-            answers = [Unavailable(f"The store could not write ({type(error).__name__}).")]
-        for asked, answer in zip(group, answers, strict=True):
-            if asked.answer.done():
+            _log.exception("Write failed: %s", type(group[0].write).__name__)
+            results = [Unavailable(f"The database could not be written ({type(error).__name__}).")]
+        for pending, result in zip(group, results, strict=True):
+            if pending.result.done():
                 continue
-            if isinstance(answer, FramegateError):
-                asked.answer.set_exception(answer)
+            if isinstance(result, FramegateError):
+                pending.result.set_exception(result)
             else:
-                asked.answer.set_result(answer)
+                pending.result.set_result(result)
 
 
-async def _apply(connection: AsyncConnection, group: list[_Asked]) -> list[Any]:
-    """Writes of one class at once, in the order in which the classes came; one job's writes never share a group."""
-    answers: dict[int, Any] = {}
-    kinds: dict[type[Write], list[int]] = {}
-    for index, asked in enumerate(group):
-        kinds.setdefault(type(asked.write), []).append(index)
-    for kind, indices in kinds.items():
-        results = await kind.apply(connection, [group[index].write for index in indices])
-        answers.update(zip(indices, results, strict=True))
-    return [answers[index] for index in range(len(group))]
+async def _apply(connection: AsyncConnection, group: list[_PendingWrite]) -> list[Any]:
+    """Apply the writes class by class: dependent writes never share a group, since their callers await each."""
+    results: dict[int, Any] = {}
+    by_class: dict[type[Write], list[int]] = {}
+    for index, pending in enumerate(group):
+        by_class.setdefault(type(pending.write), []).append(index)
+    for write_class, indices in by_class.items():
+        class_results = await write_class.apply(connection, [group[index].write for index in indices])
+        results.update(zip(indices, class_results, strict=True))
+    return [results[index] for index in range(len(group))]

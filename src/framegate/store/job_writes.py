@@ -1,50 +1,45 @@
-"""What can be written. Each class does many of its kind in a few statements."""
+"""Writes of jobs. Each class writes many of its kind in a few statements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import BindParameter, and_, bindparam, case, delete, insert, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from framegate.domain import Blob, Delivery, Job, State
+from framegate.domain import Delivery, Job
 from framegate.domain.errors import FramegateError, IdempotencyConflict, NotFound, Stale
 from framegate.domain.ledger import LedgerChange
 from framegate.store import ledger, serialization
+from framegate.store.asset_writes import insert_blob_references, update_blob_references
 from framegate.store.ledger import BudgetReservations
-from framegate.store.outbox import insert_delivery
-from framegate.store.tables import assets, events, jobs, orders
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedJob:
-    """A job that a worker holds; `fence` tells its claim from every earlier one."""
-
-    job: Job
-    fence: int
+from framegate.store.outbox import insert_deliveries
+from framegate.store.tables import events, jobs, orders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnacknowledgedCreate:
-    """What was asked, until its client has the answer.
+    """Fingerprint of a create until its client has the response.
 
-    An identical create since `since` (Unix seconds) whose answer never left is this one, but for those in `claimed_by_others`:
-    other clients wait for their answers.
+    It returns the job of an earlier unacknowledged create with the same fingerprint, made at `since` (Unix seconds) or
+    later, except those in `claimed_by_others`, whose clients still wait for the response.
     """
 
     fingerprint: str
     since: float
     claimed_by_others: frozenset[str] = frozenset()
 
-    def among(self, orphans: Mapping[str, Sequence[Job]], owner: str) -> Job | None:
-        """The job that this create belongs to."""
-        mine = (job for job in orphans.get(self.fingerprint, ()) if job.owner == owner and job.created_at >= self.since)
-        return next((job for job in mine if job.id not in self.claimed_by_others), None)
+    def find(self, orphans: Mapping[str, Sequence[Job]], owner: str) -> Job | None:
+        """Return the earlier job, from the unacknowledged jobs by fingerprint."""
+        for job in orphans.get(self.fingerprint, ()):
+            if job.owner == owner and job.created_at >= self.since and job.id not in self.claimed_by_others:
+                return job
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Accept a job; find the earlier one instead that its idempotency key or its unanswered create belongs to."""
+    """Accept a job, or return the earlier one with its idempotency key or unacknowledged create."""
 
     job: Job
     idempotency_key: str | None
@@ -55,77 +50,91 @@ class Insert:
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Insert"], /) -> list[Job | FramegateError]:
-        keys = [(write.job.owner, write.idempotency_key) for write in writes if write.idempotency_key]
-        known: dict[tuple[str, str | None], tuple[Job, str]] = {}
-        if keys:
-            query = select(jobs.c.owner, jobs.c.idempotency_key, jobs.c.body_hash, jobs.c.request, jobs.c.state_json)
-            rows = await connection.execute(query.where(tuple_(jobs.c.owner, jobs.c.idempotency_key).in_(keys)))
-            known = {
-                (row.owner, row.idempotency_key): (serialization.load_job(row.request, row.state_json), row.body_hash)
-                for row in rows
-            }
+        by_key = await _jobs_by_key(connection, writes)
         orphans = await _orphans(connection, writes)
-        purses = await BudgetReservations.of(
-            connection, [write.ledger_change for write in writes if write.ledger_change]
-        )
-        answers: list[Job | FramegateError] = []
+        changes = [write.ledger_change for write in writes if write.ledger_change]
+        reservations = await BudgetReservations.lock(connection, changes)
+        results: list[Job | FramegateError] = []
         fresh: list[Insert] = []
         for write in writes:
             key = (write.job.owner, write.idempotency_key)
-            earlier = known.get(key) if write.idempotency_key else None
-            orphan = write.unacknowledged.among(orphans, write.job.owner) if write.unacknowledged else None
+            earlier = by_key.get(key) if write.idempotency_key else None
+            orphan = write.unacknowledged.find(orphans, write.job.owner) if write.unacknowledged else None
             if orphan is not None:
-                answers.append(orphan)
-            elif earlier is None and write.ledger_change and (refused := purses.reserve(write.ledger_change)):
-                answers.append(refused)
-            elif earlier is None:
-                fresh.append(write)
-                known[key] = (write.job, write.body_hash)
-                answers.append(write.job)
+                results.append(orphan)
+            elif earlier is not None:
+                results.append(earlier[0] if earlier[1] == write.body_hash else IdempotencyConflict())
+            elif write.ledger_change and (exceeded := reservations.reserve(write.ledger_change)):
+                results.append(exceeded)
             else:
-                answers.append(earlier[0] if earlier[1] == write.body_hash else IdempotencyConflict())
+                fresh.append(write)
+                by_key[key] = (write.job, write.body_hash)
+                results.append(write.job)
         if fresh:
-            await connection.execute(insert(jobs), [write._row() for write in fresh])  # noqa: SLF001 - its own
-            await connection.execute(insert(events), [serialization.event_columns(write.job) for write in fresh])
-            await insert_delivery(connection, [delivery for write in fresh for delivery in write.deliveries])
-            await ledger.insert_entry(connection, [write.ledger_change for write in fresh if write.ledger_change])
-        kept = [write.ledger_change for write, answer in zip(writes, answers, strict=True) if isinstance(answer, Job)]
-        await ledger.release_reservation(connection, [one for one in kept if one and one.replaces_job_id])
-        return answers
+            await _insert(connection, fresh)
+        succeeded = [write.ledger_change for write, job in zip(writes, results, strict=True) if isinstance(job, Job)]
+        releases = [change for change in succeeded if change and change.replaces_job_id]
+        await ledger.release_reservations(connection, releases)
+        return results
 
-    def _row(self) -> dict[str, Any]:
-        return {
-            "id": self.job.id,
-            "owner": self.job.owner,
-            "model": self.job.model,
-            "worker": None,
-            "fence": 0,
-            "lease_until": None,
-            "idempotency_key": self.idempotency_key,
-            "body_hash": self.body_hash,
-            "unacked_fingerprint": self.unacknowledged.fingerprint if self.unacknowledged else None,
-            "request": serialization.dump_request(self.job.request),
-            **serialization.job_columns(self.job, due_at=self.job.created_at),
-        }
+
+async def _jobs_by_key(
+    connection: AsyncConnection, writes: Sequence[Insert]
+) -> dict[tuple[str, str | None], tuple[Job, str]]:
+    """Return the jobs that were created with the same idempotency keys, with the hashes of their bodies."""
+    keys = [(write.job.owner, write.idempotency_key) for write in writes if write.idempotency_key]
+    if not keys:
+        return {}
+    query = select(jobs.c.owner, jobs.c.idempotency_key, jobs.c.body_hash, jobs.c.request, jobs.c.state_json)
+    rows = await connection.execute(query.where(tuple_(jobs.c.owner, jobs.c.idempotency_key).in_(keys)))
+    return {
+        (row.owner, row.idempotency_key): (serialization.load_job(row.request, row.state_json), row.body_hash)
+        for row in rows
+    }
 
 
 async def _orphans(connection: AsyncConnection, writes: Sequence[Insert]) -> dict[str, list[Job]]:
-    """By fingerprint, the jobs of identical creates whose answers never left."""
-    asked = {write.unacknowledged.fingerprint for write in writes if write.unacknowledged}
-    if not asked:
+    """Return the jobs of unacknowledged creates, by fingerprint."""
+    fingerprints = {write.unacknowledged.fingerprint for write in writes if write.unacknowledged}
+    if not fingerprints:
         return {}
-    query = select(jobs.c.unacked_fingerprint, jobs.c.request, jobs.c.state_json).where(
-        jobs.c.unacked_fingerprint.in_(asked)
-    )
-    found: dict[str, list[Job]] = {}
-    for row in await connection.execute(query.order_by(jobs.c.id)):
-        found.setdefault(row.unacked_fingerprint, []).append(serialization.load_job(row.request, row.state_json))
-    return found
+    columns = (jobs.c.unacked_fingerprint, jobs.c.request, jobs.c.state_json)
+    query = select(*columns).where(jobs.c.unacked_fingerprint.in_(fingerprints)).order_by(jobs.c.id)
+    orphans: dict[str, list[Job]] = {}
+    for row in await connection.execute(query):
+        job = serialization.load_job(row.request, row.state_json)
+        orphans.setdefault(row.unacked_fingerprint, []).append(job)
+    return orphans
+
+
+async def _insert(connection: AsyncConnection, writes: Sequence[Insert]) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "id": write.job.id,
+            "owner": write.job.owner,
+            "model": write.job.model,
+            "worker": None,
+            "fence": 0,
+            "lease_until": None,
+            "idempotency_key": write.idempotency_key,
+            "body_hash": write.body_hash,
+            "unacked_fingerprint": write.unacknowledged.fingerprint if write.unacknowledged else None,
+            "request": serialization.dump_request(write.job.request),
+            **serialization.job_columns(write.job, due_at=write.job.created_at),
+        }
+        for write in writes
+    ]
+    await connection.execute(insert(jobs), rows)
+    await connection.execute(insert(events), [serialization.event_columns(write.job) for write in writes])
+    hashes = {row["id"]: serialization.blob_hashes(row["request"], row["state_json"]) for row in rows}
+    await insert_blob_references(connection, hashes)
+    await insert_deliveries(connection, [delivery for write in writes for delivery in write.deliveries])
+    await ledger.insert_entries(connection, [write.ledger_change for write in writes if write.ledger_change])
 
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgeCreates:
-    """The clients of these jobs have their answer."""
+    """Record that the clients of these jobs have the response to their create."""
 
     job_ids: tuple[str, ...]
 
@@ -138,29 +147,23 @@ class AcknowledgeCreates:
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """How the newest order of a job stands."""
+    """State of a job's newest order."""
 
     state: str
     key: str
     at: float
 
 
-_UPDATE = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("job_id"))
-    .values(
-        {name: bindparam(name) for name in ("state", "is_open", "version", "due_at", "cancel_requested", "state_json")}
-    )
-)
+_CHANGING = ("state", "is_open", "version", "due_at", "cancel_requested", "state_json")
+_UPDATE = update(jobs).where(jobs.c.id == bindparam("job_id")).values({name: bindparam(name) for name in _CHANGING})
 _UPDATE_AND_RELEASE = _UPDATE.values(worker=None, lease_until=None)
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyTransition:
-    """Replace a job, if it has not moved on since and, with a fence, if the claim still stands.
+    """Replace a job by its next version, if it has not changed since and, with a `fence`, if the claim holds.
 
-    Where the move reserves more, the key's budget must reach for it. `job` is the job after the move; its version is
-    one more than that of the job it replaces.
+    If the transition reserves more money, the key's budget must cover it. `job` is the job after the transition.
     """
 
     job: Job
@@ -171,184 +174,85 @@ class ApplyTransition:
     deliveries: tuple[Delivery, ...] = ()
     ledger_change: LedgerChange | None = None
 
+    @property
+    def reservation(self) -> LedgerChange | None:
+        """The ledger change, if it reserves anew."""
+        return self.ledger_change if self.ledger_change and self.ledger_change.replaces_job_id else None
+
     @classmethod
     async def apply(
         cls, connection: AsyncConnection, writes: Sequence["ApplyTransition"], /
     ) -> list[Job | FramegateError]:
         ids = [write.job.id for write in writes]
         query = select(jobs.c.id, jobs.c.version, jobs.c.fence).where(jobs.c.id.in_(ids)).with_for_update()
-        stands = {row.id: (row.version, row.fence) for row in await connection.execute(query)}
-        purses = await BudgetReservations.of(
-            connection,
-            [write.ledger_change for write in writes if write.ledger_change and write.ledger_change.replaces_job_id],
-        )
-        answers: list[Job | FramegateError] = []
-        good: list[ApplyTransition] = []
+        current = {row.id: (row.version, row.fence) for row in await connection.execute(query)}
+        changes = [write.reservation for write in writes if write.reservation]
+        reservations = await BudgetReservations.lock(connection, changes)
+        results: list[Job | FramegateError] = []
+        valid: list[ApplyTransition] = []
         for write in writes:
-            version, fence = stands.get(write.job.id, (0, 0))
+            version, fence = current.get(write.job.id, (0, 0))
             if version != write.job.version - 1 or write.fence not in (None, fence):
-                answers.append(Stale() if version else NotFound("There is no such job."))
-                continue
-            if (
-                write.ledger_change
-                and write.ledger_change.replaces_job_id
-                and (refused := purses.reserve(write.ledger_change))
-            ):
-                answers.append(refused)
-                continue
-            stands[write.job.id] = (write.job.version, fence)
-            good.append(write)
-            answers.append(write.job)
-        for statement, release in ((_UPDATE, False), (_UPDATE_AND_RELEASE, True)):
-            rows = [
-                {"job_id": write.job.id, **serialization.job_columns(write.job, due_at=write.due_at)}
-                for write in good
-                if write.release is release
-            ]
-            if rows:
-                await connection.execute(statement, rows)
-        if good:
-            await connection.execute(insert(events), [serialization.event_columns(write.job) for write in good])
-        await _write_orders(connection, [write for write in good if write.order])
-        await insert_delivery(connection, [delivery for write in good for delivery in write.deliveries])
-        await ledger.change(connection, [write.ledger_change for write in good if write.ledger_change])
-        return answers
+                results.append(Stale() if version else NotFound("Job not found."))
+            elif write.reservation and (exceeded := reservations.reserve(write.reservation)):
+                results.append(exceeded)
+            else:
+                current[write.job.id] = (write.job.version, fence)
+                valid.append(write)
+                results.append(write.job)
+        if valid:
+            await _update(connection, valid)
+        return results
 
 
-async def _write_orders(connection: AsyncConnection, moves: Sequence[ApplyTransition]) -> None:
-    sending = [move for move in moves if move.order and move.order.state == "sending"]
-    ended = [move for move in moves if move.order and move.order.state != "sending"]
-    if sending:
-        rows = [
+async def _update(connection: AsyncConnection, writes: Sequence[ApplyTransition]) -> None:
+    rows = [{"job_id": write.job.id, **serialization.job_columns(write.job, due_at=write.due_at)} for write in writes]
+    for statement, release in ((_UPDATE, False), (_UPDATE_AND_RELEASE, True)):
+        if chosen := [row for row, write in zip(rows, writes, strict=True) if write.release is release]:
+            await connection.execute(statement, chosen)
+    await connection.execute(insert(events), [serialization.event_columns(write.job) for write in writes])
+    hashes = {
+        write.job.id: serialization.blob_hashes(serialization.dump_request(write.job.request), row["state_json"])
+        for row, write in zip(rows, writes, strict=True)
+    }
+    await update_blob_references(connection, hashes)
+    await _write_orders(connection, writes)
+    await insert_deliveries(connection, [delivery for write in writes for delivery in write.deliveries])
+    await ledger.update_entries(connection, [write.ledger_change for write in writes if write.ledger_change])
+
+
+async def _write_orders(connection: AsyncConnection, writes: Sequence[ApplyTransition]) -> None:
+    begun: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    for write in writes:
+        job, order = write.job, write.order
+        if order is None:
+            continue
+        if order.state != "sending":
+            changed.append({"b_job": job.id, "b_attempt": job.attempts, "b_state": order.state})
+            continue
+        begun.append(
             {
-                "job_id": move.job.id,
-                "attempt": move.job.attempts,
-                "fence": move.fence,
-                "provider": move.job.provider,
-                "account": move.job.account,
-                "key": move.order.key,
-                "state": move.order.state,
-                "at": move.order.at,
+                "job_id": job.id,
+                "attempt": job.attempts,
+                "fence": write.fence,
+                "provider": job.provider,
+                "account": job.account,
+                "key": order.key,
+                "state": order.state,
+                "at": order.at,
             }
-            for move in sending
-            if move.order
-        ]
-        await connection.execute(insert(orders), rows)
-    if ended:
-        statement = (
-            update(orders)
-            .where(orders.c.job_id == bindparam("b_job"), orders.c.attempt == bindparam("b_attempt"))
-            .values(state=bindparam("b_state"))
         )
-        rows = [
-            {"b_job": move.job.id, "b_attempt": move.job.attempts, "b_state": move.order.state}
-            for move in ended
-            if move.order
-        ]
-        await connection.execute(statement, rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Take the jobs that are due and that nobody holds, cancellations first; nobody else gets them before `until`."""
-
-    worker: str
-    now: float
-    until: float
-    limit: int
-
-    @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Claim"], /) -> list[list[ClaimedJob]]:
-        return [await claim._take(connection) for claim in writes]  # noqa: SLF001 - its own
-
-    async def _take(self, connection: AsyncConnection) -> list[ClaimedJob]:
-        query = (
-            select(jobs.c.id, jobs.c.fence, jobs.c.request, jobs.c.state_json)
-            .where(jobs.c.is_open, jobs.c.due_at <= self.now)
-            .where(or_(jobs.c.lease_until.is_(None), jobs.c.lease_until < self.now))
-            .order_by(jobs.c.cancel_requested.desc(), jobs.c.due_at)
-            .limit(self.limit)
-            .with_for_update(skip_locked=True)
-        )
-        rows = (await connection.execute(query)).all()
-        if rows:
-            statement = (
-                update(jobs)
-                .where(jobs.c.id.in_([row.id for row in rows]))
-                .values(worker=self.worker, fence=jobs.c.fence + 1, lease_until=self.until)
-            )
-            await connection.execute(statement)
-        return [ClaimedJob(serialization.load_job(row.request, row.state_json), row.fence + 1) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Let a held job go until it is due again; at once if it was changed meanwhile, by a cancellation say."""
-
-    job: Job
-    fence: int
-    due_at: float
-
-    @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Release"], /) -> list[None]:
-        unchanged = jobs.c.version == bindparam("b_version")
-        due_at: BindParameter[float] = bindparam("b_due")
-        statement = (
-            update(jobs)
-            .where(and_(jobs.c.id == bindparam("b_job"), jobs.c.fence == bindparam("b_fence")))
-            .values(worker=None, lease_until=None, due_at=case((unchanged, due_at), else_=jobs.c.due_at))
-        )
-        rows = [
-            {"b_job": write.job.id, "b_version": write.job.version, "b_fence": write.fence, "b_due": write.due_at}
-            for write in writes
-        ]
-        await connection.execute(statement, rows)
-        return [None] * len(writes)
-
-
-@dataclass(frozen=True, slots=True)
-class MakeDue:
-    """Make a job due that nobody holds."""
-
-    job_id: str
-    now: float
-
-    @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["MakeDue"], /) -> list[None]:
-        for write in writes:
-            waits = and_(jobs.c.id == write.job_id, jobs.c.is_open, jobs.c.worker.is_(None), jobs.c.due_at > write.now)
-            await connection.execute(update(jobs).where(waits).values(due_at=write.now))
-        return [None] * len(writes)
-
-
-@dataclass(frozen=True, slots=True)
-class Extend:
-    """Keep these jobs of a worker until a later time; with no time, let them go."""
-
-    worker: str | None  # None: every worker
-    until: float | None
-    job_ids: tuple[str, ...] | None = None  # None: all that it holds
-
-    @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["Extend"], /) -> list[None]:
-        for write in writes:
-            statement = update(jobs).where(jobs.c.is_open, jobs.c.worker.is_not(None))
-            if write.worker is not None:
-                statement = statement.where(jobs.c.worker == write.worker)
-            if write.job_ids is not None:
-                statement = statement.where(jobs.c.id.in_(write.job_ids))
-            values: dict[str, Any] = {"lease_until": write.until}
-            if write.until is None:
-                # A job with an open order is due at once, so that the next worker counts it before it submits others.
-                is_ordered = jobs.c.state.in_([State.SUBMITTING, State.RUNNING])
-                values |= {"worker": None, "due_at": case((is_ordered, 0.0), else_=jobs.c.due_at)}
-            await connection.execute(statement.values(values))
-        return [None] * len(writes)
+    if begun:
+        await connection.execute(insert(orders), begun)
+    if changed:
+        same = (orders.c.job_id == bindparam("b_job"), orders.c.attempt == bindparam("b_attempt"))
+        await connection.execute(update(orders).where(*same).values(state=bindparam("b_state")), changed)
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Forget a job that has ended, with its events, orders and webhooks."""
+    """Delete a job that has ended, with its events, orders, webhooks and blob references."""
 
     job_id: str
 
@@ -358,28 +262,6 @@ class Delete:
         return [None] * len(writes)
 
 
-@dataclass(frozen=True, slots=True)
-class KeepAsset:
-    """Remember that an owner uploaded a file."""
-
-    owner: str
-    blob: Blob
-    now: float
-
-    @classmethod
-    async def apply(cls, connection: AsyncConnection, writes: Sequence["KeepAsset"], /) -> list[None]:
-        for write in writes:
-            same = and_(assets.c.owner == write.owner, assets.c.sha256 == write.blob.sha256)
-            if (await connection.execute(select(assets.c.sha256).where(same))).first() is None:
-                row = {
-                    "media_type": write.blob.media_type,
-                    "size_bytes": write.blob.size_bytes,
-                    "created_at": write.now,
-                }
-                await connection.execute(insert(assets).values(owner=write.owner, sha256=write.blob.sha256, **row))
-        return [None] * len(writes)
-
-
 def next_version(job: Job, at: float, **changes: Any) -> Job:  # noqa: ANN401 - a job's own fields
-    """The job after a move: changed, one version on."""
+    """Return the job after a transition: changed, and one version on."""
     return replace(job, **changes, version=job.version + 1, updated_at=at)

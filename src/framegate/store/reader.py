@@ -1,4 +1,4 @@
-"""Reads of a store: rows by their columns' names."""
+"""Reads of a store, as rows by column name."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,12 @@ from framegate.store.engine import FAILURES
 
 
 class Reader:
-    """Asks a database that others may write to meanwhile. Raises `Unavailable` where it cannot."""
+    """Runs queries outside the writer's transactions. Raises `Unavailable`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def first(self, query: Executable) -> Any:  # noqa: ANN401 - a row of whatever was asked
+    async def first(self, query: Executable) -> Any:  # noqa: ANN401 - a row of any columns
         rows = await self.all(query)
         return rows[0] if rows else None
 
@@ -25,4 +25,4 @@ class Reader:
             async with self._engine.connect() as connection:
                 return (await connection.execute(query)).mappings().all()
         except FAILURES as error:
-            raise Unavailable(f"The store could not be read: {getattr(error, 'orig', error)}") from error
+            raise Unavailable(f"The database could not be read: {getattr(error, 'orig', error)}") from error

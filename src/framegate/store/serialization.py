@@ -1,18 +1,29 @@
-"""Jobs to rows and back. The request is written once; the rest of the job with every move."""
+"""Values to rows and back. A job's request is written once; the rest of the job with every transition."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
-from framegate.domain import Event, Job, Request, State
+from framegate.domain import Attempt, BudgetPeriod, Delivery, DeliveryState, Event, Job, Key, Request, Scope, State
+from framegate.domain.ledger import Entry, EntryState
 
 DEPTH_MAX = 100  # of a provider's JSON as it is stored
 TOO_DEEP = "(nested too deeply to be stored)"
+HOST_CHARS_MAX = 255
+DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery) if field.name != "log")
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _job: TypeAdapter[Job] = TypeAdapter(Job)
 _request: TypeAdapter[Request] = TypeAdapter(Request)
+
+Row = Mapping[Any, Any]  # SQLAlchemy does not type its keys as text
+
+
+# -- jobs
 
 
 def dump_request(request: Request) -> str:
@@ -20,22 +31,17 @@ def dump_request(request: Request) -> str:
 
 
 def dump_document(job: Job) -> str:
-    """All of a job but its request, as JSON."""
+    """Return all of a job but its request, as JSON."""
     return _job.dump_json(job, exclude={"request"}, exclude_defaults=True).decode()
 
 
 def load_job(request: str, document: str) -> Job:
-    """A job from the two parts that its row keeps."""
+    """Return a job from the two JSON documents of its row."""
     return _job.validate_json(f'{{"request":{request},{document[1:]}')
 
 
-def load_event(row: Mapping[str, Any]) -> Event:
-    columns: dict[str, Any] = {**row, "state": State(row["state"])}
-    return Event(**columns)
-
-
 def job_columns(job: Job, *, due_at: float) -> dict[str, Any]:
-    """The columns that change with every move."""
+    """Return the columns that change with every transition."""
     return {
         "state": job.state.value,
         "is_open": not job.state.is_final,
@@ -46,8 +52,13 @@ def job_columns(job: Job, *, due_at: float) -> dict[str, Any]:
     }
 
 
+def blob_hashes(*documents: str) -> frozenset[str]:
+    """Return every SHA-256 in JSON documents: the blobs that a job references, wherever it names them."""
+    return frozenset(sha256 for document in documents for sha256 in _SHA256.findall(document))
+
+
 def event_columns(job: Job) -> dict[str, Any]:
-    """The event that a move makes."""
+    """Return the event of a transition, from the job after it."""
     return {
         "job_id": job.id,
         "seq": job.version,
@@ -56,6 +67,79 @@ def event_columns(job: Job) -> dict[str, Any]:
         "stage": job.stage,
         "progress": job.progress,
     }
+
+
+def load_event(row: Row) -> Event:
+    columns: dict[str, Any] = {**row, "state": State(row["state"])}
+    return Event(**columns)
+
+
+# -- webhooks
+
+
+def delivery_columns(delivery: Delivery) -> dict[str, Any]:
+    """Return the row of a new delivery."""
+    return {
+        **{name: getattr(delivery, name) for name in DELIVERY_FIELDS},
+        "state": delivery.state.value,
+        "host": host_of(delivery.url),
+        "fence": 0,
+        "worker": None,
+        "lease_until": None,
+    }
+
+
+def load_delivery(row: Row, log: Sequence[Attempt] = ()) -> Delivery:
+    columns: dict[str, Any] = {name: row[name] for name in DELIVERY_FIELDS}
+    columns.update(state=DeliveryState(row["state"]), log=tuple(log))
+    return Delivery(**columns)
+
+
+def attempt_columns(delivery_id: str, attempt: Attempt) -> dict[str, Any]:
+    return {"delivery_id": delivery_id, **_fields(attempt)}
+
+
+def load_attempt(row: Row) -> Attempt:
+    columns: dict[str, Any] = {name: row[name] for name in row if name != "delivery_id"}
+    return Attempt(**columns)
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL, which identifies the receiver; empty for an invalid URL."""
+    try:
+        return (urlsplit(url).hostname or "")[:HOST_CHARS_MAX]
+    except ValueError:
+        return ""
+
+
+# -- keys and money
+
+
+def key_columns(key: Key) -> dict[str, Any]:
+    return {**_fields(key), "scopes": " ".join(key.scopes)}
+
+
+def load_key(row: Row) -> Key:
+    columns: dict[str, Any] = {**row, "scopes": tuple(Scope(word) for word in row["scopes"].split())}
+    if row["budget_period"] is not None:
+        columns["budget_period"] = BudgetPeriod(row["budget_period"])
+    return Key(**columns)
+
+
+def entry_columns(entry: Entry) -> dict[str, Any]:
+    return {**_fields(entry), "state": entry.state.value}
+
+
+def load_entry(row: Row) -> Entry:
+    columns: dict[str, Any] = {**row, "state": EntryState(row["state"])}
+    return Entry(**columns)
+
+
+def _fields(value: Attempt | Key | Entry) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+# -- what a provider sends
 
 
 def to_storable(value: Any, depth: int = DEPTH_MAX) -> Any:  # noqa: ANN401 - any field of a job

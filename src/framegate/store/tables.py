@@ -1,4 +1,4 @@
-"""The tables. Columns are what queries need; the rest of a job is one JSON document beside its request."""
+"""Tables. A job has columns for what queries need, and two JSON documents: its request and the rest."""
 
 from sqlalchemy import (
     BigInteger,
@@ -32,18 +32,18 @@ jobs = Table(
     Column("owner", String(64), nullable=False),
     Column("model", String(200), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("is_open", Boolean, nullable=False),  # not yet at an end
+    Column("is_open", Boolean, nullable=False),  # has not ended
     Column("version", Integer, nullable=False),
-    Column("due_at", Double, nullable=False),  # when the runner should look at it next
+    Column("due_at", Double, nullable=False),  # of its next step
     Column("cancel_requested", Boolean, nullable=False),
-    Column("worker", String(64)),  # who holds it now
-    Column("fence", Integer, nullable=False),  # rises with every claim: a late worker's moves are refused
+    Column("worker", String(64)),  # that claimed it
+    Column("fence", Integer, nullable=False),  # rises with every claim: a late worker's writes are refused
     Column("lease_until", Double),
     Column("idempotency_key", String(255)),
     Column("body_hash", String(64), nullable=False),
-    Column("unacked_fingerprint", String(64)),  # what was asked, until its client has the answer
+    Column("unacked_fingerprint", String(64)),  # of the create, until its client has the response
     Column("request", Text, nullable=False),  # written once
-    Column("state_json", Text, nullable=False),  # rewritten with every move
+    Column("state_json", Text, nullable=False),  # rewritten with every transition
     UniqueConstraint("owner", "idempotency_key"),
 )
 Index("ix_jobs_due", jobs.c.is_open, jobs.c.due_at)
@@ -61,7 +61,7 @@ events = Table(
     Column("progress", Double),
 )
 
-# An order's intent stands here, committed, before its first byte leaves.
+# An order is committed here before its first byte is sent.
 orders = Table(
     "orders",
     metadata,
@@ -75,7 +75,16 @@ orders = Table(
     Column("at", Double, nullable=False),
 )
 
-# An event on its way to the address that its job named; written with the move that made it.
+# The blobs that a job references, so that a file is deleted with the last job that uses it.
+blob_references = Table(
+    "blob_references",
+    metadata,
+    Column("job_id", String(36), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+)
+Index("ix_blob_references_sha256", blob_references.c.sha256)
+
+# A webhook, written in the transaction of the change that it reports.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -84,7 +93,7 @@ deliveries = Table(
     Column("owner", String(64), nullable=False),
     Column("dialect", String(32), nullable=False),
     Column("url", Text, nullable=False),
-    Column("host", String(255), nullable=False),  # of the address: one slow host does not hold up the others
+    Column("host", String(255), nullable=False),  # of the URL: a slow host does not delay the others
     Column("type", String(100), nullable=False),
     Column("seq", Integer, nullable=False),
     Column("body", Text, nullable=False),
@@ -96,7 +105,7 @@ deliveries = Table(
     Column("worker", String(64)),
     Column("fence", Integer, nullable=False),
     Column("lease_until", Double),
-    UniqueConstraint("job_id", "seq", "type"),  # no event happens twice
+    UniqueConstraint("job_id", "seq", "type"),  # no event is reported twice
 )
 Index("ix_deliveries_due", deliveries.c.state, deliveries.c.due_at)
 
@@ -117,7 +126,7 @@ keys = Table(
     Column("id", String(32), primary_key=True),
     Column("owner", String(64), nullable=False),
     Column("name", String(100), nullable=False),
-    Column("sha256", String(64), nullable=False),  # of the whole text; the text itself is kept nowhere
+    Column("sha256", String(64), nullable=False),  # of the whole key, which is not stored
     Column("scopes", String(100), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double),
@@ -128,7 +137,7 @@ keys = Table(
     Column("budget_period", String(8)),  # total month day
 )
 
-# The money of a job, in millionths of a US dollar. No foreign key: what was spent stays told when the job is deleted.
+# Money of a job, in millionths of a US dollar. No foreign key: the entry survives its job.
 ledger = Table(
     "ledger",
     metadata,
@@ -142,7 +151,7 @@ ledger = Table(
     Column("created_at", Double, nullable=False),
     Column("reserved_micro_usd", BigInteger),
     Column("settled_micro_usd", BigInteger),
-    Column("provider_reported", Boolean, nullable=False),  # whether the provider said what was settled
+    Column("provider_reported", Boolean, nullable=False),  # whether the provider reported the settled amount
     Column("state", String(16), nullable=False),  # reserved settled void held
     Column("ended_at", Double),
 )

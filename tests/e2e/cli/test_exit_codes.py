@@ -176,8 +176,8 @@ def test_5_a_data_folder_that_stays_busy(run: Run, tmp_path: Path, monkeypatch: 
         lock.release()
 
     assert (waiting.code, serving.code) == (5, 5)
-    assert "owns the data folder" in waiting.err
-    assert "owns the data folder" in serving.err
+    assert "uses the data folder" in waiting.err
+    assert "uses the data folder" in serving.err
 
 
 def test_5_a_file_that_is_not_a_database(run: Run, tmp_path: Path):

@@ -8,7 +8,6 @@ from framegate.domain import Blob, Running, State
 from framegate.domain.machine import Clock
 from framegate.jobs.background.blob_gc import MINIMUM_AGE_SECONDS, BlobGarbageCollector
 from framegate.storage.blobs import BlobStore
-from framegate.store import store as stores
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +24,6 @@ async def kept(blobs: BlobStore, text: str) -> Blob:
 
 
 async def test_what_no_job_and_no_owner_mentions_is_removed_once_it_is_old(world, monkeypatch):
-    monkeypatch.setattr(stores, "MENTIONS_PER_PAGE", 1)  # jobs are looked through by pages
     gate = world(looks=["done", Running()])
     async with gate.open():
         blobs = gate.jobs.blobs

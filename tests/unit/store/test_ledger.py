@@ -135,7 +135,11 @@ async def test_of_two_ends_at_once_one_is_settled_and_the_entry_stays_as_it_was(
     entry = await store.ledger.entry(job.id)
 
     assert entry == entry_of(ended)
-    assert (entry.state, entry.settled_micro_usd, entry.provider_reported) == (EntryState.SETTLED, ended.cost_micro_usd, True)
+    assert (entry.state, entry.settled_micro_usd, entry.provider_reported) == (
+        EntryState.SETTLED,
+        ended.cost_micro_usd,
+        True,
+    )
 
 
 @pytest.mark.anyio

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -6,7 +7,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from framegate.domain import Blob, Fault, Problem, Reference, Role, State
+from framegate.domain import Blob, Fault, Problem, Reference, Request, Role, State
 from framegate.domain.errors import IdempotencyConflict, NotFound, Stale
 from framegate.store import Store
 from framegate.store.engine import SCHEMA, make_engines, migrate
@@ -263,3 +264,33 @@ def test_the_schema_version_in_the_code_is_the_newest_migration():
     scripts = ScriptDirectory(str(Path(framegate.store.__file__).parent / "migrations"))
 
     assert scripts.get_current_head() == SCHEMA
+
+
+async def test_a_job_references_the_blobs_of_its_newest_version(store):
+    request = Request(model="m", references=(Reference(url=f"asset://{'a' * 64}"),))
+    job = await store.insert(replace(make_job(1), request=request))
+    other = await store.insert(replace(make_job(2), request=request))
+    assert await store.referenced_hashes() == {"a" * 64}
+
+    first = next_version(job, 1001, provider_metadata={"files": ["b" * 64, "c" * 64]})
+    await store.apply(first, due_at=1001)
+    assert await store.referenced_hashes() == {"a" * 64, "b" * 64, "c" * 64}
+
+    await store.apply(next_version(first, 1002, provider_metadata={"files": ["c" * 64, "d" * 64]}), due_at=1002)
+    assert await store.referenced_hashes() == {"a" * 64, "c" * 64, "d" * 64}
+
+    await store.delete(job.id)
+    assert await store.is_referenced("a" * 64)
+    assert not await store.is_referenced("c" * 64)
+    await store.delete(other.id)
+    assert not await store.is_referenced("a" * 64)
+
+
+async def test_a_refused_write_leaves_the_blob_references_alone(store):
+    job = await store.insert(make_job())
+    await store.apply(next_version(job, 1001), due_at=1001)
+
+    with pytest.raises(Stale):
+        await store.apply(next_version(job, 1002, provider_metadata={"file": "b" * 64}), due_at=1002)
+
+    assert not await store.is_referenced("b" * 64)

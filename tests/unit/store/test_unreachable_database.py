@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from framegate.domain.errors import Unavailable
 from framegate.store import Store
-from framegate.store.engine import FROZEN_SECONDS, make_engines
+from framegate.store.engine import IDLE_TRANSACTION_SECONDS_MAX, make_engines
 
 pytestmark = pytest.mark.anyio
 STARTING = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
@@ -61,5 +61,5 @@ async def test_a_process_that_is_frozen_in_the_middle_of_a_write_does_not_hold_t
         pytest.skip("SQLite has one owner")
     async with engine.connect() as connection:
         shown = await connection.execute(text("SHOW idle_in_transaction_session_timeout"))
-        assert shown.scalar_one() == f"{FROZEN_SECONDS}s"
+        assert shown.scalar_one() == f"{IDLE_TRANSACTION_SECONDS_MAX}s"
     await engine.dispose()

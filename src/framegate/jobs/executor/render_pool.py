@@ -1,4 +1,4 @@
-"""Warm child processes that render, one job each at a time; they die with us."""
+"""Render pool: warm child processes, each with one render at a time; they end with the gateway."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ RENDERS_REMEMBERED_MAX = 1_000
 
 @dataclass(slots=True)
 class Render:
-    """One render: what was asked, how far it is, what came of it."""
+    """One render: its specification and its progress or result."""
 
     id: str
     spec: dict[str, Any]
@@ -28,7 +28,7 @@ class Render:
 
 
 class RenderWorker:
-    """One child process and the render that it is busy with."""
+    """One child process and its current render."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -37,7 +37,7 @@ class RenderWorker:
 
     @classmethod
     async def spawn(cls) -> "RenderWorker":
-        """Start a child; it warms itself up."""
+        """Start a child process; it loads its libraries at once."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -45,29 +45,29 @@ class RenderWorker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LINE_BYTES_MAX,
-            start_new_session=True,  # ctrl-C in a terminal is for the gate to handle
+            start_new_session=True,  # the gateway handles ctrl-C
         )
         return cls(process)
 
-    def ask(self, render: Render) -> None:
-        """Give it a render."""
-        assert self.process.stdin is not None  # noqa: S101 - asked for above
+    def assign(self, render: Render) -> None:
+        """Start a render."""
+        assert self.process.stdin is not None  # noqa: S101 - a pipe, see `spawn`
         render.worker, self.render = self, render
         self.process.stdin.write(json.dumps({"id": render.id, "spec": render.spec}).encode() + b"\n")
 
-    async def work(self) -> bool:
-        """Follow its render to the end; False if the child died on the way."""
-        assert self.process.stdout is not None  # noqa: S101 - asked for above
+    async def follow(self) -> bool:
+        """Follow the current render to its end; return False if the process ended first."""
+        assert self.process.stdout is not None  # noqa: S101 - a pipe, see `spawn`
         while self.render is not None:
             line = await self.process.stdout.readline()
             if not line:
                 self.render.update = Lost()
                 self.render = None
                 return False
-            self._hear(json.loads(line), self.render)
+            self._handle(json.loads(line), self.render)
         return True
 
-    def _hear(self, message: dict[str, Any], render: Render) -> None:
+    def _handle(self, message: dict[str, Any], render: Render) -> None:
         if message["id"] != render.id:
             return
         match message["event"]:
@@ -80,21 +80,19 @@ class RenderWorker:
                 self.render = None
             case _:
                 code = str(message.get("code", "render_failed"))
-                fault = Fault(
-                    code=f"render_{code}", message=f"The renderer could not make this: {message.get('message')}."
-                )
-                render.update = Failed(fault=fault)
+                reason = f"The renderer failed: {message.get('message')}."
+                render.update = Failed(fault=Fault(code=f"render_{code}", message=reason))
                 self.render = None
 
     def kill(self) -> None:
-        """End the child at once."""
+        """Kill the process."""
         self.killed = True
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
 
 class RenderPool:
-    """At most `size` renders at once, each in its own process; the rest wait in order."""
+    """At most `size` renders at once, each in its own process; the others wait in order."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -102,11 +100,11 @@ class RenderPool:
         self._waiting: deque[Render] = deque()
         self._idle: list[RenderWorker] = []
         self._busy: dict[RenderWorker, asyncio.Task[None]] = {}
-        self._starting = 0  # renders that were taken from the queue and wait for their child to start
+        self._starting = 0  # renders that left the queue and wait for their process to start
         self._spare: asyncio.Task[None] | None = None
 
     def warm(self) -> None:
-        """Start one child ahead of the first render."""
+        """Start one process ahead of the first render."""
         if not self._idle and not self._busy and self._spare is None:
             self._spare = asyncio.create_task(self._spawn_spare(), name="framegate-pool-warm")
 
@@ -114,22 +112,22 @@ class RenderPool:
         self._idle.append(await RenderWorker.spawn())
 
     async def start(self, render_id: str, spec: dict[str, Any]) -> None:
-        """Take a render in; an earlier one of the same id is dropped first, since both would write one file."""
+        """Queue a render. An earlier one with the same id is dropped first: both would write the same file."""
         await self.forget(render_id)
         render = Render(render_id, spec)
         self._renders[render_id] = render
         while len(self._renders) > RENDERS_REMEMBERED_MAX:
             self._renders.pop(next(iter(self._renders)))
         self._waiting.append(render)
-        await self._serve()
+        await self._start_waiting()
 
     def poll(self, render_id: str) -> Update:
-        """How a render stands; `Lost` for one that this process does not know."""
+        """Return the progress or result of a render; `Lost` for an unknown one."""
         render = self._renders.get(render_id)
         return Lost() if render is None else render.update
 
     async def forget(self, render_id: str) -> None:
-        """Drop a render, and kill the child that is busy with it."""
+        """Drop a render, and kill its process if it is running."""
         render = self._renders.pop(render_id, None)
         if render is None:
             return
@@ -140,7 +138,7 @@ class RenderPool:
             await render.worker.process.wait()
 
     async def close(self) -> None:
-        """Kill every child."""
+        """Kill every process."""
         self._waiting.clear()
         if self._spare is not None:
             await asyncio.gather(self._spare, return_exceptions=True)
@@ -154,7 +152,7 @@ class RenderPool:
         self._idle.clear()
         self._busy.clear()
 
-    async def _serve(self) -> None:
+    async def _start_waiting(self) -> None:
         if self._spare is not None:
             spare, self._spare = self._spare, None
             await spare
@@ -162,18 +160,18 @@ class RenderPool:
             render = self._waiting.popleft()
             try:
                 worker = await self._free_worker()
-            except OSError as error:  # no process or no memory to be had: as if the child had died
-                _log.warning("No render process could be started: %s", error)
+            except OSError as error:  # out of processes or memory: as if the process had ended
+                _log.warning("Render process not started: %s", error)
                 render.update = Lost()
                 continue
-            if self._renders.get(render.id) is not render:  # forgotten while its child started
+            if self._renders.get(render.id) is not render:  # dropped while its process started
                 self._idle.append(worker)
                 continue
-            worker.ask(render)
+            worker.assign(render)
             self._busy[worker] = asyncio.create_task(self._follow(worker), name=f"framegate-render-{render.id}")
 
     async def _free_worker(self) -> RenderWorker:
-        """An idle child that lives, or a new one."""
+        """Return an idle process, or a new one."""
         while self._idle:
             worker = self._idle.pop()
             if worker.process.returncode is None:
@@ -186,7 +184,7 @@ class RenderPool:
 
     async def _follow(self, worker: RenderWorker) -> None:
         try:
-            alive = await worker.work()
+            alive = await worker.follow()
         finally:
             self._busy.pop(worker, None)
         if alive:
@@ -194,5 +192,5 @@ class RenderPool:
         elif not worker.killed:
             worker.kill()
             code = await worker.process.wait()
-            _log.warning("A render process ended with status %s; its render is made again.", code)
-        await self._serve()
+            _log.warning("Render process ended with status %s; its render will be retried.", code)
+        await self._start_waiting()

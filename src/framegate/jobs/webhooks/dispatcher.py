@@ -1,4 +1,4 @@
-"""Hands webhooks over: takes what is due, in order, tries it by its dialect's schedule, and records every try."""
+"""Webhook dispatcher: sends due deliveries in order, retries by each dialect's schedule, and records every attempt."""
 
 import asyncio
 import logging
@@ -15,16 +15,16 @@ from framegate.store.outbox import ClaimedDelivery
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE_MAX = 64
-HOST_AT_ONCE_MAX = 8  # about so many to one receiver: a slow one does not hold up the others
+SENDS_MAX = 64  # at once
+HOST_SENDS_MAX = 8  # about so many at once to one host: a slow receiver does not delay the others
 LEASE_SECONDS = 120.0  # longer than any dialect's timeout
-IDLE_SECONDS = 1.0  # how long to sleep at most: another process may have written
-JITTER = 0.1  # a wait is up to so much longer, so that what failed together is not tried together
-GONE = 410  # the receiver wants no more of it
+IDLE_SECONDS = 1.0  # longest sleep: another process may have written
+JITTER = 0.1  # relative; deliveries that failed together are not retried together
+GONE = 410  # the receiver wants no further attempt
 
 
 class WebhookDispatcher:
-    """One deliverer in one process. `sole`: nobody else works on this store, so whatever was held is free again."""
+    """The dispatcher of one process. `sole`: no other process uses the store, so every lease at the start is void."""
 
     def __init__(
         self, store: Store, net: Fetcher, dialects: WebhookDialects, *, machine: Machine, sole: bool = True
@@ -36,17 +36,17 @@ class WebhookDispatcher:
         self._machine = machine
         self._sole = sole
         self._task: asyncio.Task[None] | None = None
-        self._tries: dict[asyncio.Task[None], str] = {}  # each with its host
+        self._sends: dict[asyncio.Task[None], str] = {}  # each with its host
 
     async def start(self) -> None:
-        """Take up whatever an earlier process left, then whatever comes."""
+        """Start with the deliveries that an earlier process left."""
         if self._sole:
             await self._store.outbox.release_all()
         self._task = asyncio.create_task(self._run(), name="framegate-webhook-dispatcher")
 
     async def stop(self) -> None:
-        """Put every delivery down; what was under way is sent again, with the same id, by the next process."""
-        tasks = [task for task in (self._task, *self._tries) if task is not None]
+        """Release every delivery; the next process sends an interrupted one again, with the same id."""
+        tasks = [task for task in (self._task, *self._sends) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -54,85 +54,93 @@ class WebhookDispatcher:
 
     @property
     def alive(self) -> bool:
-        """Whether the deliverer runs."""
+        """Whether the dispatcher runs."""
         return self._task is not None and not self._task.done()
 
     async def _run(self) -> None:
         while True:
             self._store.notifier.delivery_available.clear()
             try:
-                wait = await self._take()
+                wait = await self._claim_due()
             except Unavailable as error:
-                _log.warning("The store is away, trying again: %s", error.message)
+                _log.warning("Database unavailable; no webhook is sent. Will be retried: %s", error.message)
                 wait = IDLE_SECONDS
             if wait > 0:
                 await wait_for_event(self._store.notifier.delivery_available, wait, clock=self._machine)
 
-    async def _take(self) -> float:
-        """Claim what is due; say for how long nothing more is."""
-        room = min(AT_ONCE_MAX - len(self._tries), HOST_AT_ONCE_MAX)
-        if room <= 0:
+    async def _claim_due(self) -> float:
+        """Claim the deliveries that are due; return the seconds until the next one is."""
+        limit = min(SENDS_MAX - len(self._sends), HOST_SENDS_MAX)
+        if limit <= 0:
             return IDLE_SECONDS
         now = self._machine.now()
-        busy = [host for host, count in Counter(self._tries.values()).items() if count >= HOST_AT_ONCE_MAX]
-        claimed = await self._store.outbox.claim(
-            self.worker, now=now, until=now + LEASE_SECONDS, limit=room, busy_hosts=busy
+        busy_hosts = [host for host, count in Counter(self._sends.values()).items() if count >= HOST_SENDS_MAX]
+        claims = await self._store.outbox.claim(
+            self.worker, now=now, until=now + LEASE_SECONDS, limit=limit, busy_hosts=busy_hosts
         )
-        for held in claimed:
-            task = asyncio.create_task(self._hand_over(held), name=f"framegate-webhook-{held.delivery.id}")
-            self._tries[task] = held.host
-            task.add_done_callback(self._done)
-        if claimed:
+        for claim in claims:
+            task = asyncio.create_task(self._deliver(claim), name=f"framegate-webhook-{claim.delivery.id}")
+            self._sends[task] = claim.host
+            task.add_done_callback(self._sent)
+        if claims:
             return 0.0
         due_at = await self._store.outbox.next_due()
-        soon = due_at is None or busy or due_at <= now  # due but not to be had: behind another, or its host is busy
-        return IDLE_SECONDS if soon or due_at is None else min(IDLE_SECONDS, due_at - now)
+        if due_at is None or busy_hosts or due_at <= now:  # due but not claimable: its host is busy, or it is not next
+            return IDLE_SECONDS
+        return min(IDLE_SECONDS, due_at - now)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tries.pop(task, None)
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sends.pop(task, None)
         self._store.notifier.delivery_available.set()
 
-    async def _hand_over(self, held: ClaimedDelivery) -> None:
-        delivery, hook = held.delivery, self._dialects.get(held.delivery.dialect)
-        began = self._machine.now()
-        status, why = await self._guarded(delivery, hook, at=began)
-        milliseconds = round((self._machine.now() - began) * 1000)
-        attempt = Attempt(number=delivery.attempts + 1, at=began, milliseconds=milliseconds, status=status, error=why)
-        state, due_at = self._outcome(delivery, hook, attempt)
+    async def _deliver(self, claim: ClaimedDelivery) -> None:
+        delivery, dialect = claim.delivery, self._dialects.get(claim.delivery.dialect)
+        started_at = self._machine.now()
+        status, error = await self._guarded_send(delivery, dialect, at=started_at)
+        attempt = Attempt(
+            number=delivery.attempts + 1,
+            at=started_at,
+            milliseconds=round((self._machine.now() - started_at) * 1000),
+            status=status,
+            error=error,
+        )
+        state, due_at = self._outcome(delivery, dialect, attempt)
         try:
-            await self._store.outbox.record(held, attempt, state=state, due_at=due_at)
+            await self._store.outbox.record(claim, attempt, state=state, due_at=due_at)
         except Stale:
-            _log.info("Webhook %s is no longer ours.", delivery.id)
-        except Unavailable as error:
-            _log.warning("Webhook %s is sent again when its lease runs out: %s", delivery.id, error.message)
+            _log.info("Webhook %s was taken over by another process.", delivery.id)
+        except Unavailable as unavailable:
+            message = "Webhook %s: database unavailable; will be sent again when its lease expires. %s"
+            _log.warning(message, delivery.id, unavailable.message)
 
-    async def _guarded(
-        self, delivery: Delivery, hook: WebhookDialect | None, *, at: float
+    async def _guarded_send(
+        self, delivery: Delivery, dialect: WebhookDialect | None, *, at: float
     ) -> tuple[int | None, str | None]:
-        """The answer's status, or why there is none."""
-        if hook is None:
-            return None, f"The dialect `{delivery.dialect}` calls nobody back in this version."
+        """Return the status of the response, or the error if there is none."""
+        if dialect is None:
+            return None, f"The API `{delivery.dialect}` sends no webhooks in this version."
         try:
-            return await self._send(delivery, hook, at=at), None
+            return await self._send(delivery, dialect, at=at), None
         except FramegateError as error:
             return None, error.message
-        except Exception:  # noqa: BLE001 - the top of a delivery: a fault of ours is a try that failed, and is seen
-            _log.exception("Webhook %s met a fault of ours.", delivery.id)
-            return None, "Framegate failed on this webhook; its log says why."
+        except Exception:  # noqa: BLE001 - top level of a delivery: counts as a failed attempt
+            _log.exception("Webhook %s: internal error.", delivery.id)
+            return None, "Internal error. See the log of the gateway."
 
-    async def _send(self, delivery: Delivery, hook: WebhookDialect, *, at: float) -> int:
-        job = await self._store.get(delivery.job_id) if hook.secret_of else None
-        raw, headers = self._dialects.signed_request(delivery, hook, at=int(at), job=job)
-        return await self._net.post(delivery.url, raw, headers=headers, seconds_max=hook.timeout_seconds)
+    async def _send(self, delivery: Delivery, dialect: WebhookDialect, *, at: float) -> int:
+        job = await self._store.get(delivery.job_id) if dialect.secret_of else None
+        raw, headers = self._dialects.signed_request(delivery, dialect, at=int(at), job=job)
+        return await self._net.post(delivery.url, raw, headers=headers, seconds_max=dialect.timeout_seconds)
 
     def _outcome(
-        self, delivery: Delivery, hook: WebhookDialect | None, attempt: Attempt
+        self, delivery: Delivery, dialect: WebhookDialect | None, attempt: Attempt
     ) -> tuple[DeliveryState, float]:
+        """Return the state of a delivery after an attempt, and when it is due next."""
         if attempt.status is not None and 200 <= attempt.status < 300:
             return DeliveryState.DELIVERED, delivery.due_at
-        tried = attempt.number - delivery.attempts_at_replay
-        if hook is None or tried >= hook.attempts_max or attempt.status == GONE:
-            _log.warning("Webhook %s of job %s was given up.", delivery.id, delivery.job_id)
+        attempts = attempt.number - delivery.attempts_at_replay
+        if dialect is None or attempts >= dialect.attempts_max or attempt.status == GONE:
+            _log.warning("Webhook %s of job %s failed; no further attempt.", delivery.id, delivery.job_id)
             return DeliveryState.FAILED, delivery.due_at
-        wait = hook.schedule_seconds[tried - 1] * self._machine.uniform(1, 1 + JITTER)
+        wait = dialect.schedule_seconds[attempts - 1] * self._machine.uniform(1, 1 + JITTER)
         return DeliveryState.WAITING, self._machine.now() + wait

@@ -1,6 +1,7 @@
-"""Columns, and keys of the JSON documents, under the names that the code uses."""
+"""New names of columns and of keys in the JSON documents; a table of the blobs that each job references."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ revision = "0005"
 down_revision = "0004"
 
 ROWS_PER_PAGE = 500
+SHA256 = re.compile(r"[0-9a-f]{64}")
 COLUMNS = (
     ("jobs", "active", "is_open"),
     ("jobs", "unanswered", "unacked_fingerprint"),
@@ -39,11 +41,20 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} RENAME COLUMN {old} TO {new}")
     op.create_index("ix_jobs_due", "jobs", ["is_open", "due_at"])
     op.create_index("ix_jobs_unacked_fingerprint", "jobs", ["unacked_fingerprint"])
-    _rename_keys(op.get_bind())
+    op.create_table(
+        "blob_references",
+        sa.Column("job_id", sa.String(36), nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_blob_references_job_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "sha256", name="pk_blob_references"),
+    )
+    op.create_index("ix_blob_references_sha256", "blob_references", ["sha256"])
+    _rewrite_documents(op.get_bind())
 
 
-def _rename_keys(connection: sa.Connection) -> None:
+def _rewrite_documents(connection: sa.Connection) -> None:
     jobs = sa.table("jobs", sa.column("id"), sa.column("request"), sa.column("state_json"))
+    blob_references = sa.table("blob_references", sa.column("job_id"), sa.column("sha256"))
     last = ""
     while True:
         page = sa.select(jobs).where(jobs.c.id > last).order_by(jobs.c.id).limit(ROWS_PER_PAGE)
@@ -51,6 +62,13 @@ def _rename_keys(connection: sa.Connection) -> None:
         for row in rows:
             values = {"request": _dump(_request(row["request"])), "state_json": _dump(_state(row["state_json"]))}
             connection.execute(sa.update(jobs).where(jobs.c.id == row["id"]).values(values))
+        references = [
+            {"job_id": row["id"], "sha256": sha256}
+            for row in rows
+            for sha256 in sorted({*SHA256.findall(row["request"]), *SHA256.findall(row["state_json"])})
+        ]
+        if references:
+            connection.execute(sa.insert(blob_references), references)
         if len(rows) < ROWS_PER_PAGE:
             return
         last = rows[-1]["id"]
