@@ -1,4 +1,4 @@
-"""The services' own host names reach their dialects where a key is needed, and nothing where none is."""
+"""Vendor hostnames reach the compatible APIs of a gateway with keys, and nothing of an open gateway."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from framegate.app.asgi import build_app
 from framegate.config.settings import Settings
 
 KEY = "sk-test"
-PLACES = [
+URLS = [
     ("openrouter.ai", "/api/v1/videos", "Bearer "),
     ("modelgates.ai", "/api/v1/videos", "Bearer "),
     ("api.phaseo.app", "/v1/videos", "Bearer "),
@@ -24,94 +24,96 @@ PLACES = [
 
 
 @pytest.fixture(scope="module")
-def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("data"),
         render_workers=1,
         api_key=KEY,
-        allowed_hosts=("gate.example",),
+        allowed_hosts=("gateway.example",),
         sandbox=True,
     )
-    with TestClient(build_app(settings), base_url="http://gate.example") as client:
+    with TestClient(build_app(settings), base_url="http://gateway.example") as client:
         yield client
 
 
-@pytest.mark.parametrize(("host", "path", "scheme"), PLACES)
-def test_a_service_is_spoken_at_its_own_paths(keyed: TestClient, host: str, path: str, scheme: str):
-    answer = keyed.get(path, headers={"host": host, "authorization": f"{scheme}{KEY}"})
+@pytest.mark.parametrize(("host", "path", "scheme"), URLS)
+def test_an_api_is_served_at_the_vendors_hostname_and_paths(gateway: TestClient, host: str, path: str, scheme: str):
+    response = gateway.get(path, headers={"host": host, "authorization": f"{scheme}{KEY}"})
 
-    assert answer.status_code == 200
-    assert answer.json()["data"] == []
+    assert response.status_code == 200
+    assert response.json()["data"] == []
 
 
 @pytest.mark.parametrize("host", ["queue.fal.run", "fal.run"])
-def test_fals_hosts_reach_fals_queue_and_run(keyed: TestClient, host: str):
-    answer = keyed.get("/fal-ai/veo3.1/requests/unknown/status", headers={"host": host, "authorization": f"Key {KEY}"})
+def test_fals_hostnames_reach_the_queue_and_the_direct_call(gateway: TestClient, host: str):
+    response = gateway.get(
+        "/fal-ai/veo3.1/requests/unknown/status", headers={"host": host, "authorization": f"Key {KEY}"}
+    )
 
-    assert answer.status_code in (404, 405)
-    assert "detail" in answer.json()  # in fal's shape
-
-
-@pytest.mark.parametrize(("host", "path", "scheme"), PLACES)
-def test_the_key_is_asked_for(keyed: TestClient, host: str, path: str, scheme: str):
-    assert keyed.get(path, headers={"host": host}).status_code == 401
+    assert response.status_code in (404, 405)
+    assert "detail" in response.json()  # fal's form
 
 
-def test_the_links_in_an_answer_work_at_the_same_host(keyed: TestClient):
+@pytest.mark.parametrize(("host", "path", "scheme"), URLS)
+def test_a_vendor_hostname_needs_the_key(gateway: TestClient, host: str, path: str, scheme: str):
+    assert gateway.get(path, headers={"host": host}).status_code == 401
+
+
+def test_urls_in_a_response_work_at_the_same_host(gateway: TestClient):
     headers = {"host": "api.phaseo.app", "authorization": f"Bearer {KEY}"}
     body = {"model": "framegate/animatic", "prompt": "slow", "duration": 60}
-    job = keyed.post("/v1/videos", json=body, headers=headers).json()
+    job = gateway.post("/v1/videos", json=body, headers=headers).json()
 
     assert job["polling_url"].startswith("http://api.phaseo.app/")
     path = job["polling_url"].removeprefix("http://api.phaseo.app")
-    assert keyed.get(path, headers=headers).json()["id"] == job["id"]
-    cancelled = keyed.post(job["cancel_url"].removeprefix("http://api.phaseo.app"), headers=headers)
+    assert gateway.get(path, headers=headers).json()["id"] == job["id"]
+    cancelled = gateway.post(job["cancel_url"].removeprefix("http://api.phaseo.app"), headers=headers)
     assert cancelled.json()["status"] == "cancelled"
 
 
-def test_other_names_are_turned_away_still(keyed: TestClient):
+def test_other_hostnames_are_rejected(gateway: TestClient):
     for host in ("evil.example", "phaseo.app", "api.phaseo.app.evil.example", "x.api.phaseo.app"):
-        assert keyed.get("/v1/videos", headers={"host": host}).status_code == 421
+        assert gateway.get("/v1/videos", headers={"host": host}).status_code == 421
 
 
-def test_pages_of_those_names_may_not_call(keyed: TestClient):
-    headers = {"host": "gate.example", "origin": "https://openrouter.ai", "authorization": f"Bearer {KEY}"}
-    assert keyed.get("/api/v1/videos", headers=headers).status_code == 403
+def test_web_pages_of_vendor_hostnames_may_not_call_the_gateway(gateway: TestClient):
+    headers = {"host": "gateway.example", "origin": "https://openrouter.ai", "authorization": f"Bearer {KEY}"}
+    assert gateway.get("/api/v1/videos", headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_an_open_gate_never_answers_to_them(tmp_path: Path, host: str):
+def test_an_open_gateway_rejects_vendor_hostnames(tmp_path: Path, host: str):
     settings = Settings(data_dir=tmp_path, render_workers=1, vendor_hostnames=True)
     with TestClient(build_app(settings), base_url="http://127.0.0.1:8787") as client:
         for path in ("/v1/videos", "/api/v1/videos", "/healthz"):
             assert client.get(path, headers={"host": host}).status_code == 421
 
 
-def test_the_setting_switches_them_off(tmp_path: Path):
+def test_a_setting_switches_vendor_hostnames_off(tmp_path: Path):
     settings = Settings(
-        data_dir=tmp_path, render_workers=1, api_key=KEY, allowed_hosts=("gate.example",), vendor_hostnames=False
+        data_dir=tmp_path, render_workers=1, api_key=KEY, allowed_hosts=("gateway.example",), vendor_hostnames=False
     )
-    with TestClient(build_app(settings), base_url="http://gate.example") as client:
+    with TestClient(build_app(settings), base_url="http://gateway.example") as client:
         headers = {"host": "api.phaseo.app", "authorization": f"Bearer {KEY}"}
         assert client.get("/v1/videos", headers=headers).status_code == 421
 
 
-def test_every_host_leads_to_what_is_mounted(keyed: TestClient):
-    mounted = {route.path for route in keyed.app.routes}
+def test_every_vendor_hostname_leads_to_a_mounted_api(gateway: TestClient):
+    mounted = {route.path for route in gateway.app.routes}  # pyright: ignore[reportAttributeAccessIssue] - an application
 
-    assert {way.mount for way in HOSTS.values()} <= mounted
+    assert {route.mount for route in HOSTS.values()} <= mounted
 
 
-def test_only_whole_parts_of_a_path_are_replaced():
-    seen: list[tuple[str, bytes]] = []
+def test_only_a_whole_prefix_of_the_path_is_replaced():
+    paths: list[tuple[str, bytes]] = []
 
     async def app(scope: Scope, receive: object, send: object) -> None:
-        seen.append((scope["path"], scope["raw_path"]))
+        paths.append((scope["path"], scope["raw_path"]))
 
     class Keys:
         needs_key = True
 
-    class Gate:
+    class Context:
         keys = Keys()
 
     async def unused() -> Message:
@@ -127,9 +129,9 @@ def test_only_whole_parts_of_a_path_are_replaced():
     ):
         raw = path.replace(" ", "%20").encode()
         scope = {"type": "http", "path": path, "raw_path": raw, "headers": [(b"host", host.encode())]}
-        asyncio.run(routed({**scope, "state": {"gateway": Gate()}}, unused, unused))
+        asyncio.run(routed({**scope, "state": {"gateway": Context()}}, unused, unused))
 
-    assert seen == [
+    assert paths == [
         ("/phaseo/v1/videos/a b", b"/phaseo/v1/videos/a%20b"),
         ("/v10/videos", b"/v10/videos"),
         ("/phaseo/v1/videos", b"/phaseo/v1/videos"),

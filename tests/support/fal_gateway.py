@@ -1,4 +1,4 @@
-"""What the tests of fal's clients ask for, and how they look at what comes."""
+"""Calls of a served fal-compatible API, for the tests of fal's own clients."""
 
 import json
 from pathlib import Path
@@ -7,37 +7,28 @@ from typing import Any
 import av
 import httpx2
 
-ENDPOINT = "xai/grok-imagine-video/reference-to-video"
+from support.fal_client import ENDPOINT, video_input
+
 APP = "xai/grok-imagine-video"
+__all__ = ["APP", "ENDPOINT", "measure_video", "submit", "video_input", "wait_until_ended"]
 
 
-def wanted(picture: str, **more: Any) -> dict[str, Any]:
-    """An input that every test may ask for: one second, small."""
-    return {
-        "prompt": "slow push in",
-        "reference_image_urls": [picture],
-        "duration": 1,
-        "resolution": "480p",
-        **more,
-    }
+def submit(fal: httpx2.Client, body: dict[str, Any], **headers: str) -> str:
+    """Submit a request; return its id."""
+    response = fal.post(f"/queue/{ENDPOINT}", json=body, headers=headers)
+    assert response.status_code == 200, response.text
+    return response.json()["request_id"]
 
 
-def submitted(fal: httpx2.Client, body: dict[str, Any], **headers: str) -> str:
-    """The id of a new request."""
-    answer = fal.post(f"/queue/{ENDPOINT}", json=body, headers=headers)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["request_id"]
-
-
-def over(fal: httpx2.Client, request_id: str) -> dict[str, Any]:
-    """The last status of a request, once it is over."""
+def wait_until_ended(fal: httpx2.Client, request_id: str) -> dict[str, Any]:
+    """Wait until a request has ended; return its last status."""
     with fal.stream("GET", f"/queue/{APP}/requests/{request_id}/status/stream?logs=1") as stream:
         events = [line.removeprefix("data: ") for line in stream.iter_lines() if line.startswith("data: ")]
     return json.loads(events[-1])
 
 
-def frames(path: Path) -> tuple[int, int, int]:
-    """How many frames a file has, and their size: decoded to the end."""
+def measure_video(path: Path) -> tuple[int, int, int]:
+    """Return the number of frames, the width and the height of a video, decoded to the end."""
     with av.open(path) as video:
-        found = list(video.decode(video=0))
-    return len(found), found[0].width, found[0].height
+        frames = list(video.decode(video=0))
+    return len(frames), frames[0].width, frames[0].height

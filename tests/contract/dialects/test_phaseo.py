@@ -1,4 +1,4 @@
-"""Phaseo's whole requests and whole answers, one file per case."""
+"""Whole requests and whole responses of the Phaseo-compatible API, one file per case."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ from starlette.testclient import TestClient
 from support.dialect_golden import cases, played
 
 
-@pytest.mark.parametrize("case", cases("phaseo"), ids=lambda path: path.stem)
-def test_phaseo_case(case: Path, sandbox: TestClient, sandbox_photo: str, web_page: str):
-    wanted = json.loads(case.read_text(encoding="utf-8"))
-    seen = played(sandbox, wanted, {"photo": sandbox_photo, "page": web_page})
+@pytest.mark.parametrize("path", cases("phaseo"), ids=lambda path: path.stem)
+def test_phaseo_case(path: Path, sandbox: TestClient, sandbox_photo: str, web_page: str):
+    case = json.loads(path.read_text(encoding="utf-8"))
+    responses = played(sandbox, case, {"photo": sandbox_photo, "page": web_page})
 
-    assert seen == [step.get("expect") for step in wanted["steps"]]
+    assert responses == [step.get("expect") for step in case["steps"]]
 
 
 def test_there_are_phaseo_cases():

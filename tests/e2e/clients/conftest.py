@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.fal_gateway import APP, over, submitted, wanted
+from support.fal_gateway import APP, wait_until_ended, submit, video_input
 from support.served_gateway import ServedGate, served
 
 JS = Path(__file__).parent / "js"
@@ -129,15 +129,15 @@ def picture(fal: httpx2.Client, photos: tuple[Path, ...]) -> str:
 @pytest.fixture(scope="session")
 def failed(fal: httpx2.Client) -> str:
     """A request whose picture cannot be fetched, once that is known."""
-    request_id = submitted(fal, wanted("http://127.0.0.1:9/nothing.png"))
-    assert over(fal, request_id)["error_type"] == "file_download_error"
+    request_id = submit(fal, video_input("http://127.0.0.1:9/nothing.png"))
+    assert wait_until_ended(fal, request_id)["error_type"] == "file_download_error"
     return request_id
 
 
 @pytest.fixture(scope="session")
 def cancelled(fal: httpx2.Client, picture: str) -> str:
     """A request that was stopped."""
-    request_id = submitted(fal, wanted(picture, duration=15))
+    request_id = submit(fal, video_input(picture, duration=15))
     assert fal.put(f"/queue/{APP}/requests/{request_id}/cancel").status_code == 200
     return request_id
 
@@ -145,7 +145,7 @@ def cancelled(fal: httpx2.Client, picture: str) -> str:
 @pytest.fixture
 def unfinished(fal: httpx2.Client, picture: str) -> Iterator[str]:
     """A request that is not over when the test begins."""
-    request_id = submitted(fal, wanted(picture, duration=15, resolution="720p"))
+    request_id = submit(fal, video_input(picture, duration=15, resolution="720p"))
     yield request_id
     assert fal.put(f"/queue/{APP}/requests/{request_id}/cancel").status_code in (200, 202, 400)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.fal_gateway import frames
+from support.fal_gateway import measure_video
 from support.served_gateway import ServedGate
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
@@ -26,7 +26,7 @@ def test_makes_a_video_by_each_way_and_understands_every_end(
     seen = json.loads(node("fal.mjs", *arguments))
 
     for way in ("proxy", "middleware", "fetch"):
-        assert frames(tmp_path / f"video-{way}.mp4") == (24, 854, 480)
+        assert measure_video(tmp_path / f"video-{way}.mp4") == (24, 854, 480)
         assert seen.pop(way) == {
             "requestId": True,
             "words": ["IN_PROGRESS", "COMPLETED"],

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from fal_client.client import FalClientHTTPError
 
-from support.fal_gateway import ENDPOINT, wanted
+from support.fal_gateway import ENDPOINT, video_input
 from support.pages import blocks, example, page, readme
 from support.served_gateway import ServedGate
 from support.tls_front import Front
@@ -74,7 +74,7 @@ def decoded(url: str) -> int:
 
 def test_uploads_submits_follows_and_fetches(client: fal_client.SyncClient, photos: tuple[Path, ...]):
     url = client.upload_file(next(path for path in photos if path.suffix == ".jpg"))
-    handle = client.submit(ENDPOINT, wanted(url))
+    handle = client.submit(ENDPOINT, video_input(url))
     result = handle.get()
 
     assert decoded(result["video"]["url"]) == 24
@@ -88,7 +88,7 @@ def test_uploads_submits_follows_and_fetches(client: fal_client.SyncClient, phot
 
 def test_subscribes_and_is_told_every_step_with_its_logs(client: fal_client.SyncClient, picture: str):
     told: list[fal_client.Status] = []
-    result = client.subscribe(ENDPOINT, wanted(picture), with_logs=True, on_queue_update=told.append)
+    result = client.subscribe(ENDPOINT, video_input(picture), with_logs=True, on_queue_update=told.append)
 
     assert decoded(result["video"]["url"]) == 24
     assert isinstance(told[-1], fal_client.Completed)
@@ -99,19 +99,19 @@ def test_subscribes_and_is_told_every_step_with_its_logs(client: fal_client.Sync
 
 
 def test_runs_at_once_and_streams(client: fal_client.SyncClient, picture: str):
-    assert decoded(client.run(ENDPOINT, wanted(picture))["video"]["url"]) == 24
-    events = list(client.stream(ENDPOINT, wanted(picture)))
+    assert decoded(client.run(ENDPOINT, video_input(picture))["video"]["url"]) == 24
+    events = list(client.stream(ENDPOINT, video_input(picture)))
     assert [event["status"] for event in events[:-1]] == ["IN_PROGRESS"] * (len(events) - 1)
     assert decoded(events[-1]["video"]["url"]) == 24
 
 
 def test_a_data_uri_is_taken_as_an_address_is(client: fal_client.SyncClient, photos: tuple[Path, ...]):
     uri = fal_client.encode_file(str(photos[0]))
-    assert decoded(client.subscribe(ENDPOINT, wanted(uri))["video"]["url"]) == 24
+    assert decoded(client.subscribe(ENDPOINT, video_input(uri))["video"]["url"]) == 24
 
 
 def test_a_video_of_ours_can_be_the_reference_of_the_next(client: fal_client.SyncClient, picture: str):
-    first = client.subscribe(ENDPOINT, wanted(picture))["video"]["url"]
+    first = client.subscribe(ENDPOINT, video_input(picture))["video"]["url"]
     body = {"prompt": "go on from @Video1", "video_urls": [first], "duration": "5", "resolution": "720p"}
     assert decoded(client.subscribe("wan/v2.6/reference-to-video", body)["video"]["url"]) == 120
 
@@ -141,9 +141,9 @@ def test_the_asynchronous_client_does_the_same(
         client = fal_client.AsyncClient(key=sandbox.key)
         told: list[fal_client.Status] = []
         url = await client.upload_file(photos[0])
-        made = await client.subscribe(ENDPOINT, wanted(url), with_logs=True, on_queue_update=told.append)
-        run = await client.run(ENDPOINT, wanted(url))
-        events = [event async for event in client.stream(ENDPOINT, wanted(url))]
+        made = await client.subscribe(ENDPOINT, video_input(url), with_logs=True, on_queue_update=told.append)
+        run = await client.run(ENDPOINT, video_input(url))
+        events = [event async for event in client.stream(ENDPOINT, video_input(url))]
         await (await client._client).aclose()
         return made, told, run, events
 
@@ -154,7 +154,7 @@ def test_the_asynchronous_client_does_the_same(
 
 def test_a_refused_request_raises_its_own_error_with_our_message(client: fal_client.SyncClient, picture: str):
     with pytest.raises(FalClientHTTPError, match="`duration` must be at most 15") as refusal:
-        client.submit(ENDPOINT, wanted(picture, duration=99))
+        client.submit(ENDPOINT, video_input(picture, duration=99))
     assert refusal.value.status_code == 422
     with pytest.raises(FalClientHTTPError, match="no endpoint `fal-ai/no-such-thing`"):
         client.submit("fal-ai/no-such-thing", {})
@@ -170,7 +170,7 @@ def test_a_failed_request_is_completed_and_its_result_raises(client: fal_client.
 
 
 def test_a_cancelled_request_is_completed_and_its_result_raises(client: fal_client.SyncClient, picture: str):
-    handle = client.submit(ENDPOINT, wanted(picture, duration=15))
+    handle = client.submit(ENDPOINT, video_input(picture, duration=15))
     handle.cancel()
     with pytest.raises(FalClientHTTPError, match="The job was cancelled") as failure:
         handle.get()
@@ -183,7 +183,7 @@ def test_an_expired_request_is_completed_and_its_result_raises(
     gate = serve_gate(sandbox=True, job_deadline_seconds=1)
     point(gate)
     client = fal_client.SyncClient(key=gate.key)
-    handle = client.submit(ENDPOINT, wanted(client.upload_file(photos[0]), duration=15, resolution="720p"))
+    handle = client.submit(ENDPOINT, video_input(client.upload_file(photos[0]), duration=15, resolution="720p"))
     with pytest.raises(FalClientHTTPError, match="did not end within 1 seconds") as failure:
         handle.get()
     assert (failure.value.status_code, failure.value.error_type) == (504, "request_timeout")
@@ -192,7 +192,7 @@ def test_an_expired_request_is_completed_and_its_result_raises(
 
 def test_a_client_that_gives_up_waiting_has_its_request_cancelled(client: fal_client.SyncClient, picture: str):
     with pytest.raises(fal_client.FalClientTimeoutError) as late:
-        client.subscribe(ENDPOINT, wanted(picture, duration=15, resolution="720p"), client_timeout=1.5)
+        client.subscribe(ENDPOINT, video_input(picture, duration=15, resolution="720p"), client_timeout=1.5)
     status = client.status(ENDPOINT, late.value.request_id or "")
     assert isinstance(status, fal_client.Completed)
     assert status.error_type == "client_cancelled"

@@ -1,13 +1,12 @@
-"""Phaseo's rules for a body, one by one: what its gateway checks, and what we make of it."""
+"""Rules of Phaseo's request bodies, the conversion to a `Request`, billing and status words."""
 
 from typing import Any
 
 import pytest
 
-from framegate.api.dialects.phaseo.models import MEANT
+from framegate.api.dialects.phaseo.models import PARAMETER_BY_ALIAS
 from framegate.api.dialects.phaseo.models import show as show_model
-from framegate.api.dialects.phaseo.parse import to_request
-from framegate.api.dialects.phaseo.requests import TAGS, VideoRequest
+from framegate.api.dialects.phaseo.requests import UNION_TAGS, VideoRequest, to_request
 from framegate.api.dialects.phaseo.responses import show
 from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.http.validation import validated
@@ -24,28 +23,28 @@ ENDPOINT = WebhookEndpoint(id="we_1", url="https://hooks.example/1", events=("vi
 def parsed(**fields: object) -> Request:
     body = {"model": "framegate/animatic", "prompt": "slow push in", **fields}
     settings = Settings(webhook_endpoints=(ENDPOINT,))
-    return to_request(validated(VideoRequest, body, tags=TAGS), catalogue=builtin(), settings=settings)
+    return to_request(validated(VideoRequest, body, tags=UNION_TAGS), catalogue=builtin(), settings=settings)
 
 
-def broken(**fields: object) -> list[tuple[str, str]]:
-    with pytest.raises(InvalidRequest) as refused:
+def problems_of(**fields: object) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidRequest) as error:
         parsed(**fields)
-    return [(problem.code, problem.pointer) for problem in refused.value.problems]
+    return [(problem.code, problem.pointer) for problem in error.value.problems]
 
 
-def image(url: str, **more: object) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": url}, **more}
+def image(url: str, **fields: object) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}, **fields}
 
 
-def media(kind: str, url: str, **more: object) -> dict[str, Any]:
-    return {"type": f"{kind}_url", "media_url": {"url": url}, **more}
+def media(kind: str, url: str, **fields: object) -> dict[str, Any]:
+    return {"type": f"{kind}_url", "media_url": {"url": url}, **fields}
 
 
 def roles(*references: dict[str, Any]) -> list[tuple[Role, Kind]]:
-    return [(one.role, one.kind) for one in parsed(input_references=list(references)).references]
+    return [(reference.role, reference.kind) for reference in parsed(input_references=list(references)).references]
 
 
-def test_the_first_image_without_a_role_is_the_first_frame_and_the_rest_are_references():
+def test_the_first_image_without_a_role_is_the_first_frame_and_the_others_are_references():
     assert [role for role, _ in roles(image(A), image(B), image(C))] == [
         Role.FIRST_FRAME,
         Role.REFERENCE,
@@ -53,61 +52,72 @@ def test_the_first_image_without_a_role_is_the_first_frame_and_the_rest_are_refe
     ]
 
 
-def test_a_role_that_is_said_is_heeded_in_every_place():
+def test_an_explicit_role_wins_in_every_place():
     assert [role for role, _ in roles(image(A, role="reference"), image(B))] == [Role.REFERENCE, Role.REFERENCE]
     assert [role for role, _ in roles(image(A, role="last_frame"))] == [Role.LAST_FRAME]
 
 
-def test_a_first_place_that_is_no_image_is_a_reference():
+def test_a_video_in_the_first_place_is_a_reference():
     assert roles(media("video", A), image(B)) == [(Role.REFERENCE, Kind.VIDEO), (Role.REFERENCE, Kind.IMAGE)]
 
 
-def test_videos_and_sounds_lie_at_media_url():
-    assert [one.url for one in parsed(input_references=[media("video", A), media("audio", B)]).references] == [A, B]
-    assert ("missing", "/input_references/0/media_url") in broken(
+def test_video_and_audio_references_have_their_url_in_media_url():
+    assert [
+        reference.url for reference in parsed(input_references=[media("video", A), media("audio", B)]).references
+    ] == [A, B]
+    assert ("missing", "/input_references/0/media_url") in problems_of(
         input_references=[{"type": "video_url", "video_url": {"url": A}}]
     )
 
 
-def test_the_words_of_the_python_package_are_taken():
-    given = [
+def test_the_reference_forms_of_the_python_package_are_accepted():
+    items = [
         {"type": "image", "url": A, "role": "reference", "reference_type": "style"},
         {"type": "image", "data": "AAAA", "mime_type": "image/png"},
         {"type": "image", "asset_id": "ab12"},
         {"type": "mask", "url": B},
         {"type": "video", "url": C, "role": "source"},
     ]
-    request = parsed(input_references=given, duration_seconds=4)
+    request = parsed(input_references=items, duration_seconds=4)
 
-    assert [one.url for one in request.references] == [A, "data:image/png;base64,AAAA", "asset://ab12", B, C]
-    assert [one.role for one in request.references][3:] == [Role.MASK, Role.SOURCE]
+    assert [reference.url for reference in request.references] == [
+        A,
+        "data:image/png;base64,AAAA",
+        "asset://ab12",
+        B,
+        C,
+    ]
+    assert [reference.role for reference in request.references][3:] == [Role.MASK, Role.SOURCE]
     assert (request.references[0].reference_type, request.duration) == ("style", 4)
-    assert broken(input_references=[{"type": "image"}]) == [("reference_address", "/input_references/0")]
+    assert problems_of(input_references=[{"type": "image"}]) == [("reference_address", "/input_references/0")]
 
 
-def test_frame_images_and_openais_reference_are_frames():
+def test_frame_images_and_openais_reference_are_first_and_last_frames():
     frame = {"type": "image_url", "image_url": {"url": A}, "frame_type": "last_frame"}
     request = parsed(frame_images=[frame], input_reference={"image_url": B})
 
-    assert [(one.role, one.url) for one in request.references] == [(Role.LAST_FRAME, A), (Role.FIRST_FRAME, B)]
-    assert broken(input_reference={"file_id": "file_1"}) == [("not_served", "/input_reference")]
+    assert [(reference.role, reference.url) for reference in request.references] == [
+        (Role.LAST_FRAME, A),
+        (Role.FIRST_FRAME, B),
+    ]
+    assert problems_of(input_reference={"file_id": "file_1"}) == [("not_served", "/input_reference")]
 
 
 @pytest.mark.parametrize("other", [{"resolution": "720p"}, {"aspect_ratio": "16:9"}])
 def test_size_cannot_be_combined(other: dict[str, str]):
-    assert broken(size="1280x720", **other) == [("size_combined", "/size")]
+    assert problems_of(size="1280x720", **other) == [("size_combined", "/size")]
 
 
-def test_seconds_are_openais_alias_of_duration():
+def test_seconds_is_an_alias_of_duration():
     assert parsed(seconds="8").duration == 8
     assert parsed(seconds="8", duration=8).duration == 8
-    assert broken(seconds="8", duration=4) == [("duration_combined", "/duration")]
-    assert broken(seconds="5") == [("invalid_value", "/seconds")]
+    assert problems_of(seconds="8", duration=4) == [("duration_combined", "/duration")]
+    assert problems_of(seconds="5") == [("invalid_value", "/seconds")]
 
 
-def test_a_prompt_is_required_where_there_is_no_picture():
-    assert broken(prompt=None) == [("prompt_missing", "/prompt")]
-    assert broken(prompt=" ", input_references=[media("audio", A)]) == [("prompt_missing", "/prompt")]
+def test_a_prompt_is_required_without_an_image_or_video():
+    assert problems_of(prompt=None) == [("prompt_missing", "/prompt")]
+    assert problems_of(prompt=" ", input_references=[media("audio", A)]) == [("prompt_missing", "/prompt")]
     assert parsed(prompt=None, input_references=[image(A)]).prompt is None
 
 
@@ -124,8 +134,8 @@ def test_a_prompt_is_required_where_there_is_no_picture():
         ("output", {"access": "all"}),
     ],
 )
-def test_what_is_out_of_bounds_is_refused(field: str, value: object):
-    ((code, pointer),) = broken(**{field: value})
+def test_a_value_out_of_range_is_rejected(field: str, value: object):
+    ((code, pointer),) = problems_of(**{field: value})
     assert code == "invalid_value"
     assert pointer.startswith(f"/{field}")
 
@@ -143,62 +153,62 @@ def test_what_is_out_of_bounds_is_refused(field: str, value: object):
         "callbackUrl",
     ],
 )
-def test_provider_params_smuggle_no_validated_field_at_any_depth(name: str):
+def test_provider_params_may_have_no_top_level_field_at_any_depth(name: str):
     params = {"safety": {"list": [{"fine": 1}, {name: 1}]}}
 
-    assert broken(provider_params=params) == [("param_not_allowed", f"/provider_params/safety/list/1/{name}")]
+    assert problems_of(provider_params=params) == [("param_not_allowed", f"/provider_params/safety/list/1/{name}")]
 
 
-def test_knobs_are_kept_for_phaseo():
+def test_phaseos_own_options_are_passed_to_phaseo():
     request = parsed(enhance_prompt=True, resize_mode="crop", provider_params={"safety": 1}, debug={"enabled": True})
 
-    knobs = {
+    options = {
         "enhance_prompt": True,
         "resize_mode": "crop",
         "provider_params": {"safety": 1},
         "debug": {"enabled": True},
     }
-    assert request.options == {"phaseo": knobs}
+    assert request.options == {"phaseo": options}
     assert parsed(provider_options={"fal": {"x": 1}}).options == {"fal": {"x": 1}}
 
 
-def test_routing_is_heeded_or_refused():
+def test_routing_is_applied_or_rejected():
     routing = parsed(provider={"order": ["fal"], "ignore": ["pictory"], "allow_fallbacks": True, "zdr": False}).routing
     assert (routing.order, routing.only, routing.ignore) == (("fal",), (), ("pictory",))
     assert parsed(provider={"order": ["fal"], "allow_fallbacks": False}).routing.only == ("fal",)
-    assert broken(provider={"zdr": True, "sort": "price"}) == [
+    assert problems_of(provider={"zdr": True, "sort": "price"}) == [
         ("not_served", "/provider/sort"),
         ("not_served", "/provider/zdr"),
     ]
 
 
-def test_an_endpoint_is_called_by_its_id():
+def test_a_webhook_endpoint_is_named_by_its_id():
     request = parsed(webhook={"endpoint_id": "we_1"})
 
     assert (request.callback_url, request.callback_events) == ("https://hooks.example/1", ("completed",))
     assert parsed(webhook={"endpoint_id": "we_1", "events": ["job.failed"]}).callback_events == ("failed",)
-    assert broken(webhook={"endpoint_id": "we_2"}) == [("webhook_unknown", "/webhook/endpoint_id")]
-    assert broken(webhook={"endpoint_id": "we_1", "url": A}) == [("webhook_target", "/webhook")]
+    assert problems_of(webhook={"endpoint_id": "we_2"}) == [("webhook_unknown", "/webhook/endpoint_id")]
+    assert problems_of(webhook={"endpoint_id": "we_1", "url": A}) == [("webhook_target", "/webhook")]
 
 
-def test_a_webhook_list_without_an_event_of_a_video_is_refused():
-    assert broken(webhook={"url": A, "events": ["batch.completed"]}) == [("event_missing", "/webhook/events")]
-    assert broken(webhook={"url": A, "events": []}) == [("event_missing", "/webhook/events")]
-    assert broken(webhook={"url": A, "events": ["video.done"]}) == [("event_unknown", "/webhook/events/0")]
-    assert broken(webhook={"url": "http://hooks.example"}) == [("invalid_value", "/webhook/url")]
-    usual = ("status_changed", "completed", "failed", "cancelled", "expired")
-    assert parsed(webhook={"url": A}).callback_events == usual
+def test_webhook_events_without_an_event_of_a_video_are_rejected():
+    assert problems_of(webhook={"url": A, "events": ["batch.completed"]}) == [("event_missing", "/webhook/events")]
+    assert problems_of(webhook={"url": A, "events": []}) == [("event_missing", "/webhook/events")]
+    assert problems_of(webhook={"url": A, "events": ["video.done"]}) == [("event_unknown", "/webhook/events/0")]
+    assert problems_of(webhook={"url": "http://hooks.example"}) == [("invalid_value", "/webhook/url")]
+    default_events = ("status_changed", "completed", "failed", "cancelled", "expired")
+    assert parsed(webhook={"url": A}).callback_events == default_events
 
 
-def test_the_models_filter_takes_aliases_of_parameters():
-    assert (MEANT["size"], MEANT["duration_seconds"]) == ("resolution", "duration")
+def test_the_filter_of_models_accepts_aliases_of_parameters():
+    assert (PARAMETER_BY_ALIAS["size"], PARAMETER_BY_ALIAS["duration_seconds"]) == ("resolution", "duration")
     animatic = show_model(next(iter(builtin())))
     assert {"seed", "duration", "input_references"} <= set(animatic["supported_params"])
     assert "negative_prompt" not in animatic["supported_params"]
     assert animatic["supported_params"] == animatic["supported_parameters"]
 
 
-# -- money
+# -- responses
 
 
 def job(state: State, *, estimate: int | None = 1_600_000, cost: int | None = None, unsure: bool = False) -> Job:
@@ -221,13 +231,13 @@ def job(state: State, *, estimate: int | None = 1_600_000, cost: int | None = No
 
 
 @pytest.mark.parametrize(
-    ("told", "state", "settled", "charged"),
+    ("ended", "state", "settled", "charged"),
     [
         (job(State.QUEUED), "estimated", None, None),
         (job(State.RUNNING, estimate=None), "pending", None, None),
         (job(State.COMPLETED, cost=1_605_500), "settled", "1.6055", True),
         (job(State.COMPLETED, cost=0), "settled", "0.00", False),
-        (job(State.COMPLETED), "settled", "1.60", True),  # the provider does not say: by the estimate
+        (job(State.COMPLETED), "settled", "1.60", True),  # the provider reports no cost: the estimate
         (job(State.COMPLETED, estimate=None), "pending", None, None),
         (job(State.FAILED), "void", "0.00", False),
         (job(State.FAILED, unsure=True), "pending", None, None),
@@ -235,24 +245,22 @@ def job(state: State, *, estimate: int | None = 1_600_000, cost: int | None = No
         (job(State.EXPIRED), "void", "0.00", False),
     ],
 )
-def test_billing_says_what_the_ledger_knows_and_no_more(
-    told: Job, state: str, settled: str | None, charged: bool | None
-):
-    shown = show(told, base="https://gate.example/phaseo/v1", links=UrlSigner(secret=b"s", seconds=60))
-    money = shown["billing"]
+def test_billing_reports_only_costs_that_are_known(ended: Job, state: str, settled: str | None, charged: bool | None):
+    body = show(ended, base="https://gateway.example/phaseo/v1", signer=UrlSigner(secret=b"s", seconds=60))
+    billing = body["billing"]
 
-    assert (money["state"], money["settled_user_cost"], money["charged"]) == (state, settled, charged)
-    assert money["estimated_user_cost"] in ("1.60", None)
-    assert ("cost" in shown["usage"]) == (settled is not None)
+    assert (billing["state"], billing["settled_user_cost"], billing["charged"]) == (state, settled, charged)
+    assert billing["estimated_user_cost"] in ("1.60", None)
+    assert ("cost" in body["usage"]) == (settled is not None)
 
 
-def test_a_job_is_shown_in_phaseos_words():
-    links = UrlSigner(secret=b"s", seconds=60, clock=lambda: 0)
+def test_statuses_have_phaseos_names():
+    signer = UrlSigner(secret=b"s", seconds=60)
     for state, status, lifecycle in (
         (State.QUEUED, "queued", "pending"),
         (State.CHECKING, "processing", "running"),
         (State.EXPIRED, "expired", "expired"),
     ):
-        shown = show(job(state), base="https://gate.example/phaseo/v1", links=links)
-        assert (shown["status"], shown["lifecycle_status"]) == (status, lifecycle)
-    assert shown["websocket_url"] == f"wss://gate.example/phaseo/v1/async/video/{shown['id']}/ws"
+        body = show(job(state), base="https://gateway.example/phaseo/v1", signer=signer)
+        assert (body["status"], body["lifecycle_status"]) == (status, lifecycle)
+    assert body["websocket_url"] == f"wss://gateway.example/phaseo/v1/async/video/{body['id']}/ws"

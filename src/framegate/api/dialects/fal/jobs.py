@@ -14,6 +14,7 @@ from framegate.api.dialects.fal.requests import parse
 from framegate.api.dialects.fal.responses import REQUEST_ID, apps_of, endpoint_of, status_body, status_word
 from framegate.api.dialects.fal.uploads import resolve_own_files
 from framegate.api.http.body import fingerprint, read_json
+from framegate.catalogue.rules.context import listed
 from framegate.domain import Caller, Job
 from framegate.domain.errors import Busy, InvalidRequest, NotFound
 
@@ -56,7 +57,7 @@ def get_endpoint(request: Request, endpoint_id: str) -> Endpoint:
         ids = {name.lower(): name for name in endpoints()}
         close = difflib.get_close_matches(endpoint_id.lower()[:NAME_CHARS_MAX], ids, n=3)
         similar = [ids[name] for name in close] or catalogue.suggest(endpoint_id)
-        hint = f" Did you mean {' or '.join(f'`{name}`' for name in similar)}?" if similar else ""
+        hint = f" Did you mean {listed([f'`{name}`' for name in similar])}?" if similar else ""
         raise NotFound(f"Endpoint not found: `{endpoint_id[:NAME_CHARS_MAX]}`.{hint}")
     return endpoint
 

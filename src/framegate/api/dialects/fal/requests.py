@@ -348,8 +348,8 @@ def _unknown_fields(endpoint: Endpoint, document: Mapping[str, Any]) -> Iterator
             yield _unknown_field(("body", key), names, document[key])
 
 
-def _unknown_field(loc: Loc, known: Sequence[str], value: object) -> Detail:
-    close = difflib.get_close_matches(str(loc[-1])[:100], known, n=1)
+def _unknown_field(loc: Loc, names: Sequence[str], value: object) -> Detail:
+    close = difflib.get_close_matches(str(loc[-1])[:100], names, n=1)
     hint = f" Did you mean `{close[0]}`?" if close else ""
     return make_detail(loc, f"Unknown field `{format_loc(loc)[:100]}`.{hint}", "extra_forbidden", value)
 
