@@ -8,9 +8,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.testclient import TestClient
 
-from framegate.api.dialects.native import errors
+from framegate.api.dialects.native import show
 from framegate.api.http import body as bodies
-from framegate.api.http import uploads
+from framegate.api.http import errors, uploads
 
 BYTES_MAX = 10_000
 ONE_FILE = b'--a\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n'
@@ -20,7 +20,7 @@ TWO_FILES = ONE_FILE + ONE_FILE + b"--a--\r\n"
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     app = FastAPI()
-    errors.install(app)
+    errors.install(app, show)
 
     @app.post("/json")
     async def json(request: Request) -> JSONResponse:
@@ -61,20 +61,20 @@ def test_a_body_of_another_type_is_refused(client: TestClient, kind: str):
     [
         (b"", "empty"),
         (b"  ", "empty"),
-        (b"{", "not JSON"),
-        (b"{} {}", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b'"\xed\xa0\x80"', "not JSON"),
-        (b'"\\ud800"', "not JSON"),
-        (b'{"a": NaN}', "not JSON"),
-        (b'{"a": -Infinity}', "not JSON"),
+        (b"{", "Invalid JSON"),
+        (b"{} {}", "Invalid JSON"),
+        (b"\xff\xfe", "Invalid JSON"),
+        (b'"\xed\xa0\x80"', "Invalid JSON"),
+        (b'"\\ud800"', "Invalid JSON"),
+        (b'{"a": NaN}', "Invalid JSON"),
+        (b'{"a": -Infinity}', "Invalid JSON"),
         (b'{"a": 1e999}', "too large"),
         (b'{"a": ' + b"9" * 30 + b"}", "64 bits"),
-        (b'{"a": ' + b"9" * 6000 + b"}", "not JSON"),
+        (b'{"a": ' + b"9" * 6000 + b"}", "Invalid JSON"),
         (b'{"a": ["x\\u0000"]}', "NUL"),
         (b'{"a\\u0000": 1}', "NUL"),
         (b"[" * 40 + b"]" * 40, "nested"),
-        (b"[" * 4000 + b"]" * 4000, "not JSON"),
+        (b"[" * 4000 + b"]" * 4000, "Invalid JSON"),
     ],
 )
 def test_what_is_not_sound_json_is_refused_with_the_reason(client: TestClient, body: bytes, says: str):
@@ -102,7 +102,7 @@ def test_a_body_that_is_too_large_is_refused_with_or_without_a_length(client: Te
     chunked = client.post("/json", content=stream(), headers={"content-type": "application/json"})
 
     assert (declared.status_code, chunked.status_code) == (413, 413)
-    assert "10000 bytes" in declared.json()["error"]["message"]
+    assert "10,000 bytes" in declared.json()["error"]["message"]
 
 
 def test_the_file_of_a_form_is_read(client: TestClient):
@@ -161,5 +161,5 @@ def test_a_body_that_stops_arriving_is_given_up(monkeypatch: pytest.MonkeyPatch)
         await bodies.read_json(Request(scope, receive), bytes_max=BYTES_MAX)
 
     monkeypatch.setattr(bodies, "IDLE_SECONDS_MAX", 0.01)
-    with pytest.raises(bodies.TooSlow, match="stopped arriving"):
+    with pytest.raises(bodies.TooSlow, match="Timeout while reading"):
         asyncio.run(read())

@@ -71,7 +71,7 @@ def test_a_clip_that_is_too_long_is_refused_by_the_check_and_by_the_create(gate:
     refused = gate.post("/videos", json=body)
 
     assert [problem["code"] for problem in verdict["problems"]] == ["clip_length_unsupported"]
-    assert "takes a video of at most 60 s, and this one has 62.0 s" in verdict["problems"][0]["message"]
+    assert "accepts videos of at most 60 s; this one is 62.0 s long" in verdict["problems"][0]["message"]
     assert refused.status_code == 400
     assert "62.0 s" in refused.text
     assert verdict["problems"][0]["pointer"] == "/input_references/0/video_url/url"

@@ -11,11 +11,12 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from starlette.testclient import TestClient
 
-from framegate.api.dialects.native import errors
-from framegate.api.http.file_response import PIECE_BYTES, send_file
+from framegate.api.dialects.native import show
+from framegate.api.http import errors
+from framegate.api.http.file_response import CHUNK_BYTES, send_file
 from framegate.domain import Blob
 
-DATA = random.Random(7).randbytes(PIECE_BYTES * 2 + 1000)
+DATA = random.Random(7).randbytes(CHUNK_BYTES * 2 + 1000)
 SHA256 = hashlib.sha256(DATA).hexdigest()
 ETAG = f'"{SHA256}"'
 
@@ -23,7 +24,7 @@ ETAG = f'"{SHA256}"'
 @contextmanager
 def serving(path: Path, *, size: int = len(DATA)) -> Iterator[TestClient]:
     app = FastAPI()
-    errors.install(app)
+    errors.install(app, show)
 
     @app.api_route("/file", methods=["GET", "HEAD"])
     async def file(request: Request) -> Response:
@@ -72,7 +73,7 @@ def test_head_tells_the_same_without_the_file(client: TestClient):
     [
         ("bytes=0-0", 0, 1),
         ("bytes=10-19", 10, 20),
-        (f"bytes={PIECE_BYTES - 1}-{PIECE_BYTES}", PIECE_BYTES - 1, PIECE_BYTES + 1),
+        (f"bytes={CHUNK_BYTES - 1}-{CHUNK_BYTES}", CHUNK_BYTES - 1, CHUNK_BYTES + 1),
         ("bytes=100-", 100, len(DATA)),
         ("bytes=-7", len(DATA) - 7, len(DATA)),
         (f"bytes=5-{10**17}", 5, len(DATA)),
@@ -133,12 +134,12 @@ def test_a_file_that_is_not_whole_or_gone_is_410(tmp_path: Path):
         none = client.get("/file")
 
     assert (half.status_code, none.status_code) == (410, 410)
-    assert "not whole" in half.json()["error"]["message"]
+    assert "truncated" in half.json()["error"]["message"]
 
 
 def test_a_file_that_shrinks_while_it_is_sent_breaks_off_loudly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "file"
     path.write_bytes(DATA[:1000])
-    monkeypatch.setattr("framegate.api.http.file_response._open_whole", lambda path, _: path.open("rb"))
+    monkeypatch.setattr("framegate.api.http.file_response._open_complete", lambda path, _: path.open("rb"))
     with serving(path) as client, pytest.raises((EOFError, httpx2.HTTPError, ExceptionGroup)):
         client.get("/file")

@@ -9,13 +9,15 @@ from framegate.api.http import sse
 
 
 async def endless() -> AsyncGenerator[bytes]:
-    yield sse.frame("status", {"a": 1}, number=7)
+    yield sse.format_event("status", {"a": 1}, number=7)
     await asyncio.Event().wait()
 
 
 def test_an_event_is_written_as_the_standard_says():
-    assert sse.frame("status", {"a": "ü\n"}, number=7) == 'id: 7\nevent: status\ndata: {"a": "ü\\n"}\n\n'.encode()
-    assert sse.frame("x", {}) == b"event: x\ndata: {}\n\n"
+    assert (
+        sse.format_event("status", {"a": "ü\n"}, number=7) == 'event: status\ndata: {"a": "ü\\n"}\nid: 7\n\n'.encode()
+    )
+    assert sse.format_event("x", {}) == b"event: x\ndata: {}\n\n"
 
 
 def test_a_stream_ends_after_the_last_event():
@@ -39,7 +41,7 @@ def test_a_quiet_stream_says_that_it_is_alive(monkeypatch: pytest.MonkeyPatch):
         return found
 
     assert asyncio.run(read())[1:] == [
-        sse.frame("status", {"a": 1}, number=7),
+        sse.format_event("status", {"a": 1}, number=7),
         b": still here\n\n",
         b": still here\n\n",
     ]

@@ -3,12 +3,13 @@
 from urllib.parse import parse_qs
 
 from framegate.api.http.signed_urls import UrlSigner
+from support.fixed_clock import FixedClock
 
 NOW = 1_800_000_000.5
 
 
 def links(at: float = NOW, *, secret: bytes = b"s" * 32, seconds: int = 86_400) -> UrlSigner:
-    return UrlSigner(secret=secret, seconds=seconds, clock=lambda: at)
+    return UrlSigner(secret=secret, seconds=seconds, clock=FixedClock(at))
 
 
 def parts(query: str) -> dict[str, str]:

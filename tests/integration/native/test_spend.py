@@ -56,7 +56,7 @@ class Sandbox:
         )
 
         async def put() -> Job:
-            return await self.store.insert(job, owing=ledger_change(None, job, allow_unpriced=False))
+            return await self.store.insert(job, ledger_change=ledger_change(None, job, allow_unpriced=False))
 
         return self.gate.portal.call(put)
 

@@ -2,8 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 from pydantic_core import ErrorDetails
@@ -12,7 +12,6 @@ from framegate.domain import Problem
 from framegate.domain.errors import InvalidRequest
 
 SUBJECT = re.compile(r"^(Value error, |Input |String |List |Dictionary )")
-LITERALS = re.compile(r"'([^']*)'")
 INTEGER_MAX = 2**63 - 1
 
 
@@ -70,30 +69,48 @@ def _problem(error: ErrorDetails, path: Sequence[str | int], pointer: str, shape
     if kind == "missing":
         return Problem(code="missing", pointer=pointer, message=f"`{name}` is required.")
     if kind == "extra_forbidden":
-        return unknown_field(name, pointer, _known(shape) if len(path) == 1 else ())
+        return unknown_field(name, pointer, _fields(_models_at(shape, path[:-1])))
     if kind.startswith("union_tag"):
-        choices = _type_choices(error)
-        rule = f"whose `type` is one of {', '.join(choices)}" if choices else "with a `type`"
-        message = f"`{name}` must be a JSON object {rule}."
-        return Problem(code="wrong_type", pointer=pointer, message=message, allowed=choices or None)
+        choices = _type_choices(_models_at(shape, path))
+        message = f"`{name}` must be a JSON object whose `type` is one of {', '.join(choices)}."
+        return Problem(code="wrong_type", pointer=pointer, message=message, allowed=choices)
     if kind in ("model_type", "dict_type"):
         return Problem(code="wrong_type", pointer=pointer, message=f"`{name}` must be a JSON object.")
     return Problem(code="invalid_value", pointer=pointer, message=f"`{name}` {rule_of(error)}.")
 
 
-def _type_choices(error: ErrorDetails) -> list[str]:
-    """Return the values of `type` that a union accepts, from the names of its members: "image reference"."""
-    tags = LITERALS.findall(str(error.get("ctx", {}).get("expected_tags", "")))
-    return [f"{kind}_url" if rest == "reference" else kind for kind, _, rest in (tag.partition(" ") for tag in tags)]
+def _models_at(shape: type[BaseModel], path: Sequence[str | int]) -> list[type[BaseModel]]:
+    """Return the models that may stand at a path of a body; several in a union."""
+    models = [shape]
+    for part in path:
+        if isinstance(part, str):
+            fields = [
+                field for model in models for name, field in model.model_fields.items() if part in (name, field.alias)
+            ]
+            models = [model for field in fields for model in _models_in(field.annotation)]
+    return models
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _fields(models: Sequence[type[BaseModel]]) -> list[str]:
+    return list(dict.fromkeys(field.alias or name for model in models for name, field in model.model_fields.items()))
+
+
+def _type_choices(models: Sequence[type[BaseModel]]) -> list[str]:
+    """Return the values of `type` in the members of a union."""
+    fields = [model.model_fields["type"] for model in models if "type" in model.model_fields]
+    return list(dict.fromkeys(choice for field in fields for choice in get_args(field.annotation)))
 
 
 def unknown_field(name: str, pointer: str, known: Sequence[str]) -> Problem:
-    """Return the problem of an unknown field, with the most similar known one."""
-    close = difflib.get_close_matches(name, known, n=1)
+    """Return the problem of an unknown field; `known` are the fields beside it."""
+    close = difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
     hint = f" Did you mean `{close[0]}`?" if close else ""
     nearest = close[0] if close else None
     return Problem(code="unknown_field", pointer=pointer, message=f"Unknown field: `{name}`.{hint}", nearest=nearest)
-
-
-def _known(shape: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in shape.model_fields.items()]
