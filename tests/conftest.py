@@ -1,6 +1,5 @@
 """Fixtures of several parts."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,15 +10,42 @@ import hypothesis
 import pytest
 from starlette.testclient import TestClient
 
-from support.paths import PHOTOS
+from framegate.app.asgi import build_app
+from framegate.config.settings import Settings
+from framegate.domain.machine import REAL_MACHINE
+from support.paths import PHOTOS, TESTS
 from support.served_gateway import ServedGate, served
+from support.soak import SOAK
+from support.stub_renderer import StubExecutor
 from support.virtual_machine import VirtualMachine, blocking_calls_on_the_loop
 
 hypothesis.settings.register_profile(
-    "default", deadline=None, max_examples=25, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "default",
+    deadline=None,  # a busy machine is no failure
+    derandomize=True,
+    max_examples=25,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
 )
-hypothesis.settings.register_profile("soak", parent=hypothesis.settings.get_profile("default"), max_examples=500, derandomize=False)
-hypothesis.settings.load_profile("soak" if os.environ.get("FRAMEGATE_SOAK") else "default")
+hypothesis.settings.register_profile(
+    "soak", hypothesis.settings.get_profile("default"), derandomize=False, max_examples=500
+)
+hypothesis.settings.load_profile("soak" if SOAK else "default")
+
+# Tests that share a served gateway run in one worker; other tests are grouped by file. The longest folders come first.
+SHARED = {"e2e/clients": "served", "e2e/sdk": "served", "e2e/promises": "promises"}
+ORDER = ("e2e", "chaos", "contract", "docs", "integration", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        group = next((name for folder, name in SHARED.items() if path.is_relative_to(folder)), str(path))
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: _rank(item.path.relative_to(TESTS).parts[0]))
+
+
+def _rank(folder: str) -> int:
+    return ORDER.index(folder) if folder in ORDER else len(ORDER)
 
 
 @pytest.fixture
@@ -31,7 +57,7 @@ def machine() -> Iterator[VirtualMachine]:
 
 @pytest.fixture(scope="session")
 def served_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
-    """One real gate for many tests: with the key `sk-test`, and our own renderer."""
+    """One gateway for many tests, with the key `sk-test`."""
     folder = tmp_path_factory.mktemp("gate")
     with served(folder / "data", folder / "log", key="sk-test") as gate:
         yield gate
@@ -39,12 +65,14 @@ def served_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate
 
 @pytest.fixture
 def serve_gate(tmp_path: Path) -> Iterator[Callable[..., ServedGate]]:
-    """Start a gate with settings of one's own; it is stopped after the test."""
+    """Start a gateway with other settings; it is stopped after the test."""
     with ExitStack() as stack:
 
-        def start(*, key: str = "sk-test", data_dir: Path | None = None, **settings: object) -> ServedGate:
+        def start(
+            *, key: str = "sk-test", data_dir: Path | None = None, renders: bool = True, **settings: object
+        ) -> ServedGate:
             log = tmp_path / f"log-{len(list(tmp_path.glob('log-*')))}"
-            return stack.enter_context(served(data_dir or tmp_path / "data", log, key=key, **settings))
+            return stack.enter_context(served(data_dir or tmp_path / "data", log, key=key, renders=renders, **settings))
 
         yield start
 
@@ -57,26 +85,23 @@ def photos() -> tuple[Path, ...]:
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """An open sandbox in this process; references may come from this machine."""
-    from framegate.app.asgi import build_app
-    from framegate.config.settings import Settings
-
-    data_dir = tmp_path_factory.mktemp("sandbox")
-    settings = Settings(data_dir=data_dir, render_workers=1, sandbox=True, allow_private_addresses=True)
-    with TestClient(build_app(settings), base_url="http://127.0.0.1:8787") as client:
+    """An open sandbox in this process, with stub renders; references may come from this machine."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("sandbox"), sandbox=True, allow_private_addresses=True)
+    app = build_app(settings, REAL_MACHINE, executor=StubExecutor(REAL_MACHINE))
+    with TestClient(app, base_url="http://127.0.0.1:8787") as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def sandbox_photo(sandbox: TestClient, photos: tuple[Path, ...]) -> str:
-    """A photo that the sandbox keeps, as a reference's address."""
+    """URL of a photo that was uploaded to the sandbox."""
     headers = {"content-type": "application/octet-stream"}
     return sandbox.post("/api/v1/assets", content=photos[0].read_bytes(), headers=headers).json()["url"]
 
 
 @pytest.fixture(scope="session")
 def web_page() -> Iterator[str]:
-    """The address of a page where a picture was meant: a job that is referred to it fails before its order."""
+    """URL of a web page: a job that names it as a reference fails before its order."""
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self):

@@ -16,7 +16,7 @@ from framegate.config.accounts import KEY_VARIABLES
 
 READY_SECONDS_MAX = 180.0  # on a machine that has other work besides
 STOP_SECONDS_MAX = 20.0
-ORPHAN_SECONDS_MAX = 2.0
+ORPHAN_SECONDS_MAX = 5.0  # on a busy machine; an idle one needs a few milliseconds
 LOOK_SECONDS = 0.02
 TOKEN = "FRAMEGATE_CRASH_RUN"  # children inherit it: a render process is found by it, whoever its parent is by then
 
@@ -88,7 +88,7 @@ class Gate:
         self._process.wait()
 
     async def orphans(self) -> int:
-        """How many render processes outlive the dead server by more than two seconds."""
+        """How many render processes outlive the dead server by more than `ORPHAN_SECONDS_MAX`."""
         until = time.monotonic() + ORPHAN_SECONDS_MAX
         while pids := self.renderers():
             if time.monotonic() > until:

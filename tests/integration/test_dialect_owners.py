@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from framegate.api.auth import CACHE_SECONDS
@@ -87,7 +88,7 @@ def _without_id(text: str, job_id: str) -> str:
 
 
 def test_the_routes_of_this_test_are_all_routes_that_name_a_job():
-    apis: list[tuple[str, Callable[..., object]]] = [
+    apis: list[tuple[str, Callable[..., FastAPI]]] = [
         (phaseo.PATH, phaseo.build),
         (pictory.PATH, pictory.build),
         (fal.PATH, fal.build),
@@ -95,7 +96,7 @@ def test_the_routes_of_this_test_are_all_routes_that_name_a_job():
     paths = {
         prefix + path
         for prefix, build in apis
-        for path in build(needs_key=lambda: True).openapi()["paths"]  # pyright: ignore[reportAttributeAccessIssue] - an application
+        for path in build(needs_key=lambda: True).openapi()["paths"]
         if any(name in path for name in ("{video_id}", "{job_id}", "{request_id}")) and "files" not in path
     }
     tested = {path for _, _, path in ROUTES}

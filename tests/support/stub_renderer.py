@@ -93,6 +93,9 @@ class StubExecutor:
         self._machine = machine
         self.renderer = StubRenderer()
 
+    def warm(self) -> None:
+        """There is no process to start."""
+
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         key = _key(function, arguments)
         if key is None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,12 @@ from framegate.domain import BudgetPeriod
 from framegate.domain.keys import new_key
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
-from support import served_gateway as serving
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGate, served
 
-# Looks at a service come ten seconds after one another, which is too long to wait for here.
-BRISK = """
-from framegate.providers import accounts, service
-kinds = [service.Service]
+# Polls come ten seconds after one another, which is too long for tests.
+FREQUENT_POLLS = """
+from framegate.providers import http, registry
+kinds = [http.HttpProvider]
 for kind in kinds:
     kinds += kind.__subclasses__()
     kind.poll_seconds = 0.1
@@ -101,12 +100,8 @@ def ordering(folder: Path, toml: str, **settings: Any) -> Iterator[ServedGate]:
     """A served gate that is set up by a framegate.toml, and is quick to look at its orders."""
     (folder / "framegate.toml").write_text(toml, encoding="utf-8")
     read = load({}, file=folder / "framegate.toml").model_dump(mode="json", exclude_unset=True)
-    with ExitStack() as stack:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(serving, "START", BRISK + serving.START)
-            gate = serving.served(folder / "data", folder / "log", key="sk-test", **{**read, **settings})
-            started = stack.enter_context(gate)
-        yield started
+    with served(folder / "data", folder / "log", key="sk-test", prelude=FREQUENT_POLLS, **{**read, **settings}) as gate:
+        yield gate
 
 
 def keys_of(data_dir: Path) -> dict[str, str]:

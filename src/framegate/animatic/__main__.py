@@ -17,8 +17,8 @@ import time
 from dataclasses import asdict
 from typing import Any, TextIO, cast
 
+from framegate import animatic
 from framegate.animatic.errors import Abandoned, AnimaticError, BadSpec
-from framegate.animatic.renderer import render
 from framegate.animatic.spec import Spec
 
 PROGRESS_INTERVAL_SECONDS = 0.1
@@ -35,9 +35,12 @@ class Worker:
         self._responses = responses
         self._lines: queue.Queue[str | None] = queue.Queue(QUEUED_LINES_MAX)
         self._closed = threading.Event()
+        self._is_ready = False
 
     def run(self) -> None:
         threading.Thread(target=self._read_lines, name="animatic-input", daemon=True).start()
+        _ = animatic.render  # the heavy imports; the parent may die during them
+        self._is_ready = True
         self._send(None, "ready")
         while (line := self._lines.get()) is not None and not self._closed.is_set():
             self._handle(line)
@@ -46,6 +49,8 @@ class Worker:
         """Queue the input lines; also runs during a render, to notice when the input closes."""
         while line := self._requests.readline(LINE_CHARS_MAX):
             self._lines.put(line)
+        if not self._is_ready and self._lines.empty():
+            os._exit(0)
         self._closed.set()
         self._lines.put(None)
 
@@ -54,7 +59,7 @@ class Worker:
         try:
             message = _parse_request(line)
             job = message.get("id")
-            rendered = render(Spec.from_dict(message.get("spec")), _ProgressReporter(self, job))
+            rendered = animatic.render(Spec.from_dict(message.get("spec")), _ProgressReporter(self, job))
         except Abandoned:
             return
         except AnimaticError as error:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain import Failed, Fault, Lost, Request, Running, Scope, State
 from framegate.domain.errors import BudgetExceeded, Conflict, NotFound, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.domain.keys import Caller, new_key
 from framegate.domain.ledger import EntryState, entry_of
+from support.soak import examples
 from support.virtual_machine import VirtualMachine
 from support.world import ScriptedProvider, World
 
@@ -126,7 +127,7 @@ async def test_a_job_over_the_budget_is_refused_and_leaves_nothing(priced: Open)
     async with priced(FAST_COST + 1, run=False) as gate:
         await place(gate)
         with pytest.raises(
-            BudgetExceeded, match=r"estimated at \$0\.32, .* budget of \$0\.320001 in all \$0\.000001 is"
+            BudgetExceeded, match=r"estimated at \$0\.32\. .* budget of \$0\.320001 in total, \$0\.000001 is"
         ):
             await place(gate)
 
@@ -146,7 +147,7 @@ async def test_a_dearer_way_is_taken_only_where_the_budget_reaches_for_it(priced
         entry = await bill(gate, job)
 
     assert (job.state, job.fault.code, job.model) == (State.FAILED, "budget_exceeded", FAST)
-    assert job.fault.message.startswith("Busy for good. Then: The job is estimated at $0.80, and of the key's budget")
+    assert job.fault.message.startswith("Busy for good. Then: The job is estimated at $0.80. Of the key's budget")
     assert [(one.model, one.code) for one in job.fallback_log] == [
         (FAST, "provider_refused"),
         (DEAR, "budget_exceeded"),
@@ -267,7 +268,7 @@ async def _live(
     stops=st.lists(st.integers(1, 6), max_size=2),
     cancel_at=st.none() | st.integers(1, 7),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(5)
 def test_whatever_becomes_of_jobs_each_has_one_end_in_the_ledger_and_the_budget_holds(
     film: Path, submits: list[Any], looks: list[Any], stops: list[int], cancel_at: int | None
 ):

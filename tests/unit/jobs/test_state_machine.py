@@ -6,12 +6,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain import Failed, Fault, Lost, Running, State
 from framegate.domain.errors import Conflict, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.jobs.state_machine.submit import ATTEMPTS_MAX
+from support.soak import examples
 from support.virtual_machine import VirtualMachine
 from support.world import ScriptedProvider, World
 
@@ -67,7 +68,7 @@ async def _live(
     stops=st.lists(st.integers(1, 6), max_size=3),
     cancel_at=st.none() | st.integers(1, 9),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(8)
 def test_every_job_ends_once_and_no_paid_order_is_ever_repeated(film, repeatable, submits, looks, stops, cancel_at):
     script = {"submits": submits, "looks": looks, "repeatable": repeatable}
     machine = VirtualMachine()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from framegate.config.settings import Settings
@@ -81,7 +81,7 @@ async def tries(get: Get, url: str, into: Path, *, most: int = 20) -> int:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     cuts=st.lists(st.integers(0, len(BODY) - 1), max_size=6),
     ranges=st.booleans(),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain import BudgetPeriod, Estimate, Fault, Job, ProviderFile, State
@@ -18,6 +18,7 @@ from framegate.domain.ledger import EntryState, entry_of, ledger_change
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
 from framegate.store.job_writes import next_version
+from support.soak import examples
 from support.stored_jobs import make_job
 
 BUDGET = 1000
@@ -365,7 +366,7 @@ async def _played(folder: Path, steps: list[tuple[str, Any]]) -> None:
 
 
 @given(steps=st.lists(STEPS, max_size=14))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(8)
 def test_under_any_interleaving_reserved_and_settled_stay_within_the_budget_and_nothing_is_settled_twice(steps):
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_played(Path(folder), steps))

@@ -1,0 +1,28 @@
+"""Gateways of the golden cases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from framegate.app.asgi import build_app
+from framegate.config.settings import Settings
+from framegate.domain.machine import REAL_MACHINE
+from support.stub_renderer import StubExecutor
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """An open gateway."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    app = build_app(settings, REAL_MACHINE, executor=StubExecutor(REAL_MACHINE))
+    with TestClient(app, base_url="http://127.0.0.1:8787/api/v1") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def photo(gate: TestClient, photos: tuple[Path, ...]) -> str:
+    """URL of a photo that was uploaded to the gateway."""
+    headers = {"content-type": "application/octet-stream"}
+    return gate.post("/assets", content=photos[0].read_bytes(), headers=headers).json()["url"]

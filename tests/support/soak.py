@@ -1,0 +1,17 @@
+"""How much the tests of chance do: a little in `make test`, much in `make soak`."""
+
+import os
+
+import hypothesis
+
+SOAK = bool(os.environ.get("FRAMEGATE_SOAK"))
+
+
+def amount(usual: int, soak: int) -> int:
+    """Return the number of examples, kills or cases."""
+    return soak if SOAK else usual
+
+
+def examples(usual: int, soak: int = 200) -> hypothesis.settings:
+    """Return the settings of a test whose examples are expensive."""
+    return hypothesis.settings(max_examples=amount(usual, soak))
