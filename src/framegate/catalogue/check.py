@@ -63,8 +63,8 @@ def check_offers(
     warnings, best, offer_fits = (), None, ()
     if model is None:
         problems = (_missing(request.model, "/model", catalogue), *problems)
-    elif ended := ended_offers(model, catalogue, request_fits.usable):
-        problems = (ended, *problems)
+    elif end_problem := ended_offers(model, catalogue, request_fits.usable):
+        problems = (end_problem, *problems)
     else:
         usable = available(model) and any(map(request_fits.usable, model.open_offers))
         # A model without a usable offer is validated too, so that every problem shows at once.
@@ -77,8 +77,8 @@ def check_offers(
     name = model.id if model else request.model
     if best and not problems:
         return Verdict(model=name, warnings=warnings, target=best.target, estimate=best.estimate), offer_fits
-    others = () if hopeless else _alternatives(request, request_fits, catalogue, available)
-    return Verdict(model=name, problems=problems, warnings=warnings, alternatives=others), offer_fits
+    alternatives = () if hopeless else _alternatives(request, request_fits, catalogue, available)
+    return Verdict(model=name, problems=problems, warnings=warnings, alternatives=alternatives), offer_fits
 
 
 def _alternatives(
@@ -91,15 +91,15 @@ def _alternatives(
     requested, retired = catalogue.get(request.model), catalogue.retired(request.model)
     names = (*request.models, *(retired.ended.successors if retired else ()))
     preferred = dict.fromkeys(model for model in map(catalogue.get, names) if model is not None)
-    others = [model for model in catalogue if model not in preferred]
+    remaining = [model for model in catalogue if model not in preferred]
     prices = {
         model: price
-        for model in (*preferred, *others)
+        for model in (*preferred, *remaining)
         if model is not requested and available(model) and (price := _price(model, request_fits)) is not None
     }
     name = requested.id if requested else request.model
     similar = sorted(
-        (model for model in others if model in prices), key=lambda model: _unlike(model, name, prices[model])
+        (model for model in remaining if model in prices), key=lambda model: _unlike(model, name, prices[model])
     )
     return tuple(model.id for model in (*(model for model in preferred if model in prices), *similar))
 

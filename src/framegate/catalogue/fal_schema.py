@@ -86,16 +86,18 @@ class Endpoint:
 def endpoints() -> Mapping[str, Endpoint]:
     """All known endpoints by id."""
     text = files("framegate.catalogue").joinpath("fal_endpoints.toml").read_text("utf-8")
-    known: dict[str, Endpoint] = {}
+    endpoints_by_id: dict[str, Endpoint] = {}
     for table in tomllib.loads(text)["endpoints"]:
-        inherited = known[table["like"]].fields if "like" in table else ()
-        own = {field.name: field for field in map(_field, table["fields"])}
+        inherited = endpoints_by_id[table["like"]].fields if "like" in table else ()
+        replacing = {field.name: field for field in map(_field, table["fields"])}
         # An inherited field that is replaced stays in its position.
-        merged = [own.pop(field.name, field) for field in inherited if field.name not in table.get("without", ())]
+        merged = [replacing.pop(field.name, field) for field in inherited if field.name not in table.get("without", ())]
         for endpoint_id in table["ids"]:
             outputs = tuple(table.get("outputs", ()))
-            known[endpoint_id] = Endpoint(id=endpoint_id, fields=(*merged, *own.values()), outputs=outputs)
-    return known
+            endpoints_by_id[endpoint_id] = Endpoint(
+                id=endpoint_id, fields=(*merged, *replacing.values()), outputs=outputs
+            )
+    return endpoints_by_id
 
 
 def app_of(endpoint_id: str) -> str:
@@ -105,8 +107,7 @@ def app_of(endpoint_id: str) -> str:
 
 
 def _field(row: Mapping[str, Any]) -> Field:
-    known = {field.name for field in fields(Field)}
-    if unknown := set(row) - known:
+    if unknown := set(row) - {field.name for field in fields(Field)}:
         raise ValueError(f"{row.get('name')}: unknown key {sorted(unknown)}")
     return Field(**{key: _frozen(value) for key, value in row.items()})
 

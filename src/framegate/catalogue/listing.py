@@ -84,8 +84,8 @@ def apply_listings(catalogue: Catalogue, listings: Iterable[Listing]) -> Catalog
     """
     models = catalogue.models
     for listing in listings:
-        known = {offer.provider for model in models for offer in model.offers}
-        if listing.provider in known:
+        providers = {offer.provider for model in models for offer in model.offers}
+        if listing.provider in providers:
             models = tuple(_refreshed(model, listing) for model in models)
         else:
             pairs = ((catalogue.get(record["id"]), record) for record in listing.records.values())
@@ -198,10 +198,10 @@ def _is_size(value: object) -> bool:
     return isinstance(value, str) and pixels(value) is not None
 
 
-def _ordered(known: tuple[str, ...] | None, listed: Iterable[str]) -> tuple[str, ...]:
+def _ordered(order: tuple[str, ...] | None, listed: Iterable[str]) -> tuple[str, ...]:
     """The listed choices: the known ones in their known order, then the others."""
-    order = {name: index for index, name in enumerate(known or ())}
-    return tuple(sorted(dict.fromkeys(listed), key=lambda name: order.get(name, len(order))))
+    ranks = {name: index for index, name in enumerate(order or ())}
+    return tuple(sorted(dict.fromkeys(listed), key=lambda name: ranks.get(name, len(ranks))))
 
 
 def _with_frames(limits: Limits, record: Record) -> Limits:
@@ -234,7 +234,7 @@ def _with_sizes(limits: Limits, listed: Sequence[str]) -> Limits:
         else:
             sizes[f"{resolution} {ratio}"] = similar
     updated = replace(usual, sizes=MappingProxyType(sizes), sizes_except=tuple(missing))
-    before, after = ({size for size, _, _ in every_size(known)} for known in (limits, updated))
+    before, after = ({size for size, _, _ in every_size(each)} for each in (limits, updated))
     return limits if before == after and limits.sizes_published else updated
 
 

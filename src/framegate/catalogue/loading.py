@@ -61,47 +61,47 @@ def _tables(text: str, name: str) -> list[Table]:
 def _ended_model(table: Table) -> EndedModel:
     facts = _with_tuples(table, "aliases")
     names = {key: facts.pop(key) for key in ("id", "aliases") if key in facts}
-    where = str(names.get("id", "a model without id"))
-    return _build(EndedModel, {**names, "ended": _ended(facts, where)}, where)
+    label = str(names.get("id", "a model without id"))
+    return _build(EndedModel, {**names, "ended": _ended(facts, label)}, label)
 
 
-def _ended(table: Table, where: str) -> Ended:
+def _ended(table: Table, label: str) -> Ended:
     facts = _with_tuples(_renamed(table), "successors")
     if not facts.get("url") or not facts.get("read") or not facts.get("successors"):
-        raise InvalidEntry(f"{where}: `ended` needs `successors`, and the `url` where it was `read`")
-    return _build(Ended, facts, f"{where}: ended")
+        raise InvalidEntry(f"{label}: `ended` needs `successors`, and the `url` where it was `read`")
+    return _build(Ended, facts, f"{label}: ended")
 
 
 def _model(table: Table) -> Model:
-    where = str(table.get("id", "a model without id"))
+    label = str(table.get("id", "a model without id"))
     facts = _with_tuples(table, "aliases", "passthrough")
     limits = _renamed(facts.pop("limits", {}))
     values = {
-        "limits": _limits(limits, where),
-        "offers": tuple(_offer(offer, limits, where) for offer in facts.pop("offers", ())),
-        "sources": _sources((*limits, "defaults"), facts.pop("sources", ()), where),
-        "defaults": _build(Defaults, facts.pop("defaults", {}), f"{where}: defaults"),
+        "limits": _limits(limits, label),
+        "offers": tuple(_offer(offer, limits, label) for offer in facts.pop("offers", ())),
+        "sources": _sources((*limits, "defaults"), facts.pop("sources", ()), label),
+        "defaults": _build(Defaults, facts.pop("defaults", {}), f"{label}: defaults"),
     }
-    return _build(Model, facts | values, where)
+    return _build(Model, facts | values, label)
 
 
 def _offer(table: Table, model_limits: Table, model: str) -> Offer:
-    where = f"{model} at {table.get('provider', '?')}"
+    label = f"{model} at {table.get('provider', '?')}"
     facts = dict(table)
     limits = _renamed(facts.pop("limits", {}))
     prices: list[Table] = facts.pop("prices", [])
     ended: Table | None = facts.pop("ended", None)
     values = {
-        "sources": _sources((*limits, *(["prices"] if prices else [])), facts.pop("sources", ()), where),
-        "limits": _limits({**model_limits, **limits}, where),
-        "prices": tuple(_price(price, where) for price in prices),
+        "sources": _sources((*limits, *(["prices"] if prices else [])), facts.pop("sources", ()), label),
+        "limits": _limits({**model_limits, **limits}, label),
+        "prices": tuple(_price(price, label) for price in prices),
         "has_own_limits": bool(limits),
-        "ended": None if ended is None else _ended(ended, where),
+        "ended": None if ended is None else _ended(ended, label),
     }
-    return _build(Offer, facts | values, where)
+    return _build(Offer, facts | values, label)
 
 
-def _limits(table: Table, where: str) -> Limits:
+def _limits(table: Table, label: str) -> Limits:
     parsers: dict[str, Callable[[Any], Any]] = {
         "durations": _integers,
         "resolutions": tuple,
@@ -109,21 +109,21 @@ def _limits(table: Table, where: str) -> Limits:
         "sizes": MappingProxyType,
         "sizes_except": tuple,
         "fps": _integers,
-        "prompt": lambda value: _build(PromptLimits, value, f"{where}: prompt"),
+        "prompt": lambda value: _build(PromptLimits, value, f"{label}: prompt"),
         "references": _references,
-        "totals": lambda value: tuple(_total(total, where) for total in value),
-        "duration_rules": lambda value: tuple(_duration_rule(rule, where) for rule in value),
+        "totals": lambda value: tuple(_total(total, label) for total in value),
+        "duration_rules": lambda value: tuple(_duration_rule(rule, label) for rule in value),
         "prompt_tokens": lambda value: MappingProxyType({Kind(kind): token for kind, token in value.items()}),
-        "images": lambda value: _build(ImageLimits, _with_tuples(value, "formats"), f"{where}: images"),
-        "videos": lambda value: _build(ClipLimits, value, f"{where}: videos"),
-        "audios": lambda value: _build(ClipLimits, value, f"{where}: audios"),
+        "images": lambda value: _build(ImageLimits, _with_tuples(value, "formats"), f"{label}: images"),
+        "videos": lambda value: _build(ClipLimits, value, f"{label}: videos"),
+        "audios": lambda value: _build(ClipLimits, value, f"{label}: audios"),
     }
     # "unknown" in an offer: what is known of the model need not hold for this offer.
     facts = {
         key: None if value == UNKNOWN else parsers[key](value) if key in parsers else value
         for key, value in table.items()
     }
-    return _build(Limits, facts, f"{where}: limits")
+    return _build(Limits, facts, f"{label}: limits")
 
 
 def _integers(value: list[int] | str) -> tuple[int, ...]:
@@ -148,34 +148,34 @@ def _role_and_kind(text: str) -> tuple[Role, Kind]:
     return Role(role), Kind(kind)
 
 
-def _total(table: Table, where: str) -> Total:
+def _total(table: Table, label: str) -> Total:
     facts: dict[str, Any] = {**table, "of": tuple(map(_role_and_kind, table["of"]))}
     if "when" in facts:
         facts["when"] = _role_and_kind(facts["when"])
-    return _build(Total, facts, f"{where}: totals")
+    return _build(Total, facts, f"{label}: totals")
 
 
-def _duration_rule(table: Table, where: str) -> DurationRule:
+def _duration_rule(table: Table, label: str) -> DurationRule:
     facts = _with_tuples(table, "resolutions") | {"durations": _integers(table["durations"])}
     if "role" in facts:
         facts["role"] = Role(facts["role"])
-    return _build(DurationRule, facts, f"{where}: duration_rules")
+    return _build(DurationRule, facts, f"{label}: duration_rules")
 
 
-def _price(table: Table, where: str) -> Price:
+def _price(table: Table, label: str) -> Price:
     facts = _with_tuples(table, "resolutions") | {"usd": Decimal(table["usd"])}
-    return _build(Price, facts, f"{where}: prices")
+    return _build(Price, facts, f"{label}: prices")
 
 
-def _sources(keys: tuple[str, ...], tables: list[Table], where: str) -> tuple[Source, ...]:
+def _sources(keys: tuple[str, ...], tables: list[Table], label: str) -> tuple[Source, ...]:
     """The sources of an entry with these keys: each key needs one, and each source names keys of the entry only."""
     renamed = ({**table, "facts": [RENAMED_KEYS.get(key, key) for key in table.get("facts", ())]} for table in tables)
-    sources = tuple(_build(Source, _with_tuples(table, "facts"), f"{where}: sources") for table in renamed)
+    sources = tuple(_build(Source, _with_tuples(table, "facts"), f"{label}: sources") for table in renamed)
     sourced = {fact for source in sources for fact in source.facts}
     if missing := sorted(set(keys) - sourced):
-        raise InvalidEntry(f"{where}: no source for {', '.join(missing)}")
+        raise InvalidEntry(f"{label}: no source for {', '.join(missing)}")
     if unused := sorted(sourced - set(keys)):
-        raise InvalidEntry(f"{where}: source for {', '.join(unused)}, which the entry does not have")
+        raise InvalidEntry(f"{label}: source for {', '.join(unused)}, which the entry does not have")
     return sources
 
 
@@ -187,11 +187,11 @@ def _with_tuples(table: Table, *keys: str) -> dict[str, Any]:
     return {key: tuple(value) if key in keys else value for key, value in table.items()}
 
 
-def _build(cls: Callable[..., T], table: Table, where: str) -> T:
-    known = {field.name for field in fields(cls)}  # pyright: ignore[reportArgumentType] - only dataclasses are built
-    if unknown := sorted(set(table) - known):
-        raise InvalidEntry(f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+def _build(cls: Callable[..., T], table: Table, label: str) -> T:
+    allowed = {field.name for field in fields(cls)}  # pyright: ignore[reportArgumentType] - only dataclasses are built
+    if unknown := sorted(set(table) - allowed):
+        raise InvalidEntry(f"{label}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(allowed))}")
     try:
         return cls(**table)
     except TypeError as error:
-        raise InvalidEntry(f"{where}: {error}") from error
+        raise InvalidEntry(f"{label}: {error}") from error

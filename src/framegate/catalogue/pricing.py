@@ -33,16 +33,16 @@ def estimate(model: Model, target: Target, request: Request, *, offer: Offer | N
     prices = offer.prices if offer else model.prices
     clip_seconds = (offer or model).limits.videos.max_seconds_total
     lines = list(_lines(prices, target, request, clip_seconds))
-    known = [line for line in lines if line]
-    if not lines or len(known) < len(lines):
+    priced = [line for line in lines if line]
+    if not lines or len(priced) < len(lines):
         return None
-    total = sum((usd for usd, _ in known), Decimal(0))
-    basis = " + ".join(text for _, text in known)
+    total = sum((usd for usd, _ in priced), Decimal(0))
+    basis = " + ".join(text for _, text in priced)
     minimum = next((price.usd for price in prices if price.unit == "minimum" and _fits(price, target, request)), total)
     if minimum > total:
         total, basis = minimum, f"minimum charge of ${format_usd(minimum)} ({basis})"
-    where = f" at {offer.provider}" if offer else ""
-    return Estimate(micro_usd=micro_usd(total, rounding=ROUND_CEILING), basis=f"{basis}{where}")
+    suffix = f" at {offer.provider}" if offer else ""
+    return Estimate(micro_usd=micro_usd(total, rounding=ROUND_CEILING), basis=f"{basis}{suffix}")
 
 
 def per_second(model: Model, target: Target, request: Request) -> Decimal | None:

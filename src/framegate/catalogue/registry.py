@@ -47,7 +47,7 @@ class Catalogue:
 
     def suggest(self, name: str, *, limit: int = SUGGESTIONS_MAX) -> tuple[str, ...]:
         """The ids of the models with the most similar names."""
-        ids = {known.lower(): model.id for known, model in self._by_name.items() if model.open_offers}
+        ids = {known_name.lower(): model.id for known_name, model in self._by_name.items() if model.open_offers}
         text = name.lower()[:NAME_CHARS_MAX]
         close = get_close_matches(text, ids, n=limit * 2, cutoff=SUGGESTION_SIMILARITY_MIN)
         return tuple(dict.fromkeys(ids[match] for match in close))[:limit]

@@ -160,10 +160,10 @@ class Router:
     """
 
     def __init__(
-        self, catalogue: Catalogue, offers: ProviderRegistry, *, paused: Callable[[Provider], bool] = lambda _: False
+        self, catalogue: Catalogue, providers: ProviderRegistry, *, paused: Callable[[Provider], bool] = lambda _: False
     ) -> None:
         self.catalogue = catalogue
-        self._providers = offers
+        self._providers = providers
         self._is_paused = paused
 
     def candidates(self, request: Request) -> Candidates:
@@ -171,11 +171,11 @@ class Router:
         return Candidates(request, self.catalogue, self._providers, self._is_paused)
 
     def next_route(self, job: Job) -> Route | None:
-        """The first route that a job has not tried and that nothing stands in the way of; None if there is none left."""
-        tried = {(attempt.model, attempt.offer, attempt.account) for attempt in job.fallback_log}
+        """The first route that a job has not attempted and without a preflight problem; None if there is none left."""
+        attempted = {(attempt.model, attempt.offer, attempt.account) for attempt in job.fallback_log}
         for route in self.candidates(job.request):
             preflight = route.provider.preflight(route.request, route.target)
-            if route.key not in tried and not (preflight and preflight.problems):
+            if route.key not in attempted and not (preflight and preflight.problems):
                 return route
         return None
 

@@ -1,4 +1,4 @@
-"""Rewriting of the names by which a prompt mentions references into the words that a model expects."""
+"""Rewriting of the names of references in a prompt into the words that a model expects."""
 
 import re
 from collections.abc import Mapping
@@ -48,9 +48,9 @@ def replace_mentions(prompt: str, replacements: Mapping[str, str]) -> str:
 def _replacement(name: str, replacements: Mapping[str, str]) -> str | None:
     parts = name.split("-")
     for length in range(len(parts), 0, -1):
-        known, rest = "-".join(parts[:length]), parts[length:]
-        if known in replacements:
-            return "-".join((replacements[known], *rest))
+        prefix, suffix = "-".join(parts[:length]), parts[length:]
+        if prefix in replacements:
+            return "-".join((replacements[prefix], *suffix))
     return None
 
 

@@ -108,8 +108,8 @@ def _tokens(context: CheckContext, prompt: str) -> Iterator[Mention]:
     for kind, template in templates.items():
         # One token for two kinds numbers the references of both in one sequence.
         token_kind = kind if list(templates.values()).count(template) == 1 else None
-        if known := token(template):
-            pattern, first = known
+        if match_rule := token(template):
+            pattern, first = match_rule
             for match in pattern.finditer(prompt):
                 yield Mention(match[0], int(match[1]) + 1 - first, token_kind)
 
@@ -123,12 +123,12 @@ def _count(context: CheckContext, kind: Kind | None) -> int:
 def _unknown_name(name: str, names: list[str]) -> Problem:
     names = list(dict.fromkeys(names))
     near = get_close_matches(name, names, n=1, cutoff=0.4)
-    handles = listed([f"@{known}" for known in names], last="and")
-    known = f"The {'names are' if len(names) > 1 else 'name is'} {handles}." if names else "No reference has a name."
+    handles = listed([f"@{candidate}" for candidate in names], last="and")
+    existing = f"The {'names are' if len(names) > 1 else 'name is'} {handles}." if names else "No reference has a name."
     hint = f" Did you mean @{near[0]}?" if near else ""
     return _problem(
         "reference_name_unknown",
-        f"@{name} does not match a reference. {known}{hint}",
+        f"@{name} does not match a reference. {existing}{hint}",
         allowed=names,
         nearest=near[0] if near else None,
     )

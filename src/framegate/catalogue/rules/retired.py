@@ -21,18 +21,18 @@ def ended_offers(model: Model, catalogue: Catalogue, usable: Callable[[Offer], b
     """The problem of a model whose usable offers have all ended; None if one has not, or if none was ever usable."""
     if any(map(usable, model.open_offers)):
         return None
-    ended = {
+    endings = {
         offer.provider: offer.ended
         for offer in model.offers
         if offer.ended and (usable(offer) or not model.open_offers)
     }
-    if not ended:
+    if not endings:
         return None
-    text = " and ".join(f"{_status(end)} at {provider}" for provider, end in ended.items())
+    text = " and ".join(f"{_status(end)} at {provider}" for provider, end in endings.items())
     open_providers = [offer.provider for offer in model.open_offers]
     elsewhere = f" It is still offered by {listed(open_providers)}, but no account is configured there."
-    code = "model_paused" if all(end.paused for end in ended.values()) else "model_ended"
-    successors = [name for end in ended.values() for name in end.successors]
+    code = "model_paused" if all(end.paused for end in endings.values()) else "model_ended"
+    successors = [name for end in endings.values() for name in end.successors]
     text = f"{model.id} {text}.{elsewhere if open_providers else ''}"
     return _problem(code, text, model.id, successors, "/model", catalogue)
 
@@ -46,8 +46,8 @@ def _status(ended: Ended) -> str:
 
 
 def _problem(code: str, text: str, name: str, successors: Iterable[str], pointer: str, catalogue: Catalogue) -> Problem:
-    known = ((successor, catalogue.get(successor)) for successor in dict.fromkeys(successors))
-    suggestions = [successor for successor, model in known if model and model.open_offers] or _similar(name, catalogue)
+    models = ((successor, catalogue.get(successor)) for successor in dict.fromkeys(successors))
+    suggestions = [successor for successor, model in models if model and model.open_offers] or _similar(name, catalogue)
     hint = f"Use {listed(suggestions)} instead." if suggestions else ""
     return Problem(
         code=code,
@@ -60,7 +60,7 @@ def _problem(code: str, text: str, name: str, successors: Iterable[str], pointer
 
 def _similar(name: str, catalogue: Catalogue) -> list[str]:
     """The models of the same vendor with the most similar names; if it has no other, those of any vendor."""
-    others = [model.id for model in catalogue if model.id != name]
+    candidates = [model.id for model in catalogue if model.id != name]
     vendor = name.partition("/")[0] + "/"
-    family = [other for other in others if other.startswith(vendor)]
-    return get_close_matches(name, family or others, n=SUCCESSORS_MAX, cutoff=0.0)
+    family = [candidate for candidate in candidates if candidate.startswith(vendor)]
+    return get_close_matches(name, family or candidates, n=SUCCESSORS_MAX, cutoff=0.0)

@@ -9,7 +9,6 @@ from framegate.catalogue.fal_schema import Endpoint, Field
 from framegate.catalogue.prompts.rewrite import replace_mentions
 from framegate.domain import Kind, Order, Reference, Role
 from framegate.domain.errors import Refused
-from framegate.domain.json import as_list
 from framegate.providers.http import dropped_option_notes, prompt
 
 SECONDS = re.compile(r"(\d+)s?")
@@ -38,12 +37,12 @@ class InputBuilder:
         """Remove and return the remaining references of a field's role and kind."""
         role, kind = row.role_and_kind
         references = ((index, self.reference(index)) for index in self.remaining)
-        taken = [index for index, reference in references if (reference.role, reference.kind) == (role, kind)]
+        indexes = [index for index, reference in references if (reference.role, reference.kind) == (role, kind)]
         limit = 1 if row.type == "url" else row.max
-        if limit is not None and len(taken) > limit:
-            raise Refused(f"fal's `{row.name}` accepts at most {limit:g}, and this order has {len(taken)}.")
-        self.remaining = [index for index in self.remaining if index not in taken]
-        return taken
+        if limit is not None and len(indexes) > limit:
+            raise Refused(f"fal's `{row.name}` accepts at most {limit:g}, and this order has {len(indexes)}.")
+        self.remaining = [index for index in self.remaining if index not in indexes]
+        return indexes
 
 
 def build_input(endpoint: Endpoint, order: Order, urls: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -91,7 +90,7 @@ def _holds_images(row: Field | None, value: object) -> bool:
     """Whether an option holds images itself, instead of only `PASSTHROUGH_PARTS` of references."""
     if row is None or row.type not in REFERENCE_WRITERS:
         return False
-    items = as_list(value) if isinstance(value, list) else [value]
+    items = cast("list[Any]", value) if isinstance(value, list) else [value]
     parts = PASSTHROUGH_PARTS.get(row.type)
     return parts is None or not all(_has_only(item, parts) for item in items)
 
@@ -118,9 +117,9 @@ def _value(row: Field, builder: InputBuilder) -> Any:  # noqa: ANN401 - a JSON v
 
 def _frames(row: Field, builder: InputBuilder) -> int | None:
     """The number of frames, if the endpoint has no field for the duration."""
-    if any(other.to == "duration" for other in builder.fields.values()):
+    if any(each.to == "duration" for each in builder.fields.values()):
         return None
-    has_fps = any(other.to == "fps" for other in builder.fields.values())
+    has_fps = any(each.to == "fps" for each in builder.fields.values())
     fps = builder.order.target.fps if has_fps else row.fps
     return _within_bounds(row, builder.order.target.duration * fps + row.extra_frames)
 
@@ -195,8 +194,8 @@ def _group_elements(builder: InputBuilder) -> list[list[int]]:
         is_lone_video = reference.kind is Kind.VIDEO and (Role.REFERENCE, Kind.VIDEO) not in places
         if subject in subjects or ELEMENT.fullmatch(subject) or is_lone_video:
             elements.setdefault(subject, []).append(index)
-    taken = [index for views in elements.values() for index in views]
-    builder.remaining = [index for index in builder.remaining if index not in taken]
+    indexes = [index for views in elements.values() for index in views]
+    builder.remaining = [index for index in builder.remaining if index not in indexes]
     return list(elements.values())
 
 
