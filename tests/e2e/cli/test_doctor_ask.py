@@ -37,11 +37,11 @@ def test_doctor_contacts_every_account_and_fails_if_one_does_not_work(run: Run, 
 
     lines = {match[2]: match[0] for match in re.finditer(r"^(\w+) +account +\w+/(\w+) at .*$", text.out, re.MULTILINE)}
     assert lines["studio"].startswith("ok ")
-    assert "answers, and takes the key" in lines["studio"]
-    assert re.search(r"^fail .* the key is refused\. fal answered 401: .*framegate\.toml\)$", lines["other"])
-    assert re.search(r"^warn .* answers, and takes the key; .* only as https URLs", lines["theirs"])
+    assert "responds and accepts the key" in lines["studio"]
+    assert re.search(r"^fail .* the key was rejected\. fal returned 401: .*framegate\.toml\)$", lines["other"])
+    assert re.search(r"^warn .* responds and accepts the key; .* only as https URLs", lines["theirs"])
     assert re.search(r"^fail .* it cannot be reached: ", lines["nobody"])
-    assert re.search(r"^fail .* not as OpenRouter does \(404 .* is the base URL right\?\)$", lines["moved"])
+    assert re.search(r"^fail .* not like OpenRouter \(404 .*\): check the base URL$", lines["moved"])
     findings = [row for row in json.loads(as_json.out)["findings"] if row["name"] == "account"]
     assert [row["code"] for row in findings] == ["ok", "key_refused", "ok", "unreachable", "strange"]
     assert (text.code, as_json.code) == (1, 1)
@@ -54,7 +54,7 @@ def test_doctor_succeeds_if_all_accounts_work(run: Run, folder: Path, service: S
     (folder / "framegate.toml").write_text(account("openrouter", "theirs", f"{service.url}/api/v1", KEY))
     result = run("doctor", "--ask")
 
-    assert (result.code, "it answers, takes the key, and lists " in result.out) == (0, True)
+    assert (result.code, "it responds, accepts the key, and lists " in result.out) == (0, True)
 
 
 @pytest.mark.parametrize("arguments", [("doctor",), ("doctor", "--ask")])

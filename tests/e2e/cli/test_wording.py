@@ -29,11 +29,11 @@ def test_an_unknown_model_is_reported_with_the_command_that_lists_models(run: Ru
 def test_a_message_of_a_finished_job_is_a_note_not_a_warning(capsys: pytest.CaptureFixture[str]):
     console.show_warnings(
         [
-            Problem(code="render_note", pointer="", message="fal billed it as 1 of its units."),
+            Problem(code="render_note", pointer="", message="Billable units at fal: 1."),
             Problem(code="price_unknown", pointer="/model", message="model: no price is known."),
         ]
     )
     assert capsys.readouterr().err.splitlines() == [
-        "note: fal billed it as 1 of its units.",
+        "note: Billable units at fal: 1.",
         "warning: model: no price is known.",
     ]

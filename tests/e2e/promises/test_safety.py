@@ -91,7 +91,7 @@ def test_24_no_webhook_is_sent_into_the_network(client: Client, service: Studio)
         job = client.made("take-called", callback_url=f"https://{address}")
         attempt = client.tried(job)
 
-        assert "leads to a loopback address. The gate goes to public addresses only" in attempt["error"]
+        assert "points to a loopback address. Only public addresses are allowed" in attempt["error"]
         with pytest.raises(BlockingIOError):
             inside.accept()
 

@@ -111,8 +111,8 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(world):
         ("https://localhost:{port}/", "a loopback address"),
         ("https://10.1.2.3/", "a private address"),
         ("https://169.254.169.254/latest", "a cloud metadata address"),
-        ("https://2130706433/", "oddly written"),
-        ("http://127.0.0.1:{port}/", "is not an https:// address"),
+        ("https://2130706433/", "in an unusual notation"),
+        ("http://127.0.0.1:{port}/", "is not an https:// URL"),
     ],
 )
 async def test_a_private_address_is_never_called(world, url, why):
@@ -138,7 +138,7 @@ async def test_a_receiver_that_does_not_answer_in_time_is_tried_again(world):
             (delivery,) = await world.settled(job, count=1)
         held.set()
 
-    assert delivery.log[0].error == "No answer came within 20 seconds."
+    assert delivery.log[0].error == "No response within 20 seconds."
     assert 20_000 <= delivery.log[0].milliseconds < 21_000
     assert [one.status for one in delivery.log] == [None, 204]
 

@@ -56,7 +56,7 @@ def row(model: str = "google/veo-3.1-preview", *, whole: dict[str, Any] | None =
 def test_a_listed_model_becomes_a_record_of_what_is_certain():
     listed = row(
         google_vertex={"size": SIZE, "duration": DURATION, "generate_audio": SOUND, "seed": {"supported": True}},
-        is_complete={"size": {**SIZE, "values": ["nothing"]}, "aspect_ratio": {"supported": True, "values": ["16:9"]}},
+        whole={"size": {**SIZE, "values": ["nothing"]}, "aspect_ratio": {"supported": True, "values": ["16:9"]}},
     )
     assert record(listed) == {
         "id": "google/veo-3.1-preview",

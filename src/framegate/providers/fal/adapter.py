@@ -135,7 +135,7 @@ class Fal(HttpProvider):
         if not urls:
             return failure("fal's result contains no video.")
         units = result.headers.get("x-fal-billable-units")
-        notes = [f"fal billed {units} units."] if units else []
+        notes = [f"Billable units at fal: {units}."] if units else []
         return self.done(handle, urls, output, notes=notes)
 
     def _failed(self, status: dict[str, Any], result: Response) -> Update:
