@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -46,14 +47,7 @@ def install(app: Starlette, show: Show) -> None:
         return show(failure, _headers(failure))
 
     def on_invalid_parameter(_: Request, error: Exception) -> Response:
-        problems = [
-            Problem(
-                code="invalid_parameter",
-                pointer=f"/{detail['loc'][-1]}",
-                message=f"The {detail['loc'][0]} parameter `{detail['loc'][-1]}` {rule_of(detail)}.",
-            )
-            for detail in cast("RequestValidationError", error).errors()
-        ]
+        problems = [_invalid_parameter(detail) for detail in cast("RequestValidationError", error).errors()]
         return show(InvalidRequest(problems), {})
 
     def on_http_exception(request: Request, error: Exception) -> Response:
@@ -80,6 +74,13 @@ def install(app: Starlette, show: Show) -> None:
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(ClientDisconnect, on_client_disconnect)
     app.add_exception_handler(Exception, on_internal_error)
+
+
+def _invalid_parameter(detail: ErrorDetails) -> Problem:
+    source, *path = detail["loc"]  # "query", "status", 0
+    pointer = "".join(f"/{part}" for part in path)
+    message = f"The {source} parameter `{path[0]}` {rule_of(detail)}."
+    return Problem(code="invalid_parameter", pointer=pointer, message=message)
 
 
 def _headers(error: FramegateError) -> dict[str, str]:
