@@ -21,7 +21,7 @@ class RequestContext(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the request: equal for two requests that are equal byte for byte."""
+        """Hash of the request, once its body is read: equal for two requests that are equal byte for byte."""
         ...
 
     async def is_disconnected(self) -> bool:
@@ -41,15 +41,10 @@ class InflightCreate:
 
     def __init__(self, creates: "CreateDeduplicator", owner: str, context: RequestContext | None) -> None:
         self._creates = creates
-        self._owner = owner
         self.context = context
+        self.fingerprint: Fingerprint | None = (owner, context.fingerprint) if context else None
         self.job_id: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self.draft_id: str | None = None  # of the job before it is durable
-
-    @property
-    def fingerprint(self) -> Fingerprint | None:
-        """Tenant and request hash; None without a request context."""
-        return (self._owner, self.context.fingerprint) if self.context else None
 
     def __enter__(self) -> Self:
         return self
