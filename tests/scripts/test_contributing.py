@@ -58,7 +58,7 @@ def test_the_layers_are_those_of_the_contract():
 def test_the_catalog_entry_is_read_and_offered(tmp_path: Path):
     (tmp_path / "acme.toml").write_text(example("toml"), encoding="utf-8")
 
-    model = catalogue.with_rows(catalogue.builtin(), tmp_path).get("acme/clip-1")
+    model = catalogue.with_entries(catalogue.builtin(), tmp_path).get("acme/clip-1")
 
     assert model is not None
     assert model.limits.durations == (4, 8)
