@@ -14,21 +14,10 @@ from framegate.api.http.signed_urls import UrlSigner
 from framegate.config.accounts import WebhookEndpoint
 from framegate.config.settings import Settings, SettingsInvalid
 from framegate.domain import Job, Request, State, Target
-from framegate.domain.machine import Machine
 from framegate.jobs.webhooks.dialect import WebhookEvent
+from support.fixed_clock import FixedClock
 
-
-class StoppedClock(Machine):
-    """A clock that stands still."""
-
-    def __init__(self, now: float) -> None:
-        self._now = now
-
-    def now(self) -> float:
-        return self._now
-
-
-SIGNER = UrlSigner(secret=b"secret", seconds=60, clock=StoppedClock(1000))
+SIGNER = UrlSigner(secret=b"secret", seconds=60, clock=FixedClock(1000))
 ALL_PHASES = ("created", "status_changed", "progress", "completed", "failed", "cancelled", "expired")
 VIDEOS = "/phaseo/v1/videos"
 SOCKETS = "ws://127.0.0.1:8787/phaseo/v1/async"
@@ -149,7 +138,7 @@ def test_a_signed_url_permits_only_its_claims_until_it_expires():
     claims = verify_download(SIGNER, **parameters)
     assert claims is not None
     assert (claims["index"], claims["disposition"]) == (2, "inline")
-    assert verify_download(replace(SIGNER, clock=StoppedClock(1901)), **parameters) is None
+    assert verify_download(replace(SIGNER, clock=FixedClock(1901)), **parameters) is None
     assert verify_download(replace(SIGNER, secret=b"another"), **parameters) is None
     for name, value in (
         ("expires_at", "9" * 13),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from framegate.domain import Problem
@@ -69,9 +69,9 @@ def _problem(error: ErrorDetails, path: Sequence[str | int], pointer: str, shape
     if kind == "missing":
         return Problem(code="missing", pointer=pointer, message=f"`{name}` is required.")
     if kind == "extra_forbidden":
-        return unknown_field(name, pointer, _fields(_models_at(shape, path[:-1])))
+        return unknown_field(name, pointer, _fields(_models_at(shape, error["loc"][:-1])))
     if kind.startswith("union_tag"):
-        choices = _type_choices(_models_at(shape, path))
+        choices = _type_choices(_models_at(shape, error["loc"]))
         message = f"`{name}` must be a JSON object whose `type` is one of {', '.join(choices)}."
         return Problem(code="wrong_type", pointer=pointer, message=message, allowed=choices)
     if kind in ("model_type", "dict_type"):
@@ -79,23 +79,31 @@ def _problem(error: ErrorDetails, path: Sequence[str | int], pointer: str, shape
     return Problem(code="invalid_value", pointer=pointer, message=f"`{name}` {rule_of(error)}.")
 
 
-def _models_at(shape: type[BaseModel], path: Sequence[str | int]) -> list[type[BaseModel]]:
-    """Return the models that may stand at a path of a body; several in a union."""
-    models = [shape]
-    for part in path:
-        if isinstance(part, str):
-            fields = [
-                field for model in models for name, field in model.model_fields.items() if part in (name, field.alias)
+def _models_at(shape: type[BaseModel], loc: Sequence[str | int]) -> list[type[BaseModel]]:
+    """Return the models that may stand at a location; in a union, only the member whose tag the location has."""
+    candidates: list[tuple[str | None, type[BaseModel]]] = [(None, shape)]
+    for part in loc:
+        tagged = [(tag, model) for tag, model in candidates if tag == part]
+        if tagged:
+            candidates = tagged
+        elif isinstance(part, str):
+            candidates = [
+                member
+                for _, model in candidates
+                for name, field in model.model_fields.items()
+                if part in (name, field.alias)
+                for member in _members(field.annotation)
             ]
-            models = [model for field in fields for model in _models_in(field.annotation)]
-    return models
+    return [model for _, model in candidates]
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - any annotation
+def _members(annotation: Any, tag: str | None = None) -> Iterator[tuple[str | None, type[BaseModel]]]:  # noqa: ANN401 - any annotation
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
+        yield tag, annotation
+    arguments = get_args(annotation)
+    tag = next((item.tag for item in arguments if isinstance(item, Tag)), tag)
+    for argument in arguments:
+        yield from _members(argument, tag)
 
 
 def _fields(models: Sequence[type[BaseModel]]) -> list[str]:

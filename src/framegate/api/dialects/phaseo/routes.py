@@ -119,7 +119,7 @@ async def make_download_url(request: Request, owner: Owner, video_id: str) -> Re
     """Get a URL of the video that needs no key, for 60 to 3,600 seconds (default 900)."""
     context = context_of(request)
     is_empty = request.headers.get("content-length", "") in ("", "0") and "transfer-encoding" not in request.headers
-    body = {} if is_empty else await read_json(request, bytes_max=SMALL_BODY_BYTES_MAX)
+    body: object = {} if is_empty else await read_json(request, bytes_max=SMALL_BODY_BYTES_MAX)
     download = validated(DownloadRequest, body)
     job = await context.jobs.get(video_id, owner=owner)
     if job.state is not State.COMPLETED:
