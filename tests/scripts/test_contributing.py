@@ -83,7 +83,7 @@ async def _order_and_poll(state: dict[str, str], update: object, folder: Path) -
         seen = await toy.poll(handle)
         await toy.close()
 
-    assert tape.asked[0]["body"] == {
+    assert tape.requests[0]["body"] == {
         "model": "clip-1",
         "text": "a kite",
         "seconds": 8,

@@ -1,4 +1,4 @@
-"""A service that goes wrong: each fault is a coroutine that is given the connection after the whole request is read."""
+"""A service with one fault: a coroutine that gets the connection after the whole request is read."""
 
 import asyncio
 import contextlib
@@ -6,14 +6,14 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-Act = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Fault = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
-class Faulty:
-    """Counts what it was sent; `heads` are the requests' first lines and headers."""
+class FaultyServer:
+    """Records the first line and headers of each request in `heads`."""
 
-    def __init__(self, act: Act) -> None:
-        self.act = act
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
         self.heads: list[str] = []
         self.url = ""
         self.open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
@@ -25,13 +25,13 @@ class Faulty:
             lengths = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length:")]
             await reader.readexactly(int(lengths[0]) if lengths else 0)
             self.heads.append(head)
-            await self.act(writer)
+            await self.fault(writer)
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
 
-    async def end(self) -> None:
-        """End what is still going on."""
+    async def stop(self) -> None:
+        """Abort the open connections."""
         for task in self.open.values():
             if task is not None:
                 task.cancel()
@@ -41,53 +41,53 @@ class Faulty:
 
 
 @asynccontextmanager
-async def faulty(act: Act) -> AsyncIterator[Faulty]:
+async def faulty(fault: Fault) -> AsyncIterator[FaultyServer]:
     """Serve one fault on a free port."""
-    service = Faulty(act)
+    service = FaultyServer(fault)
     server = await asyncio.start_server(service.serve, "127.0.0.1", 0)
     service.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield service
     finally:
         server.close()
-        await service.end()
+        await service.stop()
 
 
-def answer(status: int, body: object = "", **headers: str) -> Act:
-    """A plain answer."""
+def answer(status: int, body: object = "", **headers: str) -> Fault:
+    """A plain response."""
 
-    async def act(writer: asyncio.StreamWriter) -> None:
+    async def respond(writer: asyncio.StreamWriter) -> None:
         data = (body if isinstance(body, str) else json.dumps(body)).encode()
         lines = [f"HTTP/1.1 {status} x", f"content-length: {len(data)}", "connection: close"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         writer.write("\r\n".join([*lines, "", ""]).encode() + data)
         await writer.drain()
 
-    return act
+    return respond
 
 
-def raw(data: bytes) -> Act:
-    """These bytes, and the end."""
+def raw(data: bytes) -> Fault:
+    """These bytes, then the end of the connection."""
 
-    async def act(writer: asyncio.StreamWriter) -> None:
+    async def respond(writer: asyncio.StreamWriter) -> None:
         writer.write(data)
         await writer.drain()
 
-    return act
+    return respond
 
 
 async def cut(writer: asyncio.StreamWriter) -> None:
-    """The connection ends as the request is read."""
+    """The connection is aborted after the request."""
     writer.transport.abort()
 
 
 async def silence(_: asyncio.StreamWriter) -> None:
-    """Nothing at all."""
+    """No response."""
     await asyncio.Event().wait()
 
 
 async def trickle(writer: asyncio.StreamWriter) -> None:
-    """A byte now and then, for ever."""
+    """An endless response, one byte at a time."""
     writer.write(b"HTTP/1.1 200 x\r\ncontent-length: 1000000\r\n\r\n")
     while not writer.transport.is_closing():
         writer.write(b" ")

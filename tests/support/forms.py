@@ -1,4 +1,4 @@
-"""Multipart bodies as the form parser reads them that vLLM-Omni and SGLang have in common."""
+"""Multipart bodies, parsed with the limits of the form parser that vLLM-Omni and SGLang use."""
 
 import io
 from base64 import b64decode
@@ -8,23 +8,24 @@ from email.policy import HTTP
 
 from PIL import Image
 
-FIELD_BYTES_MAX = 1024 * 1024  # Starlette's, of a part without a file's name
+FIELD_BYTES_MAX = 1024 * 1024  # Starlette's limit for a part without a file name
 
 
 @dataclass
 class Form:
-    """Fields by name, and of the files by name theirs, what they are and what they hold."""
+    """The fields by name, and the files by name: file name, media type and content."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: dict[str, list[tuple[str, str, bytes]]] = field(default_factory=dict)
 
 
-def parts(kind: str, data: bytes) -> Form:
-    """The fields and the files of a multipart body."""
-    if not kind.startswith("multipart/form-data"):
+def parts(content_type: str, data: bytes) -> Form:
+    """The fields and files of a multipart body."""
+    if not content_type.startswith("multipart/form-data"):
         raise ValueError("multipart/form-data is needed")
     form = Form()
-    for part in BytesParser(policy=HTTP).parsebytes(f"content-type: {kind}\r\n\r\n".encode() + data).iter_parts():
+    message = BytesParser(policy=HTTP).parsebytes(f"content-type: {content_type}\r\n\r\n".encode() + data)
+    for part in message.iter_parts():
         name, content = str(part.get_param("name", header="content-disposition")), part.get_payload(decode=True)
         if filename := part.get_filename():
             form.files.setdefault(name, []).append((filename, part.get_content_type(), content))
@@ -35,11 +36,11 @@ def parts(kind: str, data: bytes) -> Form:
     return form
 
 
-def picture(url: str) -> Image.Image:
+def picture_at(url: str) -> Image.Image:
     """The picture in a data URL."""
-    return opened(b64decode(url.partition(",")[2]))
+    return picture_in(b64decode(url.partition(",")[2]))
 
 
-def opened(data: bytes) -> Image.Image:
+def picture_in(data: bytes) -> Image.Image:
     """The picture in a file."""
     return Image.open(io.BytesIO(data)).convert("RGB")

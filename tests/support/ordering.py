@@ -1,4 +1,4 @@
-"""Orders as the runner hands them to a provider, made from a few words."""
+"""Orders as the worker passes them to a provider, built from a few fields."""
 
 import hashlib
 from pathlib import Path
@@ -8,41 +8,41 @@ from PIL import Image
 
 from framegate.domain import Blob, JobPolicy, Kind, Order, PreparedReference, Reference, Request, Role, Target
 
-JOB_ID = "01930000-0000-7000-8000-000000000000"  # made on 2024-11-06
+JOB_ID = "01930000-0000-7000-8000-000000000000"  # created on 2024-11-06
 KEY = "key-of-the-order"
 TARGET = {"width": 1280, "height": 720, "fps": 24, "duration": 8, "audio": False, "seed": None}
-MEDIA = {Kind.IMAGE: "image/png", Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mpeg"}
+MEDIA_TYPES = {Kind.IMAGE: "image/png", Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mpeg"}
 
 
-def order(folder: Path, **said: Any) -> Order:
-    """An order; `target`, `references` and the fields of the request are given as JSON gives them."""
-    references = tuple(_prepared(folder, number, row) for number, row in enumerate(said.pop("references", ())))
-    model = said.pop("model", "google/veo-3.1")
-    asked = said.pop("asked", model)  # as the client wrote it
+def order(folder: Path, **values: Any) -> Order:
+    """An order; `target`, `references`, `policy` and the fields of the request are written as in JSON."""
+    references = tuple(_prepared(folder, number, row) for number, row in enumerate(values.pop("references", ())))
+    model = values.pop("model", "google/veo-3.1")
+    requested_model = values.pop("requested_model", model)
     return Order(
-        job_id=said.pop("job_id", JOB_ID),
-        key=said.pop("key", KEY),
+        job_id=values.pop("job_id", JOB_ID),
+        key=values.pop("key", KEY),
         model=model,
-        model_id=said.pop("model_id", model),
-        prompt=said.pop("rewritten", None),
-        target=Target(**{**TARGET, "resolution": "720p", "aspect_ratio": "16:9", **said.pop("target", {})}),
+        model_id=values.pop("model_id", model),
+        prompt=values.pop("rewritten_prompt", None),
+        target=Target(**{**TARGET, "resolution": "720p", "aspect_ratio": "16:9", **values.pop("target", {})}),
         references=references,
-        audio_is_optional=said.pop("sound_choice", False),
+        audio_is_optional=values.pop("audio_is_optional", False),
         request=Request(
-            policy=JobPolicy(**said.pop("handling", {})),
-            model=asked,
-            references=tuple(one.reference for one in references),
-            **said,
+            policy=JobPolicy(**values.pop("policy", {})),
+            model=requested_model,
+            references=tuple(prepared.reference for prepared in references),
+            **values,
         ),
     )
 
 
 def _prepared(folder: Path, number: int, row: dict[str, Any]) -> PreparedReference:
-    row = dict(row)
-    width, height = row.pop("size", (64, 48))
-    link, fitted = row.pop("link", None), row.pop("fitted", False)
-    kind = Kind(row.pop("kind", "image"))
-    role = Role(row.pop("role", "reference"))
+    fields = dict(row)
+    width, height = fields.pop("size", (64, 48))
+    signed_url, fitted = fields.pop("signed_url", None), fields.pop("fitted", False)
+    kind = Kind(fields.pop("kind", "image"))
+    role = Role(fields.pop("role", "reference"))
     path = folder / f"reference-{number}"
     if kind is Kind.IMAGE:
         Image.new("RGB", (width, height), (200, 40 * number % 256, 90)).save(path, "PNG")
@@ -50,11 +50,11 @@ def _prepared(folder: Path, number: int, row: dict[str, Any]) -> PreparedReferen
         path.write_bytes(f"{kind} {number}".encode())
     data = path.read_bytes()
     return PreparedReference(
-        reference=Reference(**{"url": f"https://pictures.test/{number}", **row, "kind": kind, "role": role}),
-        blob=Blob(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data), media_type=MEDIA[kind]),
+        reference=Reference(**{"url": f"https://pictures.test/{number}", **fields, "kind": kind, "role": role}),
+        blob=Blob(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data), media_type=MEDIA_TYPES[kind]),
         path=str(path),
         width=width,
         height=height,
         fitted=fitted,
-        signed_url=link,
+        signed_url=signed_url,
     )

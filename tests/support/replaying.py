@@ -1,4 +1,4 @@
-"""A service that answers from a list, and keeps whole what it was sent."""
+"""A server that replays a list of responses and records the whole requests."""
 
 import base64
 import io
@@ -16,16 +16,16 @@ from typing import Any
 from PIL import Image
 
 KEY = "key-of-the-account"
-TRANSPORT = {"host", "content-length", "accept-encoding", "connection"}  # of the HTTP library, not of the adapter
+TRANSPORT_HEADERS = {"host", "content-length", "accept-encoding", "connection"}  # of the HTTP library
 DATA_URL = re.compile(r"data:(image/\w+);base64,([A-Za-z0-9+/=]+)")
 
 
 @dataclass
 class Tape:
-    """What is answered, in order, and what was asked."""
+    """The responses, in order, and the recorded requests."""
 
-    answers: list[dict[str, Any]]
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    responses: list[dict[str, Any]]
+    requests: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Replayer(BaseHTTPRequestHandler):
@@ -37,16 +37,17 @@ class Replayer(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         data = self.rfile.read(int(self.headers.get("content-length") or 0))
-        self.tape.asked.append(seen(self.command, self.path, dict(self.headers.items()), data))
-        if len(self.tape.asked) > len(self.tape.answers):
-            answer: dict[str, Any] = {"status": 599, "body": "nothing more is written"}
+        number = len(self.tape.requests)
+        self.tape.requests.append(recorded(self.command, self.path, dict(self.headers.items()), data))
+        if number >= len(self.tape.responses):
+            response: dict[str, Any] = {"status": 599, "body": "no response is left on the tape"}
         else:
-            answer = self.tape.answers[len(self.tape.asked) - 1]
-        body = answer.get("body", "")
+            response = self.tape.responses[number]
+        body = response.get("body", "")
         port = self.server.server_address[1]
         text = (body if isinstance(body, str) else json.dumps(body)).replace("{{here}}", f"http://127.0.0.1:{port}")
-        self.send_response(answer["status"])
-        for name, value in answer.get("headers", {}).items():
+        self.send_response(response["status"])
+        for name, value in response.get("headers", {}).items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(text.encode())))
         self.end_headers()
@@ -57,7 +58,7 @@ class Replayer(BaseHTTPRequestHandler):
 
 @contextmanager
 def replaying(tape: Tape) -> Iterator[str]:
-    """Serve the tape on a free port; yields the address."""
+    """Serve the tape on a free port; yields the URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Replaying", (Replayer,), {"tape": tape}))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -70,37 +71,37 @@ def replaying(tape: Tape) -> Iterator[str]:
         thread.join()
 
 
-def seen(method: str, path: str, headers: dict[str, str], data: bytes) -> dict[str, Any]:
-    """A request, whole: what differs from run to run (pixels, a boundary) is replaced by what it stands for."""
-    kept = {name.lower(): value.replace(KEY, "<key>") for name, value in headers.items()}
-    kept = {name: value for name, value in sorted(kept.items()) if name not in TRANSPORT}
-    told: dict[str, Any] = {"method": method, "path": path, "headers": kept}
-    kind = kept.get("content-type", "")
-    if kind.startswith("application/json"):
-        told["body"] = shortened(json.loads(data))
-    elif kind.startswith("multipart/form-data"):
-        kept["content-type"] = "multipart/form-data; boundary=<boundary>"
-        told["body"] = parts(kind, data)
+def recorded(method: str, path: str, headers: dict[str, str], data: bytes) -> dict[str, Any]:
+    """A whole request as JSON; what differs from run to run (pixels, a boundary) is replaced by a description."""
+    own_headers = {name.lower(): value.replace(KEY, "<key>") for name, value in headers.items()}
+    own_headers = {name: value for name, value in sorted(own_headers.items()) if name not in TRANSPORT_HEADERS}
+    request: dict[str, Any] = {"method": method, "path": path, "headers": own_headers}
+    content_type = own_headers.get("content-type", "")
+    if content_type.startswith("application/json"):
+        request["body"] = shortened(json.loads(data))
+    elif content_type.startswith("multipart/form-data"):
+        own_headers["content-type"] = "multipart/form-data; boundary=<boundary>"
+        request["body"] = parts(content_type, data)
     elif data:
-        told["body"] = picture(data)
-    return told
+        request["body"] = picture(data)
+    return request
 
 
-def parts(kind: str, data: bytes) -> dict[str, Any]:
-    """The parts of a multipart body; several of one name as a list."""
-    message = BytesParser(policy=HTTP).parsebytes(f"content-type: {kind}\r\n\r\n".encode() + data)
-    several: dict[str, list[Any]] = {}
+def parts(content_type: str, data: bytes) -> dict[str, Any]:
+    """The parts of a multipart body; several with one name as a list."""
+    message = BytesParser(policy=HTTP).parsebytes(f"content-type: {content_type}\r\n\r\n".encode() + data)
+    values_by_name: dict[str, list[Any]] = {}
     for part in message.iter_parts():
         name = str(part.get_param("name", header="content-disposition"))
         content = part.get_payload(decode=True)
         file = part.get_filename()
         value = {"file": file, "type": part.get_content_type(), "is": picture(content)} if file else content.decode()
-        several.setdefault(name, []).append(shortened(value))
-    return {name: values if len(values) > 1 else values[0] for name, values in several.items()}
+        values_by_name.setdefault(name, []).append(shortened(value))
+    return {name: values if len(values) > 1 else values[0] for name, values in values_by_name.items()}
 
 
 def picture(data: bytes) -> str:
-    """What a picture's bytes stand for: another version of a library writes others."""
+    """A description of a picture: its bytes depend on the version of a library."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             return f"<{image.format} {image.width}x{image.height}>"
@@ -109,11 +110,11 @@ def picture(data: bytes) -> str:
 
 
 def shortened(value: Any) -> Any:
-    """The value with the pictures in its data URLs named by their size."""
+    """The value with descriptions instead of the pictures in its data URLs."""
     if isinstance(value, dict):
         return {key: shortened(item) for key, item in value.items()}
     if isinstance(value, list):
         return [shortened(item) for item in value]
     if isinstance(value, str):
-        return DATA_URL.sub(lambda found: f"data:{found[1]};base64,{picture(base64.b64decode(found[2]))}", value)
+        return DATA_URL.sub(lambda match: f"data:{match[1]};base64,{picture(base64.b64decode(match[2]))}", value)
     return value

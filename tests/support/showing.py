@@ -1,4 +1,4 @@
-"""Clips that show what a small server was sent."""
+"""Small videos made of the pictures that a fake GPU server received, and the size of a video."""
 
 import io
 from pathlib import Path
@@ -8,10 +8,10 @@ import av
 import numpy as np
 
 
-def film(job: Any) -> bytes:
-    """A clip of the asked size: its pictures one after another, each moving."""
+def render_clip(job: Any) -> bytes:
+    """A clip in the requested size: the job's pictures one after another, each moving."""
     size = job.width, job.height
-    stills = [np.asarray(one.convert("RGB").resize(size)) for one in job.pictures]
+    stills = [np.asarray(picture.convert("RGB").resize(size)) for picture in job.pictures]
     stills = stills or [np.full((job.height, job.width, 3), 90, np.uint8)]
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as container:
@@ -26,7 +26,7 @@ def film(job: Any) -> bytes:
 
 
 def measured(path: Path) -> tuple[int, int, int]:
-    """Width, height and frames of a video, decoded to its end."""
+    """Width, height and number of frames of a video that decodes to its end."""
     with av.open(str(path)) as container:
         frames = sum(1 for _ in container.decode(video=0))
         return container.streams.video[0].width, container.streams.video[0].height, frames

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support.gpu_servers import Engine, Handler, SGLang, VllmOmni, serving
+from support.gpu_servers import Handler, ServerState, SGLang, VllmOmni, serving
 from support.served_gateway import ServedGate, served
 from support.showing import measured
 
@@ -35,7 +35,7 @@ class Farm:
     """A gate and its servers, by the names of their accounts."""
 
     gate: ServedGate
-    engines: dict[str, Engine]
+    engines: dict[str, ServerState]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     folder = tmp_path_factory.mktemp("farm")
     with ExitStack() as stack:
         engines = {
-            name: stack.enter_context(serving(server, Engine(model, root=root, looks=1)))
+            name: stack.enter_context(serving(server, ServerState(model, root=root, polls_to_end=1)))
             for name, (_, server, model, root) in SERVERS.items()
         }
         accounts = [
@@ -150,12 +150,12 @@ def test_a_first_frame_begins_the_video_on_either_server(
     photos: tuple[Path, ...],
     tmp_path: Path,
 ):
-    before = farm.engines[account].made
+    before = farm.engines[account].order_count
     with farm.gate.client() as api:
         job = until(api, created(api, model, given(api, photos[0].read_bytes(), "first_frame"), **asked))
         assert fetched(api, job, tmp_path / "out.mp4") == (*size, frames)
     assert job["provider"] == SERVERS[account][0]
-    assert farm.engines[account].made == before + 1
+    assert farm.engines[account].order_count == before + 1
     said = [warning["message"] for warning in job["warnings"]]
     assert any("The first frame (512x512) was padded with its edge color" in one for one in said)
 
@@ -194,7 +194,7 @@ def test_a_job_that_fails_on_the_gpu_fails_here_with_its_words(farm: Farm, photo
 
 def test_a_cancelled_job_is_aborted_on_the_gpu(farm: Farm, photos: tuple[Path, ...]):
     engine = farm.engines["i2v"]
-    engine.never = True
+    engine.is_stuck = True
     try:
         with farm.gate.client() as api:
             first = given(api, photos[0].read_bytes(), "first_frame")
@@ -202,7 +202,7 @@ def test_a_cancelled_job_is_aborted_on_the_gpu(farm: Farm, photos: tuple[Path, .
             ordered = list(engine.jobs)[-1]
             job = until(api, api.post(f"/videos/{job['id']}/cancel").json())
     finally:
-        engine.never = False
+        engine.is_stuck = False
     assert job["status"] == "cancelled"
     assert engine.deleted == [ordered]
     assert "charge" not in str(job["error"])
@@ -213,16 +213,16 @@ def test_an_order_that_a_restarted_server_forgot_is_made_again(
     account: str, model: str, farm: Farm, photos: tuple[Path, ...], tmp_path: Path
 ):
     engine = farm.engines[account]
-    before, engine.never = engine.made, True
+    before, engine.is_stuck = engine.order_count, True
     with farm.gate.client() as api:
         first = given(api, photos[0].read_bytes(), "first_frame")
         job = until(api, created(api, model, first, seed=7), "running", "queued at the provider")
-        assert engine.made == before + 1
-        engine.never = False
+        assert engine.order_count == before + 1
+        engine.is_stuck = False
         engine.forget()
         job = until(api, job)
         fetched(api, job, tmp_path / "out.mp4")
-    assert engine.made == before + 2
+    assert engine.order_count == before + 2
 
 
 def test_what_no_server_here_serves_is_refused_at_the_check(farm: Farm, photos: tuple[Path, ...]):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from support.gpu_servers import Engine, VllmOmni, serving
+from support.gpu_servers import ServerState, VllmOmni, serving
 from support.studio import Studio, studio
 from support.studio_client import Client, client_of, keys_of, ordering
 
@@ -78,13 +78,13 @@ def service() -> Iterator[Studio]:
 
 
 @pytest.fixture(scope="session")
-def gpu() -> Iterator[Engine]:
-    with serving(VllmOmni, Engine("Wan-AI/Wan2.1-VACE-1.3B-diffusers")) as engine:
+def gpu() -> Iterator[ServerState]:
+    with serving(VllmOmni, ServerState("Wan-AI/Wan2.1-VACE-1.3B-diffusers")) as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
-def clients(service: Studio, gpu: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Client]]:
+def clients(service: Studio, gpu: ServerState, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Client]]:
     """A client for each owner of one gate."""
     folder = tmp_path_factory.mktemp("needs")
     keys = keys_of(folder / "data")

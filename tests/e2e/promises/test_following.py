@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from support.gpu_servers import Engine
+from support.gpu_servers import ServerState
 from support.studio import DONE, PENDING, Studio, clip
 from support.studio_client import Client, image
 
@@ -94,7 +94,7 @@ def test_17_a_file_that_does_not_play_is_no_completed_job(client: Client, servic
     assert (job["status"], job["error_code"]) == ("failed", "output_unplayable")
 
 
-def test_20_the_same_request_is_made_on_an_engine_of_ones_own(client: Client, gpu: Engine, pixel: str):
+def test_20_the_same_request_is_made_on_an_engine_of_ones_own(client: Client, gpu: ServerState, pixel: str):
     job = client.made("it turns", **GPU, input_references=[image(pixel)])
 
     assert (job["status"], job["provider"]) == ("completed", "vllm_omni"), job
@@ -102,7 +102,7 @@ def test_20_the_same_request_is_made_on_an_engine_of_ones_own(client: Client, gp
     assert set(job) >= set(client.made("take-the-same")) - {"warnings", "error"}, "and it is told in the same fields"
 
 
-def test_20_a_render_that_ran_out_of_memory_fails_and_is_not_in_progress_for_ever(client: Client, gpu: Engine):
+def test_20_a_render_that_ran_out_of_memory_fails_and_is_not_in_progress_for_ever(client: Client, gpu: ServerState):
     gpu.fault = "CUDA out of memory"
     job = client.made("it turns again", **GPU)
     gpu.fault = None
