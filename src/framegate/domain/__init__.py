@@ -1,4 +1,4 @@
-"""The nouns that every part of Framegate speaks: frozen values, no behaviour beyond what they are."""
+"""Domain values that every part of Framegate shares: frozen, without behaviour of their own."""
 
 from framegate.domain.jobs import Event, FallbackAttempt, Job, Output, State, Status
 from framegate.domain.keys import BudgetPeriod, Caller, Key, Scope

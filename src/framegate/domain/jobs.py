@@ -1,4 +1,4 @@
-"""A job, what changes it, and what came of it."""
+"""Jobs, their states, outputs and events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from framegate.domain.requests import Adjustment, Estimate, Problem, Request, Ta
 
 
 class Status(StrEnum):
-    """A job's public status, in OpenRouter's words."""
+    """Public status of a job, as OpenRouter names it."""
 
     PENDING = "pending"
     IN_PROGRESS = "in_progress"
@@ -21,7 +21,7 @@ class Status(StrEnum):
 
 
 class State(StrEnum):
-    """A job's place on its way; the public status follows from it."""
+    """Internal state of a job; the public status follows from it."""
 
     QUEUED = "queued"
     PREPARING = "preparing"
@@ -49,7 +49,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One finished video, kept by us. Measured from the file, not taken from the provider."""
+    """One finished video that the gateway stores; measured from the file, not reported by the provider."""
 
     index: int
     blob: Blob
@@ -61,12 +61,12 @@ class Output:
     audio: bool
     poster: Blob | None = None
     contact_sheet: Blob | None = None
-    matches: tuple[Blob, ...] = ()  # for each reference, the frame that is most like it, as the report lists them
+    matches: tuple[Blob, ...] = ()  # for each reference, the most similar frame, in the order of the report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackAttempt:
-    """A way on which a job's order came to nothing, so that another was taken."""
+    """A route on which a job's order failed, so that the job fell back to another."""
 
     model: str
     offer: str
@@ -79,7 +79,7 @@ class FallbackAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One intent to make one video, from its acceptance to its end. Times are Unix seconds."""
+    """One request for one video, from its acceptance to its end. Times are Unix seconds."""
 
     id: str  # UUIDv7
     owner: str
@@ -90,25 +90,25 @@ class Job:
     created_at: float
     updated_at: float
     deadline_at: float
-    key_id: str | None = None  # the key that placed it; None: no key, or the operator's own
-    base_url: str = ""  # the dialect's absolute address as the client reached it: links in webhooks begin so
+    key_id: str | None = None  # of the create; None: without a key, or with the operator's
+    base_url: str = ""  # of the dialect, as the client used it: the start of URLs in webhooks
     state: State = State.QUEUED
-    version: int = 1  # rises by one with every move; also the sequence number of that move's event
+    version: int = 1  # rises by one with every change, and is the sequence number of its event
     started_at: float | None = None
     finished_at: float | None = None
-    offer: str = ""  # the provider by whose offer, its limits and its price, the request was judged
-    provider: str = ""  # who makes it: that provider, or the sandbox in its place
+    offer: str = ""  # provider of the offer whose limits and price apply
+    provider: str = ""  # that makes the video: the same, or the sandbox instead
     account: str = ""
-    account_url: str = ""  # the account's base URL: an order is known only where it was placed
-    account_key: str = ""  # the mark of its key, by which an account is known under another name
+    account_url: str = ""  # base URL of the account: an order is only known where it was submitted
+    account_key: str = ""  # fingerprint of its key, which identifies a renamed account
     handle: Handle | None = None
-    attempts: int = 0  # orders begun
-    submitted_at: float | None = None  # when the newest of them was
-    submit_unconfirmed: bool = False  # it may have been taken, and is being looked for
-    missing_since: float | None = None  # from when on its provider has said that it does not know it
+    attempts: int = 0  # number of orders
+    submitted_at: float | None = None  # of the newest order
+    submit_unconfirmed: bool = False  # the newest order may have been accepted, and is being looked up
+    missing_since: float | None = None  # since when the provider does not know the order
     fallback_log: tuple[FallbackAttempt, ...] = ()
-    failed_downloads: int = 0  # times that fetching the outputs broke off
-    failed_submits: int = 0  # orders that came to nothing, but for those that a stop of the gate broke off
+    failed_downloads: int = 0  # number of failed downloads of the outputs
+    failed_submits: int = 0  # number of failed orders, without those that a stop of the gateway interrupted
     progress: float | None = None  # 0 to 1
     stage: str = "queued"
     cancel_requested: bool = False
@@ -121,12 +121,14 @@ class Job:
     report: Mapping[str, Any] | None = None
     estimate: Estimate | None = None
     cost_micro_usd: int | None = None
-    provider_metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])  # what the provider tells of the video
+    provider_metadata: Mapping[str, Any] = field(
+        default_factory=dict[str, Any]
+    )  # what the provider reports about the video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One change of a job, as streamed to whoever follows it."""
+    """One change of a job, as streamed to its followers."""
 
     job_id: str
     seq: int  # the job's version after the change

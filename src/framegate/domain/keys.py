@@ -20,13 +20,13 @@ _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 class Scope(StrEnum):
     """What a key may be used for."""
 
-    CREATE = "create"  # place, cancel and delete jobs; upload
-    READ = "read"  # look at jobs and fetch their files
+    CREATE = "create"  # create, cancel and delete jobs; upload
+    READ = "read"  # get jobs and their files
     ADMIN = "admin"  # manage keys
 
 
 class BudgetPeriod(StrEnum):
-    """How long a key's budget has to last; days and months are those of UTC."""
+    """Period of a key's budget; days and months are in UTC."""
 
     TOTAL = "total"
     MONTH = "month"
@@ -35,7 +35,7 @@ class BudgetPeriod(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key that clients send; its text is kept nowhere, only the text's hash."""
+    """An API key. Its text is not stored, only its hash."""
 
     id: str
     owner: str
@@ -53,7 +53,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who is calling; `key_id` is None on an open gate and for the operator's own key."""
+    """The caller of a request; `key_id` is None on an open gateway and for the operator's key."""
 
     owner: str
     scopes: frozenset[Scope]
@@ -74,15 +74,17 @@ def new_key(
     budget_micro_usd: int | None = None,
     budget_period: BudgetPeriod | None = None,
 ) -> tuple[str, Key]:
-    """A new key, and its text, which is kept nowhere. Raises `InvalidRequest`."""
+    """Return the text of a new key, which is not stored, and the key. Raises `InvalidRequest`."""
     if not _OWNER.fullmatch(owner):
-        rule = "An owner's name has 1 to 64 letters, digits, dots, dashes, underscores or @, a letter or digit first."
+        rule = (
+            "An owner has 1 to 64 letters, digits, dots, dashes, underscores or @, and starts with a letter or digit."
+        )
         raise InvalidRequest([Problem(code="owner_invalid", pointer="/owner", message=rule)])
     if len(name) > NAME_CHARS_MAX:
         rule = "A key's name has at most 100 characters."
         raise InvalidRequest([Problem(code="name_too_long", pointer="/name", message=rule)])
     if requests_per_minute is not None and not 1 <= requests_per_minute <= REQUESTS_PER_MINUTE_MAX:
-        rule = f"A rate lies between 1 and {REQUESTS_PER_MINUTE_MAX:,} requests a minute."
+        rule = f"A rate limit is 1 to {REQUESTS_PER_MINUTE_MAX:,} requests per minute."
         raise InvalidRequest([Problem(code="rate_invalid", pointer="/requests_per_minute", message=rule)])
     check_budget(budget_micro_usd, budget_period)
     key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(12))
@@ -103,12 +105,12 @@ def new_key(
 
 
 def check_budget(micro_usd: int | None, period: BudgetPeriod | None) -> None:
-    """Hold a budget to its limits. Raises `InvalidRequest`."""
+    """Validate a budget. Raises `InvalidRequest`."""
     if micro_usd is None and period is not None:
-        rule = "A budget's period goes with a budget. Say how much, or leave the period out."
+        rule = "A budget period needs a budget. Set the budget, or omit the period."
         raise InvalidRequest([Problem(code="budget_missing", pointer="/budget_period", message=rule)])
     if micro_usd is not None and not 0 <= micro_usd <= BUDGET_MICRO_USD_MAX:
-        rule = "A budget lies between $0 and $1,000,000,000."
+        rule = "A budget is $0 to $1,000,000,000."
         raise InvalidRequest([Problem(code="budget_invalid", pointer="/budget", message=rule)])
 
 

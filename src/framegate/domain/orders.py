@@ -1,4 +1,4 @@
-"""What a provider is asked to make, and what comes back."""
+"""Orders at providers, and their results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from framegate.domain.requests import Problem, Reference, Request, Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
-    """A file in the content-addressed store."""
+    """A file in the content-addressed storage."""
 
     sha256: str
     size_bytes: int
@@ -18,62 +18,62 @@ class Blob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedReference:
-    """A reference made ready for a provider: looked at, fitted, kept."""
+    """A reference prepared for a provider: inspected, fitted and stored."""
 
     reference: Reference
     blob: Blob
     path: str
     width: int | None = None
     height: int | None = None
-    fitted: bool = False  # it is no longer what its address gives
-    signed_url: str | None = None  # our own signed address of it, where the gate can be reached from outside
+    fitted: bool = False  # differs from the file at its URL
+    signed_url: str | None = None  # signed URL of the blob, if the gateway has a public URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a provider is asked to make."""
+    """The paid request that a provider receives."""
 
     job_id: str
-    key: str  # the same for every try of the same order: an idempotency key where the provider takes one
+    key: str  # the same for every attempt: the idempotency key, if the provider accepts one
     request: Request
     model: str  # canonical id
-    model_id: str = ""  # the provider's own
-    prompt: str | None = None  # with names in the words that the provider's model reads
+    model_id: str = ""  # the provider's id of the model
+    prompt: str | None = None  # with reference names as the provider's model expects them
     target: Target
     references: tuple[PreparedReference, ...] = ()
-    webhook: str | None = None  # where the provider may call when it is over, if the gate can be reached
-    audio_is_optional: bool = False  # whether the provider lets the sound of this model be chosen
+    webhook: str | None = None  # inbound webhook of the gateway, if the provider can reach it
+    audio_is_optional: bool = False  # whether the provider lets the request switch the audio of this model
 
 
-Handle = Mapping[str, Any]  # a provider's own JSON by which it finds an order again
+Handle = Mapping[str, Any]  # JSON of the provider's adapter that identifies the order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderFile:
-    """A finished file: where the provider left it (a local path, or an address), then where we keep it."""
+    """A finished file: where the provider has it (a local path or a URL), then where the gateway stores it."""
 
     path: str | None = None
     url: str | None = None
     media_type: str = "video/mp4"
-    behind_key: bool = False  # the address asks for the account's key, and lies at its origin
-    blob: Blob | None = None  # once it is in our own store
+    behind_key: bool = False  # the URL is at the account's origin and needs its key
+    blob: Blob | None = None  # once it is stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Why a job ended without a video."""
+    """Error with which a job ended without a video."""
 
     code: str
     message: str
     retryable: bool = False
-    unsure: bool = False  # the order may have been taken: nothing is ordered again by itself
-    may_charge: bool = False  # an order stands that the gate knows no end of: its provider may charge for it
+    unsure: bool = False  # the order may have been accepted; it is not resubmitted automatically
+    may_charge: bool = False  # the order was accepted and its end is unknown: the provider may charge for it
     problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """The order is being made. `progress` is 0 to 1, or None where the provider does not tell."""
+    """The order is in progress. `progress` is 0 to 1, or None if the provider does not report it."""
 
     progress: float | None = None
     stage: str | None = None
@@ -81,10 +81,10 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The order is made; `cost_micro_usd` is what the provider says it cost, if it says.
+    """The order is completed; `cost_micro_usd` is its cost, if the provider reports it.
 
-    `notes` are sentences for the client about what was made otherwise than asked; `metadata` is what the provider tells
-    of the video, in its own words.
+    `notes` are sentences for the client about differences from the request; `metadata` is what the provider reports
+    about the video, unchanged.
     """
 
     outputs: tuple[ProviderFile, ...]
@@ -102,7 +102,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """The provider does not know the order: a local renderer that was restarted, for one."""
+    """The provider does not know the order, for example a local renderer that was restarted."""
 
 
 Update = Running | Done | Failed | Lost

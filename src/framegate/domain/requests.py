@@ -1,4 +1,4 @@
-"""What is asked for, and what the check says of it."""
+"""Requests, and the verdict on them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """What a reference is made of."""
+    """Media kind of a reference."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -15,7 +15,7 @@ class Kind(StrEnum):
 
 
 class Role(StrEnum):
-    """What a reference is for."""
+    """Role of a reference in the video."""
 
     FIRST_FRAME = "first_frame"
     LAST_FRAME = "last_frame"
@@ -26,22 +26,20 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """One input: where it lies, what it is made of, what it is for, and the name by which the prompt calls it."""
+    """One input: its URL, kind and role, and the name that the prompt uses for it."""
 
     url: str  # https://…, http://…, data:…, or asset://SHA256
     kind: Kind = Kind.IMAGE
     role: Role = Role.REFERENCE
     name: str | None = None
-    reference_type: str | None = (
-        None  # what of it guides: asset, style, character, location, or a word of the model's own
-    )
-    pointer: str = ""  # JSON pointer to where the client wrote it, so that an error can name the place
-    same_subject_as: str | None = None  # the name of the reference that this is another view of; the two count as one
+    reference_type: str | None = None  # asset, style, character, location, or a type of the model
+    pointer: str = ""  # JSON pointer to its place in the request, for errors
+    same_subject_as: str | None = None  # name of the reference of which this is another view; both count as one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
-    """Which providers may take the job, in the words of OpenRouter's `provider` object."""
+    """Allowed providers, as in OpenRouter's `provider` object."""
 
     order: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -50,18 +48,18 @@ class Routing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPolicy:
-    """How the gate is to treat a job, beside what the job asks of a model."""
+    """How the gateway treats a job, beside what the model gets."""
 
-    start_seconds: float | None = None  # a job whose order has not begun by then is expired
-    low_priority: bool = False  # stands behind all others that wait for a place at the same provider
-    retry: bool = True  # whether an order that certainly came to nothing is made again
-    retain_seconds: int | None = None  # for how long the finished files are handed out; None: as long as they are kept
-    private: bool = False  # the finished files take the key, whoever holds their address
+    start_seconds: float | None = None  # a job without an order by then expires
+    low_priority: bool = False  # waits for a concurrency slot behind all others
+    retry: bool = True  # whether an order that failed for certain is submitted again
+    retain_seconds: int | None = None  # how long the outputs can be downloaded; None: as long as they are stored
+    private: bool = False  # the outputs need the key; a signed URL is not enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a client asks for. `None` means that the client did not say; nothing is filled in here."""
+    """A client's request. `None`: not set by the client; defaults are applied later."""
 
     model: str
     prompt: str | None = None
@@ -74,28 +72,26 @@ class Request:
     seed: int | None = None
     generate_audio: bool | None = None
     negative_prompt: str | None = None
-    models: tuple[str, ...] = ()  # fall-backs, in order
+    models: tuple[str, ...] = ()  # fallbacks, in order
     routing: Routing = field(default_factory=Routing)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     max_cost_usd: float | None = None
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     callback_url: str | None = None
-    callback_events: tuple[str, ...] = ()  # which of the dialect's events to call for; none named: its usual ones
+    callback_events: tuple[str, ...] = ()  # events of the dialect to report; empty: its default ones
     previous_job_id: str | None = None
     session_id: str | None = None
     user: str | None = None
     trace: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    dialect_state: Mapping[str, Any] = field(
-        default_factory=dict[str, Any]
-    )  # kept by the dialect for its own answers alone
+    dialect_state: Mapping[str, Any] = field(default_factory=dict[str, Any])  # of the dialect, for its responses
     policy: JobPolicy = field(default_factory=JobPolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One rule of a model that a request breaks, or (among warnings) something that the client should know.
+    """One rule of a model that a request breaks, or a warning.
 
-    `pointer` is a JSON pointer into the request as the client wrote it; `allowed` and `nearest` are JSON values.
+    `pointer` is a JSON pointer into the client's request; `allowed` and `nearest` are JSON values.
     """
 
     code: str
@@ -107,7 +103,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
-    """A change made to a reference so that the model takes it; `reference` is its index in the request."""
+    """A change of a reference that makes the model accept it; `reference` is its index in the request."""
 
     reference: int
     what: str  # resized, converted, flattened, padded, oriented, recompressed
@@ -118,10 +114,9 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The video that a legal request asks for, every default settled.
+    """The video that a valid request describes, with all defaults applied.
 
-    Of a video that goes on from a source, `duration` and `frames` are what is added; the file has the source before
-    them.
+    If it extends a source video, `duration` and `frames` are the added part; the file starts with the source.
     """
 
     width: int
@@ -132,11 +127,11 @@ class Target:
     seed: int | None
     resolution: str | None = None
     aspect_ratio: str | None = None
-    source_seconds: float | None = None  # how long the source is, 0 until it is measured; None: there is none
+    source_seconds: float | None = None  # length of the source, 0 until it is measured; None: no source
 
     @property
     def frames(self) -> int:
-        """The exact number of frames that are made."""
+        """The exact number of new frames."""
         return self.fps * self.duration
 
     @property
@@ -146,13 +141,13 @@ class Target:
 
     @property
     def file_seconds(self) -> float:
-        """How long the file is."""
+        """The length of the file in seconds."""
         return self.duration + (self.source_seconds or 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a job is expected to cost, in millionths of a US dollar, and how that was reckoned."""
+    """Expected cost of a job, in millionths of a US dollar, and how it was computed."""
 
     micro_usd: int
     basis: str
@@ -160,26 +155,26 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the check says of a request: every broken rule at once, and what the job would be if there is none."""
+    """Verdict on a request: every broken rule, or the job that it would become."""
 
-    model: str  # canonical id; what the client wrote if no such model is known
+    model: str  # canonical id; the client's text for an unknown model
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     target: Target | None = None  # None while there are problems
-    estimate: Estimate | None = None  # None when there are problems or no price is known
-    alternatives: tuple[str, ...] = ()  # other models that would take the request as it stands
-    shots: tuple[Mapping[str, Any], ...] = ()  # what a local engine would show, shot by shot, as it tells it
-    adjustments: tuple[Adjustment, ...] = ()  # what would be changed of the references, once these were looked at
+    estimate: Estimate | None = None  # None if there are problems or no price is known
+    alternatives: tuple[str, ...] = ()  # other models that accept the request unchanged
+    shots: tuple[Mapping[str, Any], ...] = ()  # shots of the animatic renderer
+    adjustments: tuple[Adjustment, ...] = ()  # of the references, once they were inspected
 
     @property
     def ok(self) -> bool:
-        """Whether the model would take the request as it stands."""
+        """Whether the model accepts the request unchanged."""
         return not self.problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What a local engine says beforehand of a request that fits its row of the catalogue; `shots` are JSON."""
+    """Verdict of a local renderer on a request that its catalog entry accepts; `shots` are JSON."""
 
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()

@@ -1,11 +1,11 @@
-"""Webhooks on their way."""
+"""Outbound webhooks: deliveries and their attempts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class DeliveryState(StrEnum):
-    """Where a webhook stands."""
+    """State of a delivery."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"
@@ -14,7 +14,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to hand over a webhook: the answer's HTTP status, or why there was none."""
+    """One attempt of a delivery: the HTTP status of the response, or the error without one."""
 
     number: int
     at: float  # Unix seconds
@@ -25,19 +25,19 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event of a job on its way to one address. Its id is the event's, the same however often it is sent."""
+    """One event of a job for one URL. Its id is the same in every attempt."""
 
     id: str  # UUIDv7
     job_id: str
     owner: str
     dialect: str
     url: str
-    type: str  # in the dialect's words
+    type: str  # the dialect's event name
     seq: int  # the job's version after the change
-    body: str  # JSON, fixed when the event happened
+    body: str  # JSON, built when the event happened
     created_at: float
     due_at: float
     state: DeliveryState = DeliveryState.WAITING
     attempts: int = 0
-    attempts_at_replay: int = 0  # those made before it was last asked for by hand: its schedule counts from there
+    attempts_at_replay: int = 0  # attempts before the last manual replay, from which the schedule counts
     log: tuple[Attempt, ...] = ()

@@ -75,7 +75,7 @@ def test_a_key_is_created_with_a_budget_that_can_be_changed(run: Run):
 
     assert (key["budget_micro_usd"], key["budget_period"]) == (20_000_000, "month")
     assert "  $20.00 a month  " in table
-    assert other.out == f"{key_id} $0.50 in all\n"
+    assert other.out == f"{key_id} $0.50 in total\n"
     assert none.out == f"{key_id} -\n"
     assert json.loads(run("keys", "list", "--json").out)["data"][0]["budget_micro_usd"] is None
 

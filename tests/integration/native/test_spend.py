@@ -77,8 +77,8 @@ def test_a_key_over_its_budget_is_answered_402_with_the_numbers_whatever_api_it_
     assert native.status_code == 402
     assert native.json()["error"] == {
         "code": 402,
-        "message": "The job is estimated at $0.32, and of the key's budget of $0.319999 a month $0.319999 is left: "
-        "$0.00 is spent, reserved or held. Ask for less, or for a higher budget.",
+        "message": "The job is estimated at $0.32. Of the key's budget of $0.319999 a month, $0.319999 is left: "
+        "$0.00 is spent, reserved or held. Request a cheaper video or raise the budget.",
         "metadata": {"error_type": "budget_exceeded"},
     }
     assert (phaseo.status_code, phaseo.json()["error"]) == (402, "insufficient_funds")

@@ -101,7 +101,7 @@ def test_another_way_reserves_its_own_estimate_in_the_place_of_the_first():
     ("wanted", "counted", "said"),
     [
         (400_000, 600_000, None),
-        (400_001, 600_000, "estimated at $0.400001, and of the key's budget of $1.00 a month $0.40 is left: $0.60 is"),
+        (400_001, 600_000, "estimated at $0.400001. Of the key's budget of $1.00 a month, $0.40 is left: $0.60 is"),
         (1, 2_000_000, "$0.00 is left: $2.00 is"),
         (0, 1_000_000, None),
     ],

@@ -429,7 +429,7 @@ async def test_a_fault_of_ours_while_a_move_is_written_puts_its_job_down_and_it_
 async def test_a_video_is_not_lost_because_no_report_can_be_made_of_it(world, caplog, monkeypatch):
     monkeypatch.setattr("framegate.media.quality.verify_file", lambda *_, **__: 1 // 0)
     async with world().open() as gate:
-        job = await gate.end(await gate.create())
+        job = await gate.end(await gate.create("a video without a report"))
         output = await gate.jobs.output(job.id, owner="default")
 
     assert (job.state, job.report["verdict"]) == (State.COMPLETED, "warn")
