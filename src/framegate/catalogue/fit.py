@@ -10,7 +10,7 @@ from typing import Any
 from framegate.catalogue.model import Defaults, Model, Offer
 from framegate.catalogue.pricing import estimate
 from framegate.catalogue.rules import dimensions, prompts, references, switches
-from framegate.catalogue.rules.context import CheckContext
+from framegate.catalogue.rules.context import CheckContext, ReferenceCounts
 from framegate.domain import Estimate, Problem, Request, Target
 from framegate.domain.money import MICRO_USD, format_usd, from_micro_usd
 
@@ -62,7 +62,8 @@ def fits(request: Request, model: Model, *, usable: Callable[[Offer], bool] = an
     order = {provider: index for index, provider in reversed(list(enumerate(request.routing.order)))}
     offers = [offer for offer in model.open_offers if usable(offer) and _allowed(request, offer)]
     offers.sort(key=lambda offer: order.get(offer.provider, len(order)))
-    return tuple(_fit(request, model, offer) for offer in offers)
+    counts = ReferenceCounts(request.references)
+    return tuple(_fit(request, model, offer, counts) for offer in offers)
 
 
 def closest(candidates: tuple[Fit, ...]) -> Fit | None:
@@ -77,7 +78,10 @@ def model_problems(request: Request, model: Model, fit: Fit) -> tuple[Problem, .
     """
     if not all(_allowed(request, offer) for offer in model.open_offers) or request.max_cost_usd is not None:
         return fit.problems
-    context = CheckContext(request=request, limits=model.limits, defaults=model.defaults, subject=model.id)
+    counts = ReferenceCounts(request.references)
+    context = CheckContext(
+        request=request, limits=model.limits, defaults=model.defaults, subject=model.id, counts=counts
+    )
     problems = _problems(context)
     return problems if len(problems) == len(fit.problems) else fit.problems
 
@@ -87,9 +91,11 @@ def _allowed(request: Request, offer: Offer) -> bool:
     return (not routing.only or offer.provider in routing.only) and offer.provider not in routing.ignore
 
 
-def _fit(request: Request, model: Model, offer: Offer) -> Fit:
+def _fit(request: Request, model: Model, offer: Offer, counts: ReferenceCounts) -> Fit:
     subject = f"{model.id} at {offer.provider}" if offer.has_own_limits else model.id
-    context = CheckContext(request=request, limits=offer.limits, defaults=_defaults(model, offer), subject=subject)
+    context = CheckContext(
+        request=request, limits=offer.limits, defaults=_defaults(model, offer), subject=subject, counts=counts
+    )
     if problems := _problems(context):
         return Fit(offer, problems)
     target = dimensions.settle(context)
@@ -116,7 +122,7 @@ def _defaults(model: Model, offer: Offer) -> Defaults:
 
 def _problems(context: CheckContext) -> tuple[Problem, ...]:
     rules = (dimensions, references, prompts, switches)
-    return tuple(chain.from_iterable(rule.problems(context) for rule in rules))
+    return tuple(chain.from_iterable([rule.problems(context) for rule in rules]))
 
 
 def _over_cap(request: Request, cost: Estimate | None, subject: str) -> Iterator[Problem]:

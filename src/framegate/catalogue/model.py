@@ -195,6 +195,11 @@ class Model:
     aliases: tuple[str, ...] = ()
     passthrough: tuple[str, ...] = ()  # option keys that OpenRouter forwards
     sources: tuple[Source, ...] = ()
+    open_offers: tuple[Offer, ...] = field(init=False, repr=False)  # those that have not ended
+
+    def __post_init__(self) -> None:
+        open_offers = tuple(offer for offer in self.offers if offer.ended is None)
+        object.__setattr__(self, "open_offers", open_offers)
 
     @property
     def prices(self) -> tuple[Price, ...]:
@@ -205,11 +210,6 @@ class Model:
     def names(self) -> tuple[str, ...]:
         """Every name that clients can use for the model."""
         return tuple(dict.fromkeys((self.id, self.canonical_slug or self.id, *self.aliases)))
-
-    @property
-    def open_offers(self) -> tuple[Offer, ...]:
-        """The offers that have not ended."""
-        return tuple(offer for offer in self.offers if offer.ended is None)
 
     def offer(self, provider: str) -> Offer | None:
         """The offer of one provider, if it has one."""

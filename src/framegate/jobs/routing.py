@@ -90,6 +90,7 @@ class Candidates:
         self._catalogue = catalogue
         self._providers = providers
         self._is_paused = is_paused
+        self._accounts_by_offer: dict[tuple[str, str], tuple[Provider, ...]] = {}
         self._fits = RequestFits(request, usable=self._usable)
         self.verdict, self._own_fits = check_offers(request, self._fits, catalogue=catalogue)
 
@@ -140,13 +141,19 @@ class Candidates:
             )
             for fit in fits
             if fit.target is not None
-            for provider in self._providers.for_offer(fit.offer.provider, fit.offer.id)
+            for provider in self._accounts(fit.offer)
         ]
         order = {name: index for index, name in enumerate(request.routing.order)}
         yield from sorted(routes, key=lambda route: self._rank(route, order))
 
+    def _accounts(self, offer: Offer) -> tuple[Provider, ...]:
+        key = (offer.provider, offer.id)
+        if key not in self._accounts_by_offer:
+            self._accounts_by_offer[key] = self._providers.for_offer(*key)
+        return self._accounts_by_offer[key]
+
     def _usable(self, offer: Offer) -> bool:
-        return bool(self._providers.for_offer(offer.provider, offer.id))
+        return bool(self._accounts(offer))
 
     def _rank(self, route: Route, order: dict[str, int]) -> tuple[int, bool, int]:
         cost = route.fit.estimate.micro_usd if route.fit.estimate else PRICE_UNKNOWN

@@ -1,14 +1,25 @@
 """What every rule needs: the request, the limits that it is checked against, and the wording of problems."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from framegate.catalogue.model import Defaults, Limits
-from framegate.domain import Kind, Request, Role
+from framegate.domain import Kind, Reference, Request, Role
 
 DIGITS_MAX = 12  # of a client's number, as a message repeats it
 QUOTE_CHARS_MAX = 60  # of a client's text, as a message repeats it
 RANGE_MIN = 4  # as many consecutive numbers are written as a range
+
+
+class ReferenceCounts:
+    """Numbers of a request's references, by role and kind. Several views of one subject count once."""
+
+    def __init__(self, references: Sequence[Reference]) -> None:
+        self.roles = frozenset(reference.role for reference in references)
+        self.by_place = Counter(
+            (reference.role, reference.kind) for reference in references if reference.same_subject_as is None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,17 +30,15 @@ class CheckContext:
     limits: Limits
     defaults: Defaults
     subject: str
+    counts: ReferenceCounts
 
     def count(self, *places: tuple[Role, Kind]) -> int:
-        """The number of references of these roles and kinds; several views of one subject count once."""
-        return sum(
-            reference.same_subject_as is None and (reference.role, reference.kind) in places
-            for reference in self.request.references
-        )
+        """The number of references of these roles and kinds."""
+        return sum(map(self.counts.by_place.__getitem__, places))
 
     def has(self, *roles: Role) -> bool:
         """Whether any reference has one of these roles."""
-        return any(reference.role in roles for reference in self.request.references)
+        return not self.counts.roles.isdisjoint(roles)
 
 
 def pointer_to(request: Request, index: int) -> str:
