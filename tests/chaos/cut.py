@@ -33,27 +33,27 @@ def half_a_copy():
 
 def before_the_rename():
     """The video is whole and on disk, and not yet under its hash."""
-    real = BlobStore._settle
+    real = BlobStore._commit
 
-    def settle(self, path, sha256, size, media_type):
+    def commit(self, path, sha256, size, media_type):
         if media_type == "video/mp4":
             die()
         return real(self, path, sha256, size, media_type)
 
-    BlobStore._settle = settle
+    BlobStore._commit = commit
 
 
 def after_the_rename():
     """The video lies under its hash, and the job does not know of it."""
-    real = BlobStore._settle
+    real = BlobStore._commit
 
-    def settle(self, path, sha256, size, media_type):
+    def commit(self, path, sha256, size, media_type):
         blob = real(self, path, sha256, size, media_type)
         if media_type == "video/mp4":
             die()
         return blob
 
-    BlobStore._settle = settle
+    BlobStore._commit = commit
 
 
 def before_the_end():

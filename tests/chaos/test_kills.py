@@ -10,6 +10,7 @@ from support.soak import amount
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_kills_at_random_moments_under_load_lose_nothing_and_double_nothing(tmp_path):
     command = [
         sys.executable,

@@ -11,6 +11,7 @@ from support.soak import amount
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_kills_while_orders_go_out_to_a_service_that_goes_wrong_order_nothing_twice(tmp_path):
     arguments = ["--kills", str(amount(2, 200)), "--seed", "3", "--gates", "1", "--folder", str(tmp_path)]
     command = [sys.executable, "-m", "bench.crash_paid", *arguments]

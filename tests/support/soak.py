@@ -4,7 +4,7 @@ import os
 
 import hypothesis
 
-SOAK = bool(os.environ.get("FRAMEGATE_SOAK"))
+SOAK = bool(os.environ.get("SOAK"))
 
 
 def amount(usual: int, soak: int) -> int:

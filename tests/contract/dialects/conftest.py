@@ -8,16 +8,13 @@ from starlette.testclient import TestClient
 
 from framegate.app.asgi import build_app
 from framegate.config.settings import Settings
-from framegate.domain.machine import REAL_MACHINE
-from support.stub_renderer import StubExecutor
 
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """An open gateway."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
-    app = build_app(settings, REAL_MACHINE, executor=StubExecutor(REAL_MACHINE))
-    with TestClient(app, base_url="http://127.0.0.1:8787/api/v1") as client:
+    """An open gateway that renders."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), render_workers=1)
+    with TestClient(build_app(settings), base_url="http://127.0.0.1:8787/api/v1") as client:
         yield client
 
 

@@ -11,7 +11,7 @@ import pytest
 from support.served_gateway import ServedGate
 from support.soak import amount
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 EXAMPLES_MAX = amount(5, 200)
 SECONDS_MAX = amount(300, 3600)

@@ -14,6 +14,7 @@ from framegate.domain.errors import FramegateError, ReferenceUnusable
 from framegate.net.fetcher import Fetcher
 from framegate.net.resume import note_path
 from framegate.net.vendor_client import VendorClient
+from support.soak import examples
 from support.web_server import Web, answer, listening
 
 BODY = bytes(range(256)) * 3000
