@@ -306,9 +306,9 @@ def validations(monkeypatch) -> Counter:
     counts: Counter[tuple[str, str]] = Counter()
     validate = fit._fit
 
-    def counting(request, model, offer, counts):
+    def counting(request, model, offer, *context):
         counts[model.id, offer.provider] += 1
-        return validate(request, model, offer, counts)
+        return validate(request, model, offer, *context)
 
     monkeypatch.setattr(fit, "_fit", counting)
     return counts
