@@ -50,21 +50,21 @@ def ordered_with(name: str, key: str, url: str) -> Job:
         ([], None),
     ],
 )
-def test_a_job_finds_the_account_that_took_its_order_after_a_rename_or_a_new_key(
+def test_a_job_keeps_its_account_after_a_rename_or_a_key_rotation(
     there: list[tuple[str, str, str]], found: str | None
 ):
     account = at_fal(*there).for_job(ordered_with("old", "k1", "https://a.test"))
     assert (account and account.account) == found
 
 
-def test_what_is_free_goes_on_at_the_servers_new_address():
+def test_a_job_of_a_gpu_server_follows_it_to_a_new_address():
     account = Account(provider="vllm_omni", name="gpu", base_url="http://10.0.0.6:8091")
     offers = ProviderRegistry([build_provider(account)])
     job = ordered_with("gpu", "k", "http://10.0.0.5:8091")
     assert offers.for_job(replace(job, provider="vllm_omni")) is not None
 
 
-def test_the_mark_of_a_key_tells_it_from_others_and_is_not_the_key():
+def test_key_fingerprints_differ_and_do_not_contain_the_key():
     one, other = at_fal(("a", "secret-of-one", "https://a.test"), ("b", "secret-of-another", "https://a.test"))
     assert one.key_fingerprint != other.key_fingerprint
     assert "secret" not in one.key_fingerprint + other.key_fingerprint

@@ -25,7 +25,7 @@ def ordered(*references: Reference, **target: Any) -> dict[str, Any]:
     return spec(order, Path("/out.mp4"))
 
 
-def test_every_reference_goes_where_its_role_says():
+def test_references_are_passed_to_the_renderer_by_role():
     asked = ordered(
         Reference(url="first", role=Role.FIRST_FRAME),
         Reference(url="a", name="hero"),
@@ -40,7 +40,7 @@ def test_every_reference_goes_where_its_role_says():
     assert asked["audio"] is False
 
 
-def test_the_first_picture_of_type_style_lends_its_colours_and_is_no_shot():
+def test_the_first_style_reference_is_used_for_colors_and_not_as_a_shot():
     asked = ordered(
         Reference(url="a"), Reference(url="s", reference_type="style"), Reference(url="t", reference_type="style")
     )
@@ -49,18 +49,18 @@ def test_the_first_picture_of_type_style_lends_its_colours_and_is_no_shot():
     assert asked["references"] == ["/files/a", "/files/t"]
 
 
-def test_sound_is_asked_for_where_the_job_has_it():
+def test_audio_is_rendered_if_the_job_has_it():
     assert ordered(audio=True)["audio"] is True
 
 
-def test_a_source_is_gone_on_from_only_where_the_model_does():
+def test_a_source_video_is_extended_only_if_the_model_extends_videos():
     source = Reference(url="v", kind=Kind.VIDEO, role=Role.SOURCE)
 
     assert ordered(source, source_seconds=2.0)["source"] == "/files/v"
     assert ordered(source)["source"] is None
 
 
-def test_a_seed_of_any_size_or_sign_becomes_one_that_the_engine_takes():
+def test_any_seed_is_mapped_to_one_that_the_renderer_accepts():
     seeds = {ordered(seed=seed)["seed"] for seed in (-1, 2**63, 2**70)}
 
     assert len(seeds) == 3

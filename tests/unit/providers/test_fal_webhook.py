@@ -15,7 +15,7 @@ from framegate.domain.errors import ProviderError
 from framegate.net.vendor_client import VendorClient
 from framegate.providers.fal import webhook
 from framegate.providers.fal.webhook import FalWebhookVerifier
-from support.faulty_vendor import Act, Faulty, answer, faulty
+from support.faulty_vendor import Fault, FaultyServer, answer, faulty
 from support.served_gateway import ServedGate, served
 
 SEED, OTHER = b"s" * 32, b"o" * 32
@@ -30,7 +30,7 @@ def signed(raw: bytes = RAW, at: int = NOW, seed: bytes = SEED, **instead: str |
     return {name: value for name, value in changed.items() if value is not None}
 
 
-async def heard(service: Faulty, headers: dict[str, str], raw: bytes = RAW, *, times: int = 1) -> str | None:
+async def heard(service: FaultyServer, headers: dict[str, str], raw: bytes = RAW, *, times: int = 1) -> str | None:
     rest = VendorClient(service.url, headers={"authorization": "Key k"})
     ear, found = FalWebhookVerifier(rest), None
     try:
@@ -42,7 +42,7 @@ async def heard(service: Faulty, headers: dict[str, str], raw: bytes = RAW, *, t
 
 
 @pytest.mark.anyio
-async def test_what_fal_signed_is_heard_and_its_keys_are_asked_for_once():
+async def test_a_signed_webhook_is_verified_and_the_keys_are_read_once():
     async with faulty(answer(200, jwks(SEED))) as service:
         assert await heard(service, signed(), times=3) == "r1"
         assert await heard(service, signed(at=NOW - 300)) == "r1"
@@ -71,16 +71,16 @@ async def test_what_fal_signed_is_heard_and_its_keys_are_asked_for_once():
         {},
     ],
 )
-async def test_what_fal_did_not_sign_just_now_is_not_heard(headers: dict[str, str]):
+async def test_a_webhook_with_an_invalid_or_old_signature_is_rejected(headers: dict[str, str]):
     async with faulty(answer(200, jwks(SEED))) as service:
         assert await heard(service, headers, times=3) is None
     assert len(service.heads) <= 1  # a flood of forgeries asks fal for nothing
 
 
 @pytest.mark.anyio
-async def test_a_new_key_of_fal_s_is_read_once_the_old_ones_have_a_certain_age(monkeypatch: pytest.MonkeyPatch):
+async def test_keys_are_read_again_after_a_rotation_once_they_have_a_minimum_age(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(webhook, "KEYS_AGE_SECONDS_MIN", 0.0)
-    keys: list[Act] = [answer(200, jwks(OTHER)), answer(200, jwks(SEED))]
+    keys: list[Fault] = [answer(200, jwks(OTHER)), answer(200, jwks(SEED))]
 
     async def turn(writer: Any) -> None:
         await keys.pop(0)(writer)
@@ -92,7 +92,7 @@ async def test_a_new_key_of_fal_s_is_read_once_the_old_ones_have_a_certain_age(m
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("keys", [answer(500), answer(404), answer(200, {}), answer(200, {"keys": [{"crv": "P-256"}]})])
-async def test_without_fal_s_keys_nothing_is_heard(keys: Act):
+async def test_a_webhook_cannot_be_verified_without_keys(keys: Fault):
     async with faulty(keys) as service:
         with pytest.raises(ProviderError):
             await heard(service, signed())
@@ -116,7 +116,7 @@ def gate(sandbox: ServedGate, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield ours
 
 
-def test_another_gate_s_signed_call_is_taken(gate: ServedGate, sandbox: ServedGate, photos: tuple[Path, ...]):
+def test_the_webhook_of_another_gateway_is_delivered_and_verified(gate: ServedGate, sandbox: ServedGate, photos: tuple[Path, ...]):
     asked = {"model": "x-ai/grok-imagine-video", "prompt": "a cat", "duration": 1, "resolution": "480p"}
     with gate.client() as ours, sandbox.client() as theirs:
         stream = {"content-type": "application/octet-stream"}
@@ -139,13 +139,13 @@ def test_another_gate_s_signed_call_is_taken(gate: ServedGate, sandbox: ServedGa
 @pytest.mark.parametrize(
     ("path", "status"), [("fal/theirs", 401), ("fal/nobody", 401), ("animatic/default", 404), ("nobody/theirs", 404)]
 )
-def test_a_call_that_nobody_signed_is_refused(gate: ServedGate, path: str, status: int):
+def test_an_unsigned_webhook_is_rejected(gate: ServedGate, path: str, status: int):
     headers = signed(at=int(time.time()))
     reply = httpx2.post(f"{gate.url}/providers/{path}/webhook?job=x", content=RAW, headers=headers)
     assert reply.status_code == status, reply.text
     assert json.loads(reply.text)["error"]["message"]
 
 
-def test_a_call_that_is_too_long_is_refused(gate: ServedGate):
+def test_a_webhook_with_a_large_body_is_rejected(gate: ServedGate):
     reply = httpx2.post(f"{gate.url}/providers/fal/theirs/webhook?job=x", content=b"x" * (5 * 2**20))
     assert reply.status_code == 413

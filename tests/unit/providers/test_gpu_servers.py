@@ -21,7 +21,7 @@ from framegate.providers.gpu.sglang import SGLang
 from framegate.providers.gpu.vllm_omni import FIELD_BYTES_MAX as SENT_BYTES_MAX
 from framegate.providers.gpu.vllm_omni import VllmOmni
 from support.forms import FIELD_BYTES_MAX
-from support.gpu_servers import Engine, serving
+from support.gpu_servers import ServerState, serving
 from support.gpu_servers import SGLang as SGLangServer
 from support.gpu_servers import VllmOmni as VllmOmniServer
 from support.ordering import order
@@ -42,14 +42,14 @@ WHITE = (255, 255, 255)
 
 
 @pytest.fixture
-def vllm() -> Iterator[Engine]:
-    with serving(VllmOmniServer, Engine(VACE)) as engine:
+def vllm() -> Iterator[ServerState]:
+    with serving(VllmOmniServer, ServerState(VACE)) as engine:
         yield engine
 
 
 @pytest.fixture
-def sgl() -> Iterator[Engine]:
-    with serving(SGLangServer, Engine(I2V)) as engine:
+def sgl() -> Iterator[ServerState]:
+    with serving(SGLangServer, ServerState(I2V)) as engine:
         yield engine
 
 
@@ -102,7 +102,7 @@ def noise(folder: Path, number: int) -> Path:
 
 
 @pytest.mark.anyio
-async def test_references_of_any_shape_come_whole_to_vllm_omni(vllm: Engine, tmp_path: Path):
+async def test_vllm_omni_receives_references_of_any_shape_uncropped(vllm: ServerState, tmp_path: Path):
     adapter = VllmOmni("gpu", "", vllm.url + "/v1/")
     wide, tall = {"size": [400, 100]}, {"size": [60, 300]}
     wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET, references=[wide, tall])
@@ -122,8 +122,8 @@ async def test_references_of_any_shape_come_whole_to_vllm_omni(vllm: Engine, tmp
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("count", [1, 2, 4])
-async def test_real_photos_at_720p_come_through_its_form(
-    count: int, vllm: Engine, photos: tuple[Path, ...], tmp_path: Path
+async def test_real_photos_at_720p_fit_into_the_form_of_vllm_omni(
+    count: int, vllm: ServerState, photos: tuple[Path, ...], tmp_path: Path
 ):
     adapter = VllmOmni("gpu", "", vllm.url)
     target = {**TARGET, "width": 1280, "height": 720}
@@ -135,7 +135,7 @@ async def test_real_photos_at_720p_come_through_its_form(
 
 
 @pytest.mark.anyio
-async def test_pictures_that_no_quality_makes_small_enough_are_refused_by_name(vllm: Engine, tmp_path: Path):
+async def test_pictures_too_large_at_every_quality_are_rejected_with_the_pointer_of_the_largest(vllm: ServerState, tmp_path: Path):
     adapter = VllmOmni("gpu", "", vllm.url)
     target = {**TARGET, "width": 1280, "height": 720}
     rows = [{"pointer": f"/input_references/{number}", "size": [1280, 720]} for number in range(3)]
@@ -149,7 +149,7 @@ async def test_pictures_that_no_quality_makes_small_enough_are_refused_by_name(v
 
 
 @pytest.mark.anyio
-async def test_one_noisy_picture_goes_whole(vllm: Engine, tmp_path: Path):
+async def test_one_picture_is_sent_losslessly(vllm: ServerState, tmp_path: Path):
     adapter = VllmOmni("gpu", "", vllm.url)
     target = {**TARGET, "width": 1280, "height": 720}
     wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=[{}])
@@ -163,17 +163,17 @@ async def test_one_noisy_picture_goes_whole(vllm: Engine, tmp_path: Path):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("model", [I2V, TI2V, LTX, "hunyuanvideo-community/HunyuanVideo-1.5-Diffusers-480p_i2v"])
-async def test_a_first_frame_fills_the_video_at_vllm_omni(model: str, tmp_path: Path):
+async def test_a_first_frame_becomes_a_video_of_the_requested_size_at_vllm_omni(model: str, tmp_path: Path):
     target = {"width": 1280, "height": 704, "fps": 24, "duration": 1, "seed": 1}
     wanted = order(tmp_path, model_id=model, prompt="a", target=target, references=[{"role": "first_frame"}])
-    with serving(VllmOmniServer, Engine(model)) as engine:
+    with serving(VllmOmniServer, ServerState(model)) as engine:
         adapter = VllmOmni("gpu", "", engine.url)
         assert await made(adapter, wanted, tmp_path / "out.mp4") == (1280, 704, 25)
         await adapter.close()
 
 
 @pytest.mark.anyio
-async def test_a_job_that_failed_on_the_gpu_is_no_failed_look(vllm: Engine, tmp_path: Path):
+async def test_a_job_that_failed_on_the_gpu_is_not_a_failed_poll(vllm: ServerState, tmp_path: Path):
     vllm.fault = "CUDA out of memory"
     adapter = VllmOmni("gpu", "", vllm.url)
     _, end = await looked(adapter, await adapter.submit(order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET)))
@@ -183,7 +183,7 @@ async def test_a_job_that_failed_on_the_gpu_is_no_failed_look(vllm: Engine, tmp_
 
 
 @pytest.mark.anyio
-async def test_another_model_than_the_served_one_is_refused(vllm: Engine, tmp_path: Path):
+async def test_an_order_for_a_model_that_is_not_served_is_rejected(vllm: ServerState, tmp_path: Path):
     adapter = VllmOmni("gpu", "", vllm.url)
     with pytest.raises(Refused, match="Model mismatch"):
         await adapter.submit(order(tmp_path, prompt="a cat", model_id=VACE.replace("1.3B", "14B"), target=TARGET))
@@ -191,7 +191,7 @@ async def test_another_model_than_the_served_one_is_refused(vllm: Engine, tmp_pa
 
 
 @pytest.mark.anyio
-async def test_an_order_that_was_taken_is_found_again(vllm: Engine, tmp_path: Path):
+async def test_reconcile_finds_an_accepted_order(vllm: ServerState, tmp_path: Path):
     adapter = VllmOmni("gpu", "", vllm.url)
     wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET)
     assert await adapter.reconcile(wanted) is None
@@ -207,8 +207,8 @@ async def test_an_order_that_was_taken_is_found_again(vllm: Engine, tmp_path: Pa
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("size", [(832, 480), (480, 832), (624, 624), (1280, 720), (960, 960)])
-async def test_the_clip_has_the_shape_that_was_asked_for_whatever_the_pictures(
-    size: tuple[int, int], sgl: Engine, photos: tuple[Path, ...], tmp_path: Path
+async def test_the_clip_has_the_requested_size_whatever_the_shape_of_the_picture(
+    size: tuple[int, int], sgl: ServerState, photos: tuple[Path, ...], tmp_path: Path
 ):
     adapter = SGLang("gpu", "", sgl.url)
     target = {**TARGET, "width": size[0], "height": size[1]}
@@ -219,17 +219,17 @@ async def test_the_clip_has_the_shape_that_was_asked_for_whatever_the_pictures(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("size", [(1280, 704), (704, 1280)])
-async def test_ti2v_makes_the_sizes_that_the_catalogue_names(size: tuple[int, int], tmp_path: Path):
+async def test_ti2v_makes_the_sizes_of_the_catalogue(size: tuple[int, int], tmp_path: Path):
     target = {"width": size[0], "height": size[1], "fps": 24, "duration": 1}
     wanted = order(tmp_path, prompt="a", model_id=TI2V, target=target, references=[{"role": "first_frame"}])
-    with serving(SGLangServer, Engine(TI2V)) as engine:
+    with serving(SGLangServer, ServerState(TI2V)) as engine:
         adapter = SGLang("gpu", "", engine.url)
         assert await made(adapter, wanted, tmp_path / "out.mp4") == (*size, 25)
         await adapter.close()
 
 
 @pytest.mark.anyio
-async def test_progress_is_told_and_a_job_of_sglang_cannot_be_stopped(sgl: Engine, tmp_path: Path):
+async def test_sglang_reports_progress_and_cannot_cancel(sgl: ServerState, tmp_path: Path):
     adapter = SGLang("gpu", "", sgl.url)
     wanted = order(tmp_path, prompt="a", model_id=I2V, target=TARGET, references=[{"role": "first_frame"}])
     handle = await adapter.submit(wanted)
@@ -254,12 +254,12 @@ async def test_progress_is_told_and_a_job_of_sglang_cannot_be_stopped(sgl: Engin
         ([{"size": [300, 400]}, {"kind": "video"}, {"kind": "audio"}], "ref2va", ["image", "video", "audio"]),
     ],
 )
-async def test_h3_is_ordered_as_each_server_takes_it(
+async def test_h3_orders_have_the_format_of_each_server(
     name: str, references: list[dict[str, Any]], task: str, kinds: list[str], tmp_path: Path
 ):
     adapter_of, server = KINDS[name]
     wanted = order(tmp_path, prompt="a", model_id=H3_ID, target={**CANVAS, "duration": 15}, references=references)
-    with serving(server, Engine(H3_ID, looks=1)) as engine:
+    with serving(server, ServerState(H3_ID, polls_to_end=1)) as engine:
         adapter = adapter_of("gpu", "", engine.url)
         handle = await adapter.submit(wanted)
         job = engine.jobs[handle["id"]]
@@ -270,9 +270,9 @@ async def test_h3_is_ordered_as_each_server_takes_it(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", KINDS)
-async def test_a_seed_that_nobody_asked_for_is_drawn_for_each_order_and_told(name: str, tmp_path: Path):
+async def test_an_order_without_a_seed_gets_a_random_one_and_a_note(name: str, tmp_path: Path):
     adapter_of, server = KINDS[name]
-    with serving(server, Engine(TI2V)) as engine:
+    with serving(server, ServerState(TI2V)) as engine:
         adapter = adapter_of("gpu", "", engine.url)
         target = {"width": 1280, "height": 704, "duration": 1}
         keys = ["one", "one", "two"]
@@ -286,9 +286,9 @@ async def test_a_seed_that_nobody_asked_for_is_drawn_for_each_order_and_told(nam
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", KINDS)
-async def test_orders_carry_the_name_that_the_server_goes_by(name: str, tmp_path: Path):
+async def test_orders_contain_the_served_model_name(name: str, tmp_path: Path):
     adapter_of, server = KINDS[name]
-    with serving(server, Engine("mine", root="/weights/Wan2.2-TI2V-5B-Diffusers")) as engine:
+    with serving(server, ServerState("mine", root="/weights/Wan2.2-TI2V-5B-Diffusers")) as engine:
         adapter = adapter_of("gpu", "", engine.url)
         names = await adapter.names()
         assert names == ("mine", "/weights/Wan2.2-TI2V-5B-Diffusers")
@@ -296,17 +296,17 @@ async def test_orders_carry_the_name_that_the_server_goes_by(name: str, tmp_path
         target = {"width": 1280, "height": 704, "duration": 1}
         handle = await adapter.submit(order(tmp_path, prompt="a", model_id=TI2V, target=target))
         assert handle["id"] in engine.jobs
-        with pytest.raises(Refused, match="serves mine here"):
+        with pytest.raises(Refused, match="server serves mine, not"):
             await adapter.submit(order(tmp_path, prompt="a", model_id=LTX, target=target))
         await adapter.close()
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", KINDS)
-async def test_a_server_that_restarted_knows_no_job_and_one_that_is_away_takes_none(name: str, tmp_path: Path):
+async def test_a_restart_loses_jobs_and_an_unreachable_server_receives_no_order(name: str, tmp_path: Path):
     adapter_of, server = KINDS[name]
     wanted = order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704})
-    with serving(server, Engine(TI2V)) as engine:
+    with serving(server, ServerState(TI2V)) as engine:
         adapter = adapter_of("gpu", "", engine.url)
         handle = await adapter.submit(wanted)
         engine.forget()
@@ -324,7 +324,7 @@ async def test_a_server_that_restarted_knows_no_job_and_one_that_is_away_takes_n
 @pytest.mark.parametrize("role", ["first_frame", "last_frame", "reference", "mask", "source"])
 @pytest.mark.parametrize("model", [VACE, I2V, LTX])
 @pytest.mark.parametrize("name", KINDS)
-async def test_what_has_no_field_is_refused_and_not_left_out(name: str, model: str, role: str, tmp_path: Path):
+async def test_an_unsupported_role_is_rejected_and_not_ignored(name: str, model: str, role: str, tmp_path: Path):
     if (role == "first_frame" and model != VACE) or (name, model, role) == ("vllm_omni", VACE, "reference"):
         return  # these have one
     adapter = KINDS[name][0]("gpu", "", "http://127.0.0.1:9")
@@ -334,7 +334,7 @@ async def test_what_has_no_field_is_refused_and_not_left_out(name: str, model: s
 
 
 @pytest.mark.parametrize("model_and_offer", OFFERS, ids=lambda both: f"{both[1].provider}:{both[1].id}")
-def test_every_size_and_role_that_the_catalogue_names_is_one_that_the_model_has(model_and_offer: tuple[Model, Offer]):
+def test_every_size_and_role_of_the_catalogue_is_supported_by_the_model_family(model_and_offer: tuple[Model, Offer]):
     offer = model_and_offer[1]
     family = family_of(offer.id)
     assert family is not None
@@ -360,7 +360,7 @@ def test_every_size_and_role_that_the_catalogue_names_is_one_that_the_model_has(
         (H3_ID, 15, 24, 362),
     ],
 )
-def test_frames_are_the_least_that_hold_the_clip(model: str, seconds: int, fps: int, frames: int):
+def test_the_frame_count_is_the_smallest_that_covers_the_clip(model: str, seconds: int, fps: int, frames: int):
     family = family_of(model)
     assert family is not None
     assert family.frames(seconds * fps) == frames
@@ -380,7 +380,7 @@ def test_frames_are_the_least_that_hold_the_clip(model: str, seconds: int, fps: 
         ("somebody/h3o", None),
     ],
 )
-def test_a_make_is_known_by_its_name(name: str, found: str | None):
+def test_a_family_is_recognised_by_the_model_id(name: str, found: str | None):
     assert (family.name if (family := family_of(name)) else None) == found
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
 
@@ -398,7 +398,7 @@ def test_a_letterboxed_picture_has_exactly_the_size_of_the_video(size: tuple[int
         assert (change is None) == (size == (832, 480))
 
 
-def test_bars_beside_a_frame_have_the_colour_of_the_edges_that_they_stand_at(tmp_path: Path):
+def test_bars_have_the_color_of_the_adjacent_edges(tmp_path: Path):
     tall = Image.new("RGB", (100, 300), (10, 200, 30))
     tall.paste((255, 0, 0), (0, 0, 100, 10))
     tall.save(tmp_path / "a.png")
@@ -409,7 +409,7 @@ def test_bars_beside_a_frame_have_the_colour_of_the_edges_that_they_stand_at(tmp
 
 
 @pytest.mark.parametrize(("size", "barred"), [((1920, 1080), False), ((832, 480), False), ((4, 3), True)])
-def test_what_is_called_the_same_shape_gets_no_bars(size: tuple[int, int], barred: bool, tmp_path: Path):
+def test_a_picture_of_nearly_the_same_aspect_ratio_gets_no_bars(size: tuple[int, int], barred: bool, tmp_path: Path):
     Image.new("RGB", size, (9, 9, 9)).save(tmp_path / "a.png")
     change = letterbox.fit_frame(tmp_path / "a.png", (832, 480))[1] or ""
     assert ("padded" in change) == barred

@@ -15,8 +15,8 @@ from framegate.domain.errors import ProviderError
 from framegate.providers import health
 from framegate.providers.base import Provider
 from framegate.providers.registry import ADAPTERS, build_provider
-from support.faulty_vendor import Act, answer, cut, faulty, raw, silence
-from support.gpu_servers import Engine, SGLang, VllmOmni, serving
+from support.faulty_vendor import Fault, answer, cut, faulty, raw, silence
+from support.gpu_servers import ServerState, SGLang, VllmOmni, serving
 from support.served_gateway import ServedGate, served
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +47,7 @@ def service(name: str, sandbox: ServedGate) -> Iterator[str]:
     if name in FACES:
         yield sandbox.url + FACES[name]
         return
-    with serving(ENGINES[name], Engine(I2V, key=KEY)) as engine:
+    with serving(ENGINES[name], ServerState(I2V, key=KEY)) as engine:
         yield engine.url
         assert engine.jobs == {}
 
@@ -74,19 +74,19 @@ async def refused(name: str, url: str, key: str | None = KEY) -> ProviderError:
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-async def test_the_right_key_is_told_from_a_wrong_one_and_nothing_is_ordered(name: str, sandbox: ServedGate):
+async def test_a_probe_distinguishes_a_valid_key_from_an_invalid_one_and_places_no_order(name: str, sandbox: ServedGate):
     with service(name, sandbox) as url:
         found, _ = await probed(name, url)
         wrong = await refused(name, url, WRONG)
 
-    assert f"serves {I2V}" in found if name in ENGINES else "takes the key" in found
-    assert (wrong.code, "the key is refused" in wrong.message) == (health.KEY_REFUSED, True)
+    assert f"serves {I2V}" in found if name in ENGINES else "accepts the key" in found
+    assert (wrong.code, "the key was rejected" in wrong.message) == (health.KEY_REFUSED, True)
     assert jobs(sandbox) == []
 
 
 @pytest.mark.parametrize("name", sorted(ENGINES))
-async def test_a_server_of_ones_own_tells_what_it_serves(name: str, sandbox: ServedGate):
-    with serving(ENGINES[name], Engine("mine", root="/models/Wan2.2-I2V-A14B-Diffusers")) as engine:
+async def test_a_probe_of_a_gpu_server_reports_the_served_model(name: str, sandbox: ServedGate):
+    with serving(ENGINES[name], ServerState("mine", root="/models/Wan2.2-I2V-A14B-Diffusers")) as engine:
         found, adapter = await probed(name, engine.url, None)
 
     assert found == "it serves mine"
@@ -94,7 +94,7 @@ async def test_a_server_of_ones_own_tells_what_it_serves(name: str, sandbox: Ser
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-async def test_an_address_where_nobody_is_cannot_be_reached(name: str):
+async def test_a_probe_of_a_closed_port_reports_unreachable(name: str):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     told = await refused(name, f"http://127.0.0.1:{port}")
@@ -103,13 +103,13 @@ async def test_an_address_where_nobody_is_cannot_be_reached(name: str):
 
 
 @pytest.mark.parametrize("name", sorted(FACES))
-async def test_an_address_that_lacks_a_part_is_not_the_service(name: str, sandbox: ServedGate):
+async def test_a_probe_of_an_incomplete_base_url_reports_another_service(name: str, sandbox: ServedGate):
     told = await refused(name, sandbox.url + "/elsewhere")
 
     assert (told.code, "base URL" in told.message) == (health.STRANGE, True)
 
 
-WRONGS: dict[str, tuple[Act, str]] = {
+WRONGS: dict[str, tuple[Fault, str]] = {
     "a page": (answer(200, HTML, content_type="text/html"), health.STRANGE),
     "a page that is not found": (answer(404, HTML, content_type="text/html"), health.STRANGE),
     "a page that keeps out": (answer(403, HTML, content_type="text/html"), health.STRANGE),
@@ -127,7 +127,7 @@ WRONGS: dict[str, tuple[Act, str]] = {
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 @pytest.mark.parametrize("fault", WRONGS)
-async def test_what_is_wrong_is_told_after_plain_looks(fault: str, name: str, monkeypatch: pytest.MonkeyPatch):
+async def test_a_probe_reports_each_fault_after_one_get_request(fault: str, name: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(health, "SECONDS_MAX", 0.5)
     act, code = WRONGS[fault]
     async with faulty(act) as there:
@@ -138,19 +138,19 @@ async def test_what_is_wrong_is_told_after_plain_looks(fault: str, name: str, mo
     assert [head.split()[0] for head in there.heads] == ["GET"], "one look, which nobody can take for an order"
 
 
-async def test_a_job_that_pictory_does_not_know_shows_that_the_key_was_taken_whatever_the_status():
+async def test_pictorys_error_for_an_unknown_job_proves_the_key_with_any_status():
     said = {"success": False, "data": {"error_code": "5000", "error_message": "JOB_NOT_FOUND"}}
     for status in (200, 404, 500):
         async with faulty(answer(status, said)) as there:
-            assert "takes the key" in (await probed("pictory", there.url))[0]
+            assert "accepts the key" in (await probed("pictory", there.url))[0]
 
 
-def test_accounts_are_asked_at_once_and_each_is_told_with_what_can_be_ordered_there(monkeypatch: pytest.MonkeyPatch):
+def test_accounts_are_probed_concurrently_and_each_result_names_the_available_models(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(health, "SECONDS_MAX", 0.5)
     with (
-        serving(VllmOmni, Engine("mine", root="/models/Wan2.2-I2V-A14B-Diffusers")) as known,
-        serving(SGLang, Engine("somebody/other")) as strange,
-        serving(SGLang, Engine(I2V, key=KEY)) as locked,
+        serving(VllmOmni, ServerState("mine", root="/models/Wan2.2-I2V-A14B-Diffusers")) as known,
+        serving(SGLang, ServerState("somebody/other")) as strange,
+        serving(SGLang, ServerState(I2V, key=KEY)) as locked,
         socket.create_server(("127.0.0.1", 0)) as silent,  # takes connections and says nothing
     ):
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

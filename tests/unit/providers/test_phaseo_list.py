@@ -53,7 +53,7 @@ def row(model: str = "google/veo-3.1-preview", *, whole: dict[str, Any] | None =
     }
 
 
-def test_a_listed_model_becomes_a_record_of_what_is_certain():
+def test_a_listed_model_becomes_a_record_of_certain_facts():
     listed = row(
         google_vertex={"size": SIZE, "duration": DURATION, "generate_audio": SOUND, "seed": {"supported": True}},
         whole={"size": {**SIZE, "values": ["nothing"]}, "aspect_ratio": {"supported": True, "values": ["16:9"]}},
@@ -69,11 +69,11 @@ def test_a_listed_model_becomes_a_record_of_what_is_certain():
 
 
 @pytest.mark.parametrize(("status", "paused"), [("active", False), (None, False), ("paused", True), ("disabled", True)])
-def test_a_model_that_is_listed_as_anything_but_active_is_paused(status: str | None, paused: bool):
+def test_a_model_with_another_status_than_active_is_paused(status: str | None, paused: bool):
     assert record({**row(), "status": status}).get("paused", False) is paused
 
 
-def test_a_paused_model_is_refused_until_it_comes_back():
+def test_a_paused_model_has_no_open_offer():
     others = [row(offer.id) for model in builtin() for offer in model.offers if offer.provider == "phaseo"]
     for one in others:
         one["status"] = "paused" if one["model"] == "google/veo-3.1-preview" else "active"
@@ -87,19 +87,19 @@ def test_a_paused_model_is_refused_until_it_comes_back():
     assert ended["openrouter"] is None
 
 
-def test_what_one_upstream_makes_can_be_had_and_what_one_leaves_open_is_not_known():
+def test_values_of_all_upstream_providers_are_combined_and_unknown_if_one_lists_none():
     some, others = {"duration": DURATION}, {"duration": {**DURATION, "values": [5, 10]}}
     assert record(row(one=some, two=others, three=some))["supported_durations"] == [4, 6, 8, 5, 10]
     assert "supported_durations" not in record(row(one=some, two={"duration": {"supported": True, "type": "number"}}))
 
 
 @pytest.mark.parametrize("name", ["resolution", "size"])
-def test_a_parameter_is_read_by_its_own_name_and_by_its_alias(name: str):
+def test_a_parameter_is_found_by_its_name_or_by_an_alias(name: str):
     told = {"supported": True, "values": ["720p"], "aliases": ["size" if name == "resolution" else "resolution"]}
     assert record(row(one={name: told}))["supported_resolutions"] == ["720p"]
 
 
-def test_a_switch_is_off_only_where_every_upstream_says_so():
+def test_a_switch_is_off_only_if_every_upstream_provider_says_so():
     assert record(row(one={"seed": {"supported": False}}))["seed"] is False
     assert record(row(one={"seed": {"supported": False}}, two={"seed": {"supported": True}}))["seed"] is True
     assert "seed" not in record(row(one={}))
@@ -123,7 +123,7 @@ UNREADABLE: list[Any] = [
 
 
 @pytest.mark.parametrize("details", UNREADABLE, ids=repr)
-def test_what_cannot_be_read_changes_nothing(details: Any):
+def test_unreadable_details_change_nothing(details: Any):
     spoilt = deepcopy(row())
     spoilt["providers"] = [{"id": "one", "supported_params_detail": details}, 7, None]
     found = {"google/veo-3.1-preview": record(spoilt)}
@@ -137,7 +137,7 @@ def test_what_cannot_be_read_changes_nothing(details: Any):
 
 
 @pytest.mark.parametrize("data", [None, {"a": 1}, "models"])
-def test_what_is_no_list_is_left_for_the_catalogue_to_refuse(data: object):
+def test_anything_but_a_list_is_left_for_the_catalogue_to_reject(data: object):
     assert records(data) == data
 
 
@@ -171,13 +171,13 @@ async def after(folder: Path, *answers: dict[str, Any]) -> Router:
     return router
 
 
-def test_a_model_that_left_a_list_which_has_the_others_is_refused_as_ended(tmp_path: Path):
+def test_a_model_missing_from_an_otherwise_complete_list_is_retired(tmp_path: Path):
     router = anyio.run(after, tmp_path, answer("google/veo-3.1-preview"))
     assert codes(router) == ["model_ended"]
     assert not router.candidates(Request(model="google/veo-3.1-fast", prompt="a cat")).select()[0].problems
 
 
-def test_a_model_that_came_back_is_made_again_with_the_lengths_that_are_listed(tmp_path: Path):
+def test_a_returning_model_is_available_with_the_listed_durations(tmp_path: Path):
     listed = answer(duration={**DURATION, "values": [8, 10]})
     router = anyio.run(after, tmp_path, answer("google/veo-3.1-preview"), listed)
     assert codes(router, duration=10) == []
@@ -194,13 +194,13 @@ def test_a_model_that_came_back_is_made_again_with_the_lengths_that_are_listed(t
     ],
     ids=["empty", "few", "switched off", "no list"],
 )
-def test_a_list_that_lacks_most_of_the_models_or_cannot_be_had_changes_nothing(empty: dict[str, Any], tmp_path: Path):
+def test_a_list_that_is_mostly_empty_or_unavailable_changes_nothing(empty: dict[str, Any], tmp_path: Path):
     router = anyio.run(after, tmp_path, empty)
     assert codes(router, duration=4) == []
     assert router.catalogue.get(VEO) is builtin().get(VEO)
 
 
-def test_a_list_that_is_refused_says_by_whom_and_why():
+def test_a_rejected_list_request_names_the_service_and_the_reason():
     refusal = {**answer(status=501), "body": {"error": "not_implemented_yet", "reason": "video_api_feature_disabled"}}
 
     async def asked() -> None:
@@ -211,11 +211,11 @@ def test_a_list_that_is_refused_says_by_whom_and_why():
             finally:
                 await account.close()
 
-    with pytest.raises(ProviderError, match="Phaseo answered 501: not_implemented_yet: video_api_feature_disabled"):
+    with pytest.raises(ProviderError, match="Phaseo returned 501: not_implemented_yet: video_api_feature_disabled"):
         anyio.run(asked)
 
 
-def test_the_list_of_another_gate_that_speaks_as_phaseo_is_read(tmp_path: Path):
+def test_the_list_of_another_gateways_phaseo_api_is_read(tmp_path: Path):
     with served(tmp_path / "theirs", tmp_path / "theirs.log", key="sk-theirs", sandbox=True) as theirs:
         listed = httpx2.get(
             f"{theirs.url}/phaseo/v1/videos/models", headers={"authorization": "Bearer sk-theirs"}

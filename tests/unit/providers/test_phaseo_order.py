@@ -97,7 +97,7 @@ def ordered(gate: ServedGate, **asked: Any) -> dict[str, Any]:
     return order
 
 
-def test_every_reference_is_told_as_one_and_goes_by_our_link(gate: ServedGate, photos: tuple[Path, ...]):
+def test_every_reference_has_its_role_and_a_signed_url(gate: ServedGate, photos: tuple[Path, ...]):
     order = ordered(gate, input_references=[picture(photo) for photo in photos[:2]], duration=8, seed=3)
     links = [one.pop("image_url")["url"] for one in order["input_references"]]
     assert order == {
@@ -114,7 +114,7 @@ def test_every_reference_is_told_as_one_and_goes_by_our_link(gate: ServedGate, p
     assert all(kind.startswith("image/") for kind in fetched)
 
 
-def test_both_frames_are_told_as_frames(gate: ServedGate, photos: tuple[Path, ...]):
+def test_both_frames_have_their_roles(gate: ServedGate, photos: tuple[Path, ...]):
     frames = [
         {**picture(photo), "frame_type": role}
         for photo, role in zip(photos, ("first_frame", "last_frame"), strict=False)
@@ -145,7 +145,7 @@ def test_both_frames_are_told_as_frames(gate: ServedGate, photos: tuple[Path, ..
         ({"model": "minimax/minimax-h3", "prompt": "x" * 7001}, "prompt_too_long"),
     ],
 )
-def test_what_phaseo_would_refuse_is_refused_before_the_order(gate: ServedGate, asked: dict[str, Any], code: str):
+def test_what_phaseo_would_reject_is_rejected_before_the_order(gate: ServedGate, asked: dict[str, Any], code: str):
     body = {"model": "google/veo-3.1-preview", "prompt": "a cat", "provider": {"only": ["phaseo"]}, **asked}
     with gate.client() as api:
         answer = api.post("/videos", json=body)

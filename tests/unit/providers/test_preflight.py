@@ -16,7 +16,7 @@ def seen(prompt: str | None, *references: Reference, **target: Any) -> Preflight
     return preflight_of(request, Target(**TARGET | target))
 
 
-def test_the_shots_are_told_with_picture_time_and_words():
+def test_the_preview_lists_shots_with_time_and_description():
     found = seen("hold on @b for one second, then push in", Reference(url="a"), Reference(url="b", name="b"))
 
     assert [(shot["start"], shot["end"], shot["words"]) for shot in found.shots] == [
@@ -26,14 +26,14 @@ def test_the_shots_are_told_with_picture_time_and_words():
     assert found.problems == found.warnings == ()
 
 
-def test_what_a_prompt_asks_in_vain_is_a_warning_each():
+def test_each_unsupported_request_of_the_prompt_is_a_warning():
     found = seen("dolly zoom while she turns her head", Reference(url="a"))
 
     assert [(one.code, one.pointer) for one in found.warnings] == [("prompt_not_made", "/prompt")] * 2
     assert found.warnings[0].message == "prompt: not supported by the animatic renderer: a dolly zoom."
 
 
-def test_pictures_that_would_flash_by_are_a_problem_that_says_how_many_fit():
+def test_too_many_pictures_for_the_duration_are_a_problem_with_the_possible_number():
     (problem,) = seen("", *(Reference(url=str(at)) for at in range(6)), duration=1).problems
 
     assert (problem.code, problem.pointer, problem.nearest) == ("too_many_references", "/input_references", 4)
@@ -41,13 +41,13 @@ def test_pictures_that_would_flash_by_are_a_problem_that_says_how_many_fit():
     assert "at least 1.5 s" in problem.message
 
 
-def test_moves_that_would_flash_by_are_a_problem_of_the_prompt():
+def test_too_many_moves_for_the_duration_are_a_problem_of_the_prompt():
     (problem,) = seen("push in, then pan left, then right, then tilt up, then hold", duration=1).problems
 
     assert (problem.code, problem.pointer, problem.nearest) == ("too_many_shots", "/prompt", 4)
 
 
-def test_only_pictures_that_are_shown_are_counted():
+def test_only_visible_pictures_count_as_shots():
     found = seen(
         "",
         Reference(url="first", role=Role.FIRST_FRAME),
@@ -61,7 +61,7 @@ def test_only_pictures_that_are_shown_are_counted():
 
 
 @pytest.mark.parametrize("provider", [Animatic, Sandbox])
-def test_the_sandbox_foresees_nothing_of_other_peoples_models(provider: type[Animatic]):
+def test_the_sandbox_has_no_preview_of_other_models(provider: type[Animatic]):
     asked = provider.preflight(object.__new__(provider), Request(model="m"), Target(**TARGET))
 
     assert (asked is None) == (provider is Sandbox)

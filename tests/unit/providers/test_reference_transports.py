@@ -41,30 +41,30 @@ def problems(
 
 
 @pytest.mark.parametrize("name", ["phaseo", "pictory"])
-def test_a_service_that_fetches_for_itself_needs_an_address_or_our_link(name: str):
+def test_a_service_that_downloads_references_needs_a_url_or_a_signed_url(name: str):
     assert problems(name, HTTPS) == []
     assert problems(name, DATA, linked=True) == []
     [message] = problems(name, DATA)
-    assert "cannot fetch this one" in message
+    assert "cannot reach this one" in message
     assert "public_url" in message
     [message] = problems(name, HTTPS, fitted=True)
     assert "had to be changed for the model" in message
 
 
 @pytest.mark.parametrize("name", ["fal", "vllm_omni"])
-def test_a_service_that_takes_files_takes_any(name: str):
+def test_a_service_with_uploads_accepts_any_file(name: str):
     assert problems(name, DATA, fitted=True, size=30 * 2**20) == []
 
 
-def test_a_file_that_is_too_large_for_a_data_url_says_so():
+def test_a_file_too_large_for_a_data_url_is_a_problem_with_both_sizes():
     assert problems("openrouter", DATA) == []
     [message] = problems("openrouter", DATA, size=21 * 2**20)
-    assert "22,020,096 bytes are more than OpenRouter is sent" in message
+    assert "22,020,096 bytes exceed the limit for a request to OpenRouter" in message
 
 
-def test_a_guide_at_sglang_goes_whole_into_the_order_and_a_frame_does_not():
+def test_the_data_url_limit_holds_for_guides_at_sglang_and_not_for_frames():
     [message] = problems("sglang", DATA, size=21 * 2**20)
-    assert "22,020,096 bytes are more than SGLang is sent" in message
+    assert "22,020,096 bytes exceed the limit for a request to SGLang" in message
     assert problems("sglang", DATA, size=21 * 2**20, role=Role.FIRST_FRAME) == []
 
 
@@ -82,7 +82,7 @@ def pictory() -> str:
     )
 
 
-def test_a_request_goes_where_its_references_can_go(pictory: str, asked: Callable[..., Request]):
+def test_a_request_uses_the_provider_that_can_receive_its_references(pictory: str, asked: Callable[..., Request]):
     request = asked(pictory, DATA)
     alone = router("pictory").candidates(request).select()[0]
     assert [problem.code for problem in alone.problems] == ["reference_out_of_reach"]
@@ -94,7 +94,7 @@ def test_a_request_goes_where_its_references_can_go(pictory: str, asked: Callabl
     assert route.provider.name == "fal"
 
 
-def test_the_price_that_is_told_is_that_of_the_way_which_the_request_goes(asked: Callable[..., Request]):
+def test_the_estimate_is_that_of_the_chosen_route(asked: Callable[..., Request]):
     grok = replace(asked("x-ai/grok-imagine-video", HTTPS), duration=2)
     verdict, route = router("fal", "phaseo").candidates(grok).select()
     assert route is not None

@@ -43,7 +43,7 @@ def fal_body(model: Model, offer: Offer, folder: Path, references: list[dict[str
 
 
 @of("fal")
-def test_every_shape_that_the_catalogue_allows_can_be_written_for_fal(model: Model, offer: Offer, tmp_path: Path):
+def test_fal_input_expresses_every_duration_and_size_of_the_catalogue(model: Model, offer: Offer, tmp_path: Path):
     limits = offer.limits
     seconds = limits.durations or (model.defaults.duration,)
     for duration, resolution, ratio in product(seconds, limits.resolutions or (None,), limits.aspect_ratios or (None,)):
@@ -52,7 +52,7 @@ def test_every_shape_that_the_catalogue_allows_can_be_written_for_fal(model: Mod
 
 
 @of("fal")
-def test_every_reference_that_the_catalogue_allows_has_a_place_at_fal(model: Model, offer: Offer, tmp_path: Path):
+def test_fal_input_has_a_field_for_every_reference_of_the_catalogue(model: Model, offer: Offer, tmp_path: Path):
     for role, kinds in offer.limits.references.items():
         for kind in kinds:
             one = {"role": role.value, "kind": kind.value, "url": "https://pictures.test/it"}
@@ -60,7 +60,7 @@ def test_every_reference_that_the_catalogue_allows_has_a_place_at_fal(model: Mod
 
 
 @of("fal")
-def test_what_an_endpoint_cannot_do_without_is_asked_for_by_the_check(model: Model, offer: Offer):
+def test_validation_requires_the_references_that_a_fal_endpoint_requires(model: Model, offer: Offer):
     references = offer.limits.references
     for endpoint in {endpoints()[offer.id], endpoints()[MASK_ENDPOINTS.get(offer.id, offer.id)]}:
         needed = {
@@ -74,7 +74,7 @@ def test_what_an_endpoint_cannot_do_without_is_asked_for_by_the_check(model: Mod
 
 
 @of("openrouter")
-def test_no_offer_at_openrouter_lets_references_stand_beside_frames(model: Model, offer: Offer):
+def test_no_offer_at_openrouter_allows_references_next_to_frames(model: Model, offer: Offer):
     roles = offer.limits.references.keys()
     both = Role.REFERENCE in roles and roles & FRAMES
     assert not both or offer.limits.references_exclude_frames
@@ -85,7 +85,7 @@ def test_every_provider_of_the_settings_has_an_adapter():
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-def test_the_documents_tell_of_every_provider(name: str):
+def test_the_documentation_names_every_provider_and_its_variable(name: str):
     assert f"`{name}`" in page("reference/providers.md")
     assert f"`{name}`" in page("guides/providers.md")
     assert f"`{KEY_VARIABLES[name]}`" in page("guides/providers.md")

@@ -16,7 +16,7 @@ from framegate.jobs.routing import Router
 from framegate.providers.gpu import sglang, vllm_omni
 from framegate.providers.gpu.base import GpuServer as Adapter
 from framegate.providers.registry import ProviderRegistry
-from support.gpu_servers import Engine, SGLang, VllmOmni, serving
+from support.gpu_servers import ServerState, SGLang, VllmOmni, serving
 from support.ordering import order
 
 pytestmark = pytest.mark.anyio
@@ -71,10 +71,10 @@ def given(router: Router, model: str) -> list[str]:
     return [route.provider.account for route in router.candidates(wanted(model))]
 
 
-async def test_two_servers_with_two_models_each_get_their_own_orders(stack: ExitStack):
-    first = stack.enter_context(serving(VllmOmni, Engine(I2V)))
-    second = stack.enter_context(serving(VllmOmni, Engine("mine", root=f"/weights/{TI2V.rpartition('/')[2]}/")))
-    third = stack.enter_context(serving(SGLang, Engine(TI2V)))
+async def test_two_servers_with_different_models_each_receive_their_own_orders(stack: ExitStack):
+    first = stack.enter_context(serving(VllmOmni, ServerState(I2V)))
+    second = stack.enter_context(serving(VllmOmni, ServerState("mine", root=f"/weights/{TI2V.rpartition('/')[2]}/")))
+    third = stack.enter_context(serving(SGLang, ServerState(TI2V)))
     adapters = [
         vllm_omni.VllmOmni("one", "", first.url),
         vllm_omni.VllmOmni("two", "", second.url),
@@ -89,8 +89,8 @@ async def test_two_servers_with_two_models_each_get_their_own_orders(stack: Exit
         assert [adapter.served_name for adapter in adapters] == [I2V, "mine", TI2V]
 
 
-async def test_a_server_that_cannot_be_asked_keeps_what_it_said_and_another_model_is_noticed(stack: ExitStack):
-    engine = stack.enter_context(serving(VllmOmni, Engine(I2V)))
+async def test_an_unreachable_server_keeps_its_last_answer_and_a_model_change_is_noticed(stack: ExitStack):
+    engine = stack.enter_context(serving(VllmOmni, ServerState(I2V)))
     adapter, away = vllm_omni.VllmOmni("one", "", engine.url), sglang.SGLang("away", "", AWAY)
     async with routing(adapter, away) as (router, servers):
         await servers.refresh()
@@ -105,7 +105,7 @@ async def test_a_server_that_cannot_be_asked_keeps_what_it_said_and_another_mode
 
 
 async def test_servers_are_asked_at_the_start_and_then_every_minute(stack: ExitStack, tmp_path: Path):
-    engine = stack.enter_context(serving(VllmOmni, Engine(I2V)))
+    engine = stack.enter_context(serving(VllmOmni, ServerState(I2V)))
     adapter, clock = vllm_omni.VllmOmni("one", "", engine.url), Stepped()
     offers = ProviderRegistry([adapter])
     router = Router(catalogue.builtin(), offers)
@@ -126,14 +126,14 @@ async def test_servers_are_asked_at_the_start_and_then_every_minute(stack: ExitS
 
 
 @pytest.mark.parametrize("kind", ["vllm_omni", "sglang"])
-async def test_a_server_that_was_given_another_model_since_it_was_asked_makes_nothing_with_that(
+async def test_a_server_whose_model_has_changed_since_discovery_makes_no_video_with_it(
     kind: str, stack: ExitStack, tmp_path: Path
 ):
     adapter_of, server = {
         "vllm_omni": (vllm_omni.VllmOmni, VllmOmni),
         "sglang": (sglang.SGLang, SGLang),
     }[kind]
-    engine = stack.enter_context(serving(server, Engine(TI2V)))
+    engine = stack.enter_context(serving(server, ServerState(TI2V)))
     adapter = adapter_of("gpu", "", engine.url)
     wanted = order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704, "duration": 1})
     async with routing(adapter) as (_, servers):
@@ -156,5 +156,5 @@ async def test_a_server_that_was_given_another_model_since_it_was_asked_makes_no
         (["somebody/other"], set()),
     ],
 )
-async def test_a_model_is_known_by_its_id_or_by_the_folder_of_its_weights(names: list[str], found: set[str]):
+async def test_a_model_is_recognised_by_its_id_or_by_the_folder_of_its_weights(names: list[str], found: set[str]):
     assert match_served_models(names, [I2V, TI2V]) == {*names, *found}

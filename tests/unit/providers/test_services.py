@@ -86,7 +86,7 @@ async def test_an_order_becomes_a_video(name: str, adapter: Callable[..., Provid
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", FACES)
-async def test_a_wrong_key_orders_nothing(name: str, adapter: Callable[..., Provider], tmp_path: Path):
+async def test_an_invalid_key_is_rejected_and_not_repeated(name: str, adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter(name, key="sk-wrong-key")
     with pytest.raises(Refused) as told:
         await provider.submit(wanted(name, tmp_path))
@@ -95,7 +95,7 @@ async def test_a_wrong_key_orders_nothing(name: str, adapter: Callable[..., Prov
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", FACES)
-async def test_what_the_service_refuses_is_told_in_its_words(
+async def test_a_rejection_contains_the_services_message(
     name: str, adapter: Callable[..., Provider], tmp_path: Path
 ):
     provider = adapter(name)
@@ -106,14 +106,14 @@ async def test_what_the_service_refuses_is_told_in_its_words(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", FACES)
-async def test_a_job_that_the_service_does_not_know_is_lost(name: str, adapter: Callable[..., Provider]):
+async def test_a_job_unknown_to_the_service_is_lost(name: str, adapter: Callable[..., Provider]):
     provider = adapter(name)
     handle = {"id": str(uuid_utils.uuid7()), "app": "xai/grok-imagine-video", "at": 0.0}
     assert isinstance(await provider.poll(handle), Lost)
 
 
 @pytest.mark.anyio
-async def test_another_framegate_knows_an_order_again_by_its_key(adapter: Callable[..., Provider], tmp_path: Path):
+async def test_another_framegate_finds_an_order_by_its_key(adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter("openrouter")
     taken = wanted("openrouter", tmp_path, target={"seed": 4})
     handle = await provider.submit(taken)
@@ -123,7 +123,7 @@ async def test_another_framegate_knows_an_order_again_by_its_key(adapter: Callab
 
 
 @pytest.mark.anyio
-async def test_phaseo_tells_that_an_order_was_never_taken(adapter: Callable[..., Provider], tmp_path: Path):
+async def test_phaseos_job_list_proves_that_an_order_was_not_accepted(adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter("phaseo")
     later = str(uuid_utils.UUID(int=(int(time.time() * 1000) + 10**7) << 80 | 7 << 76 | 2 << 62))
     assert await provider.reconcile(wanted("phaseo", tmp_path, job_id=later)) is None
@@ -134,7 +134,7 @@ async def test_phaseo_tells_that_an_order_was_never_taken(adapter: Callable[...,
 
 
 @pytest.mark.anyio
-async def test_a_request_at_fal_can_be_stopped(adapter: Callable[..., Provider], tmp_path: Path):
+async def test_a_request_at_fal_can_be_cancelled(adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter("fal")
     handle = await provider.submit(wanted("fal", tmp_path, target={"duration": 15, "resolution": "720p"}))
     assert await provider.cancel(handle)
@@ -228,7 +228,7 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], t
 
 
 @pytest.mark.parametrize("mood", MOODS)
-def test_a_service_that_lets_a_gate_down_is_never_ordered_from_twice(
+def test_a_failing_service_never_receives_an_order_twice(
     mood: str, ends: Callable[[str], tuple[dict[str, Any], list[str]]]
 ):
     job, keys = ends(mood)

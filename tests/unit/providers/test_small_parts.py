@@ -24,19 +24,19 @@ def given(folder: Path, *ways: ReferenceTransport, **reference: Any) -> str:
     return anyio.run(address, order(folder, prompt="a", references=[reference]).references[0], ways)
 
 
-def test_a_reference_goes_by_its_own_address_first(tmp_path: Path):
-    link = {"link": "https://gate.test/l"}
+def test_a_references_own_url_is_preferred(tmp_path: Path):
+    link = {"signed_url": "https://gate.test/l"}
     assert given(tmp_path, "url", "link", url="https://a.test/b.png", **link) == "https://a.test/b.png"
 
 
-def test_a_reference_that_was_fitted_never_goes_by_its_own_address(tmp_path: Path):
+def test_a_changed_reference_never_uses_its_own_url(tmp_path: Path):
     fitted = {"url": "https://a.test/b.png", "fitted": True}
-    assert given(tmp_path, "url", "link", "data", **fitted, link="https://gate.test/l") == "https://gate.test/l"
+    assert given(tmp_path, "url", "link", "data", **fitted, signed_url="https://gate.test/l") == "https://gate.test/l"
     assert given(tmp_path, "url", "link", "data", **fitted).startswith("data:image/png;base64,")
 
 
 @pytest.mark.parametrize("url", ["http://a.test/b.png", "asset://0", "data:image/png;base64,AAAA"])
-def test_an_address_that_only_we_can_read_is_not_handed_on(url: str, tmp_path: Path):
+def test_a_url_that_only_the_gateway_can_read_is_not_sent(url: str, tmp_path: Path):
     assert given(tmp_path, "url", "data", url=url).startswith("data:image/png;base64,")
     with pytest.raises(Refused, match="public_url"):
         given(tmp_path, "url", "link", url=url)
@@ -55,7 +55,7 @@ def made(name: str, /, **said: Any) -> Provider:
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-def test_an_account_says_where_who_and_how_much(name: str):
+def test_an_account_sets_the_name_the_limits_and_the_base_url(name: str):
     provider = made(name, name="studio", concurrency=3, requests_per_minute=7, base_url="https://there.test/x")
     assert (provider.name, provider.account) == (name, "studio")
     assert (provider.concurrency, provider.requests_per_minute) == (3, 7)
@@ -64,25 +64,25 @@ def test_an_account_says_where_who_and_how_much(name: str):
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-def test_an_account_without_an_address_is_at_the_service_itself(name: str):
+def test_an_account_without_a_base_url_uses_the_services_own(name: str):
     provider = made(name)
     assert isinstance(provider, HttpProvider)
     assert provider.client.base_url == ADAPTERS[name].base_url
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-def test_only_a_server_of_ones_own_is_asked_again_for_a_lost_order(name: str):
+def test_only_gpu_servers_get_lost_orders_again(name: str):
     assert made(name).resubmittable is (name in ("vllm_omni", "sglang"))
 
 
-def test_a_job_that_was_just_made_may_not_be_known_yet():
+def test_a_new_job_that_is_not_found_yet_is_not_lost():
     provider = OpenRouter("a", "k")
     with pytest.raises(ProviderError, match="yet"):
         provider.not_found(provider.handle_of("x"))
     assert isinstance(provider.not_found({"id": "x", "at": 0.0}), Lost)
 
 
-def test_a_word_that_nobody_knows_is_running_and_told_once(caplog: pytest.LogCaptureFixture):
+def test_an_unknown_status_counts_as_running_and_is_logged_once(caplog: pytest.LogCaptureFixture):
     provider = OpenRouter("a", "k")
     with caplog.at_level(logging.WARNING):
         assert [provider.running("simmering", 50).progress for _ in range(3)] == [0.5] * 3
@@ -92,11 +92,11 @@ def test_a_word_that_nobody_knows_is_running_and_told_once(caplog: pytest.LogCap
 
 
 @pytest.mark.parametrize("progress", [None, "50", -1, 101, True, float("nan")])
-def test_a_progress_that_is_none_is_not_told(progress: object):
+def test_an_invalid_progress_is_ignored(progress: object):
     assert OpenRouter("a", "k").running("in_progress", progress) == Running(stage="running")
 
 
-def test_of_what_a_service_tells_neither_key_account_nor_address_is_kept():
+def test_metadata_contains_no_key_no_operator_ids_and_no_urls():
     provider = OpenRouter("a", "sk-of-the-operator")
     answer = {
         "id": "gen-1",

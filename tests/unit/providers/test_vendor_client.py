@@ -15,12 +15,12 @@ from framegate.net import vendor_client
 from framegate.net.resume import ResumableFile
 from framegate.net.vendor_client import VendorClient
 from framegate.providers.registry import ADAPTERS, build_provider
-from support.faulty_vendor import Act, answer, cut, faulty, raw, silence, trickle
+from support.faulty_vendor import Fault, answer, cut, faulty, raw, silence, trickle
 from support.ordering import order
 
 KEY = "key-of-the-account"
 ELSEWHERE = "http://elsewhere.test/videos"
-FAULTS: dict[str, tuple[Act, type[FramegateError]]] = {
+FAULTS: dict[str, tuple[Fault, type[FramegateError]]] = {
     "a plain no": (answer(400, {"error": "no"}), Refused),
     "a wrong key": (answer(401, {"error": f"unknown key {KEY}"}), Refused),
     "no money": (answer(402), Refused),
@@ -77,7 +77,7 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_an_order_has_one_of_four_ends(fault: str, name: str, tmp_path: Path):
+async def test_an_order_has_one_of_four_outcomes(fault: str, name: str, tmp_path: Path):
     act, end = FAULTS[fault]
     async with faulty(act) as service:
         adapter = build_provider(Account(provider=name, api_key=KEY, base_url=service.url))
@@ -93,7 +93,7 @@ async def test_an_order_has_one_of_four_ends(fault: str, name: str, tmp_path: Pa
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-async def test_an_order_that_reaches_nobody_was_not_sent(name: str, tmp_path: Path):
+async def test_an_order_to_a_closed_port_was_not_sent(name: str, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     adapter = build_provider(Account(provider=name, api_key=KEY, base_url=f"http://127.0.0.1:{port}"))
@@ -104,7 +104,7 @@ async def test_an_order_that_reaches_nobody_was_not_sent(name: str, tmp_path: Pa
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("sent", [{"x": float("nan")}, {"x": "\ud800"}, {"x": {1, 2}}])
-async def test_an_order_that_cannot_be_written_is_refused_and_nothing_is_sent(sent: dict[str, Any]):
+async def test_an_order_that_cannot_be_encoded_is_rejected_without_a_request(sent: dict[str, Any]):
     async with faulty(answer(202, {"id": "j"})) as service:
         account = VendorClient(service.url, headers={})
         with pytest.raises(Refused):
@@ -114,7 +114,7 @@ async def test_an_order_that_cannot_be_written_is_refused_and_nothing_is_sent(se
 
 
 @pytest.mark.anyio
-async def test_a_key_that_was_read_with_its_line_break_is_the_key():
+async def test_a_line_break_after_the_key_is_removed():
     async with faulty(answer(202, {"id": "j"})) as service:
         adapter = build_provider(Account(provider="openrouter", api_key=f"{KEY}\n", base_url=service.url))
         assert await adapter.poll({"id": "j", "at": 0})
@@ -140,7 +140,7 @@ LOOKS = {
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 @pytest.mark.parametrize("fault", LOOKS)
-async def test_a_look_that_fails_is_not_a_job_that_failed(fault: str, name: str):
+async def test_a_failed_poll_is_not_a_failed_job(fault: str, name: str):
     async with faulty(LOOKS[fault]) as service:
         adapter = build_provider(Account(provider=name, api_key=KEY, base_url=service.url))
         with pytest.raises(ProviderError):
@@ -150,7 +150,7 @@ async def test_a_look_that_fails_is_not_a_job_that_failed(fault: str, name: str)
 
 
 @pytest.mark.anyio
-async def test_no_key_goes_to_another_origin():
+async def test_the_key_is_not_sent_to_another_origin():
     async with faulty(answer(200, {})) as other, faulty(answer(302, location="/")) as own:
         way = VendorClient(own.url, headers={"authorization": f"Bearer {KEY}"})
         with pytest.raises(ProviderError, match="another origin"):
@@ -191,7 +191,7 @@ async def test_a_redirect_to_another_origin_is_not_followed(status: int, tmp_pat
         ("https://[bad", False),
     ],
 )
-def test_only_its_own_origin_is_its_own(url: str, own: bool):
+def test_same_origin_compares_scheme_host_and_port(url: str, own: bool):
     assert VendorClient("https://api.test/v1", headers={}).same_origin(url) is own
 
 
@@ -199,7 +199,7 @@ def test_only_its_own_origin_is_its_own(url: str, own: bool):
 @pytest.mark.parametrize(
     ("header", "seconds"), [("7", 7.0), ("999999", 3600.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("soon", None)]
 )
-async def test_the_wait_that_a_service_asks_for_is_told(header: str, seconds: float | None):
+async def test_retry_after_is_read_and_limited(header: str, seconds: float | None):
     async with faulty(answer(429, retry_after=header)) as service:
         way = VendorClient(service.url, headers={})
         with pytest.raises(NotSent) as told:
@@ -209,7 +209,7 @@ async def test_the_wait_that_a_service_asks_for_is_told(header: str, seconds: fl
 
 
 @pytest.mark.anyio
-async def test_every_order_has_a_connection_of_its_own():
+async def test_every_order_uses_a_new_connection():
     kept = raw(b"HTTP/1.1 200 x\r\ncontent-length: 2\r\n\r\n{}")
 
     async def staying(writer: asyncio.StreamWriter) -> None:
@@ -225,7 +225,7 @@ async def test_every_order_has_a_connection_of_its_own():
 
 
 @pytest.mark.anyio
-async def test_an_answer_may_only_be_so_large(monkeypatch: pytest.MonkeyPatch):
+async def test_a_large_response_is_rejected(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(vendor_client, "RESPONSE_BYTES_MAX", 10)
     async with faulty(answer(202, {"id": "much-too-long"})) as service:
         way = VendorClient(service.url, headers={})
@@ -252,7 +252,7 @@ DOWNLOADS = {
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("fault", DOWNLOADS)
-async def test_a_download_that_fails_leaves_no_file(fault: str, tmp_path: Path):
+async def test_a_failed_download_leaves_no_file(fault: str, tmp_path: Path):
     act, error = DOWNLOADS[fault]
     file = tmp_path / "file"
     async with faulty(act) as service:
@@ -265,7 +265,7 @@ async def test_a_download_that_fails_leaves_no_file(fault: str, tmp_path: Path):
 
 
 @pytest.mark.anyio
-async def test_a_download_brings_the_whole_file(tmp_path: Path):
+async def test_a_download_saves_the_complete_file_and_sends_the_key(tmp_path: Path):
     async with faulty(answer(200, "0123456789")) as service:
         way = VendorClient(service.url, headers={"authorization": "Bearer x"})
         await way.download(f"{service.url}/file", tmp_path / "file", bytes_max=10)
@@ -275,7 +275,7 @@ async def test_a_download_brings_the_whole_file(tmp_path: Path):
 
 
 @pytest.mark.anyio
-async def test_a_download_that_is_stopped_keeps_all_that_has_come_and_lets_go_of_its_file(
+async def test_a_cancelled_download_keeps_its_part_and_closes_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     file, came, real = tmp_path / "file", asyncio.Event(), ResumableFile.write
@@ -301,7 +301,7 @@ async def test_a_download_that_is_stopped_keeps_all_that_has_come_and_lets_go_of
 
 
 @pytest.mark.anyio
-async def test_a_download_follows_redirects_at_its_own_origin_and_not_for_ever(tmp_path: Path):
+async def test_a_download_follows_a_limited_number_of_redirects_within_its_origin(tmp_path: Path):
     async def act(writer: asyncio.StreamWriter) -> None:
         path = service.heads[-1].split()[1]
         await (answer(200, "video") if path == "/there" else answer(302, location=f"{path}there"))(writer)
