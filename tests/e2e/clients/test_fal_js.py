@@ -35,11 +35,11 @@ def test_makes_a_video_by_each_way_and_understands_every_end(
         }
     assert "`duration` must be at most 15" in seen["refused"].pop("message")
     assert [detail["loc"] for detail in seen["refused"].pop("detail")] == [["body", "duration"]]
-    assert "no endpoint `fal-ai/no-such-thing`" in seen["unknown"].pop("message")
+    assert "Endpoint not found: `fal-ai/no-such-thing`" in seen["unknown"].pop("message")
     assert "127.0.0.1" in seen["failed"].pop("message")
     assert seen["failed"].pop("detail")[0]["loc"] == ["body", "reference_image_urls", 0]
     assert "cancelled" in seen["cancelled"]["message"]
-    assert "failed already" in seen["cancelTwice"].pop("message")
+    assert "already failed" in seen["cancelTwice"].pop("message")
     for name in ("unknown", "cancelled", "cancelTwice", "wrongKey"):
         seen[name].pop("detail")
         seen[name].pop("message", None)

@@ -156,7 +156,7 @@ def test_a_refused_request_raises_its_own_error_with_our_message(client: fal_cli
     with pytest.raises(FalClientHTTPError, match="`duration` must be at most 15") as refusal:
         client.submit(ENDPOINT, video_input(picture, duration=99))
     assert refusal.value.status_code == 422
-    with pytest.raises(FalClientHTTPError, match="no endpoint `fal-ai/no-such-thing`"):
+    with pytest.raises(FalClientHTTPError, match="Endpoint not found: `fal-ai/no-such-thing`"):
         client.submit("fal-ai/no-such-thing", {})
 
 

@@ -118,7 +118,7 @@ def test_lists_the_models(client: Phaseo):
     ("body", "error", "said"),
     [
         ({"model": "framegate/animatic", "prompt": "x", "duration": 99}, "validation_error", "duration"),
-        ({"prompt": "x"}, "model_required", "sora-2, is out of service"),
+        ({"prompt": "x"}, "model_required", "sora-2, is retired"),
         ({"model": "framegate/animatic", "prompts": "x"}, "validation_error", "Did you mean `prompt`"),
     ],
 )
