@@ -36,7 +36,7 @@ class ProviderWebhooks:
             order_id = await provider.verify_webhook(request.headers, raw, now=self.clock.now())
         except FramegateError as error:
             _log.warning("Webhook of %s could not be verified: %s", provider.name, error.message)
-            raise Unavailable("The webhook cannot be verified now. Send it again.") from error
+            raise Unavailable("The webhook cannot be verified. Send it again later.") from error
         if order_id is None:
             raise Unauthorized("Invalid webhook signature, or a timestamp more than five minutes old.")
         job_id = request.query_params.get("job", "")[:ID_CHARS]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from framegate import catalogue
 from framegate.api.auth import Authenticator
@@ -35,9 +36,37 @@ from framegate.store import FolderLock, Store
 from framegate.store.engine import sqlite_url
 
 
+class Service(Protocol):
+    """A background part that is started after the build and stopped before the exit."""
+
+    async def start(self) -> None:
+        """Start working."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop working."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a gateway holds open: its data folder, database, connections and processes."""
+
+    settings: Settings
+    machine: Machine
+    executor: Executor
+    lock: FolderLock
+    providers: ProviderRegistry
+    store: Store
+    net: Fetcher
+    blobs: BlobStore
+    link_secret: bytes
+    webhook_secret: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Parts of a running gateway."""
+    """Parts of a running gateway. `services` are in the order in which they start."""
 
     settings: Settings
     machine: Machine
@@ -52,6 +81,7 @@ class Parts:
     worker: Worker
     dispatcher: WebhookDispatcher
     provider_webhooks: ProviderWebhooks
+    services: tuple[Service, ...]
 
 
 @asynccontextmanager
@@ -72,84 +102,110 @@ async def build_parts(
         lock.acquire()
         stack.callback(lock.release)
         models = known_models(settings)
-        if executor is None:
-            executor = LocalExecutor(machine, render_workers=settings.render_workers)
-            executor.warm()  # first: a render process starts while the rest is built
-        stack.push_async_callback(executor.close)
-        registry = _build_registry(settings, machine, executor, providers)
-        for provider in registry:
-            stack.push_async_callback(provider.close)
-        url = settings.database_url or sqlite_url(settings.data_dir)
-        store = await stack.enter_async_context(Store(url, machine=machine))
-        keys = Authenticator(store.keys, operator_key=settings.api_key, clock=machine)
-        check_protected(settings, needs_key=await keys.look())
-        net = await stack.enter_async_context(Fetcher(settings, machine=machine))
-        blobs = BlobStore(settings.data_dir / "blobs", machine=machine)
-        blobs.clean()
+        resources = await _open_resources(stack, settings, machine, lock, providers, executor)
+        parts = _wire(resources, models)
+        check_protected(settings, needs_key=await parts.keys.look())
+        for service in parts.services:
+            await service.start()
+            stack.push_async_callback(service.stop)
+        yield parts
 
-        account_health = AccountHealth(machine)
-        router = Router(models, registry, paused=account_health.is_paused)
-        secret = await store.secret("links")
-        signer = UrlSigner(secret=secret, seconds=settings.signed_url_ttl_seconds, clock=machine)
-        webhook_dialects = WebhookDialects(
-            [
-                native.webhook_dialect(signer),
-                phaseo.webhook_dialect(signer, settings),
-                pictory.webhook_dialect(signer),
-                fal.webhook_dialect(secret, models),
-            ],
-            machine=machine,
-            master=await store.secret("webhooks"),
-        )
-        jobs = JobService(
+
+async def _open_resources(
+    stack: AsyncExitStack,
+    settings: Settings,
+    machine: Machine,
+    lock: FolderLock,
+    providers: Sequence[Provider] | None,
+    executor: Executor | None,
+) -> Resources:
+    """Open everything that must be closed; `stack` closes it in reverse order."""
+    if executor is None:
+        executor = LocalExecutor(machine, render_workers=settings.render_workers)
+        executor.warm()  # first: a render process starts while the rest is built
+    stack.push_async_callback(executor.close)
+    registry = _build_registry(settings, machine, executor, providers)
+    for provider in registry:
+        stack.push_async_callback(provider.close)
+    url = settings.database_url or sqlite_url(settings.data_dir)
+    store = await stack.enter_async_context(Store(url, machine=machine))
+    net = await stack.enter_async_context(Fetcher(settings, machine=machine))
+    blobs = BlobStore(settings.data_dir / "blobs", machine=machine)
+    blobs.clean()
+    return Resources(
+        settings=settings,
+        machine=machine,
+        executor=executor,
+        lock=lock,
+        providers=registry,
+        store=store,
+        net=net,
+        blobs=blobs,
+        link_secret=await store.secret("links"),
+        webhook_secret=await store.secret("webhooks"),
+    )
+
+
+def _wire(resources: Resources, models: Catalogue) -> Parts:
+    """Connect the parts; nothing is started."""
+    settings, machine = resources.settings, resources.machine
+    store, net, blobs = resources.store, resources.net, resources.blobs
+    account_health = AccountHealth(machine)
+    router = Router(models, resources.providers, paused=account_health.is_paused)
+    signer = UrlSigner(secret=resources.link_secret, seconds=settings.signed_url_ttl_seconds, clock=machine)
+    webhook_dialects = _webhook_dialects(resources, signer, models)
+    state_machine = JobStateMachine(
+        settings=settings,
+        providers=resources.providers,
+        router=router,
+        account_health=account_health,
+        preparer=ReferencePreparer(settings, blobs, net, store.asset),
+        clock=machine,
+        finalizer=Finalizer(settings, blobs, net, machine, resources.executor),
+        reference_url=_reference_url(settings, signer),
+    )
+    is_sole = settings.database_url is None
+    dispatcher = WebhookDispatcher(store, net, webhook_dialects, machine=machine, sole=is_sole)
+    refresher = CatalogueRefresher(router, resources.providers, settings.data_dir / "catalogue", machine=machine)
+    worker = Worker(store, state_machine, machine=machine, webhook_dialects=webhook_dialects, sole=is_sole)
+    collector = BlobGarbageCollector(store, blobs, machine=machine)
+    # The lists of the last run apply before the worker continues jobs; a sandbox calls no service.
+    services = (dispatcher, *(() if settings.sandbox else (refresher,)), worker, collector)
+    return Parts(
+        settings=settings,
+        machine=machine,
+        lock=resources.lock,
+        store=store,
+        keys=Authenticator(store.keys, operator_key=settings.api_key, clock=machine),
+        providers=resources.providers,
+        router=router,
+        jobs=JobService(
             settings=settings,
             store=store,
             router=router,
             blobs=blobs,
             net=net,
             machine=machine,
-            secret=secret,
+            secret=resources.link_secret,
             webhook_dialects=webhook_dialects,
-        )
-        state_machine = JobStateMachine(
-            settings=settings,
-            providers=registry,
-            router=router,
-            account_health=account_health,
-            preparer=ReferencePreparer(settings, blobs, net, store.asset),
-            clock=machine,
-            finalizer=Finalizer(settings, blobs, net, machine, executor),
-            reference_url=_reference_url(settings, signer),
-        )
-        is_sole = settings.database_url is None
-        dispatcher = WebhookDispatcher(store, net, webhook_dialects, machine=machine, sole=is_sole)
-        await dispatcher.start()
-        stack.push_async_callback(dispatcher.stop)
-        worker = Worker(store, state_machine, machine=machine, webhook_dialects=webhook_dialects, sole=is_sole)
-        if not settings.sandbox:
-            refresher = CatalogueRefresher(router, registry, settings.data_dir / "catalogue", machine=machine)
-            await refresher.start()  # before the worker, so that jobs use the lists of the last run
-            stack.push_async_callback(refresher.stop)
-        await worker.start()
-        stack.push_async_callback(worker.stop)
-        collector = BlobGarbageCollector(store, blobs, machine=machine)
-        await collector.start()
-        stack.push_async_callback(collector.stop)
-        yield Parts(
-            settings=settings,
-            machine=machine,
-            lock=lock,
-            store=store,
-            keys=keys,
-            providers=registry,
-            router=router,
-            jobs=jobs,
-            url_signer=signer,
-            state_machine=state_machine,
-            worker=worker,
-            dispatcher=dispatcher,
-            provider_webhooks=ProviderWebhooks(registry, store, machine),
-        )
+        ),
+        url_signer=signer,
+        state_machine=state_machine,
+        worker=worker,
+        dispatcher=dispatcher,
+        provider_webhooks=ProviderWebhooks(resources.providers, store, machine),
+        services=services,
+    )
+
+
+def _webhook_dialects(resources: Resources, signer: UrlSigner, models: Catalogue) -> WebhookDialects:
+    dialects = [
+        native.webhook_dialect(signer),
+        phaseo.webhook_dialect(signer, resources.settings),
+        pictory.webhook_dialect(signer),
+        fal.webhook_dialect(resources.link_secret, models),
+    ]
+    return WebhookDialects(dialects, machine=resources.machine, master=resources.webhook_secret)
 
 
 def known_models(settings: Settings) -> Catalogue:

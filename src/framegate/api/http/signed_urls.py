@@ -1,4 +1,4 @@
-"""Signed URLs: whoever holds one may fetch that file until it expires."""
+"""Signed URLs: each permits its holder to fetch one file until it expires."""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
