@@ -158,10 +158,10 @@ class JobService:
         with self._store.notifier.watch(job_id) as watch:
             while True:
                 job = await self.get(job_id, owner=owner)
-                left = until - self._machine.now()
-                if job.state.is_final or left <= 0:
+                remaining = until - self._machine.now()
+                if job.state.is_final or remaining <= 0:
                     return job
-                await watch.change(within=min(left, POLL_SECONDS))
+                await watch.change(within=min(remaining, POLL_SECONDS))
 
     async def list(
         self,
@@ -181,7 +181,7 @@ class JobService:
             message = "`after` must be the cursor of an earlier page."
             raise InvalidRequest([Problem(code="cursor_invalid", pointer="/after", message=message)])
         catalog_entry = self.catalogue.get(model) if model else None
-        states = [state for wanted in status for state in _STATES[wanted]]
+        states = [state for public_status in status for state in _STATES[public_status]]
         return await self._store.list(
             owner=owner,
             limit=max(1, min(limit, JOBS_PER_PAGE_MAX)),

@@ -194,23 +194,23 @@ class Worker:
                 continue  # it may have ended
             late_at = self._late_at(job)
             self._deadlines[job.id] = late_at if self._now() < late_at else math.inf  # a late job ends in this step
-            step = await self._early_end(job, recovered=recovered) or await self._step(job, recovered=recovered)
-            if step is None:  # interrupted
+            transition = await self._early_end(job, recovered=recovered) or await self._step(job, recovered=recovered)
+            if transition is None:  # interrupted
                 continue
-            if step.order == "sending":
+            if transition.order == "sending":
                 self._submitting.add(job.id)
-            has_slot = step.changes.get("state", job.state) in _HAS_ORDER and self._concurrency.is_limited(job.id)
-            release = step.wait > WAIT_IN_MEMORY_SECONDS_MAX and not has_slot
-            if step.changes:
-                job, step = await self._write(job, step, claim.fence, release=release)
+            has_slot = transition.changes.get("state", job.state) in _HAS_ORDER and self._concurrency.is_limited(job.id)
+            release = transition.wait > WAIT_IN_MEMORY_SECONDS_MAX and not has_slot
+            if transition.changes:
+                job, transition = await self._write(job, transition, claim.fence, release=release)
                 recovered = False
             elif release:
-                await self._store.release(ClaimedJob(job, claim.fence), due_at=self._due_at(job, step.wait))
+                await self._store.release(ClaimedJob(job, claim.fence), due_at=self._due_at(job, transition.wait))
             self._release_resources(job)
             if (release and not job.state.is_final) or (self._stopping and job.id not in self._submitting):
                 return
-            if step.wait and not job.state.is_final and not job.cancel_requested:
-                await self._wait(job, step.wait)
+            if transition.wait and not job.state.is_final and not job.cancel_requested:
+                await self._wait(job, transition.wait)
 
     def _release_resources(self, job: Job) -> None:
         """Release the job's concurrency slot and shutdown grace if its state no longer needs them."""
@@ -251,10 +251,10 @@ class Worker:
                 code="start_timeout", message=f"The job did not start within the requested {seconds} seconds."
             )
         else:
-            step = await self._last_poll(job, recovered=recovered)
+            transition = await self._last_poll(job, recovered=recovered)
             may_wait = now < max(job.deadline_at, self._awake_since) + LAST_POLL_SECONDS_MAX
-            if step and (step.changes or may_wait):
-                return step
+            if transition and (transition.changes or may_wait):
+                return transition
             seconds = f"{late_at - job.created_at:.0f}"
             fault = Fault(code="expired", message=f"The job did not end within {seconds} seconds of its acceptance.")
         return await self._end(job, State.EXPIRED, fault, recovered=recovered)
@@ -286,7 +286,7 @@ class Worker:
             fault = Fault(code="internal_error", message="Internal error. See the log of the gateway.")
             return await self._state_machine.after_error(job, fault)
 
-    async def _write(self, job: Job, step: Transition, fence: int, *, release: bool) -> tuple[Job, Transition]:
+    async def _write(self, job: Job, transition: Transition, fence: int, *, release: bool) -> tuple[Job, Transition]:
         """Make a transition durable; return the job after it, and the transition that was written.
 
         If the job was changed meanwhile in the same state, the transition is applied to that. If the key's budget does
@@ -295,23 +295,23 @@ class Worker:
         allow_unpriced = self._state_machine.settings.allow_unpriced_jobs
         while True:
             now = self._machine.now()
-            after = next_version(job, now, **{name: to_storable(value) for name, value in step.changes.items()})
+            after = next_version(job, now, **{name: to_storable(value) for name, value in transition.changes.items()})
             try:
                 written = await self._store.apply(
                     after,
-                    due_at=now if after.cancel_requested else self._due_at(after, step.wait),
+                    due_at=now if after.cancel_requested else self._due_at(after, transition.wait),
                     fence=fence,
                     release=release or after.state.is_final,
-                    order=OrderState(step.order, order_key(job), now) if step.order else None,
+                    order=OrderState(transition.order, order_key(job), now) if transition.order else None,
                     deliveries=self._webhook_dialects.deliveries(job, after),
                     ledger_change=ledger_change(job, after, allow_unpriced=allow_unpriced),
                 )
             except BudgetExceeded as error:
-                step = self._state_machine.fall_back_over_budget(job, step, error)
+                transition = self._state_machine.fall_back_over_budget(job, transition, error)
             except Stale:
                 job = await self._reload_claimed(job, fence)
             else:
-                return written, step
+                return written, transition
 
     async def _reload_claimed(self, job: Job, fence: int) -> Job:
         """Return the stored job if it is in the same state and the claim holds. Raises `Stale` if not."""

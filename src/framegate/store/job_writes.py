@@ -55,7 +55,7 @@ class Insert:
         changes = [write.ledger_change for write in writes if write.ledger_change]
         reservations = await BudgetReservations.lock(connection, changes)
         results: list[Job | FramegateError] = []
-        fresh: list[Insert] = []
+        new: list[Insert] = []
         for write in writes:
             key = (write.job.owner, write.idempotency_key)
             earlier = by_key.get(key) if write.idempotency_key else None
@@ -67,11 +67,11 @@ class Insert:
             elif write.ledger_change and (exceeded := reservations.reserve(write.ledger_change)):
                 results.append(exceeded)
             else:
-                fresh.append(write)
+                new.append(write)
                 by_key[key] = (write.job, write.body_hash)
                 results.append(write.job)
-        if fresh:
-            await _insert(connection, fresh)
+        if new:
+            await _insert(connection, new)
         succeeded = [write.ledger_change for write, job in zip(writes, results, strict=True) if isinstance(job, Job)]
         releases = [change for change in succeeded if change and change.replaces_job_id]
         await ledger.release_reservations(connection, releases)

@@ -53,13 +53,15 @@ def wait_or_fall_back(context: StepContext, job: Job, provider: Provider, wait: 
     return fall_back_if_sooner(context, job, Fault(code=NotSent.code, message=message, retryable=True), stay)
 
 
-def fall_back_over_budget(context: StepContext, job: Job, step: Transition, error: BudgetExceeded) -> Transition:
-    """Return the transition to use instead of `step` if the key's budget does not cover its route."""
-    there = replace(job, **step.changes)
-    fault = Fault(code=error.code, message=f"{there.fallback_log[-1].message} Then: {error.message}")
-    if step.over_budget is None:
-        return fall_back(context, there, fault, order=step.order or "refused")
-    onward = fall_back(context, there, fault, order=step.order)
+def fall_back_over_budget(context: StepContext, job: Job, transition: Transition, error: BudgetExceeded) -> Transition:
+    """Return the transition to use instead of `transition` if the key's budget does not cover its route."""
+    rerouted = replace(job, **transition.changes)
+    fault = Fault(code=error.code, message=f"{rerouted.fallback_log[-1].message} Then: {error.message}")
+    if transition.over_budget is None:
+        return fall_back(context, rerouted, fault, order=transition.order or "refused")
+    onward = fall_back(context, rerouted, fault, order=transition.order)
     return (
-        step.over_budget if onward.changes["state"] is State.FAILED else replace(onward, over_budget=step.over_budget)
+        transition.over_budget
+        if onward.changes["state"] is State.FAILED
+        else replace(onward, over_budget=transition.over_budget)
     )

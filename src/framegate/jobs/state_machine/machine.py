@@ -94,9 +94,9 @@ class JobStateMachine(StepContext):
             fault = Fault(code=fault.code, message=message, may_charge=True)
         return self.fail(fault, state)
 
-    def fall_back_over_budget(self, job: Job, step: Transition, error: BudgetExceeded) -> Transition:
-        """Return the transition to use instead of `step` if the key's budget does not cover its route."""
-        return fall_back_over_budget(self, job, step, error)
+    def fall_back_over_budget(self, job: Job, transition: Transition, error: BudgetExceeded) -> Transition:
+        """Return the transition to use instead of `transition` if the key's budget does not cover its route."""
+        return fall_back_over_budget(self, job, transition, error)
 
     def next_submit(self, job: Job) -> Provider | None:
         """Return the account that the job's next step submits to; None if that step does not submit, or must wait."""

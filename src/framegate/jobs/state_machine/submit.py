@@ -107,20 +107,20 @@ async def reconcile(context: StepContext, job: Job, provider: Provider, error: P
     That there is none counts only once the order must have arrived. `error` is what the submit ended with.
     """
     unconfirmed = {} if job.submit_unconfirmed else {"submit_unconfirmed": True, "stage": "looking up its order"}
-    later = Transition(unconfirmed, wait=RECONCILE_SECONDS)
+    lookup_later = Transition(unconfirmed, wait=RECONCILE_SECONDS)
     try:
         handle = await provider.reconcile(context.order(job))
     except OutcomeUnknown:
         return _outcome_unknown(context, error)
     except ProviderError:
-        return later
+        return lookup_later
     if handle is not None:
         return accepted(handle, wait=provider.poll_seconds)
     submitted_at = job.submitted_at or job.updated_at
     if context.clock.now() - submitted_at < ARRIVAL_SECONDS_MAX:
-        return later
-    again = resubmit()
-    return replace(again, changes={**again.changes, "submit_unconfirmed": False})
+        return lookup_later
+    retry = resubmit()
+    return replace(retry, changes={**retry.changes, "submit_unconfirmed": False})
 
 
 def _outcome_unknown(context: StepContext, error: ProviderError) -> Transition:
@@ -156,7 +156,7 @@ def retry_submit(
     failed_job = replace(job, failed_submits=failed_submits)
     if failed_submits >= ATTEMPTS_MAX:
         return fall_back(context, failed_job, fault, order="not_sent")
-    again = retry_later(failed_submits, stage, wait or 0.0)
-    if failed_submits < attempts_max and again.wait <= WAIT_SECONDS_MAX:
-        return again
-    return fall_back_if_sooner(context, failed_job, fault, again)
+    retry = retry_later(failed_submits, stage, wait or 0.0)
+    if failed_submits < attempts_max and retry.wait <= WAIT_SECONDS_MAX:
+        return retry
+    return fall_back_if_sooner(context, failed_job, fault, retry)
