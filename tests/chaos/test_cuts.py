@@ -100,7 +100,7 @@ def unfinished_files(data: Path) -> list[Path]:
     return [path for folder in ("blobs/tmp", "renders") for path in (data / folder).iterdir()]
 
 
-def test_a_render_whose_process_is_killed_is_made_again_and_its_job_completes(serve_gate, client_of, cat):
+def test_a_render_whose_process_is_killed_is_repeated_and_its_job_completes(serve_gate, client_of, cat):
     gate = serve_gate()
     client = client_of(gate)
     job = client.create(cat, long=True)
@@ -115,7 +115,7 @@ def test_a_render_whose_process_is_killed_is_made_again_and_its_job_completes(se
     assert unfinished_files(gate.data_dir) == []
 
 
-def test_renders_die_with_a_killed_gate_and_are_made_again_by_the_next(serve_gate, client_of, cat):
+def test_renders_die_with_a_killed_gateway_and_are_repeated_by_the_next(serve_gate, client_of, cat):
     gate = serve_gate()
     client = client_of(gate)
     job = client.create(cat, long=True)
@@ -152,7 +152,7 @@ def cut_at(place: str, data: Path, log: Path):
 
 
 @pytest.mark.parametrize("place", ["half a copy", "before the rename", "after the rename", "before the end"])
-def test_a_kill_between_the_render_and_the_end_leaves_no_half_file_and_the_job_completes(
+def test_a_kill_between_the_render_and_the_end_leaves_no_partial_file_and_the_job_completes(
     place, serve_gate, client_of, cat, tmp_path
 ):
     data = tmp_path / "data"
@@ -173,7 +173,7 @@ def test_a_kill_between_the_render_and_the_end_leaves_no_half_file_and_the_job_c
     assert unfinished_files(data) == []
 
 
-def test_a_kept_file_that_lost_its_end_is_not_served(serve_gate, client_of, cat):
+def test_a_truncated_blob_is_not_served(serve_gate, client_of, cat):
     gate = serve_gate()
     client = client_of(gate)
     job = client.create(cat)
@@ -185,7 +185,7 @@ def test_a_kept_file_that_lost_its_end_is_not_served(serve_gate, client_of, cat)
     assert client.content(job).status_code == 410
 
 
-def test_a_renderer_that_nobody_listens_to_ends_without_a_word(tmp_path):
+def test_a_renderer_without_a_reader_exits_silently(tmp_path):
     command = [sys.executable, "-m", "framegate.animatic"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

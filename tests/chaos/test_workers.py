@@ -63,9 +63,7 @@ async def end(gate, job):
     return job
 
 
-async def test_a_renderer_that_dies_every_time_fails_the_job_after_a_stated_number_of_tries(
-    settings, renderers, machine
-):
+async def test_a_renderer_that_always_dies_fails_the_job_after_the_maximum_of_attempts(settings, renderers, machine):
     renderers("os._exit(9)")
     async with build_parts(settings, machine) as gate:
         job = await end(gate, await create(gate))
@@ -75,7 +73,7 @@ async def test_a_renderer_that_dies_every_time_fails_the_job_after_a_stated_numb
     assert list((settings.data_dir / "renders").iterdir()) == []
 
 
-async def test_a_job_whose_render_every_stop_of_the_gate_breaks_off_is_made_again_however_often(
+async def test_a_render_interrupted_by_every_stop_of_the_gateway_is_repeated_every_time(
     settings, renderers, machine, monkeypatch
 ):
     renderers("sys.stdin.read(); os._exit(0)")  # never done

@@ -19,7 +19,7 @@ from support.webhook_world import MASTER
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_job_that_ends_calls_back_once_with_openrouters_envelope_and_both_signatures(world):
+async def test_a_job_that_ends_sends_one_webhook_with_openrouters_envelope_and_both_signatures(world):
     with receiving() as receiver:
         async with world.open():
             job = await world.create(f"{receiver.url}/hook?token=t", dialect="native")
@@ -48,7 +48,7 @@ async def test_a_job_that_ends_calls_back_once_with_openrouters_envelope_and_bot
     assert [(one.number, one.status, one.error) for one in delivery.log] == [(1, 204, None)]
 
 
-async def test_a_job_without_a_callback_address_and_a_dialect_without_a_hook_tell_nobody(world):
+async def test_no_webhook_is_sent_without_a_callback_url_or_by_a_dialect_without_webhooks(world):
     async with world.open():
         silent = await world.move(await world.create("", number=1), State.FAILED)
         unknown = await world.move(await world.create("https://h/", number=2, dialect="other"), State.FAILED)
@@ -56,7 +56,7 @@ async def test_a_job_without_a_callback_address_and_a_dialect_without_a_hook_tel
         assert await world.store.outbox.of_job(silent.id) == await world.store.outbox.of_job(unknown.id) == ()
 
 
-async def test_events_of_one_job_arrive_in_order_though_the_first_is_refused_at_first(world):
+async def test_events_of_one_job_arrive_in_order_although_the_first_is_rejected_at_first(world):
     with receiving(503, 500) as receiver:
         async with world.open():
             job = await world.create(receiver.url)
@@ -74,7 +74,7 @@ async def test_events_of_one_job_arrive_in_order_though_the_first_is_refused_at_
     assert waits[1] >= 10
 
 
-async def test_a_delivery_that_nobody_takes_is_given_up_visibly_and_the_next_one_goes_out(world):
+async def test_a_delivery_that_always_fails_is_given_up_and_the_next_one_is_sent(world):
     with receiving(500, 500, 500) as receiver:
         async with world.open():
             job = await world.move(await world.create(receiver.url), State.CANCELLED)
@@ -84,7 +84,7 @@ async def test_a_delivery_that_nobody_takes_is_given_up_visibly_and_the_next_one
     assert (second.state, second.attempts) == (DeliveryState.DELIVERED, 1)
 
 
-async def test_a_receiver_that_is_gone_is_not_asked_again(world):
+async def test_a_receiver_that_answers_gone_is_not_called_again(world):
     with receiving(410) as receiver:
         async with world.open():
             job = await world.create(receiver.url)
@@ -129,7 +129,7 @@ async def test_a_private_address_is_never_called(world, url, why):
     assert delivery.log[0].status is None
 
 
-async def test_a_receiver_that_does_not_answer_in_time_is_tried_again(world):
+async def test_a_delivery_that_times_out_is_retried(world):
     world.hook_with(timeout_seconds=20)
     held = threading.Event()
     with receiving(held) as receiver:
@@ -143,7 +143,7 @@ async def test_a_receiver_that_does_not_answer_in_time_is_tried_again(world):
     assert [one.status for one in delivery.log] == [None, 204]
 
 
-async def test_a_fault_of_ours_is_a_try_that_failed_and_is_seen(world, caplog):
+async def test_an_internal_error_counts_as_a_failed_attempt_and_is_logged(world, caplog):
     def broken(_sending):
         raise RuntimeError("no signature today")
 
@@ -157,7 +157,7 @@ async def test_a_fault_of_ours_is_a_try_that_failed_and_is_seen(world, caplog):
     assert "no signature today" in caplog.text
 
 
-async def test_one_of_a_dialect_that_is_gone_is_given_up_with_a_word(world):
+async def test_a_delivery_of_a_removed_dialect_fails_with_a_reason(world):
     async with world.open(deliver=False):
         job = await world.create("https://127.0.0.1:1/")
     world.webhook_dialects = WebhookDialects(machine=world.clock, master=MASTER)
@@ -171,7 +171,7 @@ async def test_one_of_a_dialect_that_is_gone_is_given_up_with_a_word(world):
 @pytest.mark.parametrize(
     "url", ["https://[::1", "https://", "nonsense", "ftp://h/", "https://user:pw@h/", "https://h:99999/"]
 )
-async def test_what_is_no_address_ends_the_job_all_the_same_and_says_so(world, url):
+async def test_an_invalid_callback_url_does_not_keep_the_job_from_ending_and_is_reported(world, url):
     world.hook_with(schedule_seconds=())
     async with world.open():
         job = await world.move(await world.create(url), State.CANCELLED)
@@ -181,7 +181,7 @@ async def test_what_is_no_address_ends_the_job_all_the_same_and_says_so(world, u
     assert all(one.log[0].error for one in deliveries)
 
 
-async def test_one_that_was_made_while_no_process_delivers_is_sent_by_the_next_once(world):
+async def test_a_delivery_that_was_stored_while_no_process_delivers_is_sent_once_by_the_next(world):
     with receiving() as receiver:
         async with world.open(deliver=False):
             job = await world.move(await world.create(receiver.url), State.CANCELLED)
@@ -192,7 +192,7 @@ async def test_one_that_was_made_while_no_process_delivers_is_sent_by_the_next_o
         assert [one.id for one in receiver.got] == [one.id for one in deliveries]
 
 
-async def test_one_that_was_under_way_when_the_gate_stopped_is_sent_again_under_the_same_id(world):
+async def test_a_delivery_interrupted_by_a_stop_is_sent_again_with_the_same_id(world):
     held = threading.Event()
     with receiving(held) as receiver:
         async with world.open():
@@ -224,7 +224,7 @@ async def test_a_replay_sends_the_same_event_again_with_its_whole_schedule(world
     assert [one.json["attempt"] for one in receiver.got] == ["1/3", "2/3", "3/3", "1/3", "2/3"]
 
 
-async def test_a_waiting_one_is_tried_now_when_it_is_replayed(world):
+async def test_a_replay_sends_a_waiting_delivery_at_once(world):
     world.hook_with(schedule_seconds=(1e6,))
     with receiving(500) as receiver:
         async with world.open():
@@ -237,7 +237,7 @@ async def test_a_waiting_one_is_tried_now_when_it_is_replayed(world):
     assert [one.status for one in delivery.log] == [500, 204]
 
 
-async def test_a_replay_of_another_jobs_webhook_is_unknown(world):
+async def test_a_replay_of_another_jobs_webhook_is_not_found(world):
     async with world.open(deliver=False):
         one, other = await world.create("https://h/", number=1), await world.create("https://h/", number=2)
         (delivery,) = await world.store.outbox.of_job(other.id)
@@ -246,7 +246,7 @@ async def test_a_replay_of_another_jobs_webhook_is_unknown(world):
             await world.store.outbox.replay(one.id, delivery.id, now=0)
 
 
-async def test_a_slow_receiver_does_not_hold_up_another(world):
+async def test_a_slow_receiver_does_not_delay_another(world):
     held = threading.Event()
     with receiving(*[held] * 30) as slow, receiving() as quick:
         async with world.open():
@@ -260,7 +260,7 @@ async def test_a_slow_receiver_does_not_hold_up_another(world):
     assert delivery.state is DeliveryState.DELIVERED
 
 
-async def test_a_move_that_is_refused_leaves_no_webhook_behind(world):
+async def test_a_rejected_transition_leaves_no_webhook(world):
     async with world.open(deliver=False):
         job = await world.create("https://h/")
         await world.move(job, State.RUNNING)
@@ -271,7 +271,7 @@ async def test_a_move_that_is_refused_leaves_no_webhook_behind(world):
     assert types == ["job.queued", "job.running"]
 
 
-async def test_a_webhook_that_cannot_be_written_takes_its_move_back(world):
+async def test_a_webhook_that_cannot_be_written_rolls_its_transition_back(world):
     async with world.open(deliver=False):
         job = await world.create("https://h/")
         after = next_version(job, 2.0, state=State.CANCELLED)
@@ -284,7 +284,7 @@ async def test_a_webhook_that_cannot_be_written_takes_its_move_back(world):
         assert len(await world.store.outbox.of_job(job.id)) == 1
 
 
-async def test_deleting_a_job_takes_its_webhooks_along(world):
+async def test_deleting_a_job_deletes_its_webhooks(world):
     async with world.open(deliver=False):
         job = await world.create("https://h/")
         await world.store.delete(job.id)

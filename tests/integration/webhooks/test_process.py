@@ -68,7 +68,7 @@ def cancelled(client: httpx2.Client, photo: Path, callback_url: str, **headers: 
     return job
 
 
-def test_the_callback_of_a_finished_job_has_links_that_work_without_the_key(tmp_path, photos):
+def test_the_webhook_of_a_completed_job_has_urls_that_work_without_the_key(tmp_path, photos):
     with receiving() as receiver, gate(tmp_path) as (client, _):
         url = client.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "image/png"}).json()[
             "url"
@@ -100,7 +100,7 @@ def delivered(client: httpx2.Client, job: str) -> dict:
             return webhook
 
 
-def test_a_gate_that_is_killed_between_the_end_and_its_webhook_sends_it_once_when_it_is_back(tmp_path, photos):
+def test_a_gateway_killed_before_it_sends_a_webhook_sends_it_once_after_the_restart(tmp_path, photos):
     with receiving() as receiver:
         with gate(tmp_path, place="before it is sent") as (client, process):
             job = cancelled(client, photos[0], receiver.url)
@@ -116,7 +116,7 @@ def test_a_gate_that_is_killed_between_the_end_and_its_webhook_sends_it_once_whe
     assert Webhook(secret).verify(got.raw, got.headers)["type"] == "video.generation.cancelled"
 
 
-def test_a_gate_that_is_killed_before_it_notes_the_answer_sends_again_under_the_same_id(tmp_path, photos):
+def test_a_gateway_killed_before_it_records_a_response_sends_again_with_the_same_id(tmp_path, photos):
     with receiving() as receiver:
         with gate(tmp_path, place="before it is noted") as (client, process):
             job = cancelled(client, photos[0], receiver.url)
@@ -135,7 +135,7 @@ def framegate(*arguments: str) -> str:
     return subprocess.run(command, env=ENVIRON, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def test_no_key_is_found_in_anything_that_the_gate_wrote(tmp_path, photos):
+def test_no_key_is_found_in_anything_that_the_gateway_wrote(tmp_path, photos):
     data = str(tmp_path / "data")
     answers: list[str] = []
     with receiving() as receiver, gate(tmp_path) as (client, _):

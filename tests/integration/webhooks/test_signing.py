@@ -23,14 +23,14 @@ RAW = '{"type":"video.generation.completed","text":"é猫"}'.encode()
 AT = 1_777_000_000
 
 
-def test_an_owners_secret_is_its_own_and_stays_the_same():
+def test_a_tenants_secret_is_unique_and_stable():
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", SECRET)
     assert owner_secret(b"m" * 32, "acme") == SECRET
     assert owner_secret(b"m" * 32, "other") != SECRET
     assert owner_secret(b"n" * 32, "acme") != SECRET
 
 
-def test_standard_webhooks_own_verifier_takes_ours_and_no_changed_one(monkeypatch):
+def test_the_verifier_of_standard_webhooks_accepts_our_signatures_and_no_changed_ones(monkeypatch):
     import datetime as dt
 
     import standardwebhooks.webhooks as vendor
@@ -60,7 +60,7 @@ def test_openrouters_signature_is_over_timestamp_comma_body():
     assert headers["X-OpenRouter-Idempotency-Key"] == "job-1-completed"
 
 
-def test_phaseos_signature_is_over_timestamp_dot_body_and_tells_the_attempt():
+def test_phaseos_signature_is_over_timestamp_dot_body_and_names_the_attempt():
     delivery = Delivery(
         id="0190-event",
         job_id="job-1",

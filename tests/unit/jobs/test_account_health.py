@@ -21,7 +21,7 @@ def told(caplog):
     return [record.getMessage() for record in caplog.records if record.name == "framegate.jobs.account_messages"]
 
 
-async def test_the_log_tells_once_that_an_account_cannot_be_reached_and_once_that_it_takes_orders_again(world, caplog):
+async def test_the_log_reports_once_that_an_account_is_unreachable_and_once_that_it_recovered(world, caplog):
     gate = world(account="studio", submits=[away(), away(), away()])
     async with gate.open():
         jobs = [await gate.create() for _ in range(2)]
@@ -51,7 +51,7 @@ async def test_the_log_and_the_job_name_the_account_whose_key_is_refused(world, 
     assert told(caplog) == [f"Account animatic/studio {what}. The service answered {status}: no."]
 
 
-async def test_an_order_refused_for_what_it_asks_is_no_trouble_of_its_account(world, caplog):
+async def test_an_order_rejected_for_its_content_does_not_count_against_its_account(world, caplog):
     gate = world(account="studio", submits=[Refused("The service answered 422: no cats.", status=422)])
     async with gate.open():
         job = await gate.end(await gate.create())
@@ -59,7 +59,7 @@ async def test_an_order_refused_for_what_it_asks_is_no_trouble_of_its_account(wo
     assert (job.fault.message, told(caplog)) == ("The service answered 422: no cats.", [])
 
 
-async def test_a_job_that_waits_for_an_account_says_for_which_and_why(world):
+async def test_a_job_that_waits_for_an_account_names_it_and_the_reason(world):
     gate = world(account="studio", submits=[away(), NotSent("429", retry_after=7.0)])
     gate.provider.requests_per_minute = 2
     async with gate.open():
@@ -73,7 +73,7 @@ async def test_a_job_that_waits_for_an_account_says_for_which_and_why(world):
     ]
 
 
-async def test_the_jobs_that_wait_behind_one_that_was_told_to_wait_say_so_too(world):
+async def test_jobs_that_queue_behind_a_paused_account_report_it_too(world):
     gate = world(account="studio", submits=[NotSent("429", retry_after=30.0)])
     async with gate.open():
         first = await gate.create()
@@ -86,7 +86,7 @@ async def test_the_jobs_that_wait_behind_one_that_was_told_to_wait_say_so_too(wo
     assert "waiting for animatic/studio: accepts no orders" in stages
 
 
-async def test_the_log_tells_once_that_orders_cannot_be_looked_at(world, caplog):
+async def test_the_log_reports_once_that_polls_fail(world, caplog):
     looks = [ProviderError("The service answered 401: no.")] * (FAILED_POLLS_MIN + 3)
     gate = world(account="studio", looks=[*looks, Running(), "done"])
     async with gate.open():
@@ -98,7 +98,7 @@ async def test_the_log_tells_once_that_orders_cannot_be_looked_at(world, caplog)
     ]
 
 
-def test_a_trouble_that_comes_and_goes_is_told_once_in_a_while(world, caplog):
+def test_an_intermittent_problem_is_logged_once_per_interval(world, caplog):
     class Clock:
         at = 0.0
 
@@ -117,7 +117,7 @@ def test_a_trouble_that_comes_and_goes_is_told_once_in_a_while(world, caplog):
     assert len(told(caplog)) == 3
 
 
-def test_a_stage_has_room_for_why_whatever_the_account_is_called():
+def test_a_stage_keeps_its_reason_however_long_the_account_name_is():
     stage = waiting_stage("vllm_omni/" + "x" * 100, "cannot be reached")
 
     assert len(stage) == STAGE_CHARS_MAX

@@ -23,7 +23,7 @@ async def kept(blobs: BlobStore, text: str) -> Blob:
     return await blobs.add_bytes(text.encode(), "image/png")
 
 
-async def test_what_no_job_and_no_owner_mentions_is_removed_once_it_is_old(world, monkeypatch):
+async def test_an_unreferenced_blob_is_deleted_once_it_is_old(world, monkeypatch):
     gate = world(looks=["done", Running()])
     async with gate.open():
         blobs = gate.jobs.blobs
@@ -47,7 +47,7 @@ async def test_what_no_job_and_no_owner_mentions_is_removed_once_it_is_old(world
         assert not mentioned & {stray.sha256, young.sha256}
 
 
-async def test_a_file_that_comes_again_while_it_is_swept_stays(world, monkeypatch):
+async def test_a_blob_that_is_stored_again_during_collection_is_kept(world, monkeypatch):
     gate = world()
     async with gate.open(run=False):
         blobs = gate.jobs.blobs

@@ -55,14 +55,14 @@ def codes(router, **asked):
     ]
 
 
-async def test_a_request_is_judged_by_what_the_service_lists(tmp_path):
+async def test_a_request_is_validated_by_the_list_of_the_service(tmp_path):
     router, refresher = refreshing(tmp_path, Listing(listed(supported_durations=[60])))
     assert codes(router, duration=60) == ["duration_unsupported"]
     await refresher.refresh()
     assert codes(router, duration=60) == []
 
 
-async def test_a_model_that_left_the_list_is_refused_until_it_comes_back(tmp_path):
+async def test_a_model_that_left_the_list_is_rejected_until_it_is_listed_again(tmp_path):
     router, refresher = refreshing(tmp_path, Listing(listed(without=[WAN]), listed()))
     await refresher.refresh()
     [problem] = router.candidates(Request(model=WAN, prompt="a cat")).select()[0].problems
@@ -73,14 +73,14 @@ async def test_a_model_that_left_the_list_is_refused_until_it_comes_back(tmp_pat
 
 
 @pytest.mark.parametrize("answer", [ProviderError("away"), None, [], {"error": 1}, LIST[:2]])
-async def test_a_list_that_cannot_be_had_leaves_the_last_good_one(tmp_path, answer):
+async def test_a_failed_refresh_keeps_the_last_good_list(tmp_path, answer):
     router, refresher = refreshing(tmp_path, Listing(listed(supported_durations=[60]), answer))
     for _ in range(2):
         await refresher.refresh()
         assert codes(router, duration=60) == []
 
 
-async def test_the_last_good_list_outlives_a_restart(tmp_path):
+async def test_the_last_good_list_survives_a_restart(tmp_path):
     _, refresher = refreshing(tmp_path, Listing(listed(supported_durations=[60])))
     await refresher.refresh()
     away = Listing(ProviderError("away"))
@@ -94,7 +94,7 @@ async def test_the_last_good_list_outlives_a_restart(tmp_path):
 
 
 @pytest.mark.parametrize("spoil", [b"", b"{", b"[]", b'{"url": "https://one.test/v1/videos/models", "data": 1}'])
-async def test_a_kept_list_that_cannot_be_read_is_as_none(tmp_path, spoil):
+async def test_an_unreadable_saved_list_is_ignored(tmp_path, spoil):
     _, refresher = refreshing(tmp_path, Listing(listed()))
     await refresher.refresh()
     [file] = (tmp_path / "catalogue").iterdir()
@@ -105,7 +105,7 @@ async def test_a_kept_list_that_cannot_be_read_is_as_none(tmp_path, spoil):
     assert codes(router) == []
 
 
-async def test_a_kept_list_of_another_service_is_not_taken(tmp_path):
+async def test_a_saved_list_of_another_service_is_ignored(tmp_path):
     _, refresher = refreshing(tmp_path, Listing(listed(supported_durations=[60])))
     await refresher.refresh()
     router, again = refreshing(tmp_path, Listing(ProviderError("away"), url="https://other.test/v1/videos/models"))
@@ -114,14 +114,14 @@ async def test_a_kept_list_of_another_service_is_not_taken(tmp_path):
     assert codes(router, duration=60) == ["duration_unsupported"]
 
 
-async def test_a_model_that_one_of_two_accounts_has_has_not_ended(tmp_path):
+async def test_a_model_that_one_of_two_accounts_lists_is_not_retired(tmp_path):
     full, less = Listing(listed()), Listing(listed(without=[WAN]), account="b")
     router, refresher = refreshing(tmp_path, full, less)
     await refresher.refresh()
     assert codes(router) == []
 
 
-async def test_nothing_ends_while_a_list_is_missing(tmp_path):
+async def test_no_model_is_retired_while_a_list_is_missing(tmp_path):
     router, refresher = refreshing(
         tmp_path, Listing(listed(without=[WAN])), Listing(ProviderError("away"), account="b")
     )
@@ -129,7 +129,7 @@ async def test_nothing_ends_while_a_list_is_missing(tmp_path):
     assert codes(router) == []
 
 
-async def test_the_start_waits_for_no_service_and_the_list_is_read_again_in_time(tmp_path):
+async def test_the_start_does_not_wait_for_a_list_and_the_list_is_refreshed_periodically(tmp_path):
     held = asyncio.Event()
 
     class Slow(Listing):

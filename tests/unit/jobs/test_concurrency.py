@@ -11,7 +11,7 @@ from framegate.jobs.account_health import FAILURES_MAX, PAUSE_SECONDS_MAX, Accou
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_job_keeps_its_place_however_rarely_its_order_is_looked_at(world):
+async def test_a_job_keeps_its_slot_however_rarely_its_order_is_polled(world):
     gate = world(concurrency=1, looks=[Running()] * 4 + ["done"])
     gate.provider.poll_seconds = 20.0
     async with gate.open():
@@ -21,7 +21,7 @@ async def test_a_job_keeps_its_place_however_rarely_its_order_is_looked_at(world
     assert gate.provider.running_max == 1
 
 
-async def test_an_order_is_as_old_as_its_sending_however_long_its_job_waited_for_a_place(world):
+async def test_the_age_of_an_order_does_not_include_the_wait_for_a_slot(world):
     gate = world(concurrency=1, looks=[Running()])
     async with gate.open():
         first, second = await gate.create(), await gate.create()
@@ -37,7 +37,7 @@ async def test_an_order_is_as_old_as_its_sending_however_long_its_job_waited_for
     assert written - second.submitted_at < 5
 
 
-async def test_an_account_that_asks_for_peace_gets_it_from_those_too_that_wait_for_a_place_there(world):
+async def test_retry_after_holds_for_jobs_that_wait_for_a_slot_too(world):
     async def later(_order):
         await go.wait()
         raise NotSent("Not now.", retry_after=50.0)
@@ -57,7 +57,7 @@ async def test_an_account_that_asks_for_peace_gets_it_from_those_too_that_wait_f
         assert min(job.submitted_at for job in ended) >= asked_at + 50
 
 
-async def test_a_long_line_for_one_provider_is_kept_in_the_store_and_leaves_room_for_other_jobs(world, monkeypatch):
+async def test_a_long_queue_for_one_provider_waits_in_the_store_and_does_not_block_other_jobs(world, monkeypatch):
     monkeypatch.setattr("framegate.jobs.concurrency.WAITERS_MAX", 2)
     gate = world(concurrency=1, looks=[Running()])
     async with gate.open():
@@ -74,7 +74,7 @@ async def test_a_long_line_for_one_provider_is_kept_in_the_store_and_leaves_room
     assert gate.provider.running_max == 1
 
 
-def test_an_account_that_fails_however_often_is_left_alone_for_a_bounded_time(world):
+def test_the_pause_of_a_failing_account_is_bounded(world):
     gate = world()
     standing = AccountHealth(gate.clock)
     for _ in range(FAILURES_MAX + 2000):

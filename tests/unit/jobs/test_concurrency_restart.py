@@ -15,7 +15,7 @@ def anyio_backend():
     return "asyncio"
 
 
-async def test_nobody_is_called_while_more_orders_stand_than_the_provider_may_have():
+async def test_no_waiter_gets_a_slot_while_open_orders_exceed_the_limit():
     slots = ConcurrencyLimiter()
     for number in range(LIMIT + 2):
         slots.restore(f"found {number}", "fal")
@@ -35,7 +35,7 @@ async def test_nobody_is_called_while_more_orders_stand_than_the_provider_may_ha
     await asyncio.gather(*waiting)
 
 
-async def test_the_place_of_one_who_gave_up_goes_to_the_next_in_line():
+async def test_the_slot_of_a_cancelled_waiter_goes_to_the_next():
     slots = ConcurrencyLimiter()
     await slots.acquire("first", "fal", 1)
     given_up, patient = (asyncio.create_task(slots.acquire(name, "fal", 1)) for name in ("given up", "patient"))

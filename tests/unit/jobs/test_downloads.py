@@ -66,7 +66,7 @@ def leftovers(gate):
     return list((gate.settings.data_dir / "blobs" / "tmp").iterdir())
 
 
-async def test_a_video_that_breaks_off_is_gone_on_with(world, film):
+async def test_an_interrupted_download_is_resumed(world, film):
     body = film.read_bytes()
     async with serving(body, len(body) // 2, 100) as films:
         gate = giving(world, films)
@@ -78,7 +78,7 @@ async def test_a_video_that_breaks_off_is_gone_on_with(world, film):
     assert leftovers(gate) == []
 
 
-async def test_it_is_gone_on_with_after_a_restart_too(world, film):
+async def test_a_download_is_resumed_after_a_restart(world, film):
     body = film.read_bytes()
     async with serving(body, len(body) // 2) as films:
         gate = giving(world, films)
@@ -95,7 +95,7 @@ async def test_it_is_gone_on_with_after_a_restart_too(world, film):
     assert films.sent == len(body)
 
 
-async def test_a_video_that_cannot_be_had_is_tried_for_long_and_leaves_nothing_behind(world, film, monkeypatch):
+async def test_a_download_that_always_fails_is_retried_for_long_and_leaves_no_files(world, film, monkeypatch):
     monkeypatch.setattr("framegate.jobs.state_machine.finalize.WAIT_SECONDS_MAX", 2.0)
     body = film.read_bytes()
     async with serving(body, 100, *[0] * 100) as films:
@@ -108,7 +108,7 @@ async def test_a_video_that_cannot_be_had_is_tried_for_long_and_leaves_nothing_b
     assert leftovers(gate) == []
 
 
-async def test_a_plain_no_is_asked_again_for_a_while_only(world, film, monkeypatch):
+async def test_a_rejected_download_is_retried_a_few_times_only(world, film, monkeypatch):
     monkeypatch.setattr("framegate.jobs.state_machine.finalize.WAIT_SECONDS_MAX", 2.0)
     async with serving(film.read_bytes()) as films:
         films.missing = True
@@ -121,7 +121,7 @@ async def test_a_plain_no_is_asked_again_for_a_while_only(world, film, monkeypat
     assert films.url.partition("?")[0] in job.fault.message
 
 
-async def test_a_video_that_was_made_late_is_still_brought_in(world, film):
+async def test_a_video_that_completes_late_is_still_downloaded(world, film):
     body = film.read_bytes()
     async with serving(body, *[0] * 13) as films:  # nine minutes of waits
         gate = giving(world, films)
@@ -133,7 +133,7 @@ async def test_a_video_that_was_made_late_is_still_brought_in(world, film):
     assert job.finished_at > job.deadline_at
 
 
-async def test_a_try_that_brings_a_good_part_is_no_failed_one(world, film, monkeypatch):
+async def test_a_download_attempt_that_makes_progress_does_not_count_as_failed(world, film, monkeypatch):
     monkeypatch.setattr("framegate.jobs.state_machine.finalize.PROGRESS_BYTES_MIN", 20)
     body = film.read_bytes()
     async with serving(body, *[20] * (DOWNLOAD_ATTEMPTS_MAX + 2)) as films:
@@ -146,7 +146,7 @@ async def test_a_try_that_brings_a_good_part_is_no_failed_one(world, film, monke
     assert films.asked == DOWNLOAD_ATTEMPTS_MAX + 3
 
 
-async def test_a_video_whose_account_is_gone_for_a_while_is_fetched_once_that_is_back(world, film):
+async def test_a_video_is_downloaded_when_its_removed_account_returns(world, film):
     body = film.read_bytes()
     async with serving(body, *[0] * 4) as films:
         gate = giving(world, films)
@@ -165,7 +165,7 @@ async def test_a_video_whose_account_is_gone_for_a_while_is_fetched_once_that_is
     assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
 
 
-async def test_a_fault_of_ours_while_a_video_comes_in_is_one_try_that_failed(world, film, monkeypatch):
+async def test_an_internal_error_during_a_download_counts_as_one_failed_attempt(world, film, monkeypatch):
     real, faults = BlobStore.add_file, [ZeroDivisionError("a bug"), ZeroDivisionError("a bug")]
 
     async def add_file(*given, **how):
@@ -182,7 +182,7 @@ async def test_a_fault_of_ours_while_a_video_comes_in_is_one_try_that_failed(wor
     assert (job.state, job.failed_downloads, len(gate.provider.orders)) == (State.COMPLETED, 2, 1)
 
 
-async def test_a_video_that_its_service_has_put_elsewhere_is_fetched_there_without_a_key(world, film):
+async def test_a_download_that_is_redirected_to_another_host_is_made_there_without_the_key(world, film):
     body = film.read_bytes()
     async with serving(body, len(body) // 2) as films:
         gate = giving(world, films)

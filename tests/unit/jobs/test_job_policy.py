@@ -11,7 +11,7 @@ from framegate.jobs.concurrency import ConcurrencyLimiter
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_job_that_has_not_begun_in_time_expires_and_nothing_is_ordered(world):
+async def test_a_job_that_does_not_start_in_time_expires_without_an_order(world):
     gate = world(looks=[Running(progress=0.5)] * 50_000 + ["done"], concurrency=1)
     async with gate.open():
         first = await gate.create()
@@ -24,7 +24,7 @@ async def test_a_job_that_has_not_begun_in_time_expires_and_nothing_is_ordered(w
     assert orders == []
 
 
-async def test_a_job_that_began_in_time_may_take_its_time(world):
+async def test_a_job_that_started_in_time_is_not_limited_by_the_start_timeout(world):
     gate = world(looks=[Running(progress=0.5), Running(progress=0.6), Running(progress=0.7), "done"])
     gate.provider.poll_seconds = 20.0
     async with gate.open():
@@ -34,7 +34,7 @@ async def test_a_job_that_began_in_time_may_take_its_time(world):
     assert job.finished_at - job.created_at > 60
 
 
-async def test_an_order_that_was_not_sent_is_not_sent_again_where_the_client_says_so(world):
+async def test_an_order_that_was_not_sent_is_not_retried_if_the_client_disabled_retries(world):
     gate = world(submits=[NotSent("busy"), None])
     async with gate.open():
         job = await gate.end(await gate.create(policy=JobPolicy(retry=False)))
@@ -43,7 +43,7 @@ async def test_an_order_that_was_not_sent_is_not_sent_again_where_the_client_say
     assert len(gate.provider.orders) == 1
 
 
-async def test_low_priority_stands_behind_all_others_that_wait():
+async def test_low_priority_jobs_wait_behind_all_others():
     slots, told = ConcurrencyLimiter(), []
     await slots.acquire("first", "fal", 1)
 
@@ -61,7 +61,7 @@ async def test_low_priority_stands_behind_all_others_that_wait():
     assert told == ["normal 1", "normal 2", "low 1", "low 2"]
 
 
-async def test_the_jobs_that_wait_before_one_are_counted(world):
+async def test_the_jobs_queued_before_one_are_counted(world):
     gate = world(looks=[Running(progress=0.5)] * 50_000 + ["done"], concurrency=1)
     async with gate.open():
         first = await gate.create()

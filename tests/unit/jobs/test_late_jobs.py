@@ -24,7 +24,7 @@ def pass_over(gate):
     gate.clock.set_clock_forward(AWAY)
 
 
-async def test_a_video_that_was_made_while_the_gate_was_away_is_brought_in(world):
+async def test_a_video_that_completed_while_the_gateway_was_down_is_downloaded(world):
     gate = world(looks=[Running()])
     job = await stopped_in(gate, State.RUNNING)
     gate.provider.looks = ["done"]
@@ -34,7 +34,7 @@ async def test_a_video_that_was_made_while_the_gate_was_away_is_brought_in(world
     assert (job.state, gate.provider.cancelled) == (State.COMPLETED, [])
 
 
-async def test_an_order_that_cannot_be_asked_for_at_once_is_asked_for_again(world):
+async def test_a_failed_poll_of_a_late_order_is_repeated(world):
     gate = world(looks=[Running()], concurrency=1)
     job = await stopped_in(gate, State.RUNNING)
     gate.provider.looks = [ProviderError("no network yet")] * 3 + ["done"]
@@ -44,7 +44,7 @@ async def test_an_order_that_cannot_be_asked_for_at_once_is_asked_for_again(worl
     assert job.state is State.COMPLETED
 
 
-async def test_an_order_that_can_never_be_asked_for_expires_all_the_same(world, monkeypatch):
+async def test_a_late_order_that_can_never_be_polled_expires(world, monkeypatch):
     monkeypatch.setattr("framegate.jobs.worker.LAST_POLL_SECONDS_MAX", 20.0)
     gate = world(looks=[Running()])
     job = await stopped_in(gate, State.RUNNING)
@@ -55,7 +55,7 @@ async def test_an_order_that_can_never_be_asked_for_expires_all_the_same(world, 
     assert (job.state, job.fault.code) == (State.EXPIRED, "expired")
 
 
-async def test_an_order_that_failed_while_the_gate_was_away_ends_with_the_providers_word(world):
+async def test_an_order_that_failed_while_the_gateway_was_down_ends_with_the_providers_error(world):
     gate = world(looks=[Running()])
     job = await stopped_in(gate, State.RUNNING)
     fault = Fault(code="content_policy", message="Not this one.")
@@ -66,7 +66,7 @@ async def test_an_order_that_failed_while_the_gate_was_away_ends_with_the_provid
     assert (job.state, job.fault) == (State.FAILED, fault)
 
 
-async def test_a_doubtful_order_that_its_provider_can_find_is_found_though_its_job_is_late(world):
+async def test_an_order_of_unknown_outcome_is_reconciled_although_its_job_is_late(world):
     gate = world(submits=[OutcomeUnknown("Timed out.")])
     gate.provider.finds = [ProviderError("away")]
     async with gate.open():
@@ -83,7 +83,7 @@ async def test_a_doubtful_order_that_its_provider_can_find_is_found_though_its_j
 
 
 @pytest.mark.parametrize("state", [State.FETCHING, State.CHECKING])
-async def test_a_video_that_was_made_is_kept_however_long_the_gate_was_away(world, monkeypatch, state):
+async def test_a_completed_video_is_stored_however_long_the_gateway_was_down(world, monkeypatch, state):
     async def stands(*_, **__):
         await asyncio.Event().wait()
 
@@ -100,7 +100,7 @@ async def test_a_video_that_was_made_is_kept_however_long_the_gate_was_away(worl
     assert job.state is State.COMPLETED
 
 
-async def test_a_machine_that_slept_past_a_deadline_still_brings_the_video_in(world):
+async def test_a_machine_that_slept_past_a_deadline_still_downloads_the_video(world):
     async def asleep(self, job, provider):
         pass_over(gate)
         meanwhile.undo()

@@ -66,7 +66,7 @@ async def bill(gate: World, job):
     return await gate.jobs.bill(job.id, owner="default")
 
 
-async def test_the_estimate_is_reserved_and_what_the_provider_says_is_settled(priced: Open):
+async def test_the_estimate_is_reserved_and_the_providers_price_is_settled(priced: Open):
     async with priced(run=False) as gate:
         job = await place(gate)
         reserved = await bill(gate, job)
@@ -94,7 +94,7 @@ async def test_the_estimate_is_reserved_and_what_the_provider_says_is_settled(pr
         ({"looks": [Lost()]}, EntryState.HELD),
     ],
 )
-async def test_an_order_that_comes_to_nothing_is_given_back_and_one_of_doubtful_fate_held(
+async def test_a_failed_order_is_released_and_one_of_unknown_outcome_held(
     priced: Open, script: dict[str, Any], state: EntryState
 ):
     async with priced(**script) as gate:
@@ -106,7 +106,7 @@ async def test_an_order_that_comes_to_nothing_is_given_back_and_one_of_doubtful_
 
 
 @pytest.mark.parametrize(("stops", "state"), [(True, EntryState.VOID), (False, EntryState.HELD)])
-async def test_a_cancelled_order_is_given_back_where_it_was_stopped_and_held_where_it_runs_on(
+async def test_a_cancelled_order_is_released_if_it_was_stopped_and_held_otherwise(
     priced: Open, monkeypatch: pytest.MonkeyPatch, stops: bool, state: EntryState
 ):
     async def cancel(_handle: object) -> bool:
@@ -123,7 +123,7 @@ async def test_a_cancelled_order_is_given_back_where_it_was_stopped_and_held_whe
     assert ("may charge" in job.fault.message) is not stops
 
 
-async def test_a_job_over_the_budget_is_refused_and_leaves_nothing(priced: Open):
+async def test_a_job_over_the_budget_is_rejected_and_not_stored(priced: Open):
     async with priced(FAST_COST + 1, run=False) as gate:
         await place(gate)
         with pytest.raises(
@@ -134,14 +134,14 @@ async def test_a_job_over_the_budget_is_refused_and_leaves_nothing(priced: Open)
         assert await gate.store.count_active() == 1
 
 
-async def test_of_creates_at_once_no_more_pass_than_the_budget_reaches_for(priced: Open):
+async def test_concurrent_creates_never_exceed_the_budget(priced: Open):
     async with priced(5 * FAST_COST, run=False) as gate:
         done = await asyncio.gather(*(place(gate) for _ in range(12)), return_exceptions=True)
 
     assert sum(isinstance(one, BudgetExceeded) for one in done) == 7
 
 
-async def test_a_dearer_way_is_taken_only_where_the_budget_reaches_for_it(priced: Open):
+async def test_a_dearer_route_is_taken_only_within_the_budget(priced: Open):
     async with priced(DEAR_COST - 1, submits=[Refused("Busy for good.")]) as gate:
         job = await gate.end(await place(gate, models=(DEAR,)))
         entry = await bill(gate, job)
@@ -156,7 +156,7 @@ async def test_a_dearer_way_is_taken_only_where_the_budget_reaches_for_it(priced
     assert gate.provider.orders == [job.id]
 
 
-async def test_an_account_that_is_away_is_not_given_up_early_for_a_way_beyond_the_budget(priced: Open):
+async def test_an_unreachable_account_is_not_left_early_for_a_route_over_the_budget(priced: Open):
     away = [NotSent("Nobody was there.", connect_failed=True) for _ in range(3)]
     async with priced(DEAR_COST - 1, submits=away) as gate:
         job = await gate.end(await place(gate, models=(DEAR,)))
@@ -165,7 +165,7 @@ async def test_an_account_that_is_away_is_not_given_up_early_for_a_way_beyond_th
     assert len(gate.provider.orders) == 4
 
 
-async def test_the_reservation_changes_with_the_way(priced: Open):
+async def test_the_reservation_changes_with_the_route(priced: Open):
     async with priced(DEAR_COST, submits=[Refused("No.")], looks=[Running()]) as gate:
         job = await place(gate, models=(DEAR,))
         await gate.until(job, State.RUNNING)
@@ -176,7 +176,7 @@ async def test_the_reservation_changes_with_the_way(priced: Open):
     assert (entry.state, entry.model, entry.reserved_micro_usd) == (EntryState.RESERVED, DEAR, DEAR_COST)
 
 
-async def test_an_unsure_job_is_retried_once_as_a_job_of_its_own_that_names_it(priced: Open):
+async def test_a_job_of_unknown_outcome_is_retried_once_as_a_new_job_that_names_it(priced: Open):
     async with priced(2 * FAST_COST, submits=[OutcomeUnknown()]) as gate:
         unsure = await gate.end(await place(gate, metadata={"shot": "7"}))
         again, same = await asyncio.gather(*(gate.jobs.retry(unsure.id, caller=gate.caller) for _ in range(2)))
@@ -191,7 +191,7 @@ async def test_an_unsure_job_is_retried_once_as_a_job_of_its_own_that_names_it(p
         assert (await bill(gate, again)).state is EntryState.SETTLED
 
 
-async def test_a_retry_gives_up_what_is_held_only_where_it_is_told_to(priced: Open):
+async def test_a_retry_releases_the_held_reservation_only_on_request(priced: Open):
     async with priced(FAST_COST, submits=[OutcomeUnknown()]) as gate:
         unsure = await gate.end(await place(gate))
         with pytest.raises(BudgetExceeded):
@@ -202,7 +202,7 @@ async def test_a_retry_gives_up_what_is_held_only_where_it_is_told_to(priced: Op
         assert (await bill(gate, unsure)).state is EntryState.VOID
 
 
-async def test_what_is_held_may_still_be_given_up_after_the_retry(priced: Open):
+async def test_the_held_reservation_can_be_released_after_the_retry(priced: Open):
     async with priced(submits=[OutcomeUnknown()]) as gate:
         unsure = await gate.end(await place(gate))
         first = await gate.jobs.retry(unsure.id, caller=gate.caller)
@@ -212,7 +212,7 @@ async def test_what_is_held_may_still_be_given_up_after_the_retry(priced: Open):
         assert (await bill(gate, unsure)).state is EntryState.VOID
 
 
-async def test_only_a_job_whose_orders_fate_is_unknown_is_retried(priced: Open):
+async def test_only_a_job_of_unknown_outcome_can_be_retried(priced: Open):
     async with priced(submits=[Refused("No.")], looks=[Running()]) as gate:
         refused = await gate.end(await place(gate))
         running = await place(gate)
@@ -269,7 +269,7 @@ async def _live(
     cancel_at=st.none() | st.integers(1, 7),
 )
 @examples(5)
-def test_whatever_becomes_of_jobs_each_has_one_end_in_the_ledger_and_the_budget_holds(
+def test_every_job_ends_once_in_the_ledger_and_the_budget_is_never_exceeded(
     film: Path, submits: list[Any], looks: list[Any], stops: list[int], cancel_at: int | None
 ):
     machine = VirtualMachine()

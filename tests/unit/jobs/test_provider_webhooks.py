@@ -10,7 +10,7 @@ from framegate.jobs.state_machine.provider_webhook import provider_webhook_url
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_job_that_waits_long_for_its_next_look_is_looked_at_at_once(world):
+async def test_a_provider_webhook_triggers_a_poll_at_once(world):
     gate = world(looks=[Running(), "done"])
     gate.provider.poll_seconds = 3000.0  # the job's deadline is 3600
     async with gate.open():
@@ -26,7 +26,7 @@ async def test_a_job_that_waits_long_for_its_next_look_is_looked_at_at_once(worl
     assert gate.clock.now() - began < 2500
 
 
-async def test_an_order_carries_our_address_only_where_it_is_of_use(world):
+async def test_an_order_carries_a_webhook_url_only_if_the_provider_can_use_it(world):
     gate = world()
     for public_url, calls_back, told in (
         ("https://gate.example/", True, True),

@@ -52,7 +52,7 @@ async def done(pool: RenderPool, name: str):
     return update
 
 
-async def test_a_render_that_is_dropped_while_its_process_starts_is_never_made(pool, spec, spawn, tmp_path):
+async def test_a_render_that_is_dropped_while_its_process_starts_never_runs(pool, spec, spawn, tmp_path):
     begun, let_go = spawn
     starting = asyncio.create_task(pool.start("a", spec("a")))
     await begun.get()
@@ -81,7 +81,7 @@ async def test_no_more_processes_are_started_than_may_render_at_once(pool, spec,
     assert begun.empty()
 
 
-async def test_a_render_that_is_asked_for_again_ends_the_one_that_is_under_way(pool, spec):
+async def test_a_repeated_render_stops_the_running_one(pool, spec):
     pool.size = 2
     await pool.start("a", spec("a") | {"frames": 3600})
     [first] = pool._busy
@@ -92,7 +92,7 @@ async def test_a_render_that_is_asked_for_again_ends_the_one_that_is_under_way(p
     assert isinstance(await done(pool, "a"), Done)
 
 
-async def test_an_idle_process_that_has_died_is_replaced_before_it_costs_a_try(pool, spec):
+async def test_a_dead_idle_process_is_replaced_without_a_failed_render(pool, spec):
     await pool.start("a", spec("a"))
     await done(pool, "a")
     [worker] = pool._idle

@@ -69,7 +69,7 @@ async def _live(
     cancel_at=st.none() | st.integers(1, 9),
 )
 @examples(8)
-def test_every_job_ends_once_and_no_paid_order_is_ever_repeated(film, repeatable, submits, looks, stops, cancel_at):
+def test_every_job_ends_once_and_no_paid_order_is_repeated(film, repeatable, submits, looks, stops, cancel_at):
     script = {"submits": submits, "looks": looks, "repeatable": repeatable}
     machine = VirtualMachine()
     with tempfile.TemporaryDirectory() as folder:

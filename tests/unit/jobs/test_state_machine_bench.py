@@ -13,7 +13,7 @@ def anyio_backend():
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("group_max", [1, 512])
-async def test_every_job_of_the_measurement_ends(group_max: int):
+async def test_every_job_of_the_benchmark_ends(group_max: int):
     async with asyncio.timeout(30):
         rate, cpu_ms = await measure(6, group_max)
     assert rate > 0

@@ -41,7 +41,7 @@ async def test_a_job_goes_through_every_state_and_each_change_is_an_event(world)
     assert job.cost_micro_usd == 120_000
 
 
-async def test_events_go_on_behind_the_last_one_that_was_seen(world):
+async def test_events_continue_after_the_last_one_seen(world):
     async with world().open() as gate:
         job = await gate.end(await gate.create())
         late = [event.seq async for event in gate.jobs.events(job.id, owner="default", after=4)]
@@ -49,7 +49,7 @@ async def test_events_go_on_behind_the_last_one_that_was_seen(world):
     assert late == list(range(5, job.version + 1))
 
 
-async def test_a_refused_order_fails_the_job_with_the_providers_reason_and_is_not_repeated(world):
+async def test_a_rejected_order_fails_the_job_with_the_providers_reason_and_is_not_repeated(world):
     async with world(submits=[Refused("Too many fingers.")]).open() as gate:
         job = await gate.end(await gate.create())
 
@@ -66,7 +66,7 @@ async def test_an_order_that_certainly_never_arrived_is_sent_again(world):
         assert await gate.orders(job) == ["not_sent", "not_sent", "accepted"]
 
 
-async def test_an_order_that_never_arrives_ends_the_job_after_a_stated_number_of_tries(world):
+async def test_an_order_that_never_arrives_fails_the_job_after_the_maximum_of_attempts(world):
     async with world(submits=[NotSent()] * 50).open() as gate:
         job = await gate.end(await gate.create())
 
@@ -76,7 +76,7 @@ async def test_an_order_that_never_arrives_ends_the_job_after_a_stated_number_of
 
 @pytest.mark.parametrize("repeatable", [False, True])
 @pytest.mark.parametrize("error", [OutcomeUnknown("Timed out after sending."), ProviderError("500 after sending.")])
-async def test_an_order_whose_fate_is_unknown_is_never_sent_again_by_itself(world, repeatable, error):
+async def test_an_order_of_unknown_outcome_is_never_resubmitted_automatically(world, repeatable, error):
     async with world(submits=[error], repeatable=repeatable).open() as gate:
         job = await gate.end(await gate.create())
 
@@ -92,7 +92,7 @@ async def _killed_while_submitting(gate):
     return await gate.store.apply(sending, due_at=job.created_at, fence=0, order=OrderState("sending", "key", 1.0))
 
 
-async def test_a_paid_order_found_half_sent_after_a_crash_is_unsure_and_not_sent_again(world):
+async def test_a_paid_order_interrupted_by_a_crash_has_an_unknown_outcome_and_is_not_resubmitted(world):
     gate = world()
     async with gate.open(run=False):
         job = await _killed_while_submitting(gate)
@@ -104,7 +104,7 @@ async def test_a_paid_order_found_half_sent_after_a_crash_is_unsure_and_not_sent
     assert gate.provider.orders == []
 
 
-async def test_a_free_order_found_half_sent_after_a_crash_is_made_again(world):
+async def test_a_free_order_interrupted_by_a_crash_is_resubmitted(world):
     gate = world(repeatable=True)
     async with gate.open(run=False):
         job = await _killed_while_submitting(gate)
@@ -116,7 +116,7 @@ async def test_a_free_order_found_half_sent_after_a_crash_is_made_again(world):
 
 
 @pytest.mark.parametrize(("repeatable", "order"), [(False, "unsure"), (True, "not_sent")])
-async def test_a_job_cancelled_with_its_order_half_sent_says_whether_that_may_have_been_taken(world, repeatable, order):
+async def test_a_job_cancelled_with_an_interrupted_order_reports_whether_it_may_be_charged(world, repeatable, order):
     gate = world(repeatable=repeatable)
     async with gate.open(run=False):
         job = await _killed_while_submitting(gate)
@@ -130,7 +130,7 @@ async def test_a_job_cancelled_with_its_order_half_sent_says_whether_that_may_ha
     assert gate.provider.orders == []
 
 
-async def test_a_look_that_fails_is_not_a_job_that_failed(world):
+async def test_a_failed_poll_does_not_fail_the_job(world):
     async with world(looks=[ProviderError("502"), NotSent(), Running(progress=0.2), "done"]).open() as gate:
         job = await gate.end(await gate.create())
 
@@ -145,7 +145,7 @@ async def test_a_job_that_the_provider_fails_ends_with_its_fault(world):
     assert (job.state, job.fault) == (State.FAILED, fault)
 
 
-async def test_a_lost_free_render_is_made_again_but_not_for_ever(world):
+async def test_a_lost_free_render_is_repeated_a_limited_number_of_times(world):
     async with world(looks=[Lost()], repeatable=True).open() as gate:
         job = await gate.end(await gate.create())
 
@@ -153,14 +153,14 @@ async def test_a_lost_free_render_is_made_again_but_not_for_ever(world):
     assert len(gate.provider.orders) == ATTEMPTS_MAX
 
 
-async def test_a_lost_paid_order_is_not_made_again(world):
+async def test_a_lost_paid_order_is_not_repeated(world):
     async with world(looks=[Lost()]).open() as gate:
         job = await gate.end(await gate.create())
 
     assert (job.state, job.fault.code, len(gate.provider.orders)) == (State.FAILED, "order_lost", 1)
 
 
-async def test_an_order_that_its_provider_does_not_know_for_a_while_is_not_given_up(world, monkeypatch):
+async def test_an_order_that_its_provider_does_not_find_for_a_while_is_not_given_up(world, monkeypatch):
     monkeypatch.setattr("framegate.jobs.state_machine.poll.MISSING_SECONDS_MAX", 600.0)
     async with world(
         looks=[Lost(), ProviderError("away"), Lost(), Lost(), Running(progress=0.5), "done"]
@@ -175,7 +175,7 @@ async def test_an_order_that_its_provider_does_not_know_for_a_while_is_not_given
     )
 
 
-async def test_an_order_that_its_provider_never_knows_again_is_given_up_and_may_be_charged(world, monkeypatch):
+async def test_an_order_that_its_provider_never_finds_again_is_given_up_and_may_be_charged(world, monkeypatch):
     monkeypatch.setattr("framegate.jobs.state_machine.poll.MISSING_SECONDS_MAX", 100.0)
     async with world(looks=[Lost()]).open() as gate:
         began = gate.clock.now()
@@ -194,7 +194,7 @@ async def test_a_job_past_its_deadline_expires_and_its_order_is_stopped(world):
     assert gate.provider.cancelled == [{"id": job.id}]
 
 
-async def test_a_job_that_waits_for_a_place_past_its_deadline_expires_too(world):
+async def test_a_job_that_waits_for_a_slot_past_its_deadline_expires(world):
     gate = world(looks=[Running(progress=0.1)], concurrency=1, job_deadline_seconds=40)
     async with gate.open():
         jobs = [await gate.create() for _ in range(3)]
@@ -216,7 +216,7 @@ async def test_a_running_job_is_cancelled_and_its_order_is_stopped(world):
         assert (await gate.jobs.cancel(job.id, owner="default")).state is State.CANCELLED
 
 
-async def test_a_cancellation_that_comes_just_as_a_look_is_answered_is_not_missed(world):
+async def test_a_cancellation_during_the_response_to_a_poll_is_not_missed(world):
     gate = world(looks=[Running()])
     looks = []
 
@@ -237,7 +237,7 @@ async def test_a_cancellation_that_comes_just_as_a_look_is_answered_is_not_misse
     assert (job.state, len(gate.provider.cancelled)) == (State.CANCELLED, 1)
 
 
-async def test_a_job_cancelled_while_its_order_is_on_its_way_is_stopped_at_the_provider(world):
+async def test_a_job_cancelled_during_its_submit_is_stopped_at_the_provider(world):
     arrived, go = asyncio.Event(), asyncio.Event()
 
     async def slow(_order):
@@ -259,7 +259,7 @@ async def test_a_job_cancelled_while_its_order_is_on_its_way_is_stopped_at_the_p
         assert await gate.orders(job) == ["accepted"]
 
 
-async def test_a_job_cancelled_while_its_order_is_refused_for_a_while_does_not_wait_for_that_while(world):
+async def test_a_cancelled_job_does_not_wait_for_retry_after(world):
     async def later(order):
         job = await gate.store.get(order.job_id)
         await gate.store.apply(next_version(job, gate.clock.now(), cancel_requested=True), due_at=gate.clock.now())
@@ -274,7 +274,9 @@ async def test_a_job_cancelled_while_its_order_is_refused_for_a_while_does_not_w
 
 
 @pytest.mark.parametrize("concurrency", [None, 1])
-async def test_a_job_that_another_process_was_asked_to_cancel_is_cancelled_by_the_one_that_moves_it(world, concurrency):
+async def test_a_cancellation_requested_in_another_process_is_done_by_the_process_that_holds_the_job(
+    world, concurrency
+):
     gate = world(looks=[Running()], concurrency=concurrency)
     async with gate.open():
         gate.worker._sole = False
@@ -289,7 +291,7 @@ async def test_a_job_that_another_process_was_asked_to_cancel_is_cancelled_by_th
     assert len(gate.provider.cancelled) == (1 if concurrency else 2)
 
 
-async def test_a_job_that_waits_for_a_place_is_cancelled_without_ever_being_ordered(world):
+async def test_a_job_that_waits_for_a_slot_is_cancelled_without_an_order(world):
     gate = world(looks=[Running()], concurrency=1)
     async with gate.open():
         first, second = await gate.create(), await gate.create()
@@ -308,7 +310,7 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(world):
             await gate.jobs.cancel(job.id, owner="default")
 
 
-async def test_no_more_orders_are_out_at_once_than_the_provider_takes(world):
+async def test_open_orders_never_exceed_the_limit_of_the_provider(world):
     looks = [Running(progress=0.5)] * 30 + ["done"]
     gate = world(looks=looks, concurrency=3)
     async with gate.open():
@@ -319,7 +321,7 @@ async def test_no_more_orders_are_out_at_once_than_the_provider_takes(world):
     assert gate.provider.running_max == 3
 
 
-async def test_a_job_with_long_to_wait_waits_in_the_store_and_is_taken_up_again(world):
+async def test_a_job_with_a_long_wait_is_released_and_claimed_again(world):
     gate = world(looks=[Running(progress=0.3), Running(progress=0.6), "done"])
     gate.provider.poll_seconds = 20.0
     async with gate.open():
@@ -334,7 +336,7 @@ async def test_a_job_with_long_to_wait_waits_in_the_store_and_is_taken_up_again(
     assert job.state is State.COMPLETED
 
 
-async def test_a_file_that_cannot_be_played_fails_the_job_and_its_report_is_kept(world, tmp_path):
+async def test_an_unplayable_file_fails_the_job_and_its_report_is_kept(world, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a video at all" * 100)
     async with world(looks=[Done(outputs=(ProviderFile(path=str(broken)),))]).open() as gate:
@@ -344,7 +346,7 @@ async def test_a_file_that_cannot_be_played_fails_the_job_and_its_report_is_kept
     assert job.report["verdict"] == "fail"
 
 
-async def test_a_fault_of_ours_ends_its_job_and_the_runner_goes_on(world, caplog):
+async def test_an_internal_error_ends_its_job_and_the_worker_continues(world, caplog):
     async with world(submits=[ZeroDivisionError("a bug")]).open() as gate:
         bad = await gate.end(await gate.create())
         good = await gate.end(await gate.create())
@@ -355,7 +357,7 @@ async def test_a_fault_of_ours_ends_its_job_and_the_runner_goes_on(world, caplog
     assert "a bug" in caplog.text
 
 
-async def test_a_fault_of_ours_while_an_order_is_looked_at_is_a_look_that_failed(world, caplog):
+async def test_an_internal_error_during_a_poll_counts_as_a_failed_poll(world, caplog):
     async with world(looks=[ZeroDivisionError("a bug"), Running(), ZeroDivisionError("a bug"), "done"]).open() as gate:
         job = await gate.end(await gate.create())
 
@@ -364,7 +366,7 @@ async def test_a_fault_of_ours_while_an_order_is_looked_at_is_a_look_that_failed
 
 
 @pytest.mark.parametrize("cancelled", [True, False])
-async def test_a_fault_of_ours_while_an_order_is_stopped_does_not_keep_its_job_from_its_end(world, caplog, cancelled):
+async def test_an_internal_error_during_a_cancellation_does_not_keep_the_job_from_ending(world, caplog, cancelled):
     async def cancel(_handle):
         raise ZeroDivisionError("a bug")
 
@@ -382,7 +384,7 @@ async def test_a_fault_of_ours_while_an_order_is_stopped_does_not_keep_its_job_f
     assert "a bug" in caplog.text
 
 
-async def test_an_order_is_followed_whatever_its_provider_says_of_it(world):
+async def test_unusual_provider_responses_do_not_break_a_job(world):
     nested: dict = {"half": "\ud83d"}
     for _ in range(400):
         nested = {"a": [nested]}
@@ -399,16 +401,14 @@ async def test_an_order_is_followed_whatever_its_provider_says_of_it(world):
     assert job.state is State.COMPLETED
 
 
-async def test_a_video_that_is_made_and_lies_nowhere_fails_its_job_and_may_be_charged(world):
+async def test_a_completed_order_without_a_file_fails_its_job_and_may_be_charged(world):
     async with world(looks=[Done(outputs=(), cost_micro_usd=120_000)]).open() as gate:
         job = await gate.end(await gate.create())
 
     assert (job.state, job.fault.code, job.fault.may_charge) == (State.FAILED, "output_missing", True)
 
 
-async def test_a_fault_of_ours_while_a_move_is_written_puts_its_job_down_and_it_is_taken_up_again(
-    world, caplog, monkeypatch
-):
+async def test_an_internal_error_during_a_write_releases_the_job_and_it_is_claimed_again(world, caplog, monkeypatch):
     gate = world()
     async with gate.open():
         hooks, real = gate.worker._webhook_dialects, gate.worker._webhook_dialects.deliveries
@@ -426,7 +426,7 @@ async def test_a_fault_of_ours_while_a_move_is_written_puts_its_job_down_and_it_
     assert "a bug" in caplog.text
 
 
-async def test_a_video_is_not_lost_because_no_report_can_be_made_of_it(world, caplog, monkeypatch):
+async def test_a_video_is_kept_although_its_report_fails(world, caplog, monkeypatch):
     monkeypatch.setattr("framegate.media.quality.verify_file", lambda *_, **__: 1 // 0)
     async with world().open() as gate:
         job = await gate.end(await gate.create("a video without a report"))
@@ -438,7 +438,7 @@ async def test_a_video_is_not_lost_because_no_report_can_be_made_of_it(world, ca
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_a_gate_that_stops_hears_out_the_orders_that_are_on_their_way(world):
+async def test_a_stopping_gateway_waits_for_responses_to_open_submits(world):
     async def slow(_order):
         arrived.set()
         await gate.clock.sleep(5)
@@ -457,7 +457,7 @@ async def test_a_gate_that_stops_hears_out_the_orders_that_are_on_their_way(worl
         assert (job.state, await gate.orders(job)) == (State.COMPLETED, ["accepted"])
 
 
-async def test_a_gate_that_stops_does_not_wait_for_ever_for_the_answer_to_an_order(world):
+async def test_a_stopping_gateway_does_not_wait_for_ever_for_a_response(world):
     async def silent(_order):
         arrived.set()
         await asyncio.Event().wait()
@@ -475,7 +475,7 @@ async def test_a_gate_that_stops_does_not_wait_for_ever_for_the_answer_to_an_ord
     assert (job.fault.code, len(gate.provider.orders)) == ("submit_unsure", 1)
 
 
-async def test_a_restart_in_the_middle_goes_on_with_the_same_order(world):
+async def test_a_restart_continues_with_the_same_order(world):
     gate = world(looks=[Running(progress=0.1)])
     async with gate.open():
         job = await gate.create()
@@ -487,7 +487,7 @@ async def test_a_restart_in_the_middle_goes_on_with_the_same_order(world):
     assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
 
 
-async def test_a_machine_that_slept_does_not_take_its_own_jobs_from_itself(world, monkeypatch):
+async def test_a_machine_that_slept_does_not_lose_its_own_claims(world, monkeypatch):
     async def asleep(_order):
         gate.clock.set_clock_forward(1000)  # a thousand seconds that nobody lived through
         for _ in range(5):
@@ -503,9 +503,7 @@ async def test_a_machine_that_slept_does_not_take_its_own_jobs_from_itself(world
 
 
 @pytest.mark.parametrize("taken_over", [False, True])
-async def test_a_process_frozen_between_an_orders_intent_and_its_sending_sends_nothing_before_it_asks_the_store(
-    world, monkeypatch, taken_over
-):
+async def test_a_process_frozen_before_a_submit_checks_its_claim_before_it_submits(world, monkeypatch, taken_over):
     async def move(job, *, order=None, **how):
         kept = await real(job, order=order, **how)
         if order and order.state == "sending" and not frozen:
@@ -529,7 +527,7 @@ async def test_a_process_frozen_between_an_orders_intent_and_its_sending_sends_n
         assert len(gate.provider.orders) == (0 if taken_over else 1)
 
 
-async def test_another_owners_job_is_unknown(world):
+async def test_another_owners_job_is_not_found(world):
     async with world().open() as gate:
         job = await gate.end(await gate.create())
         for call in (gate.jobs.get, gate.jobs.cancel, gate.jobs.delete, gate.jobs.output):
@@ -542,13 +540,13 @@ async def test_another_owners_job_is_unknown(world):
 
 
 @pytest.mark.parametrize("odd", ["", "x", "../../etc/passwd", "\x00", "0190a000-0000-7000-8000-00000000000G", "é" * 36])
-async def test_an_id_of_any_odd_form_is_simply_unknown(world, odd):
+async def test_a_malformed_id_is_not_found(world, odd):
     async with world().open() as gate:
         with pytest.raises(NotFound):
             await gate.jobs.get(odd, owner="default")
 
 
-async def test_there_is_no_video_before_the_end_and_none_of_a_failed_job(world):
+async def test_there_is_no_video_before_the_end_or_of_a_failed_job(world):
     async with world(looks=[Running(), Failed(fault=Fault(code="c", message="Why."))]).open() as gate:
         job = await gate.create()
         with pytest.raises(NotReady, match="not ready"):
@@ -558,7 +556,7 @@ async def test_there_is_no_video_before_the_end_and_none_of_a_failed_job(world):
             await gate.jobs.output(job.id, owner="default")
 
 
-async def test_deleting_a_job_takes_its_files_along_but_not_those_that_another_job_has(world):
+async def test_deleting_a_job_deletes_its_files_unless_another_job_has_them(world):
     async with world().open() as gate:
         first, second = [await gate.end(await gate.create()) for _ in range(2)]
         file = gate.jobs.blobs.path(first.outputs[0].blob.sha256)
@@ -579,7 +577,7 @@ async def test_an_unfinished_job_is_not_deleted(world):
             await gate.jobs.delete(job.id, owner="default")
 
 
-async def test_a_list_can_be_narrowed_by_status(world):
+async def test_a_list_can_be_filtered_by_status(world):
     async with world(looks=[Failed(fault=Fault(code="c", message="m")), "done"]).open() as gate:
         bad = await gate.end(await gate.create())
         good = await gate.end(await gate.create())
@@ -590,14 +588,14 @@ async def test_a_list_can_be_narrowed_by_status(world):
         assert [job.id for job in both.jobs] == [good.id, bad.id]
 
 
-async def test_the_first_fall_back_that_takes_the_request_as_it_stands_makes_the_job(world):
+async def test_the_first_fallback_that_accepts_the_request_unchanged_is_used(world):
     async with world().open() as gate:
         job = await gate.create(duration=45, models=("google/veo-3.1", "framegate/animatic"))
 
     assert job.model == "framegate/animatic"
 
 
-async def test_too_many_unfinished_jobs_are_refused_before_anything_is_made(world):
+async def test_a_create_beyond_the_queue_limit_is_rejected(world):
     async with world(looks=[Running()], open_jobs_max=3).open() as gate:
         for _ in range(3):
             await gate.create()
@@ -608,7 +606,7 @@ async def test_too_many_unfinished_jobs_are_refused_before_anything_is_made(worl
         assert len((await gate.jobs.list(owner="default")).jobs) == 3
 
 
-async def test_a_clock_that_is_put_back_does_not_keep_the_room_of_jobs_that_have_ended(world):
+async def test_a_clock_that_is_set_back_does_not_block_the_queue_limit(world):
     async with world(open_jobs_max=2).open() as gate:
         for job in [await gate.create() for _ in range(2)]:
             await gate.end(job)
@@ -629,7 +627,7 @@ async def test_a_clock_that_is_put_back_does_not_keep_the_room_of_jobs_that_have
         ("asset://" + "0" * 64, "reference_unknown_asset"),
     ],
 )
-async def test_a_reference_that_could_never_be_had_is_refused_at_create_and_named(world, url, code):
+async def test_an_unusable_reference_is_rejected_at_create_and_named(world, url, code):
     async with world().open() as gate:
         with pytest.raises(InvalidRequest) as refusal:
             await gate.create(references=(Reference(url=url, pointer="/input_references/0/image_url/url"),))
@@ -639,7 +637,7 @@ async def test_a_reference_that_could_never_be_had_is_refused_at_create_and_name
         assert (await gate.jobs.list(owner="default")).jobs == ()
 
 
-async def test_a_request_that_breaks_rules_is_refused_with_all_of_them_and_makes_no_job(world):
+async def test_a_request_that_breaks_rules_is_rejected_with_all_of_them_and_creates_no_job(world):
     async with world().open() as gate:
         with pytest.raises(InvalidRequest) as refusal:
             await gate.create(duration=99, resolution="8K")
@@ -648,9 +646,7 @@ async def test_a_request_that_breaks_rules_is_refused_with_all_of_them_and_makes
         assert (await gate.jobs.list(owner="default")).jobs == ()
 
 
-async def test_a_job_put_down_while_the_store_was_away_is_taken_up_again_though_others_keep_the_runner_busy(
-    world, monkeypatch
-):
+async def test_a_job_released_while_the_store_was_unavailable_is_claimed_again_by_a_busy_worker(world, monkeypatch):
     async with world(looks=[Running()]).open() as gate:
         busy = await gate.create()
         await gate.until(busy, State.RUNNING)
@@ -668,7 +664,7 @@ async def test_a_job_put_down_while_the_store_was_away_is_taken_up_again_though_
         assert not away
 
 
-async def test_no_more_orders_stand_than_the_provider_takes_after_a_restart_either(world):
+async def test_open_orders_never_exceed_the_limit_after_a_restart(world):
     gate = world(looks=[Running()], concurrency=2)
     async with gate.open():
         jobs = [await gate.create() for _ in range(6)]
@@ -685,7 +681,7 @@ async def test_no_more_orders_stand_than_the_provider_takes_after_a_restart_eith
             assert (await gate.end(job)).state is State.COMPLETED
 
 
-async def test_what_was_made_otherwise_than_asked_is_told_with_the_job_once(world):
+async def test_deviations_from_the_request_are_reported_with_the_job_once(world):
     gone = Done(outputs=(ProviderFile(path="/no/such/file.mp4"),), notes=("The cat was left out.",))
     gate = world(repeatable=True)
     gate.provider.looks = [gone, replace(gate.provider.done({"id": "again"}), notes=gone.notes)]
@@ -696,7 +692,7 @@ async def test_what_was_made_otherwise_than_asked_is_told_with_the_job_once(worl
     assert [(one.code, one.message) for one in job.warnings] == [("render_note", "The cat was left out.")]
 
 
-async def test_a_file_whose_index_comes_last_is_kept_with_its_index_first(world, tmp_path):
+async def test_a_file_with_its_index_last_is_stored_with_its_index_first(world, tmp_path):
     late = tmp_path / "late.mp4"
     with av.open(str(late), "w") as container:
         stream = container.add_stream("libx264", rate=8)

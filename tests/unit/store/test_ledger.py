@@ -68,7 +68,7 @@ async def all_of(writes: list[Awaitable[Job]]) -> list[Job]:
 
 
 @pytest.mark.anyio
-async def test_of_many_creates_at_once_in_two_processes_as_many_pass_as_the_budget_reaches_for(store, url):
+async def test_concurrent_creates_in_two_processes_never_exceed_the_budget(store, url):
     key_id = await budgeted(store)
     async with Store(url) as other:
         jobs = [priced(number, 90, key_id) for number in range(1, 41)]
@@ -81,7 +81,7 @@ async def test_of_many_creates_at_once_in_two_processes_as_many_pass_as_the_budg
 
 
 @pytest.mark.anyio
-async def test_a_refused_create_leaves_no_trace_and_its_neighbours_pass(store):
+async def test_a_rejected_create_leaves_no_trace_and_others_of_its_group_pass(store):
     key_id = await budgeted(store)
     done = await asyncio.gather(
         create(store, priced(1, 600, key_id)),
@@ -98,7 +98,7 @@ async def test_a_refused_create_leaves_no_trace_and_its_neighbours_pass(store):
 
 
 @pytest.mark.anyio
-async def test_two_of_one_idempotency_key_are_refused_together_or_share_one_reservation(store):
+async def test_two_creates_with_one_idempotency_key_are_rejected_together_or_share_one_reservation(store):
     key_id = await budgeted(store)
     same = {"idempotency_key": "k", "body_hash": "b"}
     over = await asyncio.gather(
@@ -114,7 +114,7 @@ async def test_two_of_one_idempotency_key_are_refused_together_or_share_one_rese
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("period", "passes"), [("day", True), ("month", False), ("total", False)])
-async def test_what_counts_on_another_day_leaves_a_days_budget_alone(store, period, passes):
+async def test_the_spending_of_another_day_does_not_count_for_a_daily_budget(store, period, passes):
     key_id = await budgeted(store, period=BudgetPeriod(period))
     await create(store, priced(1, BUDGET, key_id))
 
@@ -127,7 +127,7 @@ async def test_what_counts_on_another_day_leaves_a_days_budget_alone(store, peri
 
 
 @pytest.mark.anyio
-async def test_of_two_ends_at_once_one_is_settled_and_the_entry_stays_as_it_was(store):
+async def test_two_concurrent_ends_are_settled_once(store):
     key_id = await budgeted(store)
     job = await create(store, priced(1, 500, key_id))
     ends = [ENDS["settle"] | {"cost_micro_usd": cost} for cost in (300, 700)]
@@ -144,7 +144,7 @@ async def test_of_two_ends_at_once_one_is_settled_and_the_entry_stays_as_it_was(
 
 
 @pytest.mark.anyio
-async def test_another_way_is_reserved_only_as_far_as_the_budget_reaches(store):
+async def test_another_route_is_reserved_only_within_the_budget(store):
     key_id = await budgeted(store)
     job = await create(store, priced(1, 500, key_id))
     await create(store, priced(2, 300, key_id))
@@ -162,7 +162,7 @@ async def test_another_way_is_reserved_only_as_far_as_the_budget_reaches(store):
 
 
 @pytest.mark.anyio
-async def test_a_key_that_was_charged_over_its_budget_may_still_take_a_cheaper_way(store):
+async def test_a_key_charged_over_its_budget_can_still_take_a_cheaper_route(store):
     key_id = await budgeted(store)
     first, second = [await create(store, priced(number, 400, key_id)) for number in (1, 2)]
     await move(store, first, **ENDS["settle"], cost_micro_usd=5000)
@@ -173,7 +173,7 @@ async def test_a_key_that_was_charged_over_its_budget_may_still_take_a_cheaper_w
 
 
 @pytest.mark.anyio
-async def test_a_held_reservation_is_given_up_for_the_job_that_takes_its_place_and_only_with_it(store):
+async def test_a_held_reservation_is_released_only_together_with_the_job_that_replaces_it(store):
     key_id = await budgeted(store)
     held = await move(store, await create(store, priced(1, 800, key_id)), **ENDS["hold"])
 
@@ -190,7 +190,7 @@ async def test_a_held_reservation_is_given_up_for_the_job_that_takes_its_place_a
 
 
 @pytest.mark.anyio
-async def test_nobody_gives_up_the_reservation_of_another_owner_or_of_a_job_that_is_not_held(store):
+async def test_only_held_reservations_of_the_same_owner_can_be_released(store):
     theirs = await move(store, await create(store, priced(1, 5, None, owner="other")), **ENDS["hold"])
     made = await move(store, await create(store, priced(2, 5, None)), **ENDS["settle"])
     for number, job in ((3, theirs), (4, made)):
@@ -201,7 +201,7 @@ async def test_nobody_gives_up_the_reservation_of_another_owner_or_of_a_job_that
 
 
 @pytest.mark.anyio
-async def test_what_a_person_settled_still_counts_beside_the_job_that_takes_its_place(store):
+async def test_a_manual_settlement_still_counts_beside_the_job_that_replaces_it(store):
     key_id = await budgeted(store)
     held = await move(store, await create(store, priced(1, 600, key_id)), **ENDS["hold"])
     await store.ledger.resolve(held.id, 700)
@@ -213,7 +213,7 @@ async def test_what_a_person_settled_still_counts_beside_the_job_that_takes_its_
 
 
 @pytest.mark.anyio
-async def test_what_was_spent_stays_told_when_the_job_is_deleted(store):
+async def test_spending_is_still_reported_after_the_job_is_deleted(store):
     job = await move(store, await create(store, priced(1, 5, None)), **ENDS["settle"], cost_micro_usd=7)
     await store.delete(job.id)
 
@@ -221,7 +221,7 @@ async def test_what_was_spent_stays_told_when_the_job_is_deleted(store):
 
 
 @pytest.mark.anyio
-async def test_spending_is_told_by_key_model_provider_and_day_for_some_days_and_one_owner(store):
+async def test_spending_is_reported_by_key_model_provider_and_day_for_a_period_and_one_owner(store):
     one = await create(store, priced(1, 100, "k"))
     await move(store, one, **ENDS["settle"], cost_micro_usd=90)
     await move(store, await create(store, priced(2, 100, "k")), **ENDS["settle"])
@@ -245,7 +245,7 @@ async def test_spending_is_told_by_key_model_provider_and_day_for_some_days_and_
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("cost", "state"), [(300, EntryState.SETTLED), (0, EntryState.VOID)])
-async def test_a_person_settles_what_is_held_once(store, cost, state):
+async def test_a_held_reservation_is_settled_manually_once(store, cost, state):
     key_id = await budgeted(store)
     held = await move(store, await create(store, priced(1, 800, key_id)), **ENDS["hold"])
     await store.ledger.resolve(held.id, cost)
@@ -367,6 +367,6 @@ async def _played(folder: Path, steps: list[tuple[str, Any]]) -> None:
 
 @given(steps=st.lists(STEPS, max_size=14))
 @examples(8)
-def test_under_any_interleaving_reserved_and_settled_stay_within_the_budget_and_nothing_is_settled_twice(steps):
+def test_no_interleaving_exceeds_the_budget_or_settles_twice(steps):
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_played(Path(folder), steps))

@@ -31,7 +31,7 @@ def claimed(held) -> list[str]:
     return [one.delivery.type for one in held]
 
 
-async def test_deliveries_of_one_job_and_address_are_claimed_one_after_the_other(store):
+async def test_deliveries_of_one_job_and_url_are_claimed_in_order(store):
     job = make_job()
     await store.insert(job, deliveries=(make_delivery(1, job), make_delivery(2, job, due_at=1)))
     after = next_version(job, 2, state=State.CANCELLED)
@@ -48,7 +48,7 @@ async def test_deliveries_of_one_job_and_address_are_claimed_one_after_the_other
     assert await store.outbox.next_due() is None
 
 
-async def test_other_jobs_and_other_addresses_do_not_wait_for_one_another(store):
+async def test_deliveries_of_other_jobs_and_urls_do_not_wait_for_each_other(store):
     one, two = make_job(1), make_job(2)
     both = (make_delivery(1, one), make_delivery(2, one, url="https://b.example/"))
     await store.insert(one, deliveries=both)
@@ -57,7 +57,7 @@ async def test_other_jobs_and_other_addresses_do_not_wait_for_one_another(store)
     assert sorted(claimed(await store.outbox.claim("w", now=20, until=30, limit=10))) == ["job.1", "job.2", "job.3"]
 
 
-async def test_a_busy_host_is_left_out_and_a_delivery_that_is_not_due_too(store):
+async def test_busy_hosts_and_deliveries_that_are_not_due_are_not_claimed(store):
     one, two = make_job(1), make_job(2)
     await store.insert(one, deliveries=(make_delivery(1, one), make_delivery(2, one, url="https://b.example:444/")))
     await store.insert(two, deliveries=(make_delivery(3, two, due_at=50),))
@@ -67,7 +67,7 @@ async def test_a_busy_host_is_left_out_and_a_delivery_that_is_not_due_too(store)
     assert await store.outbox.next_due() == 50
 
 
-async def test_a_late_worker_cannot_record_what_another_has_taken_over(store):
+async def test_a_late_worker_cannot_record_a_delivery_that_another_claimed(store):
     job = make_job()
     await store.insert(job, deliveries=(make_delivery(1, job),))
     (late,) = await store.outbox.claim("late", now=20, until=30, limit=1)
@@ -93,7 +93,7 @@ async def test_two_workers_never_take_the_same_delivery(store):
     assert sorted(types) == sorted({f"job.{number}" for number in range(20)})
 
 
-async def test_what_a_dead_process_held_is_let_go(store):
+async def test_the_claims_of_a_dead_process_are_released(store):
     job = make_job()
     await store.insert(job, deliveries=(make_delivery(1, job),))
     await store.outbox.claim("dead", now=20, until=9999, limit=1)
@@ -104,7 +104,7 @@ async def test_what_a_dead_process_held_is_let_go(store):
     assert len(await store.outbox.claim("w", now=21, until=30, limit=1)) == 1
 
 
-async def test_the_same_idempotency_key_tells_of_its_job_once(store):
+async def test_the_same_idempotency_key_sends_the_webhooks_of_its_job_once(store):
     first, second = make_job(1), make_job(2)
     for number, job in ((1, first), (2, second)):
         told = (make_delivery(number, job),)
@@ -114,7 +114,7 @@ async def test_the_same_idempotency_key_tells_of_its_job_once(store):
     assert await store.outbox.of_job(second.id) == ()
 
 
-async def test_a_key_comes_back_as_it_was_put_in_and_stays_known_when_it_is_revoked(store):
+async def test_a_key_is_read_as_it_was_stored_also_when_it_is_revoked(store):
     assert not await store.keys.any()
     key = Key(
         id="abc",

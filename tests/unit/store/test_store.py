@@ -18,7 +18,7 @@ from support.stored_jobs import make_job
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_job_comes_back_as_it_was_put_in(store):
+async def test_a_job_is_read_as_it_was_stored(store):
     request = make_job().request
     references = (Reference(url="https://h/a.png", role=Role.FIRST_FRAME, name="hero", pointer="/frame_images/0"),)
     job = next_version(
@@ -55,7 +55,7 @@ async def test_twenty_creates_at_once_with_one_key_make_one_job(store):
     assert len((await store.list(owner="default", limit=50)).jobs) == 1
 
 
-async def test_of_two_moves_from_one_version_only_the_first_is_made(store):
+async def test_of_two_transitions_from_one_version_only_the_first_is_applied(store):
     job = await store.insert(make_job())
     first = next_version(job, 1001, state=State.PREPARING)
     second = next_version(job, 1002, state=State.CANCELLED)
@@ -69,12 +69,12 @@ async def test_of_two_moves_from_one_version_only_the_first_is_made(store):
     assert [event.seq for event in await store.events(job.id)] == [1, 2]
 
 
-async def test_a_move_of_a_job_that_is_gone_says_so(store):
+async def test_a_transition_of_a_deleted_job_is_an_error(store):
     with pytest.raises(NotFound):
         await store.apply(next_version(make_job(), 1001), due_at=1001)
 
 
-async def test_a_late_worker_whose_claim_was_taken_over_cannot_move_the_job(store):
+async def test_a_late_worker_whose_claim_was_lost_cannot_change_the_job(store):
     await store.insert(make_job())
     [old] = await store.claim("a", now=1000, until=1010, limit=5)
     [new] = await store.claim("b", now=1011, until=1020, limit=5)
@@ -87,7 +87,7 @@ async def test_a_late_worker_whose_claim_was_taken_over_cannot_move_the_job(stor
     assert kept.state is State.PREPARING
 
 
-async def test_a_job_is_claimed_by_one_worker_until_its_lease_runs_out_or_it_is_let_go(store):
+async def test_a_job_is_claimed_by_one_worker_until_its_lease_expires_or_it_is_released(store):
     for number in range(1, 11):
         await store.insert(make_job(number))
 
@@ -101,7 +101,7 @@ async def test_a_job_is_claimed_by_one_worker_until_its_lease_runs_out_or_it_is_
     assert len(await store.claim("f", now=1011, until=1020, limit=20)) == 10
 
 
-async def test_a_job_that_was_cancelled_while_it_is_let_go_is_due_at_once(store):
+async def test_a_job_that_is_cancelled_during_its_release_is_due_at_once(store):
     await store.insert(make_job())
     [held] = await store.claim("a", now=1000, until=1010, limit=1)
     await store.apply(next_version(held.job, 1001, cancel_requested=True), due_at=1001)
@@ -111,7 +111,7 @@ async def test_a_job_that_was_cancelled_while_it_is_let_go_is_due_at_once(store)
     assert [again.job.id for again in await store.claim("b", now=1002, until=1010, limit=1)] == [held.job.id]
 
 
-async def test_the_sole_owner_of_a_store_takes_over_what_a_dead_process_held(store):
+async def test_the_only_worker_of_a_store_takes_over_the_claims_of_a_dead_process(store):
     await store.insert(make_job())
     await store.claim("dead", now=1000, until=9999, limit=1)
 
@@ -141,7 +141,7 @@ async def test_jobs_that_are_not_due_or_have_ended_are_not_claimed(store):
     assert await store.count_active() == 1
 
 
-async def test_pages_go_through_all_of_an_owners_jobs_once_newest_first(store):
+async def test_pages_list_all_jobs_of_an_owner_once_newest_first(store):
     for number in range(1, 8):
         await store.insert(make_job(number))
     await store.insert(make_job(99, owner="another"))
@@ -157,7 +157,7 @@ async def test_pages_go_through_all_of_an_owners_jobs_once_newest_first(store):
     assert seen == [make_job(number).id for number in range(7, 0, -1)]
 
 
-async def test_an_orders_intent_stands_with_the_move_and_its_end_beside_it(store):
+async def test_an_order_is_recorded_with_the_transition_and_its_outcome_beside_it(store):
     await store.insert(make_job())
     [held] = await store.claim("a", now=1000, until=1010, limit=1)
     sending = next_version(held.job, 1001, state=State.SUBMITTING, attempts=1, provider="p")
@@ -182,7 +182,7 @@ async def test_a_row_that_cannot_be_written_fails_alone_and_not_its_group(store)
     assert await store.get(make_job(3).id) is not None
 
 
-async def test_deleting_a_job_takes_its_events_and_orders_along(store):
+async def test_deleting_a_job_deletes_its_events_and_orders(store):
     await store.insert(make_job())
 
     await store.delete(make_job().id)
@@ -191,7 +191,7 @@ async def test_deleting_a_job_takes_its_events_and_orders_along(store):
     assert await store.events(make_job().id) == ()
 
 
-async def test_an_asset_is_its_owners_alone_and_a_secret_stays_the_same(url):
+async def test_an_asset_belongs_to_one_owner_and_a_secret_is_stable(url):
     async with Store(url) as store:
         blob = Blob(sha256="a" * 64, size_bytes=5, media_type="image/png")
         await store.keep_asset("default", blob, now=1)
@@ -208,7 +208,7 @@ async def test_an_asset_is_its_owners_alone_and_a_secret_stays_the_same(url):
         assert len(secret) == 32
 
 
-async def test_the_migrations_make_the_schema_that_the_code_expects(url):
+async def test_the_migrations_create_the_schema_that_the_code_expects(url):
     writer, reader = make_engines(url)
     async with writer.begin() as connection:
         await connection.run_sync(migrate)
@@ -233,7 +233,7 @@ async def test_an_empty_database_and_a_migrated_one_are_the_same_and_open_alike(
         assert await store.get(make_job().id) == make_job()
 
 
-async def test_a_store_of_the_first_version_opens_and_gets_what_it_lacks(url):
+async def test_a_store_of_the_first_version_is_migrated_when_it_opens(url):
     writer, reader = make_engines(url)
     async with writer.begin() as connection:
         await connection.run_sync(lambda sync: migrate(sync, to="0001"))
@@ -286,7 +286,7 @@ async def test_a_job_references_the_blobs_of_its_newest_version(store):
     assert not await store.is_referenced("a" * 64)
 
 
-async def test_a_refused_write_leaves_the_blob_references_alone(store):
+async def test_a_rejected_write_leaves_the_blob_references_unchanged(store):
     job = await store.insert(make_job())
     await store.apply(next_version(job, 1001), due_at=1001)
 

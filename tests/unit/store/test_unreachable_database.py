@@ -39,7 +39,7 @@ async def listening(answer: bytes | None) -> AsyncGenerator[str]:
 
 
 @pytest.mark.parametrize("answer", [None, STARTING], ids=["not there", "starting up"])
-async def test_a_database_that_cannot_be_reached_is_away_for_whoever_reads_or_writes(answer: bytes | None):
+async def test_an_unreachable_database_is_unavailable_to_readers_and_writers(answer: bytes | None):
     async with listening(answer) as url:
         store = Store(url)
         with pytest.raises(Unavailable, match="cannot be opened"):
@@ -55,7 +55,7 @@ async def test_a_database_that_cannot_be_reached_is_away_for_whoever_reads_or_wr
                 await asked
 
 
-async def test_a_process_that_is_frozen_in_the_middle_of_a_write_does_not_hold_the_others_up_for_ever(url: str):
+async def test_a_process_frozen_during_a_write_does_not_block_others_for_ever(url: str):
     engine, _ = make_engines(url)
     if engine.dialect.name != "postgresql":
         pytest.skip("SQLite has one owner")
