@@ -1,4 +1,4 @@
-"""A gate that is killed, by SIGKILL, at one exact place: `python cut.py SETTINGS PLACE`."""
+"""A gateway that is killed, by SIGKILL, at one exact place: `python cut.py SETTINGS PLACE`."""
 
 import json
 import os

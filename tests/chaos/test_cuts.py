@@ -1,4 +1,4 @@
-"""The gate, or one of its renders, is killed at one exact place; what was accepted goes on all the same."""
+"""The gateway, or one of its renders, is killed at one exact place; what was accepted goes on all the same."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reas
 
 
 class Client:
-    """One client of one gate."""
+    """One client of one gateway."""
 
     def __init__(self, url: str) -> None:
         self.http = httpx2.Client(base_url=f"{url}/api/v1", headers=KEY, timeout=END_SECONDS_MAX)
@@ -69,8 +69,8 @@ class Client:
 def client_of():
     with ExitStack() as stack:
 
-        def make(gate) -> Client:
-            client = Client(gate.url)
+        def make(gateway) -> Client:
+            client = Client(gateway.url)
             stack.callback(client.http.close)
             return client
 
@@ -82,9 +82,9 @@ def cat(photos) -> Path:
     return next(photo for photo in photos if photo.suffix == ".png")
 
 
-def renderers(gate) -> list[int]:
-    """The render processes of a gate."""
-    children = Path(f"/proc/{gate.process.pid}/task").glob("*/children")
+def renderers(gateway) -> list[int]:
+    """The render processes of a gateway."""
+    children = Path(f"/proc/{gateway.process.pid}/task").glob("*/children")
     pids = [int(pid) for file in children for pid in file.read_text().split()]
     return [pid for pid in pids if b"framegate.animatic" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
@@ -101,54 +101,57 @@ def unfinished_files(data: Path) -> list[Path]:
 
 
 def test_a_render_whose_process_is_killed_is_repeated_and_its_job_completes(serve_gate, client_of, cat):
-    gate = serve_gate()
-    client = client_of(gate)
+    gateway = serve_gate()
+    client = client_of(gateway)
     job = client.create(cat, long=True)
     client.until_rendering(job)
 
-    for pid in renderers(gate):
+    for pid in renderers(gateway):
         os.kill(pid, signal.SIGKILL)
 
     assert client.end(job)["status"] == "completed"
     assert [state for state, _ in client.states(job)].count("submitting") == 2
     assert_whole(client.content(job), LONG_FRAMES)
-    assert unfinished_files(gate.data_dir) == []
+    assert unfinished_files(gateway.data_dir) == []
 
 
 def test_renders_die_with_a_killed_gateway_and_are_repeated_by_the_next(serve_gate, client_of, cat):
-    gate = serve_gate()
-    client = client_of(gate)
+    gateway = serve_gate()
+    client = client_of(gateway)
     job = client.create(cat, long=True)
     client.until_rendering(job)
-    handles = [os.pidfd_open(pid) for pid in renderers(gate)]
+    handles = [os.pidfd_open(pid) for pid in renderers(gateway)]
     assert handles
 
-    gate.process.kill()
+    gateway.process.kill()
 
     for handle in handles:
-        assert select.select([handle], [], [], DIE_SECONDS_MAX)[0], "a render outlived its gate"
+        assert select.select([handle], [], [], DIE_SECONDS_MAX)[0], "a render outlived its gateway"
         os.close(handle)
-    gate.process.wait()
+    gateway.process.wait()
     client = client_of(serve_gate())
     assert client.end(job)["status"] == "completed"
     assert_whole(client.content(job), LONG_FRAMES)
-    assert unfinished_files(gate.data_dir) == []
+    assert unfinished_files(gateway.data_dir) == []
 
 
 @contextmanager
 def cut_at(place: str, data: Path, log: Path):
-    """A gate that will be killed at that place; it yields its URL, and waits at the end for that death."""
+    """A gateway that will be killed at that place; it yields its URL, and waits at the end for that death."""
     settings = {"data_dir": str(data), "port": 0, "api_key": "sk-test", "render_workers": 1}
     command = [sys.executable, str(CUT), json.dumps(settings), place]
-    with log.open("w") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as gate:
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as gateway,
+    ):
         try:
-            assert gate.stdout
-            url = gate.stdout.readline().strip()
+            assert gateway.stdout
+            url = gateway.stdout.readline().strip()
             assert url, log.read_text()
             yield url
-            assert gate.wait(END_SECONDS_MAX) == -signal.SIGKILL, log.read_text()
+            assert gateway.wait(END_SECONDS_MAX) == -signal.SIGKILL, log.read_text()
         finally:
-            gate.kill()
+            gateway.kill()
 
 
 @pytest.mark.parametrize("place", ["half a copy", "before the rename", "after the rename", "before the end"])
@@ -163,8 +166,8 @@ def test_a_kill_between_the_render_and_the_end_leaves_no_partial_file_and_the_jo
     if place in ("half a copy", "before the rename"):
         assert unfinished_files(data), "the cut left nothing to clean"
 
-    gate = serve_gate(data_dir=data)
-    client = client_of(gate)
+    gateway = serve_gate(data_dir=data)
+    client = client_of(gateway)
     early = client.content(job)  # whatever it is by now, it is not a half file
     if early.status_code != 409:
         assert_whole(early, 8)
@@ -174,11 +177,11 @@ def test_a_kill_between_the_render_and_the_end_leaves_no_partial_file_and_the_jo
 
 
 def test_a_truncated_blob_is_not_served(serve_gate, client_of, cat):
-    gate = serve_gate()
-    client = client_of(gate)
+    gateway = serve_gate()
+    client = client_of(gateway)
     job = client.create(cat)
     sha256 = client.end(job)["outputs"][0]["sha256"]
-    kept = gate.data_dir / "blobs" / sha256[:2] / sha256
+    kept = gateway.data_dir / "blobs" / sha256[:2] / sha256
 
     os.truncate(kept, kept.stat().st_size // 2)
 

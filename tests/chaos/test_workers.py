@@ -1,4 +1,4 @@
-"""Render processes that die every time, and gates that are stopped in every render."""
+"""Render processes that die every time, and gateways that are stopped in every render."""
 
 import asyncio
 
@@ -44,32 +44,32 @@ def settings(tmp_path) -> Settings:
     return Settings(data_dir=tmp_path / "data", render_workers=1)
 
 
-async def create(gate):
+async def create(gateway):
     request = Request(model="framegate/animatic", prompt="a title", duration=1, fps=8, resolution="360p")
-    return await gate.jobs.create(request, caller=OPERATOR, dialect="native")
+    return await gateway.jobs.create(request, caller=OPERATOR, dialect="native")
 
 
-async def until(gate, job, state):
+async def until(gateway, job, state):
     async with asyncio.timeout(PATIENCE_SECONDS):
-        async for event in gate.jobs.events(job.id, owner="default"):
+        async for event in gateway.jobs.events(job.id, owner="default"):
             if event.state is state:
                 return
 
 
-async def end(gate, job):
+async def end(gateway, job):
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (job := await gate.jobs.wait(job.id, owner="default", seconds=60)).state.is_final:
+        while not (job := await gateway.jobs.wait(job.id, owner="default", seconds=60)).state.is_final:
             pass
     return job
 
 
 async def test_a_renderer_that_always_dies_fails_the_job_after_the_maximum_of_attempts(settings, renderers, machine):
     renderers("os._exit(9)")
-    async with build_parts(settings, machine) as gate:
-        job = await end(gate, await create(gate))
+    async with build_parts(settings, machine) as gateway:
+        job = await end(gateway, await create(gateway))
 
         assert (job.state, job.fault.code) == (State.FAILED, "order_lost")
-        assert [order["state"] for order in await gate.store.orders(job.id)] == ["not_sent"] * ATTEMPTS_MAX
+        assert [order["state"] for order in await gateway.store.orders(job.id)] == ["not_sent"] * ATTEMPTS_MAX
     assert list((settings.data_dir / "renders").iterdir()) == []
 
 
@@ -77,20 +77,20 @@ async def test_a_render_interrupted_by_every_stop_of_the_gateway_is_repeated_eve
     settings, renderers, machine, monkeypatch
 ):
     renderers("sys.stdin.read(); os._exit(0)")  # never done
-    async with build_parts(settings, machine) as gate:
-        job = await create(gate)
-        await until(gate, job, State.RUNNING)
+    async with build_parts(settings, machine) as gateway:
+        job = await create(gateway)
+        await until(gateway, job, State.RUNNING)
     for number in range(STOPS):
-        async with build_parts(settings, machine) as gate:
+        async with build_parts(settings, machine) as gateway:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while (stands := await gate.jobs.get(job.id, owner="default")).attempts < number + 2 or (
+                while (stands := await gateway.jobs.get(job.id, owner="default")).attempts < number + 2 or (
                     stands.state is not State.RUNNING
                 ):
-                    await gate.jobs.wait(job.id, owner="default", seconds=0.1)
+                    await gateway.jobs.wait(job.id, owner="default", seconds=0.1)
     monkeypatch.delenv("PYTHONPATH")
-    async with build_parts(settings, machine) as gate:
-        job = await end(gate, job)
+    async with build_parts(settings, machine) as gateway:
+        job = await end(gateway, job)
 
         assert (job.state, job.fault) == (State.COMPLETED, None)
-        states = [order["state"] for order in await gate.store.orders(job.id)]
+        states = [order["state"] for order in await gateway.store.orders(job.id)]
         assert states == ["not_sent"] * (STOPS + 1) + ["accepted"]

@@ -1,4 +1,4 @@
-"""The services' own clients, unmodified but for base URL and key, and what they are shown."""
+"""Gateways and jobs for the clients of other services, which are unmodified but for base URL and key."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.fal_gateway import APP, wait_until_ended, submit, video_input
+from support.fal_gateway import APP, submit, video_input, wait_until_ended
 from support.served_gateway import ServedGate, served
 
 JS = Path(__file__).parent / "js"
@@ -18,21 +18,21 @@ NPM_SECONDS = 300
 
 @pytest.fixture(scope="session")
 def api(served_gate: ServedGate) -> Iterator[httpx2.Client]:
-    """A plain HTTP client of the gate, for what OpenRouter's clients have no words for."""
+    """A plain HTTP client of the gateway, for what OpenRouter's clients cannot express."""
     with served_gate.client() as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def asset(api: httpx2.Client, photos: tuple[Path, ...]) -> str:
-    """A photo that the gate keeps, as a reference's address."""
+    """URL of a photo that was uploaded to the gateway."""
     answer = api.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "application/octet-stream"})
     return answer.json()["url"]
 
 
 @pytest.fixture(scope="session")
 def sandbox_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
-    """A real gate that stands in for every service; references and webhooks may lie on this machine."""
+    """A sandbox that stands in for every service; references and webhooks may be on this machine."""
     folder = tmp_path_factory.mktemp("sandbox-gate")
     with served(
         folder / "data", folder / "log", key="pictai_sk-test", sandbox=True, allow_private_addresses=True
@@ -42,7 +42,7 @@ def sandbox_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGat
 
 @pytest.fixture(scope="session")
 def sandbox_asset(sandbox_gate: ServedGate, photos: tuple[Path, ...]) -> str:
-    """A photo that the sandbox keeps, as a reference's address."""
+    """URL of a photo that was uploaded to the sandbox."""
     headers = {"content-type": "application/octet-stream"}
     with sandbox_gate.client() as client:
         return client.post("/assets", content=photos[0].read_bytes(), headers=headers).json()["url"]
@@ -50,7 +50,7 @@ def sandbox_asset(sandbox_gate: ServedGate, photos: tuple[Path, ...]) -> str:
 
 @pytest.fixture
 def cancelled_job(api: httpx2.Client, asset: str) -> str:
-    """The id of a job that was stopped."""
+    """The id of a cancelled job."""
     job = api.post("/videos", json={**_wanted(asset), "duration": 60}).json()
     assert api.post(f"/videos/{job['id']}/cancel").json().get("status") == "cancelled"
     return job["id"]
@@ -58,10 +58,10 @@ def cancelled_job(api: httpx2.Client, asset: str) -> str:
 
 @pytest.fixture
 def unfinished_job(api: httpx2.Client, asset: str) -> Iterator[str]:
-    """The id of a job that is not over when the test begins: a minute of video takes many seconds."""
+    """The id of a job that runs when the test begins: a minute of video takes many seconds."""
     job = api.post("/videos", json={**_wanted(asset), "duration": 60}).json()
     yield job["id"]
-    assert api.post(f"/videos/{job['id']}/cancel").status_code in (200, 409)  # 409: it is over by now
+    assert api.post(f"/videos/{job['id']}/cancel").status_code in (200, 409)  # 409: it has ended
 
 
 def _wanted(asset: str) -> dict[str, Any]:
@@ -103,11 +103,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
-    """A gate where every model answers by its own limits, and nothing is spent."""
-    folder = tmp_path_factory.mktemp("sandbox")
-    with served(folder / "data", folder / "log", key="sk-test", sandbox=True, allow_private_addresses=True) as gate:
-        yield gate
+def sandbox(sandbox_gate: ServedGate) -> ServedGate:
+    """The same sandbox, for the tests of fal's clients."""
+    return sandbox_gate
 
 
 @pytest.fixture(scope="session")

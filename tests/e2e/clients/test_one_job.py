@@ -44,7 +44,7 @@ run(settings, listener, on_ready=lambda url: print(url, flush=True), log_level="
 
 @pytest.fixture
 def gate(tmp_path):
-    with served(tmp_path / "data", tmp_path / "log", key="key-1") as gate:
+    with served(tmp_path / "data", tmp_path / "log", key="key-1", renders=False) as gate:
         yield gate
 
 
@@ -90,7 +90,7 @@ def test_a_create_of_before_the_gate_was_killed_is_found_by_the_client_that_asks
             httpx2.post(videos, json=WANTED, headers={"authorization": "Bearer key-1"}, timeout=60)
     assert dying.returncode == -signal.SIGKILL
 
-    with served(tmp_path / "data", tmp_path / "log", key="key-1") as gate:
+    with served(tmp_path / "data", tmp_path / "log", key="key-1", renders=False) as gate:
         with gate.client() as client:
             [before] = jobs_of(gate)
             again = client.post("/videos", json=WANTED).json()["id"]

@@ -29,7 +29,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
     folder = tmp_path_factory.mktemp("upstream")
     # Its references come from the gate that orders, which lies on this machine too.
     settings = {"sandbox": True, "allow_private_addresses": True}
-    with served(folder / "data", folder / "log", key=KEY, **settings) as gate:
+    with served(folder / "data", folder / "log", key=KEY, renders=False, **settings) as gate:
         yield gate
 
 

@@ -49,7 +49,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
         accounts = [
             {"provider": SERVERS[name][0], "name": name, "base_url": engine.url} for name, engine in engines.items()
         ]
-        gate = stack.enter_context(served(folder / "data", folder / "log", key="sk-test", accounts=accounts))
+        gate = stack.enter_context(served(folder / "data", folder / "log", key="sk-test", accounts=accounts, renders=False))
         yield Farm(gate, engines)
 
 

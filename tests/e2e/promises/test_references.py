@@ -103,7 +103,7 @@ def test_13_where_there_is_no_way_to_hand_a_file_over_the_check_says_what_would_
 
     (problem,) = verdict["problems"]
     assert problem["code"] == "reference_out_of_reach"
-    assert "https address" in problem["message"]
+    assert "https:// URL" in problem["message"]
     assert "public_url" in problem["message"]
 
 

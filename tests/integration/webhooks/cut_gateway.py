@@ -1,4 +1,4 @@
-"""A gate that is killed, by SIGKILL, at one exact place: `python cut_gate.py SETTINGS PLACE`. It logs all it can."""
+"""A gateway that is killed, by SIGKILL, at one exact place: `python cut_gate.py SETTINGS PLACE`. It logs all it can."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ def before_it_is_sent():
 
 
 def before_it_is_noted():
-    """The receiver has taken the webhook, and the gate has not written that down."""
+    """The receiver has taken the webhook, and the gateway has not written that down."""
     Outbox.record = die
 
 

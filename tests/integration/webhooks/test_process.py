@@ -1,4 +1,4 @@
-"""Real gates in processes of their own: killed at exact places, and searched for keys afterwards."""
+"""Real gateways in processes of their own: killed at exact places, and searched for keys afterwards."""
 
 import json
 import os
@@ -23,8 +23,8 @@ WAIT_SECONDS_MAX = 60
 
 
 @contextmanager
-def gate(folder: Path, *, place: str = "nowhere") -> Iterator[tuple[httpx2.Client, subprocess.Popen[str]]]:
-    """A client of a gate in a process of its own, and the process."""
+def gateway(folder: Path, *, place: str = "nowhere") -> Iterator[tuple[httpx2.Client, subprocess.Popen[str]]]:
+    """A client of a gateway in a process of its own, and the process."""
     settings = {
         "data_dir": str(folder / "data"),
         "port": 0,
@@ -69,7 +69,7 @@ def cancelled(client: httpx2.Client, photo: Path, callback_url: str, **headers: 
 
 
 def test_the_webhook_of_a_completed_job_has_urls_that_work_without_the_key(tmp_path, photos):
-    with receiving() as receiver, gate(tmp_path) as (client, _):
+    with receiving() as receiver, gateway(tmp_path) as (client, _):
         url = client.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "image/png"}).json()[
             "url"
         ]
@@ -102,11 +102,11 @@ def delivered(client: httpx2.Client, job: str) -> dict:
 
 def test_a_gateway_killed_before_it_sends_a_webhook_sends_it_once_after_the_restart(tmp_path, photos):
     with receiving() as receiver:
-        with gate(tmp_path, place="before it is sent") as (client, process):
+        with gateway(tmp_path, place="before it is sent") as (client, process):
             job = cancelled(client, photos[0], receiver.url)
             assert process.wait(WAIT_SECONDS_MAX) == -signal.SIGKILL
         assert receiver.got == []
-        with gate(tmp_path) as (client, _):
+        with gateway(tmp_path) as (client, _):
             webhook = delivered(client, job)
             secret = client.get("/webhooks/secret").json()["secret"]
 
@@ -118,10 +118,10 @@ def test_a_gateway_killed_before_it_sends_a_webhook_sends_it_once_after_the_rest
 
 def test_a_gateway_killed_before_it_records_a_response_sends_again_with_the_same_id(tmp_path, photos):
     with receiving() as receiver:
-        with gate(tmp_path, place="before it is noted") as (client, process):
+        with gateway(tmp_path, place="before it is noted") as (client, process):
             job = cancelled(client, photos[0], receiver.url)
             assert process.wait(WAIT_SECONDS_MAX) == -signal.SIGKILL
-        with gate(tmp_path) as (client, _):
+        with gateway(tmp_path) as (client, _):
             webhook = delivered(client, job)
 
         first, second = receiver.got
@@ -138,7 +138,7 @@ def framegate(*arguments: str) -> str:
 def test_no_key_is_found_in_anything_that_the_gateway_wrote(tmp_path, photos):
     data = str(tmp_path / "data")
     answers: list[str] = []
-    with receiving() as receiver, gate(tmp_path) as (client, _):
+    with receiving() as receiver, gateway(tmp_path) as (client, _):
         key = framegate("keys", "create", "--owner", "acme", "--data", data).strip()
         gone = framegate("keys", "create", "--data", data).strip()
         headers = {"authorization": f"Bearer {key}"}

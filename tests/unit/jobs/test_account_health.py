@@ -22,10 +22,10 @@ def told(caplog):
 
 
 async def test_the_log_reports_once_that_an_account_is_unreachable_and_once_that_it_recovered(world, caplog):
-    gate = world(account="studio", submits=[away(), away(), away()])
-    async with gate.open():
-        jobs = [await gate.create() for _ in range(2)]
-        assert {(await gate.end(job)).state for job in jobs} == {State.COMPLETED}
+    gateway = world(account="studio", submits=[away(), away(), away()])
+    async with gateway.open():
+        jobs = [await gateway.create() for _ in range(2)]
+        assert {(await gateway.end(job)).state for job in jobs} == {State.COMPLETED}
 
     begins = "Account animatic/studio cannot be reached; jobs wait or fall back."
     assert told(caplog) == [
@@ -42,9 +42,9 @@ async def test_the_log_and_the_job_name_the_account_whose_key_is_refused(world, 
     def no():
         return Refused(f"The service answered {status}: no.", status=status)
 
-    gate = world(account="studio", submits=[no(), no()])
-    async with gate.open():
-        jobs = [await gate.end(await gate.create()) for _ in range(2)]
+    gateway = world(account="studio", submits=[no(), no()])
+    async with gateway.open():
+        jobs = [await gateway.end(await gateway.create()) for _ in range(2)]
 
     said = f"The service answered {status}: no. Account: `animatic/studio`."
     assert [job.fault.message for job in jobs] == [said, said]
@@ -52,19 +52,19 @@ async def test_the_log_and_the_job_name_the_account_whose_key_is_refused(world, 
 
 
 async def test_an_order_rejected_for_its_content_does_not_count_against_its_account(world, caplog):
-    gate = world(account="studio", submits=[Refused("The service answered 422: no cats.", status=422)])
-    async with gate.open():
-        job = await gate.end(await gate.create())
+    gateway = world(account="studio", submits=[Refused("The service answered 422: no cats.", status=422)])
+    async with gateway.open():
+        job = await gateway.end(await gateway.create())
 
     assert (job.fault.message, told(caplog)) == ("The service answered 422: no cats.", [])
 
 
 async def test_a_job_that_waits_for_an_account_names_it_and_the_reason(world):
-    gate = world(account="studio", submits=[away(), NotSent("429", retry_after=7.0)])
-    gate.provider.requests_per_minute = 2
-    async with gate.open():
-        job = await gate.end(await gate.create())
-        stages = [event.stage async for event in gate.jobs.events(job.id, owner="default")]
+    gateway = world(account="studio", submits=[away(), NotSent("429", retry_after=7.0)])
+    gateway.provider.requests_per_minute = 2
+    async with gateway.open():
+        job = await gateway.end(await gateway.create())
+        stages = [event.stage async for event in gateway.jobs.events(job.id, owner="default")]
 
     assert [stage for stage in stages if stage.startswith("waiting for")] == [
         "waiting for animatic/studio: cannot be reached",
@@ -74,23 +74,23 @@ async def test_a_job_that_waits_for_an_account_names_it_and_the_reason(world):
 
 
 async def test_jobs_that_queue_behind_a_paused_account_report_it_too(world):
-    gate = world(account="studio", submits=[NotSent("429", retry_after=30.0)])
-    async with gate.open():
-        first = await gate.create()
-        async for event in gate.jobs.events(first.id, owner="default"):
+    gateway = world(account="studio", submits=[NotSent("429", retry_after=30.0)])
+    async with gateway.open():
+        first = await gateway.create()
+        async for event in gateway.jobs.events(first.id, owner="default"):
             if event.stage == "waiting for animatic/studio: accepts no orders":
                 break
-        second = await gate.end(await gate.create())
-        stages = [event.stage async for event in gate.jobs.events(second.id, owner="default")]
+        second = await gateway.end(await gateway.create())
+        stages = [event.stage async for event in gateway.jobs.events(second.id, owner="default")]
 
     assert "waiting for animatic/studio: accepts no orders" in stages
 
 
 async def test_the_log_reports_once_that_polls_fail(world, caplog):
     looks = [ProviderError("The service answered 401: no.")] * (FAILED_POLLS_MIN + 3)
-    gate = world(account="studio", looks=[*looks, Running(), "done"])
-    async with gate.open():
-        assert (await gate.end(await gate.create())).state is State.COMPLETED
+    gateway = world(account="studio", looks=[*looks, Running(), "done"])
+    async with gateway.open():
+        assert (await gateway.end(await gateway.create())).state is State.COMPLETED
 
     assert told(caplog) == [
         "Account animatic/studio: orders cannot be polled. The service answered 401: no.",

@@ -160,7 +160,7 @@ async def test_the_start_does_not_wait_for_a_list_and_the_list_is_refreshed_peri
 
 
 async def test_jobs_see_the_newest_catalogue(world):
-    async with world().open(run=False) as gate:
+    async with world().open(run=False) as gateway:
         new = catalogue.Catalogue(catalogue.builtin().models)
-        gate.jobs._router.catalogue = new
-        assert gate.jobs.catalogue is new
+        gateway.jobs._router.catalogue = new
+        assert gateway.jobs.catalogue is new

@@ -1,4 +1,4 @@
-"""A finished video comes in once: what had come when a try broke off is kept, also over a restart of the gate."""
+"""A finished video comes in once: what had come when a try broke off is kept, also over a restart of the gateway."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ class Films:
     async def serve(self, reader, writer):
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        except asyncio.IncompleteReadError:  # a gate that stops just as it has connected
+        except asyncio.IncompleteReadError:  # a gateway that stops just as it has connected
             writer.close()
             return
         self.asked += 1
@@ -57,39 +57,39 @@ async def serving(film: bytes, *cuts: int):
 
 
 def giving(world, films):
-    gate = world(looks=[Done(outputs=(ProviderFile(url=films.url),))])
-    gate.settings = gate.settings.model_copy(update={"allow_private_addresses": True})
-    return gate
+    gateway = world(looks=[Done(outputs=(ProviderFile(url=films.url),))])
+    gateway.settings = gateway.settings.model_copy(update={"allow_private_addresses": True})
+    return gateway
 
 
-def leftovers(gate):
-    return list((gate.settings.data_dir / "blobs" / "tmp").iterdir())
+def leftovers(gateway):
+    return list((gateway.settings.data_dir / "blobs" / "tmp").iterdir())
 
 
 async def test_an_interrupted_download_is_resumed(world, film):
     body = film.read_bytes()
     async with serving(body, len(body) // 2, 100) as films:
-        gate = giving(world, films)
-        async with gate.open():
-            job = await gate.end(await gate.create())
+        gateway = giving(world, films)
+        async with gateway.open():
+            job = await gateway.end(await gateway.create())
 
     assert (job.state, job.failed_downloads) == (State.COMPLETED, 2)
     assert films.sent == len(body)
-    assert leftovers(gate) == []
+    assert leftovers(gateway) == []
 
 
 async def test_a_download_is_resumed_after_a_restart(world, film):
     body = film.read_bytes()
     async with serving(body, len(body) // 2) as films:
-        gate = giving(world, films)
-        async with gate.open():
-            job = await gate.create()
+        gateway = giving(world, films)
+        async with gateway.open():
+            job = await gateway.create()
             async with asyncio.timeout(600):
-                while not (job := await gate.jobs.get(job.id, owner="default")).failed_downloads:
+                while not (job := await gateway.jobs.get(job.id, owner="default")).failed_downloads:
                     await asyncio.sleep(0.01)
-        BlobStore(gate.settings.data_dir / "blobs").clean()
-        async with gate.open():
-            job = await gate.end(job)
+        BlobStore(gateway.settings.data_dir / "blobs").clean()
+        async with gateway.open():
+            job = await gateway.end(job)
 
     assert job.state is State.COMPLETED
     assert films.sent == len(body)
@@ -99,22 +99,22 @@ async def test_a_download_that_always_fails_is_retried_for_long_and_leaves_no_fi
     monkeypatch.setattr("framegate.jobs.state_machine.finalize.WAIT_SECONDS_MAX", 2.0)
     body = film.read_bytes()
     async with serving(body, 100, *[0] * 100) as films:
-        gate = giving(world, films)
-        async with gate.open():
-            job = await gate.end(await gate.create())
+        gateway = giving(world, films)
+        async with gateway.open():
+            job = await gateway.end(await gateway.create())
 
     assert (job.state, job.fault.code) == (State.FAILED, "output_not_fetched")
     assert films.asked == DOWNLOAD_ATTEMPTS_MAX
-    assert leftovers(gate) == []
+    assert leftovers(gateway) == []
 
 
 async def test_a_rejected_download_is_retried_a_few_times_only(world, film, monkeypatch):
     monkeypatch.setattr("framegate.jobs.state_machine.finalize.WAIT_SECONDS_MAX", 2.0)
     async with serving(film.read_bytes()) as films:
         films.missing = True
-        gate = giving(world, films)
-        async with gate.open():
-            job = await gate.end(await gate.create())
+        gateway = giving(world, films)
+        async with gateway.open():
+            job = await gateway.end(await gateway.create())
 
     assert (job.state, job.fault.code) == (State.FAILED, "output_not_fetched")
     assert films.asked == PERMANENT_ATTEMPTS_MAX
@@ -124,10 +124,10 @@ async def test_a_rejected_download_is_retried_a_few_times_only(world, film, monk
 async def test_a_video_that_completes_late_is_still_downloaded(world, film):
     body = film.read_bytes()
     async with serving(body, *[0] * 13) as films:  # nine minutes of waits
-        gate = giving(world, films)
-        gate.settings = gate.settings.model_copy(update={"job_deadline_seconds": 400})
-        async with gate.open():
-            job = await gate.end(await gate.create())
+        gateway = giving(world, films)
+        gateway.settings = gateway.settings.model_copy(update={"job_deadline_seconds": 400})
+        async with gateway.open():
+            job = await gateway.end(await gateway.create())
 
     assert job.state is State.COMPLETED
     assert job.finished_at > job.deadline_at
@@ -137,9 +137,9 @@ async def test_a_download_attempt_that_makes_progress_does_not_count_as_failed(w
     monkeypatch.setattr("framegate.jobs.state_machine.finalize.PROGRESS_BYTES_MIN", 20)
     body = film.read_bytes()
     async with serving(body, *[20] * (DOWNLOAD_ATTEMPTS_MAX + 2)) as films:
-        gate = giving(world, films)
-        async with gate.open():
-            job = await gate.end(await gate.create())
+        gateway = giving(world, films)
+        async with gateway.open():
+            job = await gateway.end(await gateway.create())
 
     assert (job.state, job.failed_downloads) == (State.COMPLETED, 0)
     assert films.sent == len(body)
@@ -149,20 +149,20 @@ async def test_a_download_attempt_that_makes_progress_does_not_count_as_failed(w
 async def test_a_video_is_downloaded_when_its_removed_account_returns(world, film):
     body = film.read_bytes()
     async with serving(body, *[0] * 4) as films:
-        gate = giving(world, films)
-        async with gate.open():
-            job = await gate.create()
-            await gate.until(job, State.FETCHING)
-        providers, gate.providers = gate.providers, []
-        async with gate.open():
-            async for event in gate.jobs.events(job.id, owner="default"):
+        gateway = giving(world, films)
+        async with gateway.open():
+            job = await gateway.create()
+            await gateway.until(job, State.FETCHING)
+        providers, gateway.providers = gateway.providers, []
+        async with gateway.open():
+            async for event in gateway.jobs.events(job.id, owner="default"):
                 if event.stage.startswith("waiting for the account"):
                     break
-        gate.providers = providers
-        async with gate.open():
-            job = await gate.end(job)
+        gateway.providers = providers
+        async with gateway.open():
+            job = await gateway.end(job)
 
-    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+    assert (job.state, len(gateway.provider.orders)) == (State.COMPLETED, 1)
 
 
 async def test_an_internal_error_during_a_download_counts_as_one_failed_attempt(world, film, monkeypatch):
@@ -175,24 +175,24 @@ async def test_an_internal_error_during_a_download_counts_as_one_failed_attempt(
 
     monkeypatch.setattr(BlobStore, "add_file", add_file)
     async with serving(film.read_bytes()) as films:
-        gate = giving(world, films)
-        async with gate.open():
-            job = await gate.end(await gate.create())
+        gateway = giving(world, films)
+        async with gateway.open():
+            job = await gateway.end(await gateway.create())
 
-    assert (job.state, job.failed_downloads, len(gate.provider.orders)) == (State.COMPLETED, 2, 1)
+    assert (job.state, job.failed_downloads, len(gateway.provider.orders)) == (State.COMPLETED, 2, 1)
 
 
 async def test_a_download_that_is_redirected_to_another_host_is_made_there_without_the_key(world, film):
     body = film.read_bytes()
     async with serving(body, len(body) // 2) as films:
-        gate = giving(world, films)
-        gate.provider.looks = [Done(outputs=(ProviderFile(url="https://service.test/film", behind_key=True),))]
+        gateway = giving(world, films)
+        gateway.provider.looks = [Done(outputs=(ProviderFile(url="https://service.test/film", behind_key=True),))]
 
         async def download(made, into, *, bytes_max):
             raise MovedOrigin("The service sends on.", films.url)
 
-        gate.provider.download = download
-        async with gate.open():
-            job = await gate.end(await gate.create())
+        gateway.provider.download = download
+        async with gateway.open():
+            job = await gateway.end(await gateway.create())
 
     assert (job.state, films.sent) == (State.COMPLETED, len(body))

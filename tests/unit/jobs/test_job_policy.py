@@ -12,12 +12,12 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_job_that_does_not_start_in_time_expires_without_an_order(world):
-    gate = world(looks=[Running(progress=0.5)] * 50_000 + ["done"], concurrency=1)
-    async with gate.open():
-        first = await gate.create()
-        await gate.until(first, State.RUNNING)
-        job = await gate.end(await gate.create(policy=JobPolicy(start_seconds=30)))
-        orders = await gate.orders(job)
+    gateway = world(looks=[Running(progress=0.5)] * 50_000 + ["done"], concurrency=1)
+    async with gateway.open():
+        first = await gateway.create()
+        await gateway.until(first, State.RUNNING)
+        job = await gateway.end(await gateway.create(policy=JobPolicy(start_seconds=30)))
+        orders = await gateway.orders(job)
 
     assert (job.state, job.fault.code) == (State.EXPIRED, "start_timeout")
     assert "30 seconds" in job.fault.message
@@ -25,22 +25,22 @@ async def test_a_job_that_does_not_start_in_time_expires_without_an_order(world)
 
 
 async def test_a_job_that_started_in_time_is_not_limited_by_the_start_timeout(world):
-    gate = world(looks=[Running(progress=0.5), Running(progress=0.6), Running(progress=0.7), "done"])
-    gate.provider.poll_seconds = 20.0
-    async with gate.open():
-        job = await gate.end(await gate.create(policy=JobPolicy(start_seconds=30)))
+    gateway = world(looks=[Running(progress=0.5), Running(progress=0.6), Running(progress=0.7), "done"])
+    gateway.provider.poll_seconds = 20.0
+    async with gateway.open():
+        job = await gateway.end(await gateway.create(policy=JobPolicy(start_seconds=30)))
 
     assert job.state is State.COMPLETED
     assert job.finished_at - job.created_at > 60
 
 
 async def test_an_order_that_was_not_sent_is_not_retried_if_the_client_disabled_retries(world):
-    gate = world(submits=[NotSent("busy"), None])
-    async with gate.open():
-        job = await gate.end(await gate.create(policy=JobPolicy(retry=False)))
+    gateway = world(submits=[NotSent("busy"), None])
+    async with gateway.open():
+        job = await gateway.end(await gateway.create(policy=JobPolicy(retry=False)))
 
     assert (job.state, job.fault.message) == (State.FAILED, "busy")
-    assert len(gate.provider.orders) == 1
+    assert len(gateway.provider.orders) == 1
 
 
 async def test_low_priority_jobs_wait_behind_all_others():
@@ -62,12 +62,12 @@ async def test_low_priority_jobs_wait_behind_all_others():
 
 
 async def test_the_jobs_queued_before_one_are_counted(world):
-    gate = world(looks=[Running(progress=0.5)] * 50_000 + ["done"], concurrency=1)
-    async with gate.open():
-        first = await gate.create()
-        await gate.until(first, State.RUNNING)
-        waiting = [await gate.create() for _ in range(3)]
-        ahead = [await gate.jobs.ahead(job.id) for job in (first, *waiting)]
-        in_all = await gate.jobs.ahead()
+    gateway = world(looks=[Running(progress=0.5)] * 50_000 + ["done"], concurrency=1)
+    async with gateway.open():
+        first = await gateway.create()
+        await gateway.until(first, State.RUNNING)
+        waiting = [await gateway.create() for _ in range(3)]
+        ahead = [await gateway.jobs.ahead(job.id) for job in (first, *waiting)]
+        in_all = await gateway.jobs.ahead()
 
     assert (ahead, in_all) == ([0, 0, 1, 2], 3)

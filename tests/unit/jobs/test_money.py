@@ -30,14 +30,14 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def priced(tmp_path: Path, film: Path, machine: VirtualMachine) -> Open:
-    """Open a gate whose one account at OpenRouter goes by a script, called with a key of this budget."""
+    """Open a gateway whose one account at OpenRouter goes by a script, called with a key of this budget."""
 
     @asynccontextmanager
     async def opened(budget: int | None = None, *, run: bool = True, **script: Any) -> AsyncIterator[World]:
-        gate = World(machine, tmp_path / "data", paid(film, tmp_path, **script))
-        async with gate.open(run=run):
-            await called_with(gate, budget)
-            yield gate
+        gateway = World(machine, tmp_path / "data", paid(film, tmp_path, **script))
+        async with gateway.open(run=run):
+            await called_with(gateway, budget)
+            yield gateway
 
     return opened
 
@@ -50,29 +50,29 @@ def paid(film: Path, folder: Path, **script: Any) -> ScriptedProvider:
     return provider
 
 
-async def called_with(gate: World, budget: int | None) -> str:
+async def called_with(gateway: World, budget: int | None) -> str:
     _, key = new_key(now=1.0, budget_micro_usd=budget)
-    await gate.store.keys.add(key)
-    gate.caller = Caller(owner="default", scopes=frozenset(Scope), key_id=key.id)
+    await gateway.store.keys.add(key)
+    gateway.caller = Caller(owner="default", scopes=frozenset(Scope), key_id=key.id)
     return key.id
 
 
-async def place(gate: World, model: str = FAST, **fields: Any):
+async def place(gateway: World, model: str = FAST, **fields: Any):
     asked = {"prompt": "a cat", "duration": 4, "resolution": "720p", "generate_audio": False, **fields}
-    return await gate.jobs.create(Request(model=model, **asked), caller=gate.caller, dialect="native")
+    return await gateway.jobs.create(Request(model=model, **asked), caller=gateway.caller, dialect="native")
 
 
-async def bill(gate: World, job):
-    return await gate.jobs.bill(job.id, owner="default")
+async def bill(gateway: World, job):
+    return await gateway.jobs.bill(job.id, owner="default")
 
 
 async def test_the_estimate_is_reserved_and_the_providers_price_is_settled(priced: Open):
-    async with priced(run=False) as gate:
-        job = await place(gate)
-        reserved = await bill(gate, job)
-        await gate.worker.start()
-        await gate.end(job)
-        settled = await bill(gate, job)
+    async with priced(run=False) as gateway:
+        job = await place(gateway)
+        reserved = await bill(gateway, job)
+        await gateway.worker.start()
+        await gateway.end(job)
+        settled = await bill(gateway, job)
 
     assert (reserved.state, reserved.reserved_micro_usd, reserved.settled_micro_usd) == (
         EntryState.RESERVED,
@@ -97,9 +97,9 @@ async def test_the_estimate_is_reserved_and_the_providers_price_is_settled(price
 async def test_a_failed_order_is_released_and_one_of_unknown_outcome_held(
     priced: Open, script: dict[str, Any], state: EntryState
 ):
-    async with priced(**script) as gate:
-        job = await gate.end(await place(gate))
-        entry = await bill(gate, job)
+    async with priced(**script) as gateway:
+        job = await gateway.end(await place(gateway))
+        entry = await bill(gateway, job)
 
     assert job.state is State.FAILED
     assert (entry.state, entry.reserved_micro_usd, entry.settled_micro_usd) == (state, FAST_COST, None)
@@ -112,39 +112,39 @@ async def test_a_cancelled_order_is_released_if_it_was_stopped_and_held_otherwis
     async def cancel(_handle: object) -> bool:
         return stops
 
-    async with priced(looks=[Running()]) as gate:
-        monkeypatch.setattr(gate.provider, "cancel", cancel)
-        job = await place(gate)
-        await gate.until(job, State.RUNNING)
-        await gate.jobs.cancel(job.id, owner="default")
-        job = await gate.end(job)
+    async with priced(looks=[Running()]) as gateway:
+        monkeypatch.setattr(gateway.provider, "cancel", cancel)
+        job = await place(gateway)
+        await gateway.until(job, State.RUNNING)
+        await gateway.jobs.cancel(job.id, owner="default")
+        job = await gateway.end(job)
 
-        assert (await bill(gate, job)).state is state
+        assert (await bill(gateway, job)).state is state
     assert ("may charge" in job.fault.message) is not stops
 
 
 async def test_a_job_over_the_budget_is_rejected_and_not_stored(priced: Open):
-    async with priced(FAST_COST + 1, run=False) as gate:
-        await place(gate)
+    async with priced(FAST_COST + 1, run=False) as gateway:
+        await place(gateway)
         with pytest.raises(
             BudgetExceeded, match=r"estimated at \$0\.32\. .* budget of \$0\.320001 in total, \$0\.000001 is"
         ):
-            await place(gate)
+            await place(gateway)
 
-        assert await gate.store.count_active() == 1
+        assert await gateway.store.count_active() == 1
 
 
 async def test_concurrent_creates_never_exceed_the_budget(priced: Open):
-    async with priced(5 * FAST_COST, run=False) as gate:
-        done = await asyncio.gather(*(place(gate) for _ in range(12)), return_exceptions=True)
+    async with priced(5 * FAST_COST, run=False) as gateway:
+        done = await asyncio.gather(*(place(gateway) for _ in range(12)), return_exceptions=True)
 
     assert sum(isinstance(one, BudgetExceeded) for one in done) == 7
 
 
 async def test_a_dearer_route_is_taken_only_within_the_budget(priced: Open):
-    async with priced(DEAR_COST - 1, submits=[Refused("Busy for good.")]) as gate:
-        job = await gate.end(await place(gate, models=(DEAR,)))
-        entry = await bill(gate, job)
+    async with priced(DEAR_COST - 1, submits=[Refused("Busy for good.")]) as gateway:
+        job = await gateway.end(await place(gateway, models=(DEAR,)))
+        entry = await bill(gateway, job)
 
     assert (job.state, job.fault.code, job.model) == (State.FAILED, "budget_exceeded", FAST)
     assert job.fault.message.startswith("Busy for good. Then: The job is estimated at $0.80. Of the key's budget")
@@ -153,75 +153,75 @@ async def test_a_dearer_route_is_taken_only_within_the_budget(priced: Open):
         (DEAR, "budget_exceeded"),
     ]
     assert entry.state is EntryState.VOID
-    assert gate.provider.orders == [job.id]
+    assert gateway.provider.orders == [job.id]
 
 
 async def test_an_unreachable_account_is_not_left_early_for_a_route_over_the_budget(priced: Open):
     away = [NotSent("Nobody was there.", connect_failed=True) for _ in range(3)]
-    async with priced(DEAR_COST - 1, submits=away) as gate:
-        job = await gate.end(await place(gate, models=(DEAR,)))
+    async with priced(DEAR_COST - 1, submits=away) as gateway:
+        job = await gateway.end(await place(gateway, models=(DEAR,)))
 
     assert (job.state, job.model, job.fallback_log) == (State.COMPLETED, FAST, ())
-    assert len(gate.provider.orders) == 4
+    assert len(gateway.provider.orders) == 4
 
 
 async def test_the_reservation_changes_with_the_route(priced: Open):
-    async with priced(DEAR_COST, submits=[Refused("No.")], looks=[Running()]) as gate:
-        job = await place(gate, models=(DEAR,))
-        await gate.until(job, State.RUNNING)
-        entry = await bill(gate, job)
+    async with priced(DEAR_COST, submits=[Refused("No.")], looks=[Running()]) as gateway:
+        job = await place(gateway, models=(DEAR,))
+        await gateway.until(job, State.RUNNING)
+        entry = await bill(gateway, job)
         with pytest.raises(BudgetExceeded):
-            await place(gate)
+            await place(gateway)
 
     assert (entry.state, entry.model, entry.reserved_micro_usd) == (EntryState.RESERVED, DEAR, DEAR_COST)
 
 
 async def test_a_job_of_unknown_outcome_is_retried_once_as_a_new_job_that_names_it(priced: Open):
-    async with priced(2 * FAST_COST, submits=[OutcomeUnknown()]) as gate:
-        unsure = await gate.end(await place(gate, metadata={"shot": "7"}))
-        again, same = await asyncio.gather(*(gate.jobs.retry(unsure.id, caller=gate.caller) for _ in range(2)))
-        ended = await gate.end(again)
+    async with priced(2 * FAST_COST, submits=[OutcomeUnknown()]) as gateway:
+        unsure = await gateway.end(await place(gateway, metadata={"shot": "7"}))
+        again, same = await asyncio.gather(*(gateway.jobs.retry(unsure.id, caller=gateway.caller) for _ in range(2)))
+        ended = await gateway.end(again)
 
         assert again.id == same.id != unsure.id
         assert again.request.metadata == {"shot": "7", "retry_of": unsure.id}
         assert ended.state is State.COMPLETED
-        assert gate.provider.orders == [unsure.id, again.id]
-        assert await gate.jobs.get(unsure.id, owner="default") == unsure
-        assert (await bill(gate, unsure)).state is EntryState.HELD
-        assert (await bill(gate, again)).state is EntryState.SETTLED
+        assert gateway.provider.orders == [unsure.id, again.id]
+        assert await gateway.jobs.get(unsure.id, owner="default") == unsure
+        assert (await bill(gateway, unsure)).state is EntryState.HELD
+        assert (await bill(gateway, again)).state is EntryState.SETTLED
 
 
 async def test_a_retry_releases_the_held_reservation_only_on_request(priced: Open):
-    async with priced(FAST_COST, submits=[OutcomeUnknown()]) as gate:
-        unsure = await gate.end(await place(gate))
+    async with priced(FAST_COST, submits=[OutcomeUnknown()]) as gateway:
+        unsure = await gateway.end(await place(gateway))
         with pytest.raises(BudgetExceeded):
-            await gate.jobs.retry(unsure.id, caller=gate.caller)
-        again = await gate.end(await gate.jobs.retry(unsure.id, caller=gate.caller, void_first=True))
+            await gateway.jobs.retry(unsure.id, caller=gateway.caller)
+        again = await gateway.end(await gateway.jobs.retry(unsure.id, caller=gateway.caller, void_first=True))
 
         assert again.state is State.COMPLETED
-        assert (await bill(gate, unsure)).state is EntryState.VOID
+        assert (await bill(gateway, unsure)).state is EntryState.VOID
 
 
 async def test_the_held_reservation_can_be_released_after_the_retry(priced: Open):
-    async with priced(submits=[OutcomeUnknown()]) as gate:
-        unsure = await gate.end(await place(gate))
-        first = await gate.jobs.retry(unsure.id, caller=gate.caller)
-        again = await gate.jobs.retry(unsure.id, caller=gate.caller, void_first=True)
+    async with priced(submits=[OutcomeUnknown()]) as gateway:
+        unsure = await gateway.end(await place(gateway))
+        first = await gateway.jobs.retry(unsure.id, caller=gateway.caller)
+        again = await gateway.jobs.retry(unsure.id, caller=gateway.caller, void_first=True)
 
         assert again.id == first.id
-        assert (await bill(gate, unsure)).state is EntryState.VOID
+        assert (await bill(gateway, unsure)).state is EntryState.VOID
 
 
 async def test_only_a_job_of_unknown_outcome_can_be_retried(priced: Open):
-    async with priced(submits=[Refused("No.")], looks=[Running()]) as gate:
-        refused = await gate.end(await place(gate))
-        running = await place(gate)
+    async with priced(submits=[Refused("No.")], looks=[Running()]) as gateway:
+        refused = await gateway.end(await place(gateway))
+        running = await place(gateway)
         for job, code in ((refused, "retry_not_unsure"), (running, "job_not_over")):
             with pytest.raises(Conflict) as conflict:
-                await gate.jobs.retry(job.id, caller=gate.caller)
+                await gateway.jobs.retry(job.id, caller=gateway.caller)
             assert conflict.value.code == code
         with pytest.raises(NotFound):
-            await gate.jobs.retry(refused.id, caller=Caller(owner="another", scopes=frozenset(Scope)))
+            await gateway.jobs.retry(refused.id, caller=Caller(owner="another", scopes=frozenset(Scope)))
 
 
 # -- any script, with stops and a cancellation
@@ -232,32 +232,32 @@ LOOKS = [Running(), ProviderError("garbage"), Lost(), Failed(fault=Fault(code="c
 async def _live(
     machine: VirtualMachine, folder: Path, film: Path, script: dict[str, Any], stops: list[int], cancel_at: int | None
 ):
-    """Three jobs at once with room for two and a bit; the gate is stopped after so many events, then left to itself."""
-    gate = World(machine, folder / "data", paid(film, folder, **script))
-    gate.provider.poll_seconds = 0.2
+    """Run three jobs with a budget for two and a half; stop the gateway after so many events, then let it finish."""
+    gateway = World(machine, folder / "data", paid(film, folder, **script))
+    gateway.provider.poll_seconds = 0.2
     budget = 2 * FAST_COST + DEAR_COST // 2
-    async with gate.open(run=False):
-        await called_with(gate, budget)
-        done = await asyncio.gather(*(place(gate, models=(DEAR,)) for _ in range(3)), return_exceptions=True)
+    async with gateway.open(run=False):
+        await called_with(gateway, budget)
+        done = await asyncio.gather(*(place(gateway, models=(DEAR,)) for _ in range(3)), return_exceptions=True)
     jobs = [job for job in done if not isinstance(job, BudgetExceeded)]
     worst = 0
     for stop in [*stops, None]:
-        async with gate.open():
+        async with gateway.open():
             for number, job in enumerate(jobs):
                 seen = 0
-                async for event in gate.jobs.events(job.id, owner="default"):
+                async for event in gateway.jobs.events(job.id, owner="default"):
                     seen += 1
-                    worst = max(worst, sum([(await bill(gate, one)).counted_micro_usd for one in jobs]))
+                    worst = max(worst, sum([(await bill(gateway, one)).counted_micro_usd for one in jobs]))
                     if number == 0 and cancel_at is not None and event.seq >= cancel_at and not event.state.is_final:
                         cancel_at = None
                         try:
-                            await gate.jobs.cancel(job.id, owner="default")
+                            await gateway.jobs.cancel(job.id, owner="default")
                         except Conflict:
-                            assert (await gate.jobs.get(job.id, owner="default")).state.is_final
+                            assert (await gateway.jobs.get(job.id, owner="default")).state.is_final
                     if seen == stop:
                         break
-            jobs = [await gate.jobs.get(job.id, owner="default") for job in jobs]
-            entries = [await bill(gate, job) for job in jobs]
+            jobs = [await gateway.jobs.get(job.id, owner="default") for job in jobs]
+            entries = [await bill(gateway, job) for job in jobs]
     return jobs, entries, worst, budget
 
 

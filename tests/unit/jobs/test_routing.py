@@ -24,23 +24,23 @@ def two_accounts(**script):
 
 
 async def test_after_a_rejection_the_job_falls_back_to_the_next_account_and_logs_it(world):
-    gate = world(**two_accounts(submits=[Refused("Balance exhausted.")]))
-    async with gate.open():
-        job = await gate.end(await gate.create())
+    gateway = world(**two_accounts(submits=[Refused("Balance exhausted.")]))
+    async with gateway.open():
+        job = await gateway.end(await gateway.create())
 
         assert (job.state, job.account) == (State.COMPLETED, "b")
         [attempt] = job.fallback_log
         assert (attempt.account, attempt.code, attempt.message) == ("a", "provider_refused", "Balance exhausted.")
-        assert await gate.orders(job) == ["refused", "accepted"]
+        assert await gateway.orders(job) == ["refused", "accepted"]
 
 
 async def test_after_an_order_that_could_not_be_sent_the_job_falls_back_to_the_next_account(world):
-    gate = world(**two_accounts(submits=[NotSent()] * 20))
-    async with gate.open():
-        job = await gate.end(await gate.create())
+    gateway = world(**two_accounts(submits=[NotSent()] * 20))
+    async with gateway.open():
+        job = await gateway.end(await gateway.create())
 
     assert (job.state, job.account) == (State.COMPLETED, "b")
-    assert len(gate.providers[0].orders) == ATTEMPTS_MAX
+    assert len(gateway.providers[0].orders) == ATTEMPTS_MAX
 
 
 def unreachable():
@@ -48,13 +48,13 @@ def unreachable():
 
 
 async def test_an_unreachable_account_is_left_early_if_another_can_take_the_order(world):
-    gate = world(**two_accounts(submits=[unreachable() for _ in range(20)]))
-    async with gate.open():
-        job = await gate.end(await gate.create())
+    gateway = world(**two_accounts(submits=[unreachable() for _ in range(20)]))
+    async with gateway.open():
+        job = await gateway.end(await gateway.create())
 
-        assert await gate.orders(job) == ["not_sent", "not_sent", "accepted"]
+        assert await gateway.orders(job) == ["not_sent", "not_sent", "accepted"]
     assert (job.state, job.account) == (State.COMPLETED, "b")
-    assert len(gate.providers[0].orders) == UNREACHABLE_ATTEMPTS_MAX
+    assert len(gateway.providers[0].orders) == UNREACHABLE_ATTEMPTS_MAX
     [attempt] = job.fallback_log
     assert (attempt.code, attempt.message) == (
         "order_not_sent",
@@ -63,216 +63,216 @@ async def test_an_unreachable_account_is_left_early_if_another_can_take_the_orde
 
 
 async def test_an_unreachable_account_gets_every_attempt_if_no_other_can_take_the_order(world):
-    gate = world(submits=[unreachable() for _ in range(ATTEMPTS_MAX - 1)])
-    async with gate.open():
-        start = gate.clock.now()
-        job = await gate.end(await gate.create())
+    gateway = world(submits=[unreachable() for _ in range(ATTEMPTS_MAX - 1)])
+    async with gateway.open():
+        start = gateway.clock.now()
+        job = await gateway.end(await gateway.create())
 
-    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, ATTEMPTS_MAX)
-    assert gate.clock.now() - start >= sum(BACK_OFF_SECONDS)
+    assert (job.state, len(gateway.provider.orders)) == (State.COMPLETED, ATTEMPTS_MAX)
+    assert gateway.clock.now() - start >= sum(BACK_OFF_SECONDS)
 
 
 async def test_a_job_falls_back_without_an_order_if_its_account_became_unreachable(world):
-    gate = world(**two_accounts())
-    async with gate.open(run=False):
-        job = await gate.create()
+    gateway = world(**two_accounts())
+    async with gateway.open(run=False):
+        job = await gateway.create()
         for _ in range(FAILURES_MAX):
-            gate.parts.state_machine.account_health.record_failure(gate.providers[0], unreachable())
-        await gate.worker.start()
-        job = await gate.end(job)
+            gateway.parts.state_machine.account_health.record_failure(gateway.providers[0], unreachable())
+        await gateway.worker.start()
+        job = await gateway.end(job)
 
-        assert await gate.orders(job) == ["accepted"]
-    assert (job.state, job.account, gate.providers[0].orders) == (State.COMPLETED, "b", [])
+        assert await gateway.orders(job) == ["accepted"]
+    assert (job.state, job.account, gateway.providers[0].orders) == (State.COMPLETED, "b", [])
     [attempt] = job.fallback_log
     assert attempt.message == "Account `animatic/a` cannot be reached. No order was placed."
 
 
 async def test_a_route_is_not_left_early_for_one_that_is_not_available_sooner(world):
-    gate = world(account="a", submits=[unreachable(), unreachable()], others=[{"account": "b"}])
-    gate.providers[1].requests_per_minute = 1
-    async with gate.open():
-        gate.parts.state_machine.account_health.record_submit(gate.providers[1])
-        job = await gate.end(await gate.create())
+    gateway = world(account="a", submits=[unreachable(), unreachable()], others=[{"account": "b"}])
+    gateway.providers[1].requests_per_minute = 1
+    async with gateway.open():
+        gateway.parts.state_machine.account_health.record_submit(gateway.providers[1])
+        job = await gateway.end(await gateway.create())
 
     assert (job.state, job.account, job.fallback_log) == (State.COMPLETED, "a", ())
 
 
 async def test_an_account_with_a_long_retry_after_is_skipped_if_another_can_take_the_order(world):
-    gate = world(**two_accounts(submits=[NotSent("429", retry_after=900.0)]))
-    async with gate.open():
-        job = await gate.end(await gate.create())
-        later = await gate.end(await gate.create())
+    gateway = world(**two_accounts(submits=[NotSent("429", retry_after=900.0)]))
+    async with gateway.open():
+        job = await gateway.end(await gateway.create())
+        later = await gateway.end(await gateway.create())
 
     assert (job.account, later.account) == ("b", "b")
-    assert len(gate.providers[0].orders) == 1
+    assert len(gateway.providers[0].orders) == 1
 
 
 async def test_retry_after_is_respected_if_no_other_account_can_take_the_order(world):
-    gate = world(submits=[NotSent("429", retry_after=90.0)])
-    async with gate.open():
-        start = gate.clock.now()
-        job = await gate.end(await gate.create())
+    gateway = world(submits=[NotSent("429", retry_after=90.0)])
+    async with gateway.open():
+        start = gateway.clock.now()
+        job = await gateway.end(await gateway.create())
 
     assert job.state is State.COMPLETED
-    assert gate.clock.now() - start >= 90
+    assert gateway.clock.now() - start >= 90
 
 
 async def test_after_an_order_of_unknown_outcome_the_job_does_not_fall_back(world):
-    gate = world(**two_accounts(submits=[OutcomeUnknown("Timed out.")]))
-    async with gate.open():
-        job = await gate.end(await gate.create())
+    gateway = world(**two_accounts(submits=[OutcomeUnknown("Timed out.")]))
+    async with gateway.open():
+        job = await gateway.end(await gateway.create())
 
     assert (job.state, job.fault.code) == (State.FAILED, "submit_unsure")
-    assert gate.providers[1].orders == []
+    assert gateway.providers[1].orders == []
 
 
 async def test_a_job_is_polled_with_the_account_of_its_order_after_others_were_added(world):
-    gate = world(account="a", looks=[Running()], others=[])
-    async with gate.open():
-        job = await gate.create()
-        await gate.until(job, State.RUNNING)
-    first = gate.providers[0]
+    gateway = world(account="a", looks=[Running()], others=[])
+    async with gateway.open():
+        job = await gateway.create()
+        await gateway.until(job, State.RUNNING)
+    first = gateway.providers[0]
     first.looks = ["done"]
     newer = type(first)(first.film, account="b", looks=[Lost()])
-    gate.providers = [newer, first]
-    async with gate.open():
-        job = await gate.end(job)
+    gateway.providers = [newer, first]
+    async with gateway.open():
+        job = await gateway.end(job)
 
     assert (job.state, job.account) == (State.COMPLETED, "a")
 
 
 async def test_a_job_follows_its_renamed_account(world):
-    gate = world(account="old", looks=[Running()])
-    async with gate.open():
-        job = await gate.create()
-        await gate.until(job, State.RUNNING)
-    gate.provider.account, gate.provider.looks = "new", ["done"]
-    async with gate.open():
-        job = await gate.end(job)
+    gateway = world(account="old", looks=[Running()])
+    async with gateway.open():
+        job = await gateway.create()
+        await gateway.until(job, State.RUNNING)
+    gateway.provider.account, gateway.provider.looks = "new", ["done"]
+    async with gateway.open():
+        job = await gateway.end(job)
 
     assert job.state is State.COMPLETED
 
 
 async def test_a_job_waits_for_its_removed_account_and_does_not_fail(world):
-    gate = world(account="a", looks=[Running()])
-    async with gate.open():
-        job = await gate.create()
-        await gate.until(job, State.RUNNING)
-    provider, gate.providers = gate.provider, []
-    async with gate.open():
-        async for event in gate.jobs.events(job.id, owner="default"):
+    gateway = world(account="a", looks=[Running()])
+    async with gateway.open():
+        job = await gateway.create()
+        await gateway.until(job, State.RUNNING)
+    provider, gateway.providers = gateway.provider, []
+    async with gateway.open():
+        async for event in gateway.jobs.events(job.id, owner="default"):
             if event.stage.startswith("waiting for the account a"):
                 break
-    provider.looks, gate.providers = ["done"], [provider]
-    async with gate.open():
-        job = await gate.end(job)
+    provider.looks, gateway.providers = ["done"], [provider]
+    async with gateway.open():
+        job = await gateway.end(job)
 
     assert job.state is State.COMPLETED
 
 
 async def test_the_configured_rate_of_orders_per_minute_is_not_exceeded(world):
-    gate = world()
-    gate.provider.requests_per_minute = 2
-    async with gate.open():
-        start = gate.clock.now()
-        for job in [await gate.create() for _ in range(3)]:
-            assert (await gate.end(job)).state is State.COMPLETED
+    gateway = world()
+    gateway.provider.requests_per_minute = 2
+    async with gateway.open():
+        start = gateway.clock.now()
+        for job in [await gateway.create() for _ in range(3)]:
+            assert (await gateway.end(job)).state is State.COMPLETED
 
-    assert gate.clock.now() - start >= 60
+    assert gateway.clock.now() - start >= 60
 
 
 @pytest.mark.parametrize(
     "finds", [[True], [ProviderError("unreachable"), ProviderError("unreachable"), True], [False, False, True]]
 )
 async def test_an_order_of_unknown_outcome_that_the_provider_finds_is_continued_and_not_repeated(world, finds):
-    gate = world(submits=[OutcomeUnknown("Timed out.")])
-    gate.provider.finds = finds
-    async with gate.open():
-        job = await gate.end(await gate.create())
+    gateway = world(submits=[OutcomeUnknown("Timed out.")])
+    gateway.provider.finds = finds
+    async with gateway.open():
+        job = await gateway.end(await gateway.create())
 
-        assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
-        assert await gate.orders(job) == ["accepted"]
+        assert (job.state, len(gateway.provider.orders)) == (State.COMPLETED, 1)
+        assert await gateway.orders(job) == ["accepted"]
 
 
 async def test_an_order_of_unknown_outcome_that_the_provider_does_not_have_is_sent_again_after_the_arrival_time(world):
-    gate = world(submits=[OutcomeUnknown("Timed out.")])
-    gate.provider.finds = [False]
-    async with gate.open():
-        start = gate.clock.now()
-        job = await gate.end(await gate.create())
+    gateway = world(submits=[OutcomeUnknown("Timed out.")])
+    gateway.provider.finds = [False]
+    async with gateway.open():
+        start = gateway.clock.now()
+        job = await gateway.end(await gateway.create())
 
-        assert await gate.orders(job) == ["not_sent", "accepted"]
+        assert await gateway.orders(job) == ["not_sent", "accepted"]
     assert job.state is State.COMPLETED
-    assert gate.clock.now() - start >= ARRIVAL_SECONDS_MAX
+    assert gateway.clock.now() - start >= ARRIVAL_SECONDS_MAX
 
 
 async def test_an_order_of_unknown_outcome_is_looked_up_after_a_restart_and_not_sent_meanwhile(world):
-    gate = world(submits=[OutcomeUnknown("Timed out.")])
-    gate.provider.finds = [ProviderError("away")]
-    async with gate.open():
-        job = await gate.create()
-        async for event in gate.jobs.events(job.id, owner="default"):
+    gateway = world(submits=[OutcomeUnknown("Timed out.")])
+    gateway.provider.finds = [ProviderError("away")]
+    async with gateway.open():
+        job = await gateway.create()
+        async for event in gateway.jobs.events(job.id, owner="default"):
             if event.stage == "looking up its order":
                 break
-    gate.provider.finds = [True]
-    async with gate.open():
-        job = await gate.end(job)
+    gateway.provider.finds = [True]
+    async with gateway.open():
+        job = await gateway.end(job)
 
-    assert (job.state, len(gate.provider.orders)) == (State.COMPLETED, 1)
+    assert (job.state, len(gateway.provider.orders)) == (State.COMPLETED, 1)
 
 
 async def test_a_job_cancelled_while_its_order_is_looked_up_reports_that_it_may_be_charged(world):
-    gate = world(submits=[OutcomeUnknown("Timed out.")])
-    gate.provider.finds = [ProviderError("away")]
-    async with gate.open():
-        job = await gate.create()
-        async for event in gate.jobs.events(job.id, owner="default"):
+    gateway = world(submits=[OutcomeUnknown("Timed out.")])
+    gateway.provider.finds = [ProviderError("away")]
+    async with gateway.open():
+        job = await gateway.create()
+        async for event in gateway.jobs.events(job.id, owner="default"):
             if event.stage == "looking up its order":
                 break
-        job = await gate.end(await gate.jobs.cancel(job.id, owner="default"))
+        job = await gateway.end(await gateway.jobs.cancel(job.id, owner="default"))
 
         assert (job.state, job.fault.unsure) == (State.CANCELLED, True)
-        assert await gate.orders(job) == ["unsure"]
+        assert await gateway.orders(job) == ["unsure"]
 
 
 async def test_a_job_is_pinned_to_the_account_and_base_url_of_its_order(world):
-    gate = world(account="a", looks=[Running()])
-    gate.provider.base_url, gate.provider.key_fingerprint = "https://service.test", "mark"
-    async with gate.open():
-        job = await gate.create()
-        await gate.until(job, State.RUNNING)
-    gate.provider.base_url = "https://elsewhere.test"
-    async with gate.open():
-        async for event in gate.jobs.events(job.id, owner="default"):
+    gateway = world(account="a", looks=[Running()])
+    gateway.provider.base_url, gateway.provider.key_fingerprint = "https://service.test", "mark"
+    async with gateway.open():
+        job = await gateway.create()
+        await gateway.until(job, State.RUNNING)
+    gateway.provider.base_url = "https://elsewhere.test"
+    async with gateway.open():
+        async for event in gateway.jobs.events(job.id, owner="default"):
             if event.stage.startswith("waiting for the account a"):
                 break
-    gate.provider.base_url, gate.provider.looks = "https://service.test", ["done"]
-    gate.provider.account = "renamed"
-    async with gate.open():
-        job = await gate.end(job)
+    gateway.provider.base_url, gateway.provider.looks = "https://service.test", ["done"]
+    gateway.provider.account = "renamed"
+    async with gateway.open():
+        job = await gateway.end(job)
 
     assert (job.state, job.account_url, job.account_key) == (State.COMPLETED, "https://service.test", "mark")
-    assert len(gate.provider.orders) == 1
+    assert len(gateway.provider.orders) == 1
 
 
 async def test_a_job_without_an_order_falls_back_if_its_account_is_removed(world):
-    gate = world(**two_accounts())
-    async with gate.open(run=False):
-        job = await gate.create()
+    gateway = world(**two_accounts())
+    async with gateway.open(run=False):
+        job = await gateway.create()
         assert job.account == "a"
-    gate.providers = [*gate.providers[1:], type(gate.provider)(gate.provider.film, account="c")]
-    async with gate.open():
-        job = await gate.end(job)
+    gateway.providers = [*gateway.providers[1:], type(gateway.provider)(gateway.provider.film, account="c")]
+    async with gateway.open():
+        job = await gateway.end(job)
 
     assert (job.state, job.account) == (State.COMPLETED, "b")
     assert [attempt.code for attempt in job.fallback_log] == ["provider_missing"]
 
 
 async def test_a_model_can_have_its_own_deadline(world):
-    gate = world(looks=[Running(progress=0.1)])
-    gate.settings = gate.settings.model_copy(update={"model_deadline_seconds": {"framegate/animatic": 30}})
-    async with gate.open():
-        job = await gate.end(await gate.create())
+    gateway = world(looks=[Running(progress=0.1)])
+    gateway.settings = gateway.settings.model_copy(update={"model_deadline_seconds": {"framegate/animatic": 30}})
+    async with gateway.open():
+        job = await gateway.end(await gateway.create())
 
     assert job.state is State.EXPIRED
     assert job.deadline_at - job.created_at == 30
@@ -365,18 +365,18 @@ def test_each_offer_is_validated_once_when_a_fallback_is_selected(validations):
 
 
 async def test_each_offer_is_validated_once_for_a_job(world, validations):
-    gate = world()
-    async with gate.open(run=False):
-        await gate.create()
+    gateway = world()
+    async with gateway.open(run=False):
+        await gateway.create()
 
     assert validations == {("framegate/animatic", "animatic"): 1}
 
 
 async def test_each_offer_is_validated_once_for_a_job_with_a_measured_clip(world, validations, film):
     clip = f"data:video/mp4;base64,{b64encode(film.read_bytes()).decode()}"
-    gate = world()
-    async with gate.open(run=False):
-        await gate.create(references=(Reference(url=clip, kind=Kind.VIDEO, role=Role.SOURCE),))
+    gateway = world()
+    async with gateway.open(run=False):
+        await gateway.create(references=(Reference(url=clip, kind=Kind.VIDEO, role=Role.SOURCE),))
 
     assert validations == {("framegate/animatic", "animatic"): 1}
 
@@ -388,9 +388,9 @@ async def test_each_offer_is_validated_once_by_a_check_that_measures_the_referen
         prompt="a cat",
         references=(Reference(url=clip, kind=Kind.VIDEO, role=Role.SOURCE),),
     )
-    gate = world()
-    async with gate.open(run=False):
-        verdict = await gate.jobs.check(request, caller=gate.caller)
+    gateway = world()
+    async with gateway.open(run=False):
+        verdict = await gateway.jobs.check(request, caller=gateway.caller)
 
     assert verdict.ok
     assert validations == {("framegate/animatic", "animatic"): 1}

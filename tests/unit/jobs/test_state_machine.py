@@ -1,4 +1,4 @@
-"""Whatever a provider answers, whenever the gate is stopped and the job cancelled: the promises hold."""
+"""Whatever a provider answers, whenever the gateway is stopped and the job cancelled: the promises hold."""
 
 import itertools
 import shutil
@@ -36,28 +36,28 @@ ENDS = {State.FAILED, State.CANCELLED, State.EXPIRED}
 async def _live(
     machine: VirtualMachine, folder: Path, film: Path, script: dict, stops: list[int], cancel_at: int | None
 ):
-    """One job's life: the gate is stopped after so many events, again and again, then left to itself."""
-    gate = World(machine, folder / "data", ScriptedProvider(Path(shutil.copy(film, folder / "film.mp4")), **script))
-    gate.provider.poll_seconds = 0.2
-    async with gate.open(run=False):
-        job = await gate.create()
+    """Run one job: stop the gateway after so many events, several times, then let it finish."""
+    gateway = World(machine, folder / "data", ScriptedProvider(Path(shutil.copy(film, folder / "film.mp4")), **script))
+    gateway.provider.poll_seconds = 0.2
+    async with gateway.open(run=False):
+        job = await gateway.create()
     for stop in [*stops, None]:
-        async with gate.open():
+        async with gateway.open():
             seen = 0
-            async for event in gate.jobs.events(job.id, owner="default"):
+            async for event in gateway.jobs.events(job.id, owner="default"):
                 seen += 1
                 if cancel_at is not None and event.seq >= cancel_at:
                     cancel_at = None
                     try:
-                        await gate.jobs.cancel(job.id, owner="default")
+                        await gateway.jobs.cancel(job.id, owner="default")
                     except Conflict:
-                        assert (await gate.jobs.get(job.id, owner="default")).state.is_final
+                        assert (await gateway.jobs.get(job.id, owner="default")).state.is_final
                 if seen == stop:
                     break
-            job = await gate.jobs.get(job.id, owner="default")
-            events = await gate.store.events(job.id)
-            orders = await gate.orders(job)
-    return gate, job, events, orders
+            job = await gateway.jobs.get(job.id, owner="default")
+            events = await gateway.store.events(job.id)
+            orders = await gateway.orders(job)
+    return gateway, job, events, orders
 
 
 @pytest.mark.slow
@@ -73,7 +73,7 @@ def test_every_job_ends_once_and_no_paid_order_is_repeated(film, repeatable, sub
     script = {"submits": submits, "looks": looks, "repeatable": repeatable}
     machine = VirtualMachine()
     with tempfile.TemporaryDirectory() as folder:
-        gate, job, events, orders = machine.run(_live(machine, Path(folder), film, script, stops, cancel_at))
+        gateway, job, events, orders = machine.run(_live(machine, Path(folder), film, script, stops, cancel_at))
 
     assert job.state.is_final
     assert [event.seq for event in events] == list(range(1, job.version + 1))
@@ -85,7 +85,7 @@ def test_every_job_ends_once_and_no_paid_order_is_repeated(film, repeatable, sub
     assert job.state is State.COMPLETED or job.fault is not None
     if not repeatable:
         told_no = sum(isinstance(answer, NotSent) for answer in submits)
-        assert len(gate.provider.orders) <= 1 + told_no
+        assert len(gateway.provider.orders) <= 1 + told_no
         assert orders.count("accepted") + orders.count("unsure") <= 1
     if "unsure" in orders:
         assert orders[-1] == "unsure"
