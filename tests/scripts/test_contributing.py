@@ -13,7 +13,7 @@ import pytest
 from framegate import catalogue
 from framegate.domain import Done, Running
 from framegate.providers.base import Provider
-from support.ordering import order
+from support.ordering import make_order
 from support.replaying import Tape, replaying
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +79,7 @@ async def _order_and_poll(state: dict[str, str], update: object, folder: Path) -
     tape = Tape([{"status": 200, "body": {"id": "clip-7"}}, {"status": 200, "body": json.dumps(state)}])
     with replaying(tape) as here:
         toy: Provider = module.Toy("studio", "key-of-the-account", here)
-        handle = await toy.submit(order(folder, prompt="a kite", model_id="clip-1", references=[{}]))
+        handle = await toy.submit(make_order(folder, prompt="a kite", model_id="clip-1", references=[{}]))
         seen = await toy.poll(handle)
         await toy.close()
 

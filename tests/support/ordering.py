@@ -14,7 +14,7 @@ TARGET = {"width": 1280, "height": 720, "fps": 24, "duration": 8, "audio": False
 MEDIA_TYPES = {Kind.IMAGE: "image/png", Kind.VIDEO: "video/mp4", Kind.AUDIO: "audio/mpeg"}
 
 
-def order(folder: Path, **values: Any) -> Order:
+def make_order(folder: Path, **values: Any) -> Order:
     """An order; `target`, `references`, `policy` and the fields of the request are written as in JSON."""
     references = tuple(_prepared(folder, number, row) for number, row in enumerate(values.pop("references", ())))
     model = values.pop("model", "google/veo-3.1")

@@ -9,7 +9,7 @@ from framegate.config.accounts import Account
 from framegate.domain.errors import FramegateError
 from framegate.providers.base import Provider
 from framegate.providers.registry import build_provider
-from support.ordering import order
+from support.ordering import make_order
 from support.paths import PROVIDER_GOLDEN
 from support.replaying import KEY, Tape, replaying
 
@@ -65,7 +65,7 @@ async def _call(adapter: Provider, method: str, case: dict[str, Any], handle: di
     try:
         match method:
             case "submit":
-                new_handle = await adapter.submit(order(folder, **case["order"]))
+                new_handle = await adapter.submit(make_order(folder, **case["order"]))
                 handle.update(new_handle)
                 handle["at"] = 0.0
                 return {name: value for name, value in new_handle.items() if name != "at"}
@@ -73,7 +73,7 @@ async def _call(adapter: Provider, method: str, case: dict[str, Any], handle: di
                 update = await adapter.poll(handle)
                 return {"is": type(update).__name__, **json.loads(json.dumps(plain(update)))}
             case "reconcile":
-                new_handle = await adapter.reconcile(order(folder, **case["order"]))
+                new_handle = await adapter.reconcile(make_order(folder, **case["order"]))
                 return new_handle and {name: value for name, value in new_handle.items() if name != "at"}
             case _:
                 return await adapter.cancel(handle)

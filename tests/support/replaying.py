@@ -32,7 +32,7 @@ class Replayer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     tape: Tape
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, *_: object, **__: object) -> None:
         pass
 
     def handle_any(self) -> None:

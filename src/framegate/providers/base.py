@@ -78,7 +78,7 @@ class Provider(ABC):
         """
         raise Refused(f"{self.name} cannot be checked without an order.")
 
-    async def download(self, made: ProviderFile, into: Path, *, bytes_max: int) -> None:  # noqa: ARG002 - for those that must
+    async def download(self, file: ProviderFile, into: Path, *, bytes_max: int) -> None:  # noqa: ARG002 - for those that must
         """Download a finished file that requires the account's key."""
         raise Refused(f"{self.name} has no files that require a key.")
 

@@ -125,11 +125,11 @@ class HttpProvider(Provider):
         response = await self.client.query("GET", self.model_list_path)
         return at(self.client.require_ok(response).json(), "data")
 
-    async def download(self, made: ProviderFile, into: Path, *, bytes_max: int) -> None:
+    async def download(self, file: ProviderFile, into: Path, *, bytes_max: int) -> None:
         """Download a file at the account's own origin."""
-        if made.url is None:
+        if file.url is None:
             raise ProviderError(f"{self.title} returned no URL of the file.")
-        await self.client.download(made.url, into, bytes_max=bytes_max)
+        await self.client.download(file.url, into, bytes_max=bytes_max)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,4 +1,4 @@
-"""Which account a job is followed with: the one that took its order, whatever its entry is called by now."""
+"""The account of a job: the one that received its order, whatever its name is now."""
 
 from dataclasses import replace
 
@@ -12,13 +12,13 @@ TARGET = Target(width=1280, height=720, fps=24, duration=8, audio=False, seed=No
 
 
 def at_fal(*rows: tuple[str, str, str]) -> ProviderRegistry:
-    """Accounts at fal, each by name, key and base URL."""
+    """Accounts at fal, each with name, key and base URL."""
     accounts = [Account(provider="fal", name=name, api_key=key, base_url=url) for name, key, url in rows]
     return ProviderRegistry(build_provider(account) for account in accounts)
 
 
 def ordered_with(name: str, key: str, url: str) -> Job:
-    """A job whose order stands with that account."""
+    """A job whose order was accepted by this account."""
     [account] = at_fal((name, key, url))
     return Job(
         id="j",
@@ -38,23 +38,23 @@ def ordered_with(name: str, key: str, url: str) -> Job:
 
 
 @pytest.mark.parametrize(
-    ("there", "found"),
+    ("accounts", "expected"),
     [
         ([("old", "k2", "https://a.test"), ("other", "k3", "https://a.test")], "old"),  # its key was rotated
-        ([("new", "k1", "https://a.test"), ("other", "k3", "https://a.test")], "new"),  # its entry was renamed
-        ([("other", "k1", "https://a.test"), ("old", "k3", "https://a.test")], "other"),  # two names were swapped
-        ([("new", "k1", "https://a.test"), ("other", "k1", "https://a.test")], "new"),  # two entries have its key
-        ([("new", "k2", "https://a.test")], "new"),  # both were changed, and no other can be meant
-        ([("old", "k1", "https://b.test")], None),  # at another address nobody knows the order
+        ([("new", "k1", "https://a.test"), ("other", "k3", "https://a.test")], "new"),  # it was renamed
+        ([("other", "k1", "https://a.test"), ("old", "k3", "https://a.test")], "other"),  # two names were exchanged
+        ([("new", "k1", "https://a.test"), ("other", "k1", "https://a.test")], "new"),  # two accounts have its key
+        ([("new", "k2", "https://a.test")], "new"),  # both were changed, and there is no other account
+        ([("old", "k1", "https://b.test")], None),  # another server does not know the order
         ([("x", "k2", "https://a.test"), ("y", "k3", "https://a.test")], None),
         ([], None),
     ],
 )
 def test_a_job_keeps_its_account_after_a_rename_or_a_key_rotation(
-    there: list[tuple[str, str, str]], found: str | None
+    accounts: list[tuple[str, str, str]], expected: str | None
 ):
-    account = at_fal(*there).for_job(ordered_with("old", "k1", "https://a.test"))
-    assert (account and account.account) == found
+    account = at_fal(*accounts).for_job(ordered_with("old", "k1", "https://a.test"))
+    assert (account and account.account) == expected
 
 
 def test_a_job_of_a_gpu_server_follows_it_to_a_new_address():
@@ -65,6 +65,6 @@ def test_a_job_of_a_gpu_server_follows_it_to_a_new_address():
 
 
 def test_key_fingerprints_differ_and_do_not_contain_the_key():
-    one, other = at_fal(("a", "secret-of-one", "https://a.test"), ("b", "secret-of-another", "https://a.test"))
-    assert one.key_fingerprint != other.key_fingerprint
-    assert "secret" not in one.key_fingerprint + other.key_fingerprint
+    first, second = at_fal(("a", "secret-of-one", "https://a.test"), ("b", "secret-of-another", "https://a.test"))
+    assert first.key_fingerprint != second.key_fingerprint
+    assert "secret" not in first.key_fingerprint + second.key_fingerprint

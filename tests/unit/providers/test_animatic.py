@@ -1,4 +1,4 @@
-"""What the animatic engine is asked for, of an order."""
+"""The specification that the animatic provider passes to the renderer."""
 
 from pathlib import Path
 from typing import Any
@@ -17,36 +17,36 @@ def ordered(*references: Reference, **target: Any) -> dict[str, Any]:
         target=Target(**settled | target),
         references=tuple(
             PreparedReference(
-                reference=one, blob=Blob(sha256="0", size_bytes=1, media_type="x"), path=f"/files/{one.url}"
+                reference=reference, blob=Blob(sha256="0", size_bytes=1, media_type="x"), path=f"/files/{reference.url}"
             )
-            for one in references
+            for reference in references
         ),
     )
     return spec(order, Path("/out.mp4"))
 
 
 def test_references_are_passed_to_the_renderer_by_role():
-    asked = ordered(
+    fields = ordered(
         Reference(url="first", role=Role.FIRST_FRAME),
         Reference(url="a", name="hero"),
         Reference(url="b"),
         Reference(url="last", role=Role.LAST_FRAME),
     )
 
-    assert (asked["first_frame"], asked["last_frame"]) == ("/files/first", "/files/last")
-    assert (asked["references"], asked["names"]) == (["/files/a", "/files/b"], ["hero", None])
-    assert (asked["frames"], asked["seed"], asked["output"]) == (96, 3, "/out.mp4")
-    assert asked["source"] is asked["style"] is None
-    assert asked["audio"] is False
+    assert (fields["first_frame"], fields["last_frame"]) == ("/files/first", "/files/last")
+    assert (fields["references"], fields["names"]) == (["/files/a", "/files/b"], ["hero", None])
+    assert (fields["frames"], fields["seed"], fields["output"]) == (96, 3, "/out.mp4")
+    assert fields["source"] is fields["style"] is None
+    assert fields["audio"] is False
 
 
 def test_the_first_style_reference_is_used_for_colors_and_not_as_a_shot():
-    asked = ordered(
+    fields = ordered(
         Reference(url="a"), Reference(url="s", reference_type="style"), Reference(url="t", reference_type="style")
     )
 
-    assert asked["style"] == "/files/s"
-    assert asked["references"] == ["/files/a", "/files/t"]
+    assert fields["style"] == "/files/s"
+    assert fields["references"] == ["/files/a", "/files/t"]
 
 
 def test_audio_is_rendered_if_the_job_has_it():

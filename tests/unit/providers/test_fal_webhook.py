@@ -1,4 +1,4 @@
-"""fal's webhooks make the gate look at once; a call that fal did not sign just now does nothing."""
+"""fal's webhooks trigger an immediate poll if their signature is valid and recent."""
 
 import json
 import socket
@@ -30,22 +30,22 @@ def signed(raw: bytes = RAW, at: int = NOW, seed: bytes = SEED, **instead: str |
     return {name: value for name, value in changed.items() if value is not None}
 
 
-async def heard(service: FaultyServer, headers: dict[str, str], raw: bytes = RAW, *, times: int = 1) -> str | None:
-    rest = VendorClient(service.url, headers={"authorization": "Key k"})
-    ear, found = FalWebhookVerifier(rest), None
+async def verify(service: FaultyServer, headers: dict[str, str], raw: bytes = RAW, *, times: int = 1) -> str | None:
+    client = VendorClient(service.url, headers={"authorization": "Key k"})
+    verifier, request_id = FalWebhookVerifier(client), None
     try:
         for _ in range(times):
-            found = await ear.verify(headers, raw, now=NOW)
+            request_id = await verifier.verify(headers, raw, now=NOW)
     finally:
-        await rest.close()
-    return found
+        await client.close()
+    return request_id
 
 
 @pytest.mark.anyio
 async def test_a_signed_webhook_is_verified_and_the_keys_are_read_once():
     async with faulty(answer(200, jwks(SEED))) as service:
-        assert await heard(service, signed(), times=3) == "r1"
-        assert await heard(service, signed(at=NOW - 300)) == "r1"
+        assert await verify(service, signed(), times=3) == "r1"
+        assert await verify(service, signed(at=NOW - 300)) == "r1"
     assert len(service.heads) == 2
     assert service.heads[0].startswith("GET /.well-known/jwks.json ")
 
@@ -73,8 +73,8 @@ async def test_a_signed_webhook_is_verified_and_the_keys_are_read_once():
 )
 async def test_a_webhook_with_an_invalid_or_old_signature_is_rejected(headers: dict[str, str]):
     async with faulty(answer(200, jwks(SEED))) as service:
-        assert await heard(service, headers, times=3) is None
-    assert len(service.heads) <= 1  # a flood of forgeries asks fal for nothing
+        assert await verify(service, headers, times=3) is None
+    assert len(service.heads) <= 1  # forged webhooks do not cause requests to fal
 
 
 @pytest.mark.anyio
@@ -86,7 +86,7 @@ async def test_keys_are_read_again_after_a_rotation_once_they_have_a_minimum_age
         await keys.pop(0)(writer)
 
     async with faulty(turn) as service:
-        assert await heard(service, signed()) == "r1"
+        assert await verify(service, signed()) == "r1"
     assert keys == []
 
 
@@ -95,13 +95,15 @@ async def test_keys_are_read_again_after_a_rotation_once_they_have_a_minimum_age
 async def test_a_webhook_cannot_be_verified_without_keys(keys: Fault):
     async with faulty(keys) as service:
         with pytest.raises(ProviderError):
-            await heard(service, signed())
+            await verify(service, signed())
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
     folder = tmp_path_factory.mktemp("fal")
-    with served(folder / "data", folder / "log", key="sk-fal", sandbox=True, allow_private_addresses=True) as gate:
+    with served(
+        folder / "data", folder / "log", key="sk-fal", renders=False, sandbox=True, allow_private_addresses=True
+    ) as gate:
         yield gate
 
 
@@ -111,18 +113,20 @@ def gate(sandbox: ServedGate, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     account = {"provider": "fal", "name": "theirs", "api_key": "sk-fal", "base_url": f"{sandbox.url}/fal"}
-    more = {"port": port, "public_url": f"http://127.0.0.1:{port}", "allow_private_addresses": True}
-    with served(folder / "data", folder / "log", key="sk-ours", accounts=[account], **more) as ours:
+    settings = {"port": port, "public_url": f"http://127.0.0.1:{port}", "allow_private_addresses": True}
+    with served(folder / "data", folder / "log", key="sk-ours", renders=False, accounts=[account], **settings) as ours:
         yield ours
 
 
-def test_the_webhook_of_another_gateway_is_delivered_and_verified(gate: ServedGate, sandbox: ServedGate, photos: tuple[Path, ...]):
-    asked = {"model": "x-ai/grok-imagine-video", "prompt": "a cat", "duration": 1, "resolution": "480p"}
+def test_the_webhook_of_another_gateway_is_delivered_and_verified(
+    gate: ServedGate, sandbox: ServedGate, photos: tuple[Path, ...]
+):
+    fields = {"model": "x-ai/grok-imagine-video", "prompt": "a cat", "duration": 1, "resolution": "480p"}
     with gate.client() as ours, sandbox.client() as theirs:
         stream = {"content-type": "application/octet-stream"}
         url = ours.post("/assets", content=photos[0].read_bytes(), headers=stream).json()["url"]
         picture = {"type": "image_url", "image_url": {"url": url}}
-        job = ours.post("/videos", json={**asked, "input_references": [picture]}).json()
+        job = ours.post("/videos", json={**fields, "input_references": [picture]}).json()
         end = time.monotonic() + SECONDS_MAX
         while job["status"] in ("pending", "in_progress") and time.monotonic() < end:
             job = ours.get(f"/videos/{job['id']}", params={"wait": 30}).json()
@@ -130,8 +134,8 @@ def test_the_webhook_of_another_gateway_is_delivered_and_verified(gate: ServedGa
         [order] = theirs.get("/videos").json()["data"]
         calls: list[dict[str, Any]] = []
         while not calls and time.monotonic() < end:
-            told = theirs.get(f"/videos/{order['id']}/webhooks").json()
-            calls = [one for one in told["data"] if one["state"] == "delivered"]
+            attempts = theirs.get(f"/videos/{order['id']}/webhooks").json()
+            calls = [attempt for attempt in attempts["data"] if attempt["state"] == "delivered"]
     [call] = calls
     assert call["url"] == f"{gate.url}/providers/fal/theirs/webhook?job={job['id']}"
 

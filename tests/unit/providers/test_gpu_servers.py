@@ -1,4 +1,4 @@
-"""vLLM-Omni and SGLang: what their servers insist on."""
+"""vLLM-Omni and SGLang: the rules that their servers enforce."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +24,7 @@ from support.forms import FIELD_BYTES_MAX
 from support.gpu_servers import ServerState, serving
 from support.gpu_servers import SGLang as SGLangServer
 from support.gpu_servers import VllmOmni as VllmOmniServer
-from support.ordering import order
+from support.ordering import make_order
 from support.showing import measured
 
 VACE = "Wan-AI/Wan2.1-VACE-1.3B-diffusers"
@@ -35,63 +35,61 @@ LTX = "Lightricks/LTX-2"
 TARGET = {"width": 832, "height": 480, "fps": 16, "duration": 1, "resolution": "480p"}
 CANVAS = {"width": 1344, "height": 768, "fps": 24, "duration": 5, "resolution": "768p"}
 KINDS = {"vllm_omni": (VllmOmni, VllmOmniServer), "sglang": (SGLang, SGLangServer)}
-OFFERS = [
-    (model, offer) for model in catalogue.builtin() for offer in model.offers if offer.provider in KINDS
-]  # of all open models
+OFFERS = [(model, offer) for model in catalogue.builtin() for offer in model.offers if offer.provider in KINDS]
 WHITE = (255, 255, 255)
 
 
 @pytest.fixture
-def vllm() -> Iterator[ServerState]:
-    with serving(VllmOmniServer, ServerState(VACE)) as engine:
-        yield engine
+def vllm_omni() -> Iterator[ServerState]:
+    with serving(VllmOmniServer, ServerState(VACE)) as server:
+        yield server
 
 
 @pytest.fixture
-def sgl() -> Iterator[ServerState]:
-    with serving(SGLangServer, ServerState(I2V)) as engine:
-        yield engine
+def sglang() -> Iterator[ServerState]:
+    with serving(SGLangServer, ServerState(I2V)) as server:
+        yield server
 
 
-async def looked(adapter: Adapter, handle: Any) -> tuple[list[Update], Update]:
-    """Every look that found no end, and the end."""
+async def poll_to_end(adapter: Adapter, handle: Any) -> tuple[list[Update], Update]:
+    """The updates before the end, and the end."""
     waits: list[Update] = []
     for _ in range(10):
         update = await adapter.poll(handle)
         if not isinstance(update, Running):
             return waits, update
         waits.append(update)
-    pytest.fail("it never ends")
+    pytest.fail("the job does not end")
 
 
-async def made(adapter: Adapter, wanted: Order, into: Path) -> tuple[int, int, int]:
-    """Order, wait and fetch: width, height and frames of the file."""
-    _, end = await looked(adapter, await adapter.submit(wanted))
+async def render(adapter: Adapter, order: Order, into: Path) -> tuple[int, int, int]:
+    """Submit, poll and download: width, height and number of frames of the file."""
+    _, end = await poll_to_end(adapter, await adapter.submit(order))
     assert isinstance(end, Done), end
     await adapter.download(end.outputs[0], into, bytes_max=10**8)
     return measured(into)
 
 
-def with_photos(wanted: Order, photos: list[Path]) -> Order:
-    """The order with these pictures in the place of its own."""
-    given = zip(wanted.references, photos, strict=True)
-    return replace(wanted, references=tuple(replace(one, path=str(photo)) for one, photo in given))
+def with_photos(order: Order, photos: list[Path]) -> Order:
+    """The order with other pictures."""
+    pairs = zip(order.references, photos, strict=True)
+    return replace(order, references=tuple(replace(prepared, path=str(photo)) for prepared, photo in pairs))
 
 
-def colour(picture: Image.Image, x: int, y: int) -> tuple[int, ...]:
-    """The colour at a place of an RGB picture."""
-    found = picture.getpixel((x, y))
-    assert isinstance(found, tuple)
-    return found
+def color_at(picture: Image.Image, x: int, y: int) -> tuple[int, ...]:
+    """The color of a pixel of an RGB picture."""
+    color = picture.getpixel((x, y))
+    assert isinstance(color, tuple)
+    return color
 
 
-def near(one: tuple[int, ...], other: tuple[int, ...], *, by: int) -> bool:
+def is_close(first: tuple[int, ...], second: tuple[int, ...], *, by: int) -> bool:
     """Whether no channel differs by more."""
-    return max(abs(a - b) for a, b in zip(one, other, strict=True)) <= by
+    return max(abs(a - b) for a, b in zip(first, second, strict=True)) <= by
 
 
-def noise(folder: Path, number: int) -> Path:
-    """A picture that no encoder makes small."""
+def noisy_picture(folder: Path, number: int) -> Path:
+    """A picture that cannot be compressed well."""
     path = folder / f"noise-{number}.png"
     grain = np.random.default_rng(number).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
     Image.fromarray(grain).save(path)
@@ -102,16 +100,16 @@ def noise(folder: Path, number: int) -> Path:
 
 
 @pytest.mark.anyio
-async def test_vllm_omni_receives_references_of_any_shape_uncropped(vllm: ServerState, tmp_path: Path):
-    adapter = VllmOmni("gpu", "", vllm.url + "/v1/")
+async def test_vllm_omni_receives_references_of_any_shape_uncropped(vllm_omni: ServerState, tmp_path: Path):
+    adapter = VllmOmni("gpu", "", vllm_omni.url + "/v1/")
     wide, tall = {"size": [400, 100]}, {"size": [60, 300]}
-    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET, references=[wide, tall])
-    handle = await adapter.submit(wanted)
-    first, second = vllm.jobs[handle["id"]].pictures
-    assert near(colour(first, 416, 5), WHITE, by=5)
-    assert near(colour(first, 416, 240), (200, 0, 90), by=5)
-    assert near(colour(second, 5, 240), WHITE, by=5)
-    waits, end = await looked(adapter, handle)
+    order = make_order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET, references=[wide, tall])
+    handle = await adapter.submit(order)
+    first, second = vllm_omni.jobs[handle["id"]].pictures
+    assert is_close(color_at(first, 416, 5), WHITE, by=5)
+    assert is_close(color_at(first, 416, 240), (200, 0, 90), by=5)
+    assert is_close(color_at(second, 5, 240), WHITE, by=5)
+    waits, end = await poll_to_end(adapter, handle)
     assert [wait.stage for wait in waits if isinstance(wait, Running)] == ["queued", "running"]
     assert isinstance(end, Done)
     await adapter.download(end.outputs[0], tmp_path / "out.mp4", bytes_max=10**8)
@@ -123,39 +121,41 @@ async def test_vllm_omni_receives_references_of_any_shape_uncropped(vllm: Server
 @pytest.mark.anyio
 @pytest.mark.parametrize("count", [1, 2, 4])
 async def test_real_photos_at_720p_fit_into_the_form_of_vllm_omni(
-    count: int, vllm: ServerState, photos: tuple[Path, ...], tmp_path: Path
+    count: int, vllm_omni: ServerState, photos: tuple[Path, ...], tmp_path: Path
 ):
-    adapter = VllmOmni("gpu", "", vllm.url)
+    adapter = VllmOmni("gpu", "", vllm_omni.url)
     target = {**TARGET, "width": 1280, "height": 720}
-    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=[{}] * count)
-    handle = await adapter.submit(with_photos(wanted, list(photos)[:count]))
-    assert [one.size for one in vllm.jobs[handle["id"]].pictures] == [(1280, 720)] * count
+    order = make_order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=[{}] * count)
+    handle = await adapter.submit(with_photos(order, list(photos)[:count]))
+    assert [picture.size for picture in vllm_omni.jobs[handle["id"]].pictures] == [(1280, 720)] * count
     assert any("JPEG of quality" in note for note in handle["notes"]) == (count > 1)
     await adapter.close()
 
 
 @pytest.mark.anyio
-async def test_pictures_too_large_at_every_quality_are_rejected_with_the_pointer_of_the_largest(vllm: ServerState, tmp_path: Path):
-    adapter = VllmOmni("gpu", "", vllm.url)
+async def test_pictures_too_large_at_every_quality_are_rejected_with_the_pointer_of_the_largest(
+    vllm_omni: ServerState, tmp_path: Path
+):
+    adapter = VllmOmni("gpu", "", vllm_omni.url)
     target = {**TARGET, "width": 1280, "height": 720}
     rows = [{"pointer": f"/input_references/{number}", "size": [1280, 720]} for number in range(3)]
-    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=rows)
-    loud = with_photos(wanted, [Path(wanted.references[0].path), noise(tmp_path, 1), noise(tmp_path, 2)])
+    order = make_order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=rows)
+    loud = with_photos(order, [Path(order.references[0].path), noisy_picture(tmp_path, 1), noisy_picture(tmp_path, 2)])
     with pytest.raises(Refused, match=r"/input_references/[12]: as JPEG of quality 50"):
         await adapter.submit(loud)
-    assert not vllm.jobs
+    assert not vllm_omni.jobs
     assert SENT_BYTES_MAX < FIELD_BYTES_MAX * 0.9
     await adapter.close()
 
 
 @pytest.mark.anyio
-async def test_one_picture_is_sent_losslessly(vllm: ServerState, tmp_path: Path):
-    adapter = VllmOmni("gpu", "", vllm.url)
+async def test_one_picture_is_sent_losslessly(vllm_omni: ServerState, tmp_path: Path):
+    adapter = VllmOmni("gpu", "", vllm_omni.url)
     target = {**TARGET, "width": 1280, "height": 720}
-    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=[{}])
-    grain = noise(tmp_path, 1)
-    handle = await adapter.submit(with_photos(wanted, [grain]))
-    [came] = vllm.jobs[handle["id"]].pictures
+    order = make_order(tmp_path, prompt="a cat", model_id=VACE, target=target, references=[{}])
+    grain = noisy_picture(tmp_path, 1)
+    handle = await adapter.submit(with_photos(order, [grain]))
+    [came] = vllm_omni.jobs[handle["id"]].pictures
     with Image.open(grain) as sent:
         assert np.array_equal(np.asarray(came), np.asarray(sent))
     await adapter.close()
@@ -165,40 +165,42 @@ async def test_one_picture_is_sent_losslessly(vllm: ServerState, tmp_path: Path)
 @pytest.mark.parametrize("model", [I2V, TI2V, LTX, "hunyuanvideo-community/HunyuanVideo-1.5-Diffusers-480p_i2v"])
 async def test_a_first_frame_becomes_a_video_of_the_requested_size_at_vllm_omni(model: str, tmp_path: Path):
     target = {"width": 1280, "height": 704, "fps": 24, "duration": 1, "seed": 1}
-    wanted = order(tmp_path, model_id=model, prompt="a", target=target, references=[{"role": "first_frame"}])
-    with serving(VllmOmniServer, ServerState(model)) as engine:
-        adapter = VllmOmni("gpu", "", engine.url)
-        assert await made(adapter, wanted, tmp_path / "out.mp4") == (1280, 704, 25)
+    order = make_order(tmp_path, model_id=model, prompt="a", target=target, references=[{"role": "first_frame"}])
+    with serving(VllmOmniServer, ServerState(model)) as server:
+        adapter = VllmOmni("gpu", "", server.url)
+        assert await render(adapter, order, tmp_path / "out.mp4") == (1280, 704, 25)
         await adapter.close()
 
 
 @pytest.mark.anyio
-async def test_a_job_that_failed_on_the_gpu_is_not_a_failed_poll(vllm: ServerState, tmp_path: Path):
-    vllm.fault = "CUDA out of memory"
-    adapter = VllmOmni("gpu", "", vllm.url)
-    _, end = await looked(adapter, await adapter.submit(order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET)))
+async def test_a_job_that_failed_on_the_gpu_is_not_a_failed_poll(vllm_omni: ServerState, tmp_path: Path):
+    vllm_omni.fault = "CUDA out of memory"
+    adapter = VllmOmni("gpu", "", vllm_omni.url)
+    _, end = await poll_to_end(
+        adapter, await adapter.submit(make_order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET))
+    )
     assert isinstance(end, Failed)
     assert end.fault.message == "CUDA out of memory"
     await adapter.close()
 
 
 @pytest.mark.anyio
-async def test_an_order_for_a_model_that_is_not_served_is_rejected(vllm: ServerState, tmp_path: Path):
-    adapter = VllmOmni("gpu", "", vllm.url)
+async def test_an_order_for_a_model_that_is_not_served_is_rejected(vllm_omni: ServerState, tmp_path: Path):
+    adapter = VllmOmni("gpu", "", vllm_omni.url)
     with pytest.raises(Refused, match="Model mismatch"):
-        await adapter.submit(order(tmp_path, prompt="a cat", model_id=VACE.replace("1.3B", "14B"), target=TARGET))
+        await adapter.submit(make_order(tmp_path, prompt="a cat", model_id=VACE.replace("1.3B", "14B"), target=TARGET))
     await adapter.close()
 
 
 @pytest.mark.anyio
-async def test_reconcile_finds_an_accepted_order(vllm: ServerState, tmp_path: Path):
-    adapter = VllmOmni("gpu", "", vllm.url)
-    wanted = order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET)
-    assert await adapter.reconcile(wanted) is None
-    handle = await adapter.submit(wanted)
-    found = await adapter.reconcile(wanted)
-    assert found is not None
-    assert found["id"] == handle["id"]
+async def test_reconcile_finds_an_accepted_order(vllm_omni: ServerState, tmp_path: Path):
+    adapter = VllmOmni("gpu", "", vllm_omni.url)
+    order = make_order(tmp_path, prompt="a cat", model_id=VACE, target=TARGET)
+    assert await adapter.reconcile(order) is None
+    handle = await adapter.submit(order)
+    reconciled = await adapter.reconcile(order)
+    assert reconciled is not None
+    assert reconciled["id"] == handle["id"]
     await adapter.close()
 
 
@@ -208,12 +210,12 @@ async def test_reconcile_finds_an_accepted_order(vllm: ServerState, tmp_path: Pa
 @pytest.mark.anyio
 @pytest.mark.parametrize("size", [(832, 480), (480, 832), (624, 624), (1280, 720), (960, 960)])
 async def test_the_clip_has_the_requested_size_whatever_the_shape_of_the_picture(
-    size: tuple[int, int], sgl: ServerState, photos: tuple[Path, ...], tmp_path: Path
+    size: tuple[int, int], sglang: ServerState, photos: tuple[Path, ...], tmp_path: Path
 ):
-    adapter = SGLang("gpu", "", sgl.url)
+    adapter = SGLang("gpu", "", sglang.url)
     target = {**TARGET, "width": size[0], "height": size[1]}
-    wanted = order(tmp_path, prompt="a", model_id=I2V, target=target, references=[{"role": "first_frame"}])
-    assert await made(adapter, with_photos(wanted, [photos[0]]), tmp_path / "out.mp4") == (*size, 17)
+    order = make_order(tmp_path, prompt="a", model_id=I2V, target=target, references=[{"role": "first_frame"}])
+    assert await render(adapter, with_photos(order, [photos[0]]), tmp_path / "out.mp4") == (*size, 17)
     await adapter.close()
 
 
@@ -221,19 +223,19 @@ async def test_the_clip_has_the_requested_size_whatever_the_shape_of_the_picture
 @pytest.mark.parametrize("size", [(1280, 704), (704, 1280)])
 async def test_ti2v_makes_the_sizes_of_the_catalogue(size: tuple[int, int], tmp_path: Path):
     target = {"width": size[0], "height": size[1], "fps": 24, "duration": 1}
-    wanted = order(tmp_path, prompt="a", model_id=TI2V, target=target, references=[{"role": "first_frame"}])
-    with serving(SGLangServer, ServerState(TI2V)) as engine:
-        adapter = SGLang("gpu", "", engine.url)
-        assert await made(adapter, wanted, tmp_path / "out.mp4") == (*size, 25)
+    order = make_order(tmp_path, prompt="a", model_id=TI2V, target=target, references=[{"role": "first_frame"}])
+    with serving(SGLangServer, ServerState(TI2V)) as server:
+        adapter = SGLang("gpu", "", server.url)
+        assert await render(adapter, order, tmp_path / "out.mp4") == (*size, 25)
         await adapter.close()
 
 
 @pytest.mark.anyio
-async def test_sglang_reports_progress_and_cannot_cancel(sgl: ServerState, tmp_path: Path):
-    adapter = SGLang("gpu", "", sgl.url)
-    wanted = order(tmp_path, prompt="a", model_id=I2V, target=TARGET, references=[{"role": "first_frame"}])
-    handle = await adapter.submit(wanted)
-    waits, _ = await looked(adapter, handle)
+async def test_sglang_reports_progress_and_cannot_cancel(sglang: ServerState, tmp_path: Path):
+    adapter = SGLang("gpu", "", sglang.url)
+    order = make_order(tmp_path, prompt="a", model_id=I2V, target=TARGET, references=[{"role": "first_frame"}])
+    handle = await adapter.submit(order)
+    waits, _ = await poll_to_end(adapter, handle)
     assert [wait.progress for wait in waits if isinstance(wait, Running)] == [0.0, 0.42]
     assert not await adapter.cancel(handle), "its DELETE only forgets"
     await adapter.close()
@@ -257,12 +259,12 @@ async def test_sglang_reports_progress_and_cannot_cancel(sgl: ServerState, tmp_p
 async def test_h3_orders_have_the_format_of_each_server(
     name: str, references: list[dict[str, Any]], task: str, kinds: list[str], tmp_path: Path
 ):
-    adapter_of, server = KINDS[name]
-    wanted = order(tmp_path, prompt="a", model_id=H3_ID, target={**CANVAS, "duration": 15}, references=references)
-    with serving(server, ServerState(H3_ID, polls_to_end=1)) as engine:
-        adapter = adapter_of("gpu", "", engine.url)
-        handle = await adapter.submit(wanted)
-        job = engine.jobs[handle["id"]]
+    adapter_of, fake_server = KINDS[name]
+    order = make_order(tmp_path, prompt="a", model_id=H3_ID, target={**CANVAS, "duration": 15}, references=references)
+    with serving(fake_server, ServerState(H3_ID, polls_to_end=1)) as server:
+        adapter = adapter_of("gpu", "", server.url)
+        handle = await adapter.submit(order)
+        job = server.jobs[handle["id"]]
         assert (job.task, job.kinds, job.fault) == (task, kinds, None)
         assert (job.width, job.height, job.frames) == (1344, 768, 362)
         await adapter.close()
@@ -271,14 +273,14 @@ async def test_h3_orders_have_the_format_of_each_server(
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", KINDS)
 async def test_an_order_without_a_seed_gets_a_random_one_and_a_note(name: str, tmp_path: Path):
-    adapter_of, server = KINDS[name]
-    with serving(server, ServerState(TI2V)) as engine:
-        adapter = adapter_of("gpu", "", engine.url)
+    adapter_of, fake_server = KINDS[name]
+    with serving(fake_server, ServerState(TI2V)) as server:
+        adapter = adapter_of("gpu", "", server.url)
         target = {"width": 1280, "height": 704, "duration": 1}
         keys = ["one", "one", "two"]
-        orders = [order(tmp_path, prompt="a", model_id=TI2V, key=key, target=target) for key in keys]
-        handles = [await adapter.submit(one) for one in orders]
-        seeds = [engine.jobs[handle["id"]].seed for handle in handles]
+        orders = [make_order(tmp_path, prompt="a", model_id=TI2V, key=key, target=target) for key in keys]
+        handles = [await adapter.submit(order) for order in orders]
+        seeds = [server.jobs[handle["id"]].seed for handle in handles]
         assert seeds[0] == seeds[1] != seeds[2]
         assert any(str(seeds[0]) in note for note in handles[0]["notes"])
         await adapter.close()
@@ -287,34 +289,34 @@ async def test_an_order_without_a_seed_gets_a_random_one_and_a_note(name: str, t
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", KINDS)
 async def test_orders_contain_the_served_model_name(name: str, tmp_path: Path):
-    adapter_of, server = KINDS[name]
-    with serving(server, ServerState("mine", root="/weights/Wan2.2-TI2V-5B-Diffusers")) as engine:
-        adapter = adapter_of("gpu", "", engine.url)
+    adapter_of, fake_server = KINDS[name]
+    with serving(fake_server, ServerState("mine", root="/weights/Wan2.2-TI2V-5B-Diffusers")) as server:
+        adapter = adapter_of("gpu", "", server.url)
         names = await adapter.names()
         assert names == ("mine", "/weights/Wan2.2-TI2V-5B-Diffusers")
         adapter.served_name, adapter.served_models = "mine", frozenset({*names, TI2V})
         target = {"width": 1280, "height": 704, "duration": 1}
-        handle = await adapter.submit(order(tmp_path, prompt="a", model_id=TI2V, target=target))
-        assert handle["id"] in engine.jobs
+        handle = await adapter.submit(make_order(tmp_path, prompt="a", model_id=TI2V, target=target))
+        assert handle["id"] in server.jobs
         with pytest.raises(Refused, match="server serves mine, not"):
-            await adapter.submit(order(tmp_path, prompt="a", model_id=LTX, target=target))
+            await adapter.submit(make_order(tmp_path, prompt="a", model_id=LTX, target=target))
         await adapter.close()
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", KINDS)
 async def test_a_restart_loses_jobs_and_an_unreachable_server_receives_no_order(name: str, tmp_path: Path):
-    adapter_of, server = KINDS[name]
-    wanted = order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704})
-    with serving(server, ServerState(TI2V)) as engine:
-        adapter = adapter_of("gpu", "", engine.url)
-        handle = await adapter.submit(wanted)
-        engine.forget()
+    adapter_of, fake_server = KINDS[name]
+    order = make_order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704})
+    with serving(fake_server, ServerState(TI2V)) as server:
+        adapter = adapter_of("gpu", "", server.url)
+        handle = await adapter.submit(order)
+        server.forget()
         assert await adapter.poll(handle) == Lost()
         await adapter.close()
-    adapter = adapter_of("gpu", "", engine.url)
+    adapter = adapter_of("gpu", "", server.url)
     with pytest.raises(NotSent):
-        await adapter.submit(wanted)
+        await adapter.submit(order)
     with pytest.raises(ProviderError):
         await adapter.names()
     await adapter.close()
@@ -329,7 +331,9 @@ async def test_an_unsupported_role_is_rejected_and_not_ignored(name: str, model:
         return  # these have one
     adapter = KINDS[name][0]("gpu", "", "http://127.0.0.1:9")
     with pytest.raises(Refused):
-        await adapter.submit(order(tmp_path, prompt="a", model_id=model, target=TARGET, references=[{"role": role}]))
+        await adapter.submit(
+            make_order(tmp_path, prompt="a", model_id=model, target=TARGET, references=[{"role": role}])
+        )
     await adapter.close()
 
 
@@ -367,7 +371,7 @@ def test_the_frame_count_is_the_smallest_that_covers_the_clip(model: str, second
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("model_id", "expected"),
     [
         ("MiniMax/MiniMax-H3", "MiniMax H3"),
         ("FastVideo/FastVideo-FastH3-8-Step-V2", "MiniMax H3"),
@@ -380,8 +384,8 @@ def test_the_frame_count_is_the_smallest_that_covers_the_clip(model: str, second
         ("somebody/h3o", None),
     ],
 )
-def test_a_family_is_recognised_by_the_model_id(name: str, found: str | None):
-    assert (family.name if (family := family_of(name)) else None) == found
+def test_a_family_is_recognised_by_the_model_id(model_id: str, expected: str | None):
+    assert (family.name if (family := family_of(model_id)) else None) == expected
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
 
 
@@ -394,7 +398,7 @@ def test_a_letterboxed_picture_has_exactly_the_size_of_the_video(size: tuple[int
     for brought in (letterbox.fit_on_white, letterbox.fit_frame):
         picture, change = brought(tmp_path / "a.png", (832, 480))
         assert (picture.size, picture.mode) == ((832, 480), "RGB")
-        assert near(colour(picture, 415, 239), (255, 127, 127), by=7)
+        assert is_close(color_at(picture, 415, 239), (255, 127, 127), by=7)
         assert (change is None) == (size == (832, 480))
 
 
@@ -403,8 +407,8 @@ def test_bars_have_the_color_of_the_adjacent_edges(tmp_path: Path):
     tall.paste((255, 0, 0), (0, 0, 100, 10))
     tall.save(tmp_path / "a.png")
     picture, change = letterbox.fit_frame(tmp_path / "a.png", (832, 480))
-    assert colour(picture, 0, 479) == colour(picture, 831, 0)
-    assert near(colour(picture, 0, 479), (18, 193, 29), by=2)
+    assert color_at(picture, 0, 479) == color_at(picture, 831, 0)
+    assert is_close(color_at(picture, 0, 479), (18, 193, 29), by=2)
     assert change == "padded with its edge color to 832x480"
 
 

@@ -1,4 +1,4 @@
-"""What Phaseo lists of its models is laid over the table; what cannot be read of it changes nothing."""
+"""Phaseo's list of models overlays the catalogue; unreadable parts change nothing."""
 
 import json
 import time
@@ -39,24 +39,26 @@ def described(details: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def row(model: str = "google/veo-3.1-preview", *, whole: dict[str, Any] | None = None, **providers: dict[str, Any]):
-    """A model as Phaseo lists it: what is said of it as a whole, and by each upstream that serves it."""
+def listed_model(
+    model: str = "google/veo-3.1-preview", *, of_model: dict[str, Any] | None = None, **providers: dict[str, Any]
+):
+    """A model as Phaseo lists it: the details of the model, and of each upstream provider."""
     return {
         "model": model,
         "name": "Veo 3.1",
         "status": "active",
         "input_types": ["text", "image"],
         "output_types": ["video"],
-        **described(whole or {}),
+        **described(of_model or {}),
         "providers": [{"id": name.replace("_", "-"), **described(details)} for name, details in providers.items()],
         "pricing": {"pricing_plan": "standard", "meters": {"input_tokens": None, "output_image": None}},
     }
 
 
 def test_a_listed_model_becomes_a_record_of_certain_facts():
-    listed = row(
+    listed = listed_model(
         google_vertex={"size": SIZE, "duration": DURATION, "generate_audio": SOUND, "seed": {"supported": True}},
-        whole={"size": {**SIZE, "values": ["nothing"]}, "aspect_ratio": {"supported": True, "values": ["16:9"]}},
+        of_model={"size": {**SIZE, "values": ["nothing"]}, "aspect_ratio": {"supported": True, "values": ["16:9"]}},
     )
     assert record(listed) == {
         "id": "google/veo-3.1-preview",
@@ -70,39 +72,41 @@ def test_a_listed_model_becomes_a_record_of_certain_facts():
 
 @pytest.mark.parametrize(("status", "paused"), [("active", False), (None, False), ("paused", True), ("disabled", True)])
 def test_a_model_with_another_status_than_active_is_paused(status: str | None, paused: bool):
-    assert record({**row(), "status": status}).get("paused", False) is paused
+    assert record({**listed_model(), "status": status}).get("paused", False) is paused
 
 
 def test_a_paused_model_has_no_open_offer():
-    others = [row(offer.id) for model in builtin() for offer in model.offers if offer.provider == "phaseo"]
-    for one in others:
-        one["status"] = "paused" if one["model"] == "google/veo-3.1-preview" else "active"
-    listed = {one["id"]: one for one in map(record, others)}
+    rows = [listed_model(offer.id) for model in builtin() for offer in model.offers if offer.provider == "phaseo"]
+    for entry in rows:
+        entry["status"] = "paused" if entry["model"] == "google/veo-3.1-preview" else "active"
+    listed = {entry["id"]: entry for entry in map(record, rows)}
     book = apply_listings(builtin(), [Listing(provider="phaseo", url="https://x.test", read="2026-11", records=listed)])
     model = book.get(VEO)
     assert model is not None
-    ended = {offer.provider: offer.ended for offer in model.offers}
-    assert ended["phaseo"] is not None
-    assert ended["phaseo"].paused
-    assert ended["openrouter"] is None
+    retired = {offer.provider: offer.ended for offer in model.offers}
+    assert retired["phaseo"] is not None
+    assert retired["phaseo"].paused
+    assert retired["openrouter"] is None
 
 
 def test_values_of_all_upstream_providers_are_combined_and_unknown_if_one_lists_none():
-    some, others = {"duration": DURATION}, {"duration": {**DURATION, "values": [5, 10]}}
-    assert record(row(one=some, two=others, three=some))["supported_durations"] == [4, 6, 8, 5, 10]
-    assert "supported_durations" not in record(row(one=some, two={"duration": {"supported": True, "type": "number"}}))
+    some, rows = {"duration": DURATION}, {"duration": {**DURATION, "values": [5, 10]}}
+    assert record(listed_model(entry=some, two=rows, three=some))["supported_durations"] == [4, 6, 8, 5, 10]
+    assert "supported_durations" not in record(
+        listed_model(entry=some, two={"duration": {"supported": True, "type": "number"}})
+    )
 
 
 @pytest.mark.parametrize("name", ["resolution", "size"])
 def test_a_parameter_is_found_by_its_name_or_by_an_alias(name: str):
-    told = {"supported": True, "values": ["720p"], "aliases": ["size" if name == "resolution" else "resolution"]}
-    assert record(row(one={name: told}))["supported_resolutions"] == ["720p"]
+    detail = {"supported": True, "values": ["720p"], "aliases": ["size" if name == "resolution" else "resolution"]}
+    assert record(listed_model(entry={name: detail}))["supported_resolutions"] == ["720p"]
 
 
 def test_a_switch_is_off_only_if_every_upstream_provider_says_so():
-    assert record(row(one={"seed": {"supported": False}}))["seed"] is False
-    assert record(row(one={"seed": {"supported": False}}, two={"seed": {"supported": True}}))["seed"] is True
-    assert "seed" not in record(row(one={}))
+    assert record(listed_model(entry={"seed": {"supported": False}}))["seed"] is False
+    assert record(listed_model(entry={"seed": {"supported": False}}, two={"seed": {"supported": True}}))["seed"] is True
+    assert "seed" not in record(listed_model(entry={}))
 
 
 UNREADABLE: list[Any] = [
@@ -124,11 +128,11 @@ UNREADABLE: list[Any] = [
 
 @pytest.mark.parametrize("details", UNREADABLE, ids=repr)
 def test_unreadable_details_change_nothing(details: Any):
-    spoilt = deepcopy(row())
-    spoilt["providers"] = [{"id": "one", "supported_params_detail": details}, 7, None]
-    found = {"google/veo-3.1-preview": record(spoilt)}
+    broken = deepcopy(listed_model())
+    broken["providers"] = [{"id": "one", "supported_params_detail": details}, 7, None]
+    records_by_id = {"google/veo-3.1-preview": record(broken)}
     book = apply_listings(
-        builtin(), [Listing(provider="phaseo", url="u", read="2026-11", records=found, is_complete=False)]
+        builtin(), [Listing(provider="phaseo", url="u", read="2026-11", records=records_by_id, is_complete=False)]
     )
     new, old = book.get(VEO), builtin().get(VEO)
     assert new is not None
@@ -148,20 +152,20 @@ OFFERED = {model.id: offer.id for model in builtin() if (offer := model.offer("p
 
 
 def answer(*without: str, status: int = 200, **details: Any) -> dict[str, Any]:
-    """Phaseo's answer with every model that it is known to make but for some."""
-    rows = [row(name, google_ai_studio=details) for name in OFFERED.values() if name not in without]
+    """Phaseo's response with every model of the catalogue except some."""
+    rows = [listed_model(name, google_ai_studio=details) for name in OFFERED.values() if name not in without]
     return {"status": status, "headers": {"content-type": "application/json"}, "body": {"object": "list", "data": rows}}
 
 
-def codes(router: Router, **asked: Any) -> list[str]:
-    verdict = router.candidates(Request(model=VEO, prompt="a cat", **asked)).verdict
+def codes(router: Router, **fields: Any) -> list[str]:
+    verdict = router.candidates(Request(model=VEO, prompt="a cat", **fields)).verdict
     return [problem.code for problem in verdict.problems]
 
 
 async def after(folder: Path, *answers: dict[str, Any]) -> Router:
-    """The router once the list was read as often as there are answers."""
-    with replaying(Tape(list(answers))) as here:
-        account = build_provider(Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
+    """The router after the list was read once per response."""
+    with replaying(Tape(list(answers))) as server_url:
+        account = build_provider(Account(provider="phaseo", api_key="k", base_url=f"{server_url}/v1"))
         offers = ProviderRegistry([account])
         router = Router(builtin(), offers)
         refresher = CatalogueRefresher(router, offers, folder, machine=Machine())
@@ -203,33 +207,33 @@ def test_a_list_that_is_mostly_empty_or_unavailable_changes_nothing(empty: dict[
 def test_a_rejected_list_request_names_the_service_and_the_reason():
     refusal = {**answer(status=501), "body": {"error": "not_implemented_yet", "reason": "video_api_feature_disabled"}}
 
-    async def asked() -> None:
-        with replaying(Tape([refusal])) as here:
-            account = build_provider(Account(provider="phaseo", api_key="k", base_url=f"{here}/v1"))
+    async def fields() -> None:
+        with replaying(Tape([refusal])) as server_url:
+            account = build_provider(Account(provider="phaseo", api_key="k", base_url=f"{server_url}/v1"))
             try:
                 await account.models()
             finally:
                 await account.close()
 
     with pytest.raises(ProviderError, match="Phaseo returned 501: not_implemented_yet: video_api_feature_disabled"):
-        anyio.run(asked)
+        anyio.run(fields)
 
 
 def test_the_list_of_another_gateways_phaseo_api_is_read(tmp_path: Path):
-    with served(tmp_path / "theirs", tmp_path / "theirs.log", key="sk-theirs", sandbox=True) as theirs:
+    with served(tmp_path / "theirs", tmp_path / "theirs.log", key="sk-theirs", renders=False, sandbox=True) as theirs:
         listed = httpx2.get(
             f"{theirs.url}/phaseo/v1/videos/models", headers={"authorization": "Bearer sk-theirs"}
         ).json()
-        names = [one["model"] for one in listed["data"]]
+        names = [entry["model"] for entry in listed["data"]]
         assert set(OFFERED) | set(OFFERED.values()) <= set(names)
         assert len(names) == len(set(names))
         account = {"provider": "phaseo", "api_key": "sk-theirs", "base_url": f"{theirs.url}/phaseo/v1"}
-        with served(tmp_path / "ours", tmp_path / "ours.log", key="sk-ours", accounts=[account]):
-            kept = tmp_path / "ours" / "catalogue" / "phaseo-default.json"
+        with served(tmp_path / "ours", tmp_path / "ours.log", key="sk-ours", renders=False, accounts=[account]):
+            file = tmp_path / "ours" / "catalogue" / "phaseo-default.json"
             end = time.monotonic() + SECONDS_MAX
-            while not kept.exists() and time.monotonic() < end:
+            while not file.exists() and time.monotonic() < end:
                 time.sleep(0.05)
-            read = {one["id"]: one for one in json.loads(kept.read_text("utf-8"))["data"]}
+            read = {entry["id"]: entry for entry in json.loads(file.read_text("utf-8"))["data"]}
             assert read["google/veo-3.1-preview"]["supported_durations"] == [4, 6, 8]
             assert read["google/veo-3.1-preview"]["supported_resolutions"] == ["720p", "1080p", "4K"]
     assert "list of models" not in (tmp_path / "ours.log").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""A client of OpenRouter's shape, and the order that Phaseo is given for it."""
+"""Requests in OpenRouter's format, and the orders that Phaseo receives for them."""
 
 import base64
 import json
@@ -19,13 +19,13 @@ SECONDS_MAX = 30
 KEY = "sk-of-phaseo"
 
 
-class Preview(BaseHTTPRequestHandler):
-    """Phaseo, as far as an order goes: it takes every one, makes none, and lists no models."""
+class FakePhaseo(BaseHTTPRequestHandler):
+    """Phaseo as far as orders go: it accepts every order, finishes none, and lists no models."""
 
     protocol_version = "HTTP/1.1"
     orders: "queue.Queue[tuple[str, dict[str, Any]]]"
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, *_: object, **__: object) -> None:
         pass
 
     def do_POST(self) -> None:
@@ -35,8 +35,8 @@ class Preview(BaseHTTPRequestHandler):
         self._answer(202, {"id": "G-1", "object": "video", "status": "queued"})
 
     def do_GET(self) -> None:
-        known = self.path == "/v1/videos/G-1"
-        self._answer(200 if known else 501, {"id": "G-1", "status": "processing"} if known else {"error": "off"})
+        is_job = self.path == "/v1/videos/G-1"
+        self._answer(200 if is_job else 501, {"id": "G-1", "status": "processing"} if is_job else {"error": "off"})
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:
         data = json.dumps(body).encode()
@@ -48,10 +48,10 @@ class Preview(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def phaseo() -> Iterator[str]:
-    """Its base URL; what it is ordered stands in `Preview.orders`."""
-    Preview.orders = queue.Queue()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Preview)
+def phaseo_url() -> Iterator[str]:
+    """Its base URL; the orders are in `FakePhaseo.orders`."""
+    FakePhaseo.orders = queue.Queue()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakePhaseo)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -62,44 +62,44 @@ def phaseo() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def gate(phaseo: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
-    """A gate that Phaseo can reach, with an account there and one elsewhere."""
+def gateway(phaseo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+    """A gateway with a public URL, an account at Phaseo and one at OpenRouter."""
     folder = tmp_path_factory.mktemp("gate")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     accounts = [
         {"provider": "openrouter", "api_key": "k", "base_url": "http://127.0.0.1:9/v1"},
-        {"provider": "phaseo", "api_key": KEY, "base_url": phaseo},
+        {"provider": "phaseo", "api_key": KEY, "base_url": phaseo_url},
     ]
     settings = {"accounts": accounts, "port": port, "public_url": f"http://127.0.0.1:{port}"}
-    with served(folder / "data", folder / "log", key="sk-test", **settings) as gate:
-        yield gate
+    with served(folder / "data", folder / "log", key="sk-test", renders=False, **settings) as gateway:
+        yield gateway
 
 
 def picture(photo: Path) -> dict[str, Any]:
-    """A photo, as OpenRouter's clients send one from a file."""
+    """A photo as a data URL in OpenRouter's format."""
     return {
         "type": "image_url",
         "image_url": {"url": f"data:image/jpeg;base64,{base64.b64encode(photo.read_bytes()).decode()}"},
     }
 
 
-def ordered(gate: ServedGate, **asked: Any) -> dict[str, Any]:
-    """What Phaseo is ordered, first, when a client asks this of the gate."""
-    body = {"model": "google/veo-3.1", "prompt": "a walk at dusk", "provider": {"only": ["phaseo"]}, **asked}
-    with gate.client() as api:
+def order_at_phaseo(gateway: ServedGate, **fields: Any) -> dict[str, Any]:
+    """The first order that Phaseo receives for a client's request."""
+    body = {"model": "google/veo-3.1", "prompt": "a walk at dusk", "provider": {"only": ["phaseo"]}, **fields}
+    with gateway.client() as api:
         answer = api.post("/videos", json=body)
         assert answer.status_code == 202, answer.text
         assert answer.json()["provider"] == "phaseo"
-        key, order = Preview.orders.get(timeout=SECONDS_MAX)
+        key, order = FakePhaseo.orders.get(timeout=SECONDS_MAX)
         api.post(f"/videos/{answer.json()['id']}/cancel")
     assert key == f"Bearer {KEY}"
     return order
 
 
-def test_every_reference_has_its_role_and_a_signed_url(gate: ServedGate, photos: tuple[Path, ...]):
-    order = ordered(gate, input_references=[picture(photo) for photo in photos[:2]], duration=8, seed=3)
-    links = [one.pop("image_url")["url"] for one in order["input_references"]]
+def test_every_reference_has_its_role_and_a_signed_url(gateway: ServedGate, photos: tuple[Path, ...]):
+    order = order_at_phaseo(gateway, input_references=[picture(photo) for photo in photos[:2]], duration=8, seed=3)
+    links = [entry.pop("image_url")["url"] for entry in order["input_references"]]
     assert order == {
         "model": "google/veo-3.1-preview",
         "prompt": "a walk at dusk",
@@ -109,23 +109,23 @@ def test_every_reference_has_its_role_and_a_signed_url(gate: ServedGate, photos:
         "input_references": [{"type": "image_url", "role": "reference"}] * 2,
         "seed": 3,
     }
-    assert all(link.startswith(f"{gate.url}/") for link in links)
-    fetched = [httpx2.get(link).headers["content-type"] for link in links]  # without a key, as Phaseo fetches them
+    assert all(link.startswith(f"{gateway.url}/") for link in links)
+    fetched = [httpx2.get(link).headers["content-type"] for link in links]  # without a key, like Phaseo
     assert all(kind.startswith("image/") for kind in fetched)
 
 
-def test_both_frames_have_their_roles(gate: ServedGate, photos: tuple[Path, ...]):
+def test_both_frames_have_their_roles(gateway: ServedGate, photos: tuple[Path, ...]):
     frames = [
         {**picture(photo), "frame_type": role}
         for photo, role in zip(photos, ("first_frame", "last_frame"), strict=False)
     ]
-    order = ordered(
-        gate,
+    order = order_at_phaseo(
+        gateway,
         frame_images=frames,
         size="1920x1080",
         provider={"only": ["phaseo"], "options": {"phaseo": {"enhance_prompt": False}}},
     )
-    assert [one["role"] for one in order["input_references"]] == ["first_frame", "last_frame"]
+    assert [entry["role"] for entry in order["input_references"]] == ["first_frame", "last_frame"]
     assert {name: order[name] for name in order.keys() - {"input_references"}} == {
         "model": "google/veo-3.1-preview",
         "prompt": "a walk at dusk",
@@ -137,7 +137,7 @@ def test_both_frames_have_their_roles(gate: ServedGate, photos: tuple[Path, ...]
 
 
 @pytest.mark.parametrize(
-    ("asked", "code"),
+    ("fields", "code"),
     [
         ({"duration": 4, "resolution": "1080p"}, "duration_unsupported"),
         ({"generate_audio": False}, "audio_required"),
@@ -145,10 +145,10 @@ def test_both_frames_have_their_roles(gate: ServedGate, photos: tuple[Path, ...]
         ({"model": "minimax/minimax-h3", "prompt": "x" * 7001}, "prompt_too_long"),
     ],
 )
-def test_what_phaseo_would_reject_is_rejected_before_the_order(gate: ServedGate, asked: dict[str, Any], code: str):
-    body = {"model": "google/veo-3.1-preview", "prompt": "a cat", "provider": {"only": ["phaseo"]}, **asked}
-    with gate.client() as api:
+def test_what_phaseo_would_reject_is_rejected_before_the_order(gateway: ServedGate, fields: dict[str, Any], code: str):
+    body = {"model": "google/veo-3.1-preview", "prompt": "a cat", "provider": {"only": ["phaseo"]}, **fields}
+    with gateway.client() as api:
         answer = api.post("/videos", json=body)
     assert answer.status_code == 400
     assert [problem["code"] for problem in answer.json()["error"]["metadata"]["problems"]] == [code]
-    assert Preview.orders.empty()
+    assert FakePhaseo.orders.empty()

@@ -1,4 +1,4 @@
-"""A reference that a provider cannot be handed is a problem at the check, and not a surprise at the order."""
+"""A reference that a provider cannot receive is reported by validation, before the order."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,17 +18,17 @@ HTTPS = "https://pictures.test/a.png"
 TARGET = Target(width=1280, height=720, fps=24, duration=8, audio=True, seed=None)
 
 
-def account(name: str, *, linked: bool = False) -> Any:
-    made = build_provider(Account(provider=name, api_key="k", base_url="https://service.test"))
-    made.reaches_gateway = linked
-    return made
+def provider_of(name: str, *, has_public_url: bool = False) -> Any:
+    provider = build_provider(Account(provider=name, api_key="k", base_url="https://service.test"))
+    provider.reaches_gateway = has_public_url
+    return provider
 
 
 def problems(
     name: str,
     url: str,
     *,
-    linked: bool = False,
+    has_public_url: bool = False,
     fitted: bool = False,
     size: int = 1000,
     role: Role = Role.REFERENCE,
@@ -36,14 +36,14 @@ def problems(
     request = Request(model=VEO, references=(Reference(url=url, role=role),))
     blob = Blob(sha256="0" * 64, size_bytes=size, media_type="image/png")
     prepared = PreparedReference(reference=request.references[0], blob=blob, path="", fitted=fitted)
-    sight = account(name, linked=linked).preflight(request, TARGET, (prepared,))
-    return [one.message for one in sight.problems] if sight else []
+    preflight = provider_of(name, has_public_url=has_public_url).preflight(request, TARGET, (prepared,))
+    return [problem.message for problem in preflight.problems] if preflight else []
 
 
 @pytest.mark.parametrize("name", ["phaseo", "pictory"])
 def test_a_service_that_downloads_references_needs_a_url_or_a_signed_url(name: str):
     assert problems(name, HTTPS) == []
-    assert problems(name, DATA, linked=True) == []
+    assert problems(name, DATA, has_public_url=True) == []
     [message] = problems(name, DATA)
     assert "cannot reach this one" in message
     assert "public_url" in message
@@ -69,12 +69,12 @@ def test_the_data_url_limit_holds_for_guides_at_sglang_and_not_for_frames():
 
 
 def router(*names: str) -> Router:
-    return Router(catalogue.builtin(), ProviderRegistry(account(name) for name in names))
+    return Router(catalogue.builtin(), ProviderRegistry(provider_of(name) for name in names))
 
 
 @pytest.fixture
-def pictory() -> str:
-    """A model that is to be had at Pictory and elsewhere."""
+def pictory_model() -> str:
+    """A model that is available at Pictory and at fal."""
     return next(
         model.id
         for model in catalogue.builtin()
@@ -82,8 +82,10 @@ def pictory() -> str:
     )
 
 
-def test_a_request_uses_the_provider_that_can_receive_its_references(pictory: str, asked: Callable[..., Request]):
-    request = asked(pictory, DATA)
+def test_a_request_uses_the_provider_that_can_receive_its_references(
+    pictory_model: str, make_request: Callable[..., Request]
+):
+    request = make_request(pictory_model, DATA)
     alone = router("pictory").candidates(request).select()[0]
     assert [problem.code for problem in alone.problems] == ["reference_out_of_reach"]
     assert alone.problems[0].pointer == "/references/0"
@@ -94,20 +96,20 @@ def test_a_request_uses_the_provider_that_can_receive_its_references(pictory: st
     assert route.provider.name == "fal"
 
 
-def test_the_estimate_is_that_of_the_chosen_route(asked: Callable[..., Request]):
-    grok = replace(asked("x-ai/grok-imagine-video", HTTPS), duration=2)
-    verdict, route = router("fal", "phaseo").candidates(grok).select()
+def test_the_estimate_is_that_of_the_chosen_route(make_request: Callable[..., Request]):
+    request = replace(make_request("x-ai/grok-imagine-video", HTTPS), duration=2)
+    verdict, route = router("fal", "phaseo").candidates(request).select()
     assert route is not None
     assert route.provider.name == "phaseo"  # whose price is known
     assert verdict.estimate is not None
     assert [warning.code for warning in verdict.warnings] == []
 
-    unpriced = router("fal").candidates(grok).select()[0]
+    unpriced = router("fal").candidates(request).select()[0]
     assert (unpriced.estimate, [warning.code for warning in unpriced.warnings]) == (None, ["price_unknown"])
 
 
 @pytest.fixture
-def asked() -> Callable[..., Request]:
+def make_request() -> Callable[..., Request]:
     def ask(model: str, url: str) -> Request:
         row = catalogue.builtin().get(model)
         assert row is not None

@@ -1,4 +1,4 @@
-"""Each server of one's own is given what it serves, and nothing else."""
+"""Each GPU server receives orders for the model that it serves, and no others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +10,7 @@ import pytest
 from framegate import catalogue
 from framegate.domain import Reference, Request, Role
 from framegate.domain.errors import Refused
+from framegate.domain.machine import Machine
 from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
 from framegate.jobs.background.server_discovery import PERIOD_SECONDS, ServerDiscovery, match_served_models
 from framegate.jobs.routing import Router
@@ -17,15 +18,15 @@ from framegate.providers.gpu import sglang, vllm_omni
 from framegate.providers.gpu.base import GpuServer as Adapter
 from framegate.providers.registry import ProviderRegistry
 from support.gpu_servers import ServerState, SGLang, VllmOmni, serving
-from support.ordering import order
+from support.ordering import make_order
 
 pytestmark = pytest.mark.anyio
 I2V, TI2V = "Wan-AI/Wan2.2-I2V-A14B-Diffusers", "Wan-AI/Wan2.2-TI2V-5B-Diffusers"
 AWAY = "http://127.0.0.1:9"
 
 
-class Stepped:
-    """A clock whose waits end when the test says so."""
+class SteppedClock(Machine):
+    """A clock whose waits end when the test sets `go`."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -51,24 +52,24 @@ async def routing(*accounts: Adapter) -> AsyncIterator[tuple[Router, ServerDisco
     offers = ProviderRegistry(accounts)
     router = Router(catalogue.builtin(), offers)
     try:
-        yield router, ServerDiscovery(offers, router.catalogue, clock=Stepped())
+        yield router, ServerDiscovery(offers, router.catalogue, clock=SteppedClock())
     finally:
         for account in accounts:
             await account.close()
 
 
-def wanted(model: str) -> Request:
+def request_for(model: str) -> Request:
     frame = Reference(url="https://pictures.test/a.png", role=Role.FIRST_FRAME)
     return Request(model=model, prompt="it turns", references=(frame,))
 
 
-def given(router: Router, model: str) -> list[str]:
-    """The accounts that take an order for a model; none where the check refuses it for want of one."""
-    verdict = router.candidates(wanted(model)).select()[0]
+def accounts_for(router: Router, model: str) -> list[str]:
+    """The accounts that accept an order for a model; none if validation reports it as unavailable."""
+    verdict = router.candidates(request_for(model)).select()[0]
     if not verdict.ok:
         assert [problem.code for problem in verdict.problems] == ["model_unavailable"]
         return []
-    return [route.provider.account for route in router.candidates(wanted(model))]
+    return [route.provider.account for route in router.candidates(request_for(model))]
 
 
 async def test_two_servers_with_different_models_each_receive_their_own_orders(stack: ExitStack):
@@ -80,47 +81,47 @@ async def test_two_servers_with_different_models_each_receive_their_own_orders(s
         vllm_omni.VllmOmni("two", "", second.url),
         sglang.SGLang("three", "", third.url),
     ]
-    async with routing(*adapters) as (router, servers):
-        assert given(router, "wan/2.2-i2v-a14b") == ["one", "two", "three"], "nobody was asked yet"
-        await servers.refresh()
-        assert given(router, "wan/2.2-i2v-a14b") == ["one"]
-        assert given(router, "wan/2.2-ti2v-5b") == ["two", "three"]
-        assert given(router, "lightricks/ltx-2") == []
+    async with routing(*adapters) as (router, discovery):
+        assert accounts_for(router, "wan/2.2-i2v-a14b") == ["one", "two", "three"], "no server was asked yet"
+        await discovery.refresh()
+        assert accounts_for(router, "wan/2.2-i2v-a14b") == ["one"]
+        assert accounts_for(router, "wan/2.2-ti2v-5b") == ["two", "three"]
+        assert accounts_for(router, "lightricks/ltx-2") == []
         assert [adapter.served_name for adapter in adapters] == [I2V, "mine", TI2V]
 
 
 async def test_an_unreachable_server_keeps_its_last_answer_and_a_model_change_is_noticed(stack: ExitStack):
-    engine = stack.enter_context(serving(VllmOmni, ServerState(I2V)))
-    adapter, away = vllm_omni.VllmOmni("one", "", engine.url), sglang.SGLang("away", "", AWAY)
-    async with routing(adapter, away) as (router, servers):
-        await servers.refresh()
-        assert given(router, "wan/2.2-i2v-a14b") == ["one", "away"]
-        engine.model = engine.root = ""  # as while it starts
-        await servers.refresh()
-        assert given(router, "wan/2.2-i2v-a14b") == ["one", "away"]
-        engine.model = engine.root = TI2V
-        await servers.refresh()
-        assert given(router, "wan/2.2-i2v-a14b") == ["away"]
-        assert given(router, "wan/2.2-ti2v-5b") == ["one", "away"]
+    server = stack.enter_context(serving(VllmOmni, ServerState(I2V)))
+    adapter, away = vllm_omni.VllmOmni("one", "", server.url), sglang.SGLang("away", "", AWAY)
+    async with routing(adapter, away) as (router, discovery):
+        await discovery.refresh()
+        assert accounts_for(router, "wan/2.2-i2v-a14b") == ["one", "away"]
+        server.model = server.root = ""  # as while it starts
+        await discovery.refresh()
+        assert accounts_for(router, "wan/2.2-i2v-a14b") == ["one", "away"]
+        server.model = server.root = TI2V
+        await discovery.refresh()
+        assert accounts_for(router, "wan/2.2-i2v-a14b") == ["away"]
+        assert accounts_for(router, "wan/2.2-ti2v-5b") == ["one", "away"]
 
 
 async def test_servers_are_asked_at_the_start_and_then_every_minute(stack: ExitStack, tmp_path: Path):
-    engine = stack.enter_context(serving(VllmOmni, ServerState(I2V)))
-    adapter, clock = vllm_omni.VllmOmni("one", "", engine.url), Stepped()
+    server = stack.enter_context(serving(VllmOmni, ServerState(I2V)))
+    adapter, clock = vllm_omni.VllmOmni("one", "", server.url), SteppedClock()
     offers = ProviderRegistry([adapter])
     router = Router(catalogue.builtin(), offers)
     table = router.catalogue
     refresher = CatalogueRefresher(router, offers, tmp_path, machine=clock)
     await refresher.start()
-    assert given(router, "wan/2.2-ti2v-5b") == []
-    engine.model = engine.root = TI2V
+    assert accounts_for(router, "wan/2.2-ti2v-5b") == []
+    server.model = server.root = TI2V
     clock.go.set()
     async with asyncio.timeout(10):
         while adapter.served_name != TI2V:
             await asyncio.sleep(0)
-    assert given(router, "wan/2.2-ti2v-5b") == ["one"]
+    assert accounts_for(router, "wan/2.2-ti2v-5b") == ["one"]
     assert set(clock.waits) == {PERIOD_SECONDS}
-    assert router.catalogue is table, "what a server serves ends no offer"
+    assert router.catalogue is table, "what a server serves does not change the catalogue"
     await refresher.stop()
     await adapter.close()
 
@@ -129,24 +130,24 @@ async def test_servers_are_asked_at_the_start_and_then_every_minute(stack: ExitS
 async def test_a_server_whose_model_has_changed_since_discovery_makes_no_video_with_it(
     kind: str, stack: ExitStack, tmp_path: Path
 ):
-    adapter_of, server = {
+    adapter_of, fake_server = {
         "vllm_omni": (vllm_omni.VllmOmni, VllmOmni),
         "sglang": (sglang.SGLang, SGLang),
     }[kind]
-    engine = stack.enter_context(serving(server, ServerState(TI2V)))
-    adapter = adapter_of("gpu", "", engine.url)
-    wanted = order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704, "duration": 1})
-    async with routing(adapter) as (_, servers):
-        await servers.refresh()
-        assert (await adapter.submit(wanted))["id"] in engine.jobs
-        engine.model = engine.root = I2V
+    server = stack.enter_context(serving(fake_server, ServerState(TI2V)))
+    adapter = adapter_of("gpu", "", server.url)
+    order = make_order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704, "duration": 1})
+    async with routing(adapter) as (_, discovery):
+        await discovery.refresh()
+        assert (await adapter.submit(order))["id"] in server.jobs
+        server.model = server.root = I2V
         with pytest.raises(Refused, match=I2V):
-            await adapter.submit(wanted)
-    assert len(engine.jobs) == 1
+            await adapter.submit(order)
+    assert len(server.jobs) == 1
 
 
 @pytest.mark.parametrize(
-    ("names", "found"),
+    ("names", "expected"),
     [
         ([I2V], {I2V}),
         (["mine", "/weights/wan2.2-i2v-a14b-diffusers"], {I2V}),
@@ -156,5 +157,5 @@ async def test_a_server_whose_model_has_changed_since_discovery_makes_no_video_w
         (["somebody/other"], set()),
     ],
 )
-async def test_a_model_is_recognised_by_its_id_or_by_the_folder_of_its_weights(names: list[str], found: set[str]):
-    assert match_served_models(names, [I2V, TI2V]) == {*names, *found}
+async def test_a_model_is_recognised_by_its_id_or_by_the_folder_of_its_weights(names: list[str], expected: set[str]):
+    assert match_served_models(names, [I2V, TI2V]) == {*names, *expected}

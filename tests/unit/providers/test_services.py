@@ -1,4 +1,4 @@
-"""Adapters against a gate that speaks as their service does, and gates whose service lets them down."""
+"""Adapters against a gateway with their service's API, and a gateway whose service fails."""
 
 import json
 import threading
@@ -17,13 +17,13 @@ from framegate.domain import Done, Failed, Lost, Running, Update
 from framegate.domain.errors import OutcomeUnknown, Refused
 from framegate.providers.base import Provider
 from framegate.providers.registry import build_provider
-from support.ordering import order
+from support.ordering import make_order
 from support.served_gateway import ServedGate, served
 from support.showing import measured
 
 KEY = "sk-upstream"
 SECONDS_MAX = 60
-FACES = {
+DIALECTS = {
     "openrouter": ("/api/v1", "x-ai/grok-imagine-video"),
     "phaseo": ("/phaseo/v1", "x-ai/grok-imagine-video"),
     "fal": ("/fal", "xai/grok-imagine-video/reference-to-video"),
@@ -34,35 +34,37 @@ SMALL = {"width": 854, "height": 480, "resolution": "480p", "duration": 1}
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
-    """The gate that stands for every service."""
+    """The gateway that replaces every service."""
     folder = tmp_path_factory.mktemp("upstream")
-    with served(folder / "data", folder / "log", key=KEY, sandbox=True) as gate:
+    with served(folder / "data", folder / "log", key=KEY, renders=False, sandbox=True) as gate:
         yield gate
 
 
 @pytest.fixture
 async def adapter(sandbox: ServedGate, anyio_backend: str) -> AsyncIterator[Callable[..., Provider]]:
-    """Make the adapter of a service, whose base URL is the sandbox."""
-    made: list[Provider] = []
+    """Build the adapter of a service with the sandbox as its base URL."""
+    providers: list[Provider] = []
 
     def make(name: str, key: str = KEY) -> Provider:
-        made.append(build_provider(Account(provider=name, api_key=key, base_url=sandbox.url + FACES[name][0])))
-        return made[-1]
+        providers.append(build_provider(Account(provider=name, api_key=key, base_url=sandbox.url + DIALECTS[name][0])))
+        return providers[-1]
 
     yield make
-    for provider in made:
+    for provider in providers:
         await provider.close()
 
 
-def wanted(name: str, folder: Path, **said: Any):
+def order_at(name: str, folder: Path, **fields: Any):
     target = {"duration": 5, "resolution": None} if name == "pictory" else SMALL
     references = [{"url": "asset://0", "size": [640, 480]}] if name == "fal" else []
     job_id = str(uuid_utils.uuid7())
-    given = {"prompt": "a slow push in", "model_id": FACES[name][1], "references": references, "job_id": job_id}
-    return order(folder, key=f"key-of-{job_id}", **{**given, **said, "target": {**target, **said.get("target", {})}})
+    defaults = {"prompt": "a slow push in", "model_id": DIALECTS[name][1], "references": references, "job_id": job_id}
+    return make_order(
+        folder, key=f"key-of-{job_id}", **{**defaults, **fields, "target": {**target, **fields.get("target", {})}}
+    )
 
 
-async def ended(provider: Provider, handle: Any) -> tuple[list[Running], Update]:
+async def poll_to_end(provider: Provider, handle: Any) -> tuple[list[Running], Update]:
     waits: list[Running] = []
     with anyio.fail_after(SECONDS_MAX):
         while isinstance(update := await provider.poll(handle), Running):
@@ -72,40 +74,38 @@ async def ended(provider: Provider, handle: Any) -> tuple[list[Running], Update]
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", FACES)
+@pytest.mark.parametrize("name", DIALECTS)
 async def test_an_order_becomes_a_video(name: str, adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter(name)
-    waits, end = await ended(provider, await provider.submit(wanted(name, tmp_path)))
+    waits, end = await poll_to_end(provider, await provider.submit(order_at(name, tmp_path)))
     assert isinstance(end, Done), end
     assert {wait.stage for wait in waits} - {None, "running"} <= {"queued"}
-    assert [made.behind_key for made in end.outputs] == [True]
+    assert [output.behind_key for output in end.outputs] == [True]
     await provider.download(end.outputs[0], tmp_path / "out.mp4", bytes_max=10**8)
     width, _, frames = measured(tmp_path / "out.mp4")
     assert (width, frames) == ((1280, 120) if name == "pictory" else (854, 24))
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", FACES)
+@pytest.mark.parametrize("name", DIALECTS)
 async def test_an_invalid_key_is_rejected_and_not_repeated(name: str, adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter(name, key="sk-wrong-key")
-    with pytest.raises(Refused) as told:
-        await provider.submit(wanted(name, tmp_path))
-    assert "sk-wrong-key" not in told.value.message
+    with pytest.raises(Refused) as error:
+        await provider.submit(order_at(name, tmp_path))
+    assert "sk-wrong-key" not in error.value.message
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", FACES)
-async def test_a_rejection_contains_the_services_message(
-    name: str, adapter: Callable[..., Provider], tmp_path: Path
-):
+@pytest.mark.parametrize("name", DIALECTS)
+async def test_a_rejection_contains_the_services_message(name: str, adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter(name)
-    with pytest.raises(Refused) as told:
-        await provider.submit(wanted(name, tmp_path, target={"aspect_ratio": "5:1"}))
-    assert "5:1" in told.value.message
+    with pytest.raises(Refused) as error:
+        await provider.submit(order_at(name, tmp_path, target={"aspect_ratio": "5:1"}))
+    assert "5:1" in error.value.message
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", FACES)
+@pytest.mark.parametrize("name", DIALECTS)
 async def test_a_job_unknown_to_the_service_is_lost(name: str, adapter: Callable[..., Provider]):
     provider = adapter(name)
     handle = {"id": str(uuid_utils.uuid7()), "app": "xai/grok-imagine-video", "at": 0.0}
@@ -115,44 +115,44 @@ async def test_a_job_unknown_to_the_service_is_lost(name: str, adapter: Callable
 @pytest.mark.anyio
 async def test_another_framegate_finds_an_order_by_its_key(adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter("openrouter")
-    taken = wanted("openrouter", tmp_path, target={"seed": 4})
-    handle = await provider.submit(taken)
-    found = await provider.reconcile(taken)
-    assert found is not None
-    assert found["id"] == handle["id"]
+    accepted = order_at("openrouter", tmp_path, target={"seed": 4})
+    handle = await provider.submit(accepted)
+    reconciled = await provider.reconcile(accepted)
+    assert reconciled is not None
+    assert reconciled["id"] == handle["id"]
 
 
 @pytest.mark.anyio
 async def test_phaseos_job_list_proves_that_an_order_was_not_accepted(adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter("phaseo")
     later = str(uuid_utils.UUID(int=(int(time.time() * 1000) + 10**7) << 80 | 7 << 76 | 2 << 62))
-    assert await provider.reconcile(wanted("phaseo", tmp_path, job_id=later)) is None
-    taken = wanted("phaseo", tmp_path)
-    await provider.submit(taken)
+    assert await provider.reconcile(order_at("phaseo", tmp_path, job_id=later)) is None
+    accepted = order_at("phaseo", tmp_path)
+    await provider.submit(accepted)
     with pytest.raises(OutcomeUnknown):
-        await provider.reconcile(taken)
+        await provider.reconcile(accepted)
 
 
 @pytest.mark.anyio
 async def test_a_request_at_fal_can_be_cancelled(adapter: Callable[..., Provider], tmp_path: Path):
     provider = adapter("fal")
-    handle = await provider.submit(wanted("fal", tmp_path, target={"duration": 15, "resolution": "720p"}))
+    handle = await provider.submit(order_at("fal", tmp_path, target={"duration": 15, "resolution": "720p"}))
     assert await provider.cancel(handle)
-    _, end = await ended(provider, handle)
+    _, end = await poll_to_end(provider, handle)
     assert isinstance(end, Failed)
     assert end.fault.code == "provider_cancelled"
 
 
-# -- a gate whose service lets it down
+# -- a gateway whose service fails
 
 
-class Moody(BaseHTTPRequestHandler):
-    """OpenRouter's shape; the prompt of an order says what becomes of it, and is the id of its job."""
+class FakeOpenRouter(BaseHTTPRequestHandler):
+    """OpenRouter's API; the prompt of an order determines its outcome, and is the id of its job."""
 
     protocol_version = "HTTP/1.1"
     orders: list[tuple[str, str]]
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, *_: object, **__: object) -> None:
         pass
 
     def send(self, status: int, body: object, **headers: str) -> None:
@@ -164,10 +164,10 @@ class Moody(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_POST(self) -> None:
-        mood = json.loads(self.rfile.read(int(self.headers["content-length"])))["prompt"]
-        again = any(mood == earlier for earlier, _ in self.orders)
-        self.orders.append((mood, self.headers["idempotency-key"]))
-        match mood:
+        prompt = json.loads(self.rfile.read(int(self.headers["content-length"])))["prompt"]
+        again = any(prompt == earlier for earlier, _ in self.orders)
+        self.orders.append((prompt, self.headers["idempotency-key"]))
+        match prompt:
             case "cut":
                 self.close_connection = True
             case "broken":
@@ -177,19 +177,19 @@ class Moody(BaseHTTPRequestHandler):
             case "busy" if not again:
                 self.send(429, {"error": {"code": 429, "message": "Slow down"}}, retry_after="1")
             case _:
-                self.send(202, {"id": mood, "polling_url": "/", "status": "pending"})
+                self.send(202, {"id": prompt, "polling_url": "/", "status": "pending"})
 
     def do_GET(self) -> None:
-        mood = self.path.rpartition("/")[2]
-        if mood in ("failed", "expired", "cancelled"):
-            self.send(200, {"id": mood, "status": mood, "error": "The prompt was flagged."})
-        elif mood == "forgotten":
-            self.send(200, {"id": mood, "status": "completed", "unsigned_urls": [f"{self.path}/content"]})
+        prompt = self.path.rpartition("/")[2]
+        if prompt in ("failed", "expired", "cancelled"):
+            self.send(200, {"id": prompt, "status": prompt, "error": "The prompt was flagged."})
+        elif prompt == "forgotten":
+            self.send(200, {"id": prompt, "status": "completed", "unsigned_urls": [f"{self.path}/content"]})
         else:
-            self.send(200, {"id": mood, "status": "failed", "error": f"{mood} came to its end"})
+            self.send(200, {"id": prompt, "status": "failed", "error": f"{prompt} ended"})
 
 
-MOODS = {
+OUTCOMES = {
     "cut": ("submit_unsure", 1),
     "broken": ("submit_unsure", 1),
     "refused": ("provider_refused", 1),
@@ -201,25 +201,28 @@ MOODS = {
 
 
 @pytest.fixture(scope="module")
-def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[dict[str, Any], list[str]]]]:
-    """One job for each mood, all begun together; called with a mood it gives the job's end, and its orders' keys."""
+def end_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[dict[str, Any], list[str]]]]:
+    """One job per outcome, all created together; call it with an outcome for the finished job and its orders' keys."""
     orders: list[tuple[str, str]] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (Moody,), {"orders": orders}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Serving", (FakeOpenRouter,), {"orders": orders}))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     account = {"provider": "openrouter", "api_key": KEY, "base_url": f"http://127.0.0.1:{server.server_port}/api/v1"}
     folder = tmp_path_factory.mktemp("gate")
-    with served(folder / "data", folder / "log", key="sk-test", accounts=[account]) as gate, gate.client() as api:
+    with (
+        served(folder / "data", folder / "log", key="sk-test", renders=False, accounts=[account]) as gate,
+        gate.client() as api,
+    ):
         model = {"model": "x-ai/grok-imagine-video", "duration": 1}
-        begun = {mood: api.post("/videos", json={**model, "prompt": mood}).json()["id"] for mood in MOODS}
+        begun = {prompt: api.post("/videos", json={**model, "prompt": prompt}).json()["id"] for prompt in OUTCOMES}
 
-        def end(mood: str) -> tuple[dict[str, Any], list[str]]:
+        def end(prompt: str) -> tuple[dict[str, Any], list[str]]:
             job: dict[str, Any] = {"status": "pending"}
             late = time.monotonic() + SECONDS_MAX
             while job["status"] in ("pending", "in_progress") and time.monotonic() < late:
-                job = api.get(f"/videos/{begun[mood]}", params={"wait": 20}).json()
-            return job, [key for said, key in orders if said == mood]
+                job = api.get(f"/videos/{begun[prompt]}", params={"wait": 20}).json()
+            return job, [key for sent_prompt, key in orders if sent_prompt == prompt]
 
         yield end
     server.shutdown()
@@ -227,12 +230,12 @@ def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], t
     thread.join()
 
 
-@pytest.mark.parametrize("mood", MOODS)
+@pytest.mark.parametrize("prompt", OUTCOMES)
 def test_a_failing_service_never_receives_an_order_twice(
-    mood: str, ends: Callable[[str], tuple[dict[str, Any], list[str]]]
+    prompt: str, end_of: Callable[[str], tuple[dict[str, Any], list[str]]]
 ):
-    job, keys = ends(mood)
-    code, times = MOODS[mood]
+    job, keys = end_of(prompt)
+    code, times = OUTCOMES[prompt]
     assert (job["status"], job["error_code"]) == ("failed", code), job
-    assert len(keys) == times, "only an order that certainly was not taken is sent again"
-    assert len(set(keys)) == 1, "and then by the same key"
+    assert len(keys) == times, "only an order that certainly was not accepted is sent again"
+    assert len(set(keys)) == 1, "with the same key"

@@ -1,4 +1,4 @@
-"""The small parts that the adapters share."""
+"""The parts that the adapters share."""
 
 import logging
 from pathlib import Path
@@ -15,48 +15,50 @@ from framegate.providers.http import HttpProvider, cost_from
 from framegate.providers.openrouter import OpenRouter
 from framegate.providers.references import ReferenceTransport, address
 from framegate.providers.registry import ADAPTERS, build_provider
-from support.ordering import order
+from support.ordering import make_order
 
 NO_COST = (None, "free", "", -1, True, "NaN", "Infinity", float("nan"), {})
 
 
-def given(folder: Path, *ways: ReferenceTransport, **reference: Any) -> str:
-    return anyio.run(address, order(folder, prompt="a", references=[reference]).references[0], ways)
+def address_of(folder: Path, *transports: ReferenceTransport, **reference: Any) -> str:
+    return anyio.run(address, make_order(folder, prompt="a", references=[reference]).references[0], transports)
 
 
 def test_a_references_own_url_is_preferred(tmp_path: Path):
     link = {"signed_url": "https://gate.test/l"}
-    assert given(tmp_path, "url", "link", url="https://a.test/b.png", **link) == "https://a.test/b.png"
+    assert address_of(tmp_path, "url", "link", url="https://a.test/b.png", **link) == "https://a.test/b.png"
 
 
 def test_a_changed_reference_never_uses_its_own_url(tmp_path: Path):
     fitted = {"url": "https://a.test/b.png", "fitted": True}
-    assert given(tmp_path, "url", "link", "data", **fitted, signed_url="https://gate.test/l") == "https://gate.test/l"
-    assert given(tmp_path, "url", "link", "data", **fitted).startswith("data:image/png;base64,")
+    assert (
+        address_of(tmp_path, "url", "link", "data", **fitted, signed_url="https://gate.test/l") == "https://gate.test/l"
+    )
+    assert address_of(tmp_path, "url", "link", "data", **fitted).startswith("data:image/png;base64,")
 
 
 @pytest.mark.parametrize("url", ["http://a.test/b.png", "asset://0", "data:image/png;base64,AAAA"])
 def test_a_url_that_only_the_gateway_can_read_is_not_sent(url: str, tmp_path: Path):
-    assert given(tmp_path, "url", "data", url=url).startswith("data:image/png;base64,")
+    assert address_of(tmp_path, "url", "data", url=url).startswith("data:image/png;base64,")
     with pytest.raises(Refused, match="public_url"):
-        given(tmp_path, "url", "link", url=url)
+        address_of(tmp_path, "url", "link", url=url)
 
 
 @pytest.mark.parametrize(
-    ("said", "micro"),
-    [(0.25, 250_000), ("0.000001", 1), (3, 3_000_000), (0, 0), *[(no, None) for no in NO_COST]],
+    ("usd", "expected"),
+    [(0.25, 250_000), ("0.000001", 1), (3, 3_000_000), (0, 0), *[(value, None) for value in NO_COST]],
 )
-def test_a_cost_is_read_in_millionths_or_not_at_all(said: object, micro: int | None):
-    assert cost_from(said) == micro
+def test_a_cost_is_read_in_millionths_or_not_at_all(usd: object, expected: int | None):
+    assert cost_from(usd) == expected
 
 
-def made(name: str, /, **said: Any) -> Provider:
-    return build_provider(Account(provider=name, api_key="k", **said))
+def provider_of(name: str, /, **fields: Any) -> Provider:
+    return build_provider(Account(provider=name, api_key="k", **fields))
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_an_account_sets_the_name_the_limits_and_the_base_url(name: str):
-    provider = made(name, name="studio", concurrency=3, requests_per_minute=7, base_url="https://there.test/x")
+    provider = provider_of(name, name="studio", concurrency=3, requests_per_minute=7, base_url="https://there.test/x")
     assert (provider.name, provider.account) == (name, "studio")
     assert (provider.concurrency, provider.requests_per_minute) == (3, 7)
     assert isinstance(provider, HttpProvider)
@@ -65,14 +67,14 @@ def test_an_account_sets_the_name_the_limits_and_the_base_url(name: str):
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_an_account_without_a_base_url_uses_the_services_own(name: str):
-    provider = made(name)
+    provider = provider_of(name)
     assert isinstance(provider, HttpProvider)
     assert provider.client.base_url == ADAPTERS[name].base_url
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_only_gpu_servers_get_lost_orders_again(name: str):
-    assert made(name).resubmittable is (name in ("vllm_omni", "sglang"))
+    assert provider_of(name).resubmittable is (name in ("vllm_omni", "sglang"))
 
 
 def test_a_new_job_that_is_not_found_yet_is_not_lost():

@@ -8,6 +8,7 @@ from textwrap import dedent
 
 import pytest
 
+from framegate.catalogue import builtin
 from framegate.cli import doctor_probe
 from framegate.cli.doctor import _account
 from framegate.config.accounts import Account
@@ -136,7 +137,7 @@ def test_doctor_checks_an_installed_provider(install: Install):
     install()
     account = Account(provider="toy", name="studio")
 
-    [result] = doctor_probe.probe_accounts(Settings(accounts=(account,)), ())
+    [result] = doctor_probe.probe_accounts(Settings(accounts=(account,)), builtin())
     finding = _account(account, result, has_public_url=False)
 
     assert (finding.mark, finding.detail) == ("ok", "toy/studio at https://toy.example: it responds")
@@ -147,7 +148,7 @@ def test_doctor_reports_a_broken_adapter(install: Install, ask: bool):
     install("import no_such_module")
     account = Account(provider="toy", name="studio")
 
-    results = doctor_probe.probe_accounts(Settings(accounts=(account,)), ()) if ask else [None]
+    results = doctor_probe.probe_accounts(Settings(accounts=(account,)), builtin()) if ask else [None]
     finding = _account(account, results[0], has_public_url=False)
 
     assert (finding.mark, finding.code) == ("fail", "settings_invalid" if ask else "")

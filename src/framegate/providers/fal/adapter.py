@@ -59,12 +59,12 @@ class Fal(HttpProvider):
 
     def __init__(self, account: str, api_key: str = "", base_url: str = "", *, machine: Machine = REAL_MACHINE) -> None:
         # fal has a host per service; elsewhere, as at another Framegate, they are folders of one base URL.
-        queue, rest, cdn = self.base_url, REST_URL, CDN_URL
+        queue_url, rest_url, cdn_url = self.base_url, REST_URL, CDN_URL
         if base_url and (base_url := base_url.rstrip("/")) != self.base_url:
-            queue, rest, cdn = (f"{base_url}/{service}" for service in ("queue", "rest", "cdn"))
-        super().__init__(account, api_key, queue, machine=machine)
-        self._rest_client = VendorClient(rest, headers=self.auth_headers(api_key), name=self.title, machine=machine)
-        self._cdn_client = VendorClient(cdn, headers={}, name=self.title, machine=machine)
+            queue_url, rest_url, cdn_url = (f"{base_url}/{service}" for service in ("queue", "rest", "cdn"))
+        super().__init__(account, api_key, queue_url, machine=machine)
+        self._rest_client = VendorClient(rest_url, headers=self.auth_headers(api_key), name=self.title, machine=machine)
+        self._cdn_client = VendorClient(cdn_url, headers={}, name=self.title, machine=machine)
         self._verifier = FalWebhookVerifier(self._rest_client)
 
     def auth_headers(self, api_key: str) -> dict[str, str]:

@@ -40,8 +40,8 @@ class SGLang(GpuServer):
 
     async def submit(self, order: Order) -> Handle:
         """Submit the order, after a check that the server still serves its model: it ignores the model of an order."""
-        if self.served_models is not None and (other := await self._other_model(self.served_models)):
-            raise Refused(f"{self.title} serves {other}, no longer {self.served_name}.")
+        if self.served_models is not None and (new_model := await self._other_model(self.served_models)):
+            raise Refused(f"{self.title} serves {new_model}, no longer {self.served_name}.")
         return await super().submit(order)
 
     async def encode(self, order: Order) -> EncodedOrder:
