@@ -27,6 +27,7 @@ def parts(content_type: str, data: bytes) -> Form:
     message = BytesParser(policy=HTTP).parsebytes(f"content-type: {content_type}\r\n\r\n".encode() + data)
     for part in message.iter_parts():
         name, content = str(part.get_param("name", header="content-disposition")), part.get_payload(decode=True)
+        assert isinstance(content, bytes)
         if filename := part.get_filename():
             form.files.setdefault(name, []).append((filename, part.get_content_type(), content))
         elif len(content) > FIELD_BYTES_MAX:

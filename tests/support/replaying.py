@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 
@@ -44,7 +44,7 @@ class Replayer(BaseHTTPRequestHandler):
         else:
             response = self.tape.responses[number]
         body = response.get("body", "")
-        port = self.server.server_address[1]
+        _, port = cast("tuple[str, int]", self.server.server_address)
         text = (body if isinstance(body, str) else json.dumps(body)).replace("{{here}}", f"http://127.0.0.1:{port}")
         self.send_response(response["status"])
         for name, value in response.get("headers", {}).items():
@@ -94,6 +94,7 @@ def parts(content_type: str, data: bytes) -> dict[str, Any]:
     for part in message.iter_parts():
         name = str(part.get_param("name", header="content-disposition"))
         content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
         file = part.get_filename()
         value = {"file": file, "type": part.get_content_type(), "is": picture(content)} if file else content.decode()
         values_by_name.setdefault(name, []).append(shortened(value))

@@ -1,4 +1,4 @@
-"""Every byte that an adapter sends, and what it makes of each answer."""
+"""Golden cases of providers: every byte that an adapter sends, and what it makes of each response."""
 
 import json
 from functools import partial
@@ -12,11 +12,11 @@ from support.provider_golden import FOLDER, cases, played
 
 
 @pytest.mark.parametrize("path", cases(), ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_case(path: Path, tmp_path: Path):
+def test_requests_and_results_are_those_of_the_golden_file(path: Path, tmp_path: Path):
     case = json.loads(path.read_text(encoding="utf-8"))
     assert anyio.run(partial(played, case, path.parent.name, tmp_path)) == case["steps"]
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 def test_every_provider_has_golden_files(name: str):
-    assert list((FOLDER / name).glob("*.json")), f"tests/golden/providers/{name} holds no case"
+    assert list((FOLDER / name).glob("*.json")), f"no golden file in {FOLDER / name}"
