@@ -1,4 +1,4 @@
-"""The client as it is shipped, and one that may also reach the test's own server."""
+"""The fetcher with its default rule, and one that may also reach the test's own server."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Fetching from a real server on this machine: limits, redirects, and what a page can be mistaken for."""
+"""Downloads from a real local server: limits, redirects, and web pages instead of files."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ async def refusal(net: Fetcher, url: str, tmp_path: Path, **limits: float) -> Re
     return caught.value
 
 
-async def test_a_file_arrives_whole_with_its_hash(net: Fetcher, web: Web, tmp_path: Path):
+async def test_a_download_saves_the_complete_file_with_its_hash(net: Fetcher, web: Web, tmp_path: Path):
     body = bytes(range(256)) * 4000
     url = web.says("/a.png?token=1", answer(body, content_type="image/PNG; charset=x"))
     fetched = await fetch(net, url, tmp_path, bytes_max=len(body))
@@ -46,7 +46,7 @@ async def test_a_file_arrives_whole_with_its_hash(net: Fetcher, web: Web, tmp_pa
     )
 
 
-async def test_nothing_of_ours_is_told_to_the_server(
+async def test_requests_contain_no_cookies_and_no_credentials(
     net: Fetcher, web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1/")
@@ -87,7 +87,7 @@ async def test_nothing_of_ours_is_told_to_the_server(
         (answer(PNG)[:-10], "reference_truncated", True),
     ],
 )
-async def test_each_way_of_not_being_a_file_has_its_own_error(
+async def test_each_unusable_response_has_its_own_error_code(
     net: Fetcher, web: Web, tmp_path: Path, reply: bytes, code: str, retryable: bool
 ):
     error = await refusal(net, web.says("/a.png", reply), tmp_path)
@@ -100,11 +100,11 @@ async def test_a_redirect_to_a_login_page_is_a_login_wall(net: Fetcher, web: Web
     assert (await refusal(net, url, tmp_path)).code == "reference_login_wall"
 
 
-async def test_a_page_served_as_html_that_is_a_picture_all_the_same_is_kept(net: Fetcher, web: Web, tmp_path: Path):
+async def test_a_picture_served_as_html_is_accepted(net: Fetcher, web: Web, tmp_path: Path):
     assert (await fetch(net, web.says("/a", answer(PNG, content_type="text/html")), tmp_path)).size_bytes == len(PNG)
 
 
-async def test_a_drawing_is_not_mistaken_for_a_page(net: Fetcher, web: Web, tmp_path: Path):
+async def test_an_svg_is_not_taken_for_a_web_page(net: Fetcher, web: Web, tmp_path: Path):
     drawing = b"<!-- drawn by hand --><svg xmlns='http://www.w3.org/2000/svg'/>"
     assert (await fetch(net, web.says("/a.svg", answer(drawing)), tmp_path)).size_bytes == len(drawing)
 
@@ -120,8 +120,8 @@ async def test_a_closed_port_is_unreachable(net: Fetcher, web: Web, tmp_path: Pa
 
 async def test_five_redirects_are_followed_and_a_sixth_is_not(net: Fetcher, web: Web, tmp_path: Path):
     web.says("/0", answer(PNG))
-    for left in range(1, 7):
-        web.says(f"/{left}", answer(b"", "302 Found", location=f"{left - 1}"))
+    for hops in range(1, 7):
+        web.says(f"/{hops}", answer(b"", "302 Found", location=f"{hops - 1}"))
     fetched = await fetch(net, web.url("/5"), tmp_path)
     assert fetched.final_url == web.url("/0")
     (tmp_path / "file").unlink()
@@ -153,28 +153,28 @@ async def test_a_redirect_passes_the_guard_again(net: Fetcher, web: Web, tmp_pat
 
 
 def rebinding(answers: list[list[str]]) -> tuple[list[str], Resolver]:
-    asked: list[str] = []
+    hosts: list[str] = []
 
     async def resolve(host: str, port: int) -> Sequence[str]:
-        asked.append(host)
-        return answers[min(len(asked), len(answers)) - 1]
+        hosts.append(host)
+        return answers[min(len(hosts), len(answers)) - 1]
 
-    return asked, resolve
+    return hosts, resolve
 
 
 async def test_the_address_that_was_checked_is_the_one_that_is_used(settings: Settings, web: Web, tmp_path: Path):
-    asked, resolve = rebinding([["127.0.0.1"], ["169.254.169.254"]])
+    hosts, resolve = rebinding([["127.0.0.1"], ["169.254.169.254"]])
     web.says("/a.png", answer(PNG))
     async with Fetcher(
         settings, resolve=resolve, blocked_reason=lambda ip: blocked_address_reason(ip, private_allowed=True)
     ) as net:
         await fetch(net, web.url("/a.png", host="pictures.example"), tmp_path)
-    assert asked == ["pictures.example"]
+    assert hosts == ["pictures.example"]
     assert f"host: pictures.example:{web.port}" in web.requests[0].lower()
 
 
 async def test_a_name_that_turns_private_between_two_hops_is_refused(settings: Settings, web: Web, tmp_path: Path):
-    asked, resolve = rebinding([["127.0.0.1"], ["169.254.169.254"]])
+    hosts, resolve = rebinding([["127.0.0.1"], ["169.254.169.254"]])
     web.says("/a.png", answer(b"", "302 Found", location="/b.png"))
     web.says("/b.png", answer(PNG))
     async with Fetcher(
@@ -182,10 +182,10 @@ async def test_a_name_that_turns_private_between_two_hops_is_refused(settings: S
     ) as net:
         error = await refusal(net, web.url("/a.png", host="pictures.example"), tmp_path)
     assert error.code == "reference_private_address"
-    assert (len(asked), len(web.requests)) == (2, 1)
+    assert (len(hosts), len(web.requests)) == (2, 1)
 
 
-async def test_a_dead_address_of_a_name_gives_way_to_the_next(settings: Settings, web: Web, tmp_path: Path):
+async def test_the_next_address_of_a_name_is_tried_if_one_is_dead(settings: Settings, web: Web, tmp_path: Path):
     _, resolve = rebinding([["::1", "127.0.0.1"]])  # the server listens on the second alone
     web.says("/a.png", answer(PNG))
     async with Fetcher(settings, resolve=resolve, blocked_reason=lambda _: None) as net:
@@ -219,7 +219,7 @@ async def test_the_deadline_counts_for_all_redirects_together(net: Fetcher, web:
     assert (await refusal(net, web.does("/a.png", slowly), tmp_path, seconds_max=0.4)).code == "reference_too_slow"
 
 
-async def test_an_announced_gigabyte_is_refused_before_its_body(net: Fetcher, web: Web, tmp_path: Path):
+async def test_an_announced_gigabyte_is_rejected_before_its_body(net: Fetcher, web: Web, tmp_path: Path):
     url = web.says("/a.png", b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n", PNG)
     assert (await refusal(net, url, tmp_path)).code == "reference_too_large"
 
@@ -250,7 +250,7 @@ async def test_an_unannounced_gigabyte_is_cut_at_the_limit_with_memory_flat(
     assert peak < 8 * 2**20
 
 
-async def test_a_caller_that_gives_up_leaves_no_file(net: Fetcher, web: Web, tmp_path: Path):
+async def test_a_cancelled_download_leaves_no_file(net: Fetcher, web: Web, tmp_path: Path):
     begun = asyncio.Event()
 
     async def half() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""References over the real way out, from a real server, into the store."""
+"""References from a real local server, through the fetcher, into storage."""
 
 from pathlib import Path
 
@@ -21,13 +21,15 @@ async def no_asset(sha256: str) -> Blob | None:
     return None
 
 
-async def test_a_served_photo_becomes_a_kept_reference(net: Fetcher, web: Web, settings: Settings, tmp_path: Path):
+async def test_a_served_photo_becomes_a_stored_reference(net: Fetcher, web: Web, settings: Settings, tmp_path: Path):
     blobs = BlobStore(tmp_path / "blobs")
     url = web.says("/cat", answer(CAT.read_bytes(), content_type="application/octet-stream"))
     reference = Reference(url=url)
-    found = await ingest_reference(reference, index=0, fetcher=net, blobs=blobs, settings=settings, find_asset=no_asset)
-    assert found.blob.media_type == "image/png"
-    assert blobs.path(found.blob.sha256).read_bytes() == CAT.read_bytes()
+    ingested = await ingest_reference(
+        reference, index=0, fetcher=net, blobs=blobs, settings=settings, find_asset=no_asset
+    )
+    assert ingested.blob.media_type == "image/png"
+    assert blobs.path(ingested.blob.sha256).read_bytes() == CAT.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ async def test_a_served_photo_becomes_a_kept_reference(net: Fetcher, web: Web, s
         (answer(b"", "403 Forbidden"), "reference_forbidden"),
     ],
 )
-async def test_a_served_file_of_no_use_is_refused_and_not_kept(
+async def test_an_unusable_file_is_rejected_and_not_stored(
     net: Fetcher, web: Web, settings: Settings, tmp_path: Path, reply: bytes, code: str
 ):
     blobs = BlobStore(tmp_path / "blobs")

@@ -1,4 +1,4 @@
-"""A file that breaks off is gone on with where its server can, and never put together from two versions."""
+"""Interrupted downloads are resumed if the server can, and never mix two versions of a file."""
 
 import asyncio
 import tempfile
@@ -38,36 +38,36 @@ class Files:
         return ("last-modified", AT) if self.known_by == "date" else ("etag", 'W/"weak"')
 
     async def write(self) -> AsyncIterator[bytes]:
-        asked = dict(line.split(": ", 1) for line in self.web.requests[-1].lower().split("\r\n")[1:] if ": " in line)
+        headers = dict(line.split(": ", 1) for line in self.web.requests[-1].lower().split("\r\n")[1:] if ": " in line)
         name, value = self.validator()
         start = 0
-        if self.ranges and asked.get("if-range") == value.lower():
-            start = int(asked["range"].removeprefix("bytes=").removesuffix("-"))
+        if self.ranges and headers.get("if-range") == value.lower():
+            start = int(headers["range"].removeprefix("bytes=").removesuffix("-"))
         body = self.body[start:]
         status = "206 Partial Content" if start else "200 OK"
         head = [f"HTTP/1.1 {status}", f"content-length: {len(body)}", f"{name}: {value}", f"date: {NOW}"]
         if start:
             head.append(f"content-range: bytes {start}-{len(self.body) - 1}/{len(self.body)}")
-        whole = not self.cuts
-        part = body if whole else body[: self.cuts.pop(0)]
+        is_complete = not self.cuts
+        part = body if is_complete else body[: self.cuts.pop(0)]
         self.sent += len(part)
         yield "\r\n".join([*head, "connection: close", "", ""]).encode() + part
 
 
-async def as_reference(url: str, into: Path) -> None:
+async def by_fetcher(url: str, into: Path) -> None:
     async with Fetcher(Settings(data_dir=into.parent / "data"), blocked_reason=lambda _: None) as net:
         await net.fetch(url, into, bytes_max=10**7, seconds_max=20, resume=True)
 
 
-async def as_own(url: str, into: Path) -> None:
-    way = VendorClient(url.rpartition("/")[0], headers={})
+async def by_vendor_client(url: str, into: Path) -> None:
+    client = VendorClient(url.rpartition("/")[0], headers={})
     try:
-        await way.download(url, into, bytes_max=10**7)
+        await client.download(url, into, bytes_max=10**7)
     finally:
-        await way.close()
+        await client.close()
 
 
-WAYS: dict[str, Get] = {"another's": as_reference, "own": as_own}
+DOWNLOADERS: dict[str, Get] = {"fetcher": by_fetcher, "vendor client": by_vendor_client}
 
 
 async def tries(get: Get, url: str, into: Path, *, most: int = 20) -> int:
@@ -81,7 +81,7 @@ async def tries(get: Get, url: str, into: Path, *, most: int = 20) -> int:
     raise AssertionError("It never came.")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("client", DOWNLOADERS)
 @examples(15)
 @given(
     cuts=st.lists(st.integers(0, len(BODY) - 1), max_size=6),
@@ -90,8 +90,8 @@ async def tries(get: Get, url: str, into: Path, *, most: int = 20) -> int:
     changes_after=st.integers(0, 6),
 )
 @example(cuts=[len(BODY) - 1, 0], ranges=True, known_by="etag", changes_after=6)
-def test_wherever_it_breaks_off_the_file_is_whole_and_of_one_version(
-    way: str, cuts: list[int], ranges: bool, known_by: str, changes_after: int
+def test_a_download_interrupted_anywhere_yields_one_complete_version(
+    client: str, cuts: list[int], ranges: bool, known_by: str, changes_after: int
 ):
     async def play() -> None:
         async with listening(Web()) as web:
@@ -102,7 +102,7 @@ def test_wherever_it_breaks_off_the_file_is_whole_and_of_one_version(
                     if known_by == "etag" and count == changes_after:
                         files.body, files.version = OTHER, 2
                     try:
-                        await WAYS[way](files.url, into)
+                        await DOWNLOADERS[client](files.url, into)
                     except FramegateError:
                         continue
                     break
@@ -112,36 +112,36 @@ def test_wherever_it_breaks_off_the_file_is_whole_and_of_one_version(
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("client", DOWNLOADERS)
 @pytest.mark.parametrize("known_by", ["etag", "date"])
-async def test_what_has_come_is_not_sent_again(web: Web, tmp_path: Path, way: str, known_by: str):
+async def test_a_resumed_download_requests_only_the_rest(web: Web, tmp_path: Path, client: str, known_by: str):
     files = Files(web, [300_000, 300_000], known_by=known_by)
-    assert await tries(WAYS[way], files.url, tmp_path / "film") == 3
+    assert await tries(DOWNLOADERS[client], files.url, tmp_path / "film") == 3
     assert (tmp_path / "film").read_bytes() == BODY
     assert files.sent == len(BODY)
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("way", WAYS)
-async def test_without_ranges_it_begins_anew(web: Web, tmp_path: Path, way: str):
+@pytest.mark.parametrize("client", DOWNLOADERS)
+async def test_a_server_without_ranges_sends_the_whole_file_again(web: Web, tmp_path: Path, client: str):
     files = Files(web, [300_000], ranges=False)
-    assert await tries(WAYS[way], files.url, tmp_path / "film") == 2
+    assert await tries(DOWNLOADERS[client], files.url, tmp_path / "film") == 2
     assert (tmp_path / "film").read_bytes() == BODY
     assert files.sent == len(BODY) + 300_000
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("way", WAYS)
-async def test_a_file_that_was_all_here_costs_one_byte(web: Web, tmp_path: Path, way: str):
+@pytest.mark.parametrize("client", DOWNLOADERS)
+async def test_resuming_a_complete_file_transfers_one_byte(web: Web, tmp_path: Path, client: str):
     files = Files(web, [])
     for _ in range(2):
-        await WAYS[way](files.url, tmp_path / "film")
+        await DOWNLOADERS[client](files.url, tmp_path / "film")
     assert (tmp_path / "film").read_bytes() == BODY
     assert files.sent == len(BODY) + 1
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("client", DOWNLOADERS)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -152,45 +152,47 @@ async def test_a_file_that_was_all_here_costs_one_byte(web: Web, tmp_path: Path,
         {"content_range": "bytes 300000-767999/768000", "etag": '"v2"'},
     ],
 )
-async def test_a_part_that_does_not_fit_is_not_added(web: Web, tmp_path: Path, way: str, headers: dict[str, str]):
+async def test_a_range_that_does_not_continue_the_file_is_rejected(
+    web: Web, tmp_path: Path, client: str, headers: dict[str, str]
+):
     files, into = Files(web, [300_000]), tmp_path / "film"
     with pytest.raises(FramegateError):
-        await WAYS[way](files.url, into)
+        await DOWNLOADERS[client](files.url, into)
     assert into.stat().st_size == 300_000
     web.says("/film.mp4", answer(BODY[300_000:], "206 Partial Content", **headers))
     with pytest.raises(FramegateError):
-        await WAYS[way](files.url, into)
+        await DOWNLOADERS[client](files.url, into)
     assert not into.exists()
     web.does("/film.mp4", files.write)
-    await WAYS[way](files.url, into)
+    await DOWNLOADERS[client](files.url, into)
     assert into.read_bytes() == BODY
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("way", WAYS)
-async def test_a_range_that_cannot_be_met_begins_anew(web: Web, tmp_path: Path, way: str):
+@pytest.mark.parametrize("client", DOWNLOADERS)
+async def test_an_unsatisfiable_range_restarts_the_download(web: Web, tmp_path: Path, client: str):
     files, into = Files(web, [300_000]), tmp_path / "film"
     with pytest.raises(FramegateError):
-        await WAYS[way](files.url, into)
+        await DOWNLOADERS[client](files.url, into)
     web.says("/film.mp4", answer(b"", "416 Range Not Satisfiable", content_range="bytes */7"))
     with pytest.raises(FramegateError):
-        await WAYS[way](files.url, into)
+        await DOWNLOADERS[client](files.url, into)
     assert not into.exists()
 
 
 @pytest.mark.anyio
-async def test_a_note_that_was_not_written_whole_is_as_none(web: Web, tmp_path: Path):
+async def test_a_truncated_note_is_ignored(web: Web, tmp_path: Path):
     files, into = Files(web, [300_000]), tmp_path / "film"
     with pytest.raises(ReferenceUnusable):
-        await as_reference(files.url, into)
+        await by_fetcher(files.url, into)
     note_path(into).write_bytes(note_path(into).read_bytes()[:9])
-    await as_reference(files.url, into)
+    await by_fetcher(files.url, into)
     assert into.read_bytes() == BODY
     assert "range" not in web.requests[-1].lower()
 
 
 @pytest.mark.anyio
-async def test_a_part_that_nobody_asked_for_is_refused(net: Fetcher, web: Web, tmp_path: Path):
+async def test_a_range_that_was_not_requested_is_rejected(net: Fetcher, web: Web, tmp_path: Path):
     url = web.says("/a", answer(BODY[5:], "206 Partial Content", content_range="bytes 5-9/10"))
     with pytest.raises(ReferenceUnusable, match="206"):
         await net.fetch(url, tmp_path / "a", bytes_max=10**7, seconds_max=10, resume=True)

@@ -1,4 +1,4 @@
-"""The address guard, on its own and before a connection is made."""
+"""The rule for addresses, alone and enforced before a connection."""
 
 import ipaddress
 import socket
@@ -62,7 +62,7 @@ PUBLIC = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "172.32.0.1", "100.128.0.1", "2
 
 
 @pytest.mark.parametrize("address", REFUSED)
-def test_an_address_that_is_not_public_is_refused(address: str):
+def test_an_address_that_is_not_public_is_blocked(address: str):
     assert blocked_address_reason(address)
 
 
@@ -82,7 +82,7 @@ def test_no_setting_allows_metadata_link_local_or_disguised_addresses(address: s
 
 
 @given(st.ip_addresses(v=4))
-def test_an_ipv6_form_of_any_ipv4_address_is_refused(inner: ipaddress.IPv4Address):
+def test_an_ipv6_form_of_any_ipv4_address_is_blocked(inner: ipaddress.IPv4Address):
     number = int(inner)
     for base, shift in (("::ffff:0:0", 0), ("64:ff9b::", 0), ("64:ff9b:1::", 0), ("2002::", 80), ("::", 0)):
         form = ipaddress.IPv6Address(int(ipaddress.IPv6Address(base)) | number << shift)
@@ -90,7 +90,7 @@ def test_an_ipv6_form_of_any_ipv4_address_is_refused(inner: ipaddress.IPv4Addres
 
 
 @given(st.sampled_from(PRIVATE).flatmap(lambda network: st.ip_addresses(network=str(network))))
-def test_every_address_of_a_private_network_is_refused(address: ipaddress.IPv4Address | ipaddress.IPv6Address):
+def test_every_address_of_a_private_network_is_blocked(address: ipaddress.IPv4Address | ipaddress.IPv6Address):
     assert blocked_address_reason(str(address))
 
 
@@ -157,14 +157,14 @@ async def test_no_spelling_of_a_private_host_is_fetched(guarded: Fetcher, tmp_pa
         "http://example.com/\r\nhost: other",
     ],
 )
-async def test_what_is_no_web_address_is_refused_as_such(guarded: Fetcher, tmp_path: Path, url: str):
+async def test_an_invalid_url_has_its_own_error_code(guarded: Fetcher, tmp_path: Path, url: str):
     with pytest.raises(ReferenceUnusable) as caught:
         await guarded.fetch(url, tmp_path / "file", bytes_max=1000, seconds_max=5)
     assert caught.value.code == "reference_bad_url"
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["93.184.215.14", "10.0.0.1"], ["2606:4700::1", "::1"]])
-async def test_a_name_with_any_private_address_is_refused_without_connecting(
+async def test_a_name_with_any_private_address_is_blocked_without_a_connection(
     settings: Settings, tmp_path: Path, addresses: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ):
     async def resolve(host: str, port: int) -> Sequence[str]:
@@ -181,7 +181,7 @@ async def test_a_name_with_any_private_address_is_refused_without_connecting(
     assert not any(address in caught.value.message for address in addresses)  # nobody's network is mapped through us
 
 
-async def test_a_name_that_does_not_exist_is_unreachable_and_may_be_tried_again(settings: Settings, tmp_path: Path):
+async def test_an_unknown_host_name_is_unreachable_and_retryable(settings: Settings, tmp_path: Path):
     async def resolve(host: str, port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 

@@ -41,7 +41,7 @@ def server_tls(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-async def test_the_name_is_asked_for_and_verified(
+async def test_the_tls_handshake_sends_and_verifies_the_host_name(
     settings: Settings, certificate: Path, server_tls: ssl.SSLContext, tmp_path: Path
 ):
     named: list[str | None] = []
@@ -58,7 +58,7 @@ async def test_the_name_is_asked_for_and_verified(
 
 
 @pytest.mark.parametrize(("host", "trusted"), [("other.example", True), ("pictures.example", False)])
-async def test_a_certificate_for_another_name_or_by_a_stranger_is_refused(
+async def test_a_certificate_for_another_name_or_from_an_untrusted_authority_is_rejected(
     settings: Settings, certificate: Path, server_tls: ssl.SSLContext, tmp_path: Path, host: str, trusted: bool
 ):
     trust = ssl.create_default_context(cafile=str(certificate)) if trusted else None
