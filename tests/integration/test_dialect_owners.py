@@ -14,6 +14,7 @@ from framegate.app.asgi import build_app
 from framegate.config.settings import Settings
 from framegate.domain.keys import new_key
 from framegate.domain.machine import Machine
+from support.opened import call, parts_of
 from support.stub_renderer import StubExecutor
 
 UNKNOWN_ID = "0190a000-0000-7000-8000-000000000001"
@@ -43,11 +44,11 @@ def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenants]:
     machine = Machine()
     app = build_app(Settings(data_dir=folder), machine, executor=StubExecutor(machine))
     with TestClient(app, base_url=ORIGIN) as gateway:
-        parts = app.state.parts
+        parts = parts_of(gateway)
         texts = []
         for owner in ("acme", "other"):
             text, key = new_key(now=1.0, owner=owner)
-            gateway.portal.call(parts.store.keys.add, key)
+            call(gateway, parts.store.keys.add, key)
             texts.append(text)
         parts.keys._cache.needed_at = -CACHE_SECONDS * 1e9
         headers = {"authorization": f"Bearer {texts[0]}"}

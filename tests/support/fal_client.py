@@ -1,6 +1,7 @@
 """Calls of the fal-compatible API, for its integration tests."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ def video_input(image_url: str, **fields: Any) -> dict[str, Any]:
 
 
 def submit(
-    gateway: TestClient, body: dict[str, Any], *, query: dict[str, str] | None = None, **headers: str
+    gateway: TestClient,
+    body: dict[str, Any],
+    headers: Mapping[str, str] | None = None,
+    *,
+    query: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Submit a request; return the response."""
     response = gateway.post(f"/queue/{ENDPOINT}", json=body, params=query, headers=headers)
@@ -42,9 +47,9 @@ def stream_statuses(gateway: TestClient, request_id: str, *, logs: int = 1) -> l
     return [json.loads(line.removeprefix("data: ")) for line in text.splitlines() if line.startswith("data: ")]
 
 
-def submit_and_wait(gateway: TestClient, body: dict[str, Any], **headers: str) -> str:
+def submit_and_wait(gateway: TestClient, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> str:
     """Submit a request and wait until it has ended; return its id."""
-    request_id = submit(gateway, body, **headers)["request_id"]
+    request_id = submit(gateway, body, headers)["request_id"]
     assert stream_statuses(gateway, request_id)[-1]["status"] == "COMPLETED"
     return request_id
 

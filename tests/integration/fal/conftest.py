@@ -13,6 +13,7 @@ from framegate.config.settings import Settings
 from framegate.domain import Lost, Running, Update
 from framegate.domain.machine import Machine
 from support.fal_client import upload
+from support.opened import parts_of
 from support.stub_renderer import StubExecutor, StubRenderer
 
 ORIGIN = "http://127.0.0.1:8787"
@@ -75,7 +76,7 @@ def set_clock_forward(monkeypatch: pytest.MonkeyPatch) -> Callable[[TestClient, 
     """Set the wall clock of a sandbox forward, until the test ends."""
 
     def set_forward(gateway: TestClient, seconds: float) -> None:
-        machine = gateway.app.state.parts.machine  # pyright: ignore[reportAttributeAccessIssue] - of our application
+        machine = parts_of(gateway).machine
         now = machine.now
         monkeypatch.setattr(machine, "now", lambda: now() + seconds)
 

@@ -16,6 +16,7 @@ from framegate.api.http.signing import Signer
 from framegate.api.middleware.client_disconnect import HttpRequestContext
 from framegate.domain import Caller, Scope
 from support.fal_client import ENDPOINT, REQUESTS, cancel, submit, submit_and_wait, upload, video_input
+from support.opened import parts_of
 
 LIFECYCLE = "x-fal-object-lifecycle"
 KEY = {"authorization": "Key sk-test"}
@@ -108,7 +109,7 @@ def test_expired_and_unfinished_uploads_are_deleted(
     set_clock_forward(gateway, 25 * 3600)
     newest = initiate(gateway)["file_url"].split("/")[-2]
 
-    folder = gateway.app.state.parts.settings.data_dir / "uploads"  # pyright: ignore[reportAttributeAccessIssue] - of our application
+    folder = parts_of(gateway).settings.data_dir / "uploads"
     assert {path.name for path in folder.iterdir() if path.is_dir()} == {retained, newest}
     assert unfinished not in (retained, newest)
 
@@ -117,7 +118,7 @@ def test_an_output_expires_with_the_lifecycle_of_its_request(
     gateway: TestClient, photo_url: str, set_clock_forward: Callable[[TestClient, float], None]
 ):
     lifecycle = {"x-fal-object-lifecycle-preference": '{"expiration_duration_seconds": 3600}'}
-    request_id = submit_and_wait(gateway, video_input(photo_url), **lifecycle)
+    request_id = submit_and_wait(gateway, video_input(photo_url), lifecycle)
     url = gateway.get(f"{REQUESTS}/{request_id}").json()["video"]["url"]
     before = gateway.get(url).status_code
     set_clock_forward(gateway, 3700)
@@ -130,7 +131,7 @@ def test_a_private_output_needs_the_key(open_gateway: Callable[..., TestClient],
     private = {"x-fal-object-lifecycle-preference": '{"initial_acl": {"default": "forbid"}}'}
     gateway.headers.update(KEY)
     photo_url = upload(gateway, photos[0])
-    request_id = submit_and_wait(gateway, video_input(photo_url), **private)
+    request_id = submit_and_wait(gateway, video_input(photo_url), private)
     url = gateway.get(f"{REQUESTS}/{request_id}").json()["video"]["url"]
     del gateway.headers["authorization"]
 
@@ -160,7 +161,7 @@ def test_an_unsupported_lifecycle_is_rejected(gateway: TestClient, photo_url: st
 
 def test_a_lifecycle_of_null_is_no_lifecycle(gateway: TestClient, photo_url: str):
     headers = {"x-fal-object-lifecycle-preference": "null", "x-fal-no-retry": "1", "x-fal-queue-priority": "low"}
-    submitted = submit(gateway, video_input(photo_url), **headers, **{"x-fal-request-start-timeout": "600"})
+    submitted = submit(gateway, video_input(photo_url), {**headers, "x-fal-request-start-timeout": "600"})
     cancel(gateway, submitted["request_id"])
 
 
@@ -191,7 +192,7 @@ def test_a_token_stands_for_the_key_until_it_expires(
     token = gateway.post("/rest/tokens/", json=body, headers=KEY).json()
     headers = {"authorization": f"Bearer {cdn['token']}", "content-type": "image/png"}
     url = gateway.post("/cdn/files/upload", content=photos[0].read_bytes(), headers=headers).json()["access_url"]
-    request_id = submit(gateway, video_input(url, duration=15), **KEY)["request_id"]
+    request_id = submit(gateway, video_input(url, duration=15), KEY)["request_id"]
     status_url = f"{REQUESTS}/{request_id}/status"
     valid = gateway.get(status_url, params={"fal_jwt_token": token}).status_code
     further = gateway.post("/rest/storage/auth/token", json={}, headers=headers).status_code

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import Executable
 from starlette.testclient import TestClient
 
 from framegate.api.dialects.fal.errors import RETRIED
@@ -23,6 +24,7 @@ from support.fal_client import (
     upload,
     video_input,
 )
+from support.opened import parts_of
 from support.webhook_receiver import receiving
 
 UNREACHABLE = "http://127.0.0.1:9/nothing.png"
@@ -120,11 +122,11 @@ def test_a_quiet_stream_pings_and_each_event_has_only_the_new_log_lines(
 
 def test_a_status_costs_two_reads_and_no_write(gateway: TestClient, photo_url: str, monkeypatch: pytest.MonkeyPatch):
     request_id = submit_and_wait(gateway, video_input(photo_url))
-    store = gateway.app.state.parts.store  # pyright: ignore[reportAttributeAccessIssue] - of our application
+    store = parts_of(gateway).store
     queries: list[str] = []
     read_all = store._reader.all
 
-    async def count(query: object) -> object:
+    async def count(query: Executable) -> object:
         queries.append(str(query))
         return await read_all(query)
 
@@ -155,7 +157,7 @@ def test_a_create_that_fails_makes_no_job(
         response = gateway.get("http://127.0.0.1:8787/api/v1/videos?limit=100")
         return [job["id"] for job in response.json()["data"]]
 
-    ids = [submit(gateway, video_input(photo_url, duration=15), **{"idempotency-key": "one"})["request_id"]]
+    ids = [submit(gateway, video_input(photo_url, duration=15), {"idempotency-key": "one"})["request_id"]]
     ids += [submit(gateway, video_input(photo_url, duration=15))["request_id"] for _ in range(3)]
     before = jobs()
     response = gateway.post(
@@ -185,7 +187,7 @@ def test_the_same_idempotency_key_and_body_make_one_request(gateway: TestClient,
     ids: list[str] = []
 
     def create() -> None:
-        ids.append(submit(gateway, video_input(photo_url), **{"idempotency-key": "again"})["request_id"])
+        ids.append(submit(gateway, video_input(photo_url), {"idempotency-key": "again"})["request_id"])
 
     threads = [threading.Thread(target=create) for _ in range(4)]
     for thread in threads:

@@ -83,7 +83,7 @@ def test_an_input_of_each_kind_becomes_a_video(gateway: TestClient, photo_url: s
     body, expected = CASES[endpoint_id]
     response = gateway.post(f"/run/{endpoint_id}", json=_fill(body, {"PHOTO": photo_url, "CLIP": clip_url}))
     assert response.status_code == 200, response.text
-    with av.open(io.BytesIO(gateway.get(response.json()["video"]["url"]).content)) as video:
+    with av.open(io.BytesIO(gateway.get(response.json()["video"]["url"]).content), "r") as video:
         frames = list(video.decode(video=0))
     assert (frames[0].width, len(frames)) == expected
 

@@ -14,6 +14,7 @@ from framegate.domain import Job
 from framegate.domain.errors import NotFound
 from framegate.jobs.service import JobService
 from support.fixed_clock import FixedClock
+from support.opened import call, parts_of
 
 REQUIRED = {
     "id",
@@ -254,7 +255,7 @@ def test_the_links_of_a_finished_job_work_without_the_key_until_they_expire(
     gate = open_gate(api_key="sk-right")
     gate.headers["authorization"] = "Bearer sk-right"
     job = finished(gate, upload(gate, photos[0]))
-    jobs: JobService = gate.app.state.gateway.jobs
+    jobs = parts_of(gate).jobs
     expired = UrlSigner(secret=jobs.secret, seconds=60, clock=FixedClock(1e9)).query(job["id"], "content/0")
     link = job["unsigned_urls"][0]
     bare = link.partition("?")[0]
@@ -328,7 +329,7 @@ def test_the_gate_says_whether_it_is_up(gate: TestClient):
 
 def test_a_gateway_whose_worker_has_stopped_is_not_ready(open_gate: Callable[..., TestClient]):
     gate = open_gate()
-    gate.portal.call(gate.app.state.parts.worker.stop)
+    call(gate, parts_of(gate).worker.stop)
     answer = gate.get("http://127.0.0.1:8787/readyz")
 
     assert answer.status_code == 503

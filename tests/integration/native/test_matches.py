@@ -5,7 +5,7 @@ import io
 from PIL import Image
 from starlette.testclient import TestClient
 
-from framegate.jobs.service import JobService
+from support.opened import parts_of
 
 
 def finished(gate: TestClient, photo: str) -> str:
@@ -38,7 +38,7 @@ def test_the_best_match_of_a_reference_is_told_served_and_removed_with_the_job(
     missing = gate.get(f"/videos/{job_id}/matches/1.jpg")
     assert missing.status_code == 404
     assert "1 match(es)" in missing.json()["error"]["message"]
-    jobs: JobService = gate.app.state.gateway.jobs  # type: ignore[attr-defined]
+    jobs = parts_of(gate).jobs
     assert jobs.blobs.has(match["sha256"])
     assert gate.delete(f"/videos/{job_id}").status_code == 204
     assert not jobs.blobs.has(match["sha256"])

@@ -14,6 +14,7 @@ from framegate.app.asgi import build_app
 from framegate.config.settings import Settings, SettingsInvalid
 from framegate.domain import Scope
 from framegate.domain.keys import new_key
+from support.opened import call, parts_of
 
 API = "http://127.0.0.1:8787/api/v1"
 PUBLIC = {"/videos/models", "/videos/models/{author}/{slug}"}
@@ -31,12 +32,12 @@ class Callers:
 
     def __init__(self, gate: TestClient) -> None:
         self.gate = gate
-        self.store = gate.app.state.parts.store
+        self.store = parts_of(gate).store
 
     def key(self, owner: str, **fields: Any) -> str:
         text, key = new_key(now=1.0, owner=owner, **fields)
-        self.gate.portal.call(self.store.keys.add, key)
-        self.gate.app.state.parts.keys._cache.needed_at = -CACHE_SECONDS * 1e9
+        call(self.gate, self.store.keys.add, key)
+        parts_of(self.gate).keys._cache.needed_at = -CACHE_SECONDS * 1e9
         return text
 
     def ask(self, key: str, method: str, path: str, **how: Any) -> Any:
@@ -182,6 +183,7 @@ def test_a_webhook_is_replayed_over_the_api_and_its_tries_can_be_seen(callers: C
     job = callers.place(key, callers.upload(key, photos[0])).json()
     callers.ask(key, "POST", f"/videos/{job['id']}/cancel")
     path = f"/videos/{job['id']}/webhooks"
+    webhook: dict[str, Any] = {}
     for _ in range(200):
         (webhook,) = callers.ask(key, "GET", path).json()["data"]
         if webhook["attempts"]:

@@ -11,6 +11,7 @@ from framegate.api.auth import CACHE_SECONDS
 from framegate.domain import BudgetPeriod, Estimate, Fault, Job, Request, Scope, State, Target
 from framegate.domain.keys import new_key
 from framegate.domain.ledger import ledger_change
+from support.opened import call, parts_of
 
 FAST = "google/veo-3.1-fast"
 BODY = {"model": FAST, "prompt": "a cat", "duration": 4, "resolution": "720p", "generate_audio": False}
@@ -23,13 +24,13 @@ class Sandbox:
 
     def __init__(self, gate: TestClient) -> None:
         self.gate = gate
-        self.store = gate.app.state.parts.store
+        self.store = parts_of(gate).store
 
     def key(self, owner: str, budget: int | None = None, **fields: Any) -> str:
         period = None if budget is None else BudgetPeriod.MONTH
         text, key = new_key(now=1.0, owner=owner, budget_micro_usd=budget, budget_period=period, **fields)
-        self.gate.portal.call(self.store.keys.add, key)
-        self.gate.app.state.parts.keys._cache.needed_at = -CACHE_SECONDS * 1e9
+        call(self.gate, self.store.keys.add, key)
+        parts_of(self.gate).keys._cache.needed_at = -CACHE_SECONDS * 1e9
         return text
 
     def ask(self, key: str, method: str, path: str, **how: Any) -> Any:
@@ -58,7 +59,7 @@ class Sandbox:
         async def put() -> Job:
             return await self.store.insert(job, ledger_change=ledger_change(None, job, allow_unpriced=False))
 
-        return self.gate.portal.call(put)
+        return call(self.gate, put)
 
     def end(self, key: str, job: str) -> dict[str, Any]:
         return self.ask(key, "GET", f"/videos/{job}?wait=60").json()
@@ -183,7 +184,7 @@ def test_a_job_from_before_there_was_a_ledger_has_no_bill_and_ends_all_the_same(
     async def put() -> Job:
         return await sandbox.store.insert(older)
 
-    sandbox.gate.portal.call(put)
+    call(sandbox.gate, put)
 
     assert sandbox.ask(key, "GET", f"/videos/{UNKNOWN}/bill").status_code == 404
     assert sandbox.ask(key, "GET", f"/videos/{UNKNOWN}").json()["status"] == "failed"

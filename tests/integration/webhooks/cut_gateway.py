@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from typing import Any
 
 from framegate.app.server import run
 from framegate.config.settings import Settings
@@ -13,7 +14,7 @@ from framegate.net.fetcher import Fetcher
 from framegate.store.outbox import Outbox
 
 
-async def die(*_args, **_named):
+async def die(*_args: object, **_named: object) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from framegate.domain import DeliveryState, Fault, State
+from framegate.domain import Delivery, DeliveryState, Fault, State
 from framegate.domain.errors import NotFound, Stale, Unavailable
 from framegate.jobs.webhooks.dialect import WebhookDialects
 from framegate.jobs.webhooks.signing import owner_secret, standard_headers
@@ -185,6 +185,7 @@ async def test_a_delivery_that_was_stored_while_no_process_delivers_is_sent_once
     with receiving() as receiver:
         async with world.open(deliver=False):
             job = await world.move(await world.create(receiver.url), State.CANCELLED)
+        deliveries: list[Delivery] = []
         for _ in range(2):
             async with world.open():
                 deliveries = await world.settled(job, count=2)
