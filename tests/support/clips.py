@@ -36,7 +36,10 @@ def still(photo: Path, frames: int = 1) -> list[Pixels]:
 def dissolve(first: Sequence[Pixels], second: Sequence[Pixels], frames: int) -> list[Pixels]:
     """Frames of two clips, with a dissolve between them."""
     shares = np.linspace(0, 1, frames + 2)[1:-1]
-    mixed = [cv2.addWeighted(a, 1 - s, b, s, 0) for a, b, s in zip(first[-frames:], second, shares, strict=False)]
+    mixed = [
+        np.asarray(cv2.addWeighted(a, 1 - s, b, s, 0), np.uint8)
+        for a, b, s in zip(first[-frames:], second, shares, strict=False)
+    ]
     return [*first[:-frames], *mixed, *second[frames:]]
 
 

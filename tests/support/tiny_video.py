@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -29,9 +30,11 @@ def make_video(  # noqa: PLR0913 - one parameter for each property that tests va
     """Write a video of a moving bar, with a tone if `sound` is true; `times` are frame times in 1/fps."""
     options = {"movflags": "+faststart"} if faststart and container in ("mp4", "mov") else {}
     with av.open(str(path), "w", format=container, options=options) as file:
+        video: av.VideoStream | None = None
+        audio: av.AudioStream | None = None
         if frames:
             encoder_options = {"preset": "veryfast", "bf": "2" if b_frames else "0"} if codec == "libx264" else {}
-            video = file.add_stream(codec, rate=fps, options=encoder_options)
+            video = cast("av.VideoStream", file.add_stream(codec, rate=fps, options=encoder_options))
             video.width, video.height, video.pix_fmt = width, height, pix_fmt
             if aspect:
                 video.sample_aspect_ratio = aspect
@@ -39,19 +42,19 @@ def make_video(  # noqa: PLR0913 - one parameter for each property that tests va
                 video.set_display_rotation(rotation)
         if sound:
             audio = file.add_stream("aac", rate=48_000, layout="stereo")
-        for index in range(frames):
-            pixels = np.zeros((height, width, 3), np.uint8)
-            x = index * 2 % width
-            pixels[:, x : x + width // 4] = 230
-            pixels[:, :, 2] = index * 5 % 256
-            pixels[: height // 4, width // 2 :, 0] = 250
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts = times[index] if times else index
-            frame.time_base = Fraction(1, fps)
-            file.mux(video.encode(frame))
-        if frames:
+        if video is not None:
+            for index in range(frames):
+                pixels = np.zeros((height, width, 3), np.uint8)
+                x = index * 2 % width
+                pixels[:, x : x + width // 4] = 230
+                pixels[:, :, 2] = index * 5 % 256
+                pixels[: height // 4, width // 2 :, 0] = 250
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts = times[index] if times else index
+                frame.time_base = Fraction(1, fps)
+                file.mux(video.encode(frame))
             file.mux(video.encode())
-        if sound:
+        if audio is not None:
             wave = loudness * np.sin(np.arange(int(48_000 * (sound_seconds or max(frames, 12) / fps))) / 20)
             for start in range(0, len(wave), 1024):
                 part = np.stack([wave[start : start + 1024].astype(np.float32)] * 2)

@@ -153,7 +153,7 @@ def blocking_calls_on_the_loop() -> Iterator[None]:
         if (loop := _virtual_loop()) is not None:
             self._tx, self._thread = _LoopQueue(loop), SimpleNamespace(start=lambda: None, daemon=True)
 
-    async def run_sync(function: Callable[..., T], *arguments: object, **options: object) -> T:
+    async def run_sync(function: Callable[..., T], *arguments: object, **options: Any) -> T:
         if _virtual_loop() is None:
             return await real_run_sync(function, *arguments, **options)
         await asyncio.sleep(0)

@@ -48,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     receiver: Receiver
 
-    def log_message(self, *_):
+    def log_message(self, *_, **__):
         pass
 
     def do_POST(self):

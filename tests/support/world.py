@@ -2,15 +2,15 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from framegate.app.parts import Parts, build_parts
 from framegate.config.settings import Settings
-from framegate.domain import Done, Job, ProviderFile, Request, Running, State
+from framegate.domain import Done, Handle, Job, Order, ProviderFile, Request, Running, State
 from framegate.domain.errors import OutcomeUnknown
 from framegate.domain.keys import OPERATOR, Caller
 from framegate.jobs.service import JobService
@@ -34,11 +34,12 @@ class ScriptedProvider(Provider):
 
     def __init__(self, film: Path, *, submits=(), looks=(), repeatable=False, concurrency=None, account="") -> None:
         self.film = film
-        self.submits, self.looks = list(submits), list(looks)
+        self.submits: list[Any] = list(submits)
+        self.looks: list[Any] = list(looks)
         self.resubmittable, self.concurrency, self.account = repeatable, concurrency, account
         self.orders: list[str] = []
         self.finds: list[Any] = []  # results of reconciliation; empty: the provider cannot reconcile
-        self.cancelled: list[dict[str, Any]] = []
+        self.cancelled: list[Handle] = []
         self.running: set[str] = set()
         self.running_max = 0
 
@@ -48,7 +49,7 @@ class ScriptedProvider(Provider):
         if isinstance(answer, Exception):
             raise answer
         if callable(answer):
-            await answer(order)
+            await cast("Callable[[Order], Awaitable[None]]", answer)(order)
         self.running.add(order.job_id)
         self.running_max = max(self.running_max, len(self.running))
         return {"id": order.job_id}
