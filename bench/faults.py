@@ -177,7 +177,7 @@ def render_clip(
 
 def read_frames(path: Path) -> Frames:
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        return [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in container.decode(video=0)]
 
 
 def write_clip(frames: Frames, path: Path, fault: Fault) -> Path:
@@ -187,7 +187,7 @@ def write_clip(frames: Frames, path: Path, fault: Fault) -> Path:
         stream.width, stream.height, stream.pix_fmt = *fault.size, "yuv420p"
         for index, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(
-                cv2.resize(pixels, fault.size, interpolation=cv2.INTER_AREA), format="rgb24"
+                np.asarray(cv2.resize(pixels, fault.size, interpolation=cv2.INTER_AREA), np.uint8), format="rgb24"
             )
             frame.pts, frame.time_base = index, Fraction(1, fault.fps)
             file.mux(stream.encode(frame))
@@ -248,11 +248,11 @@ def broken_clips(photos: Sequence[Path], folder: Path, photos_max: int | None) -
 def transfer_colors(frame: NDArray[np.uint8], style: Path) -> NDArray[np.uint8]:
     """Give a frame the colors of an image: mean and standard deviation in Lab."""
     with Image.open(style) as image:
-        style_lab = cv2.cvtColor(np.float32(image.convert("RGB")) / 255, cv2.COLOR_RGB2LAB)
-    lab = cv2.cvtColor(np.float32(frame) / 255, cv2.COLOR_RGB2LAB)
+        style_lab = cv2.cvtColor(np.asarray(image.convert("RGB"), np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     gain = style_lab.std(axis=(0, 1)) / np.maximum(lab.std(axis=(0, 1)), 1)
     transferred = (lab - lab.mean(axis=(0, 1))) * gain + style_lab.mean(axis=(0, 1))
-    return np.clip(cv2.cvtColor(np.float32(transferred), cv2.COLOR_LAB2RGB) * 255, 0, 255).astype(np.uint8)
+    return np.clip(cv2.cvtColor(transferred.astype(np.float32), cv2.COLOR_LAB2RGB) * 255, 0, 255).astype(np.uint8)
 
 
 def evaluate(clip: Clip) -> Outcome:

@@ -215,7 +215,7 @@ def steps(file: Path) -> list[float]:
     with av.open(str(file)) as container:
         frames = [frame.to_ndarray()[: frame.height] for frame in container.decode(video=0)]
     window = cv2.createHanningWindow((OUTPUT.width, OUTPUT.height), cv2.CV_32F)
-    steady = [np.float32(frame) for at, frame in enumerate(frames) if at in STEADY_FRAMES]
+    steady = [frame.astype(np.float32) for at, frame in enumerate(frames) if at in STEADY_FRAMES]
     return [-cv2.phaseCorrelate(a, b, window)[0][0] for a, b in pairwise(steady)]
 
 

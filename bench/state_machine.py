@@ -10,12 +10,14 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import cast
 
 import uuid_utils
 
 from framegate.config.settings import Settings
 from framegate.domain import Fault, Job, Request, State, Target
 from framegate.domain.machine import Machine
+from framegate.jobs.state_machine.machine import JobStateMachine
 from framegate.jobs.state_machine.transition import Transition
 from framegate.jobs.worker import Worker
 from framegate.providers.registry import ProviderRegistry
@@ -36,7 +38,7 @@ WAY = (
     State.CHECKING,
     State.COMPLETED,
 )
-NEXT = dict(itertools.pairwise(WAY))
+NEXT: dict[State, State] = dict(itertools.pairwise(WAY))
 
 
 class InstantStates:
@@ -80,7 +82,7 @@ async def measure(jobs: int, group_max: int) -> tuple[float, float]:
     """Jobs per second, and milliseconds of CPU per job."""
     with tempfile.TemporaryDirectory() as folder:
         async with Store(sqlite_url(Path(folder)), group_max=group_max) as store:
-            worker = Worker(store, InstantStates(), machine=Machine())
+            worker = Worker(store, cast("JobStateMachine", InstantStates()), machine=Machine())
             await worker.start()
             began, cpu = time.perf_counter(), time.process_time()
             await asyncio.gather(*(store.insert(make_job()) for _ in range(jobs)))

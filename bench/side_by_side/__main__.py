@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uuid_utils
@@ -187,13 +188,10 @@ async def run(venv: Path | None) -> dict[str, dict[str, Outcome]]:
     found: dict[str, dict[str, Outcome]] = {}
     with tempfile.TemporaryDirectory(prefix="framegate-side-") as name:
         folder = Path(name)
-        for open_one in (framegate, litellm):
-            if open_one is litellm and venv is None:
-                continue
+        for open_gateway in (framegate, partial(litellm, venv=venv)) if venv else (framegate,):
             async with AsyncExitStack() as stack:
                 service = await stack.enter_async_context(serving())
-                given = (venv,) if open_one is litellm else ()
-                gateway = await stack.enter_async_context(open_one(folder, service.url, *given))
+                gateway = await stack.enter_async_context(open_gateway(folder, service.url))
                 found[gateway.name] = await measured(gateway, service)
     return found
 
