@@ -32,7 +32,7 @@ from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.domain.money import micro_usd, parse_usd
 from framegate.net.vendor_client import Response, VendorClient, find_error_message
 from framegate.providers.base import Provider
-from framegate.providers.references import ReferenceTransport, out_of_reach, transport_of
+from framegate.providers.references import ReferenceTransport, address, out_of_reach, transport_of
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # safe in a path without escaping
 MESSAGE_CHARS_MAX = 1000
@@ -136,6 +136,15 @@ class HttpProvider(Provider):
         await self.client.close()
 
     # -- parts of `submit` and `poll`
+
+    async def url_of(self, prepared: PreparedReference) -> str:
+        """The URL with which a reference is handed over. Raises `Refused` if there is none."""
+        transports = self.transports_for(prepared.reference)
+        return await address(prepared, transports, self.title, machine=self.client.machine)
+
+    async def read(self, prepared: PreparedReference) -> bytes:
+        """The content of a reference's file."""
+        return await self.client.machine.run_in_thread(Path(prepared.path).read_bytes)
 
     def handle_of(self, job_id: str, **extra: object) -> Handle:
         """The handle of an accepted order."""

@@ -12,9 +12,7 @@ from framegate.domain.json import at
 from framegate.net.vendor_client import Response
 from framegate.providers.health import NO_JOB, is_list, probe
 from framegate.providers.http import HttpProvider, cost_from, failure, has_reference, job_id_from, prompt, without_empty
-from framegate.providers.references import ReferenceTransport, address
 
-TRANSPORTS: tuple[ReferenceTransport, ...] = ("url", "link", "data")
 FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
 # The API has no field for a negative prompt; the upstream providers have options of their own for it.
 GOOGLE_MODEL_PREFIX = "google/"
@@ -32,7 +30,7 @@ class OpenRouter(HttpProvider):
     title = "OpenRouter"
     base_url = "https://openrouter.ai/api/v1"
     model_list_path = "videos/models"
-    reference_transports = TRANSPORTS
+    reference_transports = ("url", "link", "data")
     status_map: ClassVar[Mapping[str, str]] = {
         "pending": "queued",
         "queued": "queued",
@@ -53,9 +51,40 @@ class OpenRouter(HttpProvider):
 
     async def submit(self, order: Order) -> Handle:
         """Submit the order."""
-        body = await encode(order)
+        body = await self.encode(order)
         response = await self.client.submit("POST", "videos", json=body, headers={"idempotency-key": order.key})
         return self.handle_of(job_id_from(response, "id"), notes=_notes(order))
+
+    async def encode(self, order: Order) -> dict[str, Any]:
+        """The order as a request body. Raises `Refused` for what OpenRouter would ignore."""
+        if has_reference(order, Role.SOURCE, Role.MASK):
+            raise Refused("OpenRouter's video API does not accept a source video or a mask.")
+        if has_reference(order, *FRAMES) and has_reference(order, Role.REFERENCE):
+            raise Refused("OpenRouter ignores references next to frames. Send either frames or references.")
+        request, target = order.request, order.target
+        shape = {"resolution": target.resolution, "aspect_ratio": target.aspect_ratio}
+        frames = [prepared for prepared in order.references if prepared.reference.role in FRAMES]
+        references = [prepared for prepared in order.references if prepared.reference.role not in FRAMES]
+        return without_empty(
+            {
+                "model": order.model_id or order.model,
+                "prompt": prompt(order) or None,
+                "duration": target.duration,
+                **({"size": request.size} if request.size else shape),
+                "frame_images": [await self._frame(frame) for frame in frames],
+                "input_references": [await self._reference(reference) for reference in references],
+                "generate_audio": target.audio if order.audio_is_optional else request.generate_audio,
+                "seed": target.seed,
+                "provider": without_empty({"options": _options(order)}),
+            }
+        )
+
+    async def _frame(self, prepared: PreparedReference) -> dict[str, Any]:
+        return {**await self._reference(prepared), "frame_type": prepared.reference.role.value}
+
+    async def _reference(self, prepared: PreparedReference) -> dict[str, Any]:
+        field = f"{prepared.reference.kind}_url"
+        return {"type": field, field: {"url": await self.url_of(prepared)}}
 
     async def poll(self, handle: Handle) -> Update:
         """Get the job's status."""
@@ -87,40 +116,6 @@ class OpenRouter(HttpProvider):
             return await self.submit(order)
         except ProviderError as error:  # no error here proves that the first submit was not accepted
             raise OutcomeUnknown(error.message) from error
-
-
-async def encode(order: Order) -> dict[str, Any]:
-    """The order as a request body. Raises `Refused` for what OpenRouter would ignore."""
-    if has_reference(order, Role.SOURCE, Role.MASK):
-        raise Refused("OpenRouter's video API does not accept a source video or a mask.")
-    if has_reference(order, *FRAMES) and has_reference(order, Role.REFERENCE):
-        raise Refused("OpenRouter ignores references next to frames. Send either frames or references.")
-    request, target = order.request, order.target
-    shape = {"resolution": target.resolution, "aspect_ratio": target.aspect_ratio}
-    frames = [prepared for prepared in order.references if prepared.reference.role in FRAMES]
-    references = [prepared for prepared in order.references if prepared.reference.role not in FRAMES]
-    return without_empty(
-        {
-            "model": order.model_id or order.model,
-            "prompt": prompt(order) or None,
-            "duration": target.duration,
-            **({"size": request.size} if request.size else shape),
-            "frame_images": [await _frame(frame) for frame in frames],
-            "input_references": [await _reference(reference) for reference in references],
-            "generate_audio": target.audio if order.audio_is_optional else request.generate_audio,
-            "seed": target.seed,
-            "provider": without_empty({"options": _options(order)}),
-        }
-    )
-
-
-async def _frame(prepared: PreparedReference) -> dict[str, Any]:
-    return {**await _reference(prepared), "frame_type": prepared.reference.role.value}
-
-
-async def _reference(prepared: PreparedReference) -> dict[str, Any]:
-    field = f"{prepared.reference.kind}_url"
-    return {"type": field, field: {"url": await address(prepared, TRANSPORTS, "the service")}}
 
 
 def _notes(order: Order) -> list[str]:

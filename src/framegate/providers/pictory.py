@@ -18,9 +18,7 @@ from framegate.providers.http import (
     prompt,
     without_empty,
 )
-from framegate.providers.references import ReferenceTransport, address
 
-TRANSPORTS: tuple[ReferenceTransport, ...] = ("url", "link")
 # It accepts one kind of input per order, each in its own field.
 FIELD_BY_ROLE = {
     Role.FIRST_FRAME: "firstFrameImageUrl",
@@ -39,7 +37,7 @@ class Pictory(HttpProvider):
     name = "pictory"
     title = "Pictory"
     base_url = "https://api.pictory.ai/pictoryapis"
-    reference_transports = TRANSPORTS
+    reference_transports = ("url", "link")
     status_map: ClassVar[Mapping[str, str]] = {"in-progress": "running", "queued": "queued"}
     poll_seconds = 15.0  # it asks for 10 to 30
     usd_per_credit: Decimal | None = None
@@ -58,11 +56,36 @@ class Pictory(HttpProvider):
 
     async def submit(self, order: Order) -> Handle:
         """Submit the order."""
-        body = await encode(order)
+        body = await self.encode(order)
         headers = {"idempotency-key": order.key}
         response = await self.client.submit("POST", "v1/aistudio/videos", json=body, headers=headers)
         notes = dropped_option_notes("Pictory", generate_audio=order.request.generate_audio)
         return self.handle_of(job_id_from(response, "data", "jobId"), notes=notes)
+
+    async def encode(self, order: Order) -> dict[str, Any]:
+        """The order as a request body. Raises `Refused` for several kinds of input."""
+        references: dict[Role, list[PreparedReference]] = {}
+        for prepared in order.references:
+            references.setdefault(prepared.reference.role, []).append(prepared)
+        if unsupported := [role for role in references if role not in FIELD_BY_ROLE]:
+            raise Refused(f"Pictory does not accept a {unsupported[0].replace('_', ' ')}.")
+        if len(references) > 1:
+            raise Refused(
+                "Pictory accepts one kind of input per order: a first frame, a video to extend, or references."
+            )
+        inputs: dict[str, Any] = {}
+        for role, items in references.items():
+            urls = [await self.url_of(prepared) for prepared in items]
+            inputs[FIELD_BY_ROLE[role]] = urls if role is Role.REFERENCE else urls[0]
+        return without_empty(
+            {
+                "prompt": prompt(order),
+                "model": order.model_id or order.model,
+                "aspectRatio": order.target.aspect_ratio,
+                "duration": f"{order.target.duration}s",
+                **inputs,
+            }
+        )
 
     async def poll(self, handle: Handle) -> Update:
         """Get the job's status."""
@@ -108,30 +131,6 @@ class Pictory(HttpProvider):
         if self.usd_per_credit is None or isinstance(credit, bool) or not isinstance(credit, int | float):
             return None
         return cost_from(str(Decimal(str(credit)) * self.usd_per_credit))
-
-
-async def encode(order: Order) -> dict[str, Any]:
-    """The order as a request body. Raises `Refused` for several kinds of input."""
-    references: dict[Role, list[PreparedReference]] = {}
-    for prepared in order.references:
-        references.setdefault(prepared.reference.role, []).append(prepared)
-    if unsupported := [role for role in references if role not in FIELD_BY_ROLE]:
-        raise Refused(f"Pictory does not accept a {unsupported[0].replace('_', ' ')}.")
-    if len(references) > 1:
-        raise Refused("Pictory accepts one kind of input per order: a first frame, a video to extend, or references.")
-    inputs: dict[str, Any] = {}
-    for role, items in references.items():
-        urls = [await address(prepared, TRANSPORTS, "Pictory") for prepared in items]
-        inputs[FIELD_BY_ROLE[role]] = urls if role is Role.REFERENCE else urls[0]
-    return without_empty(
-        {
-            "prompt": prompt(order),
-            "model": order.model_id or order.model,
-            "aspectRatio": order.target.aspect_ratio,
-            "duration": f"{order.target.duration}s",
-            **inputs,
-        }
-    )
 
 
 def _status(answer: dict[str, Any]) -> object:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import anyio
-
 from framegate.domain import PreparedReference, Problem, Reference
 from framegate.domain.errors import Refused
+from framegate.domain.machine import REAL_MACHINE, Machine
 
 DATA_URL_BYTES_MAX = 20 * 2**20
 
@@ -60,7 +59,11 @@ def out_of_reach(
 
 
 async def address(
-    prepared: PreparedReference, transports: Sequence[ReferenceTransport], provider: str = "this provider"
+    prepared: PreparedReference,
+    transports: Sequence[ReferenceTransport],
+    provider: str = "this provider",
+    *,
+    machine: Machine = REAL_MACHINE,
 ) -> str:
     """The reference by the first transport that is possible: its own URL, a signed URL, or a data URL.
 
@@ -76,7 +79,7 @@ async def address(
         case "link" if prepared.signed_url is not None:
             return prepared.signed_url
         case "data":
-            return await data_url(prepared)
+            return data_url(prepared, await machine.run_in_thread(Path(prepared.path).read_bytes))
         case _:
             pointer = reference.pointer or "/references"
             fitted = prepared.fitted
@@ -84,7 +87,6 @@ async def address(
             raise Refused(problem.message)
 
 
-async def data_url(prepared: PreparedReference) -> str:
-    """The file as a data URL."""
-    data = await anyio.Path(Path(prepared.path)).read_bytes()
+def data_url(prepared: PreparedReference, data: bytes) -> str:
+    """The content of a reference's file as a data URL."""
     return f"data:{prepared.blob.media_type};base64,{base64.b64encode(data).decode()}"

@@ -4,11 +4,8 @@ Facts: fal.ai/docs (Inference API: queue) and the packages fal-client 1.0.3 (PyP
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar, cast
 from urllib.parse import quote
-
-import anyio
 
 from framegate.catalogue.fal_schema import Endpoint, app_of, endpoints
 from framegate.domain import Failed, Handle, Order, PreparedReference, Role, Running, Update
@@ -20,7 +17,6 @@ from framegate.providers.fal.input import build_input
 from framegate.providers.fal.webhook import FalWebhookVerifier
 from framegate.providers.health import NO_JOB, probe
 from framegate.providers.http import HttpProvider, failure, has_reference, job_id_from
-from framegate.providers.references import address
 
 REST_URL, CDN_URL = "https://rest.fal.ai", "https://v3.fal.media"  # upload tokens and webhook keys; uploads
 UPLOAD_BYTES_MAX = 90 * 2**20  # a larger file needs a multipart upload
@@ -80,7 +76,7 @@ class Fal(HttpProvider):
     async def submit(self, order: Order) -> Handle:
         """Submit the order, after an upload of the references that fal cannot download."""
         endpoint = endpoint_of(order)
-        urls = [await self._url_of(prepared) for prepared in order.references]
+        urls = [await self.url_of(prepared) for prepared in order.references]
         body, notes = build_input(endpoint, order, urls)
         query = {"fal_webhook": order.webhook} if order.webhook else {}
         response = await self.client.submit("POST", endpoint.id, json=body, headers=_headers(order), params=query)
@@ -152,9 +148,10 @@ class Fal(HttpProvider):
             raise ProviderError(self.client.error_message(result))
         return _failure_from(detail or status.get("error"), error_type)
 
-    async def _url_of(self, prepared: PreparedReference) -> str:
+    async def url_of(self, prepared: PreparedReference) -> str:
+        """The URL of a reference, after an upload if fal cannot download it."""
         try:
-            return await address(prepared, ("url", "link"))
+            return await super().url_of(prepared)
         except Refused:
             return await self._upload(prepared)
 
@@ -163,7 +160,7 @@ class Fal(HttpProvider):
         media_type, size_bytes = prepared.blob.media_type, prepared.blob.size_bytes
         if size_bytes > UPLOAD_BYTES_MAX:
             raise Refused(f"A file of {size_bytes:,} bytes is too large to upload to fal.")
-        data = await anyio.Path(Path(prepared.path)).read_bytes()
+        data = await self.read(prepared)
         query = {"storage_type": "fal-cdn-v3"}
         rejection: Response | None = None
         try:

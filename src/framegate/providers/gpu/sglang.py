@@ -11,7 +11,7 @@ from framegate.providers.gpu.base import EncodedOrder, GpuServer, Parts, form_pa
 from framegate.providers.gpu.families import H3, family_for, frame_count_notes
 from framegate.providers.gpu.minimax_h3 import KEYFRAMES, SHORT_EDGE, sorted_references, task_of
 from framegate.providers.http import prompt, without_empty
-from framegate.providers.references import ReferenceTransport, address
+from framegate.providers.references import ReferenceTransport
 
 # Fields of the server that duplicate the request in another form: options must not set them.
 DERIVED_FIELDS = ("width", "height", "seconds", "input_reference", "reference_url")
@@ -124,7 +124,7 @@ class SGLang(GpuServer):
     async def _condition(self, prepared: PreparedReference, order: Order) -> tuple[dict[str, Any], list[str]]:
         reference = prepared.reference
         if reference.role is Role.REFERENCE:
-            url = await address(prepared, GUIDE_TRANSPORTS, self.title)
+            url = await self.url_of(prepared)
             return {"type": reference.kind.value, "uri": url, "role": "reference"}, []
         data, notes = await self.frame_png(prepared, order)
         url = f"data:image/png;base64,{base64.b64encode(data).decode()}"

@@ -1,10 +1,7 @@
 """MiniMax H3 on vLLM-Omni: a form with the pictures, videos and sounds as files."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
-
-import anyio
 
 from framegate.domain import Order, PreparedReference
 from framegate.domain.errors import Refused
@@ -68,7 +65,7 @@ async def _files(server: GpuServer, order: Order) -> tuple[list[tuple[str, Part]
             files.append(("input_references", (f"frame-{number}.png", data, "image/png")))
             notes += frame_notes
         else:
-            data = await anyio.Path(Path(prepared.path)).read_bytes()
+            data = await server.read(prepared)
             name = f"reference-{number}.{_suffix(prepared)}"
             files.append(("input_references", (name, data, prepared.blob.media_type)))
     return files, notes

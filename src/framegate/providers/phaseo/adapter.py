@@ -23,9 +23,7 @@ from framegate.providers.http import (
     without_empty,
 )
 from framegate.providers.phaseo.model_list import records
-from framegate.providers.references import ReferenceTransport, address
 
-TRANSPORTS: tuple[ReferenceTransport, ...] = ("url", "link")  # it rejects data URLs
 JOB_LIST_MAX = 100
 CLOCK_SKEW_MAX = timedelta(minutes=5)  # between its clock and ours
 NANOS_PER_MICRO = 1000
@@ -45,7 +43,7 @@ class Phaseo(HttpProvider):
     title = "Phaseo"
     base_url = "https://api.phaseo.app/v1"
     model_list_path = "videos/models"
-    reference_transports = TRANSPORTS
+    reference_transports = ("url", "link")  # it rejects data URLs
     status_map: ClassVar[Mapping[str, str]] = {"queued": "queued", "processing": "running", "in_progress": "running"}
 
     def read_error(self, response: Response) -> str:
@@ -57,9 +55,41 @@ class Phaseo(HttpProvider):
 
     async def submit(self, order: Order) -> Handle:
         """Submit the order."""
-        body = await encode(order)
+        body = await self.encode(order)
         response = await self.client.submit("POST", "videos", json=body, headers={"idempotency-key": order.key})
         return self.handle_of(job_id_from(response, "id"))
+
+    async def encode(self, order: Order) -> dict[str, Any]:
+        """The order as a request body, with explicit roles: by default, the first picture is the first frame.
+
+        Raises `Refused` if `provider_params` is not an object.
+        """
+        request, target = order.request, order.target
+        return without_empty(
+            {
+                "model": order.model_id or order.model,
+                "prompt": prompt(order) or None,
+                "duration": target.duration,
+                **_shape(order),
+                "input_references": [await self._reference(prepared) for prepared in order.references],
+                "generate_audio": target.audio if order.audio_is_optional else request.generate_audio,
+                "seed": target.seed,
+                "negative_prompt": request.negative_prompt,
+                **_options(request.options.get("phaseo", {})),
+            }
+        )
+
+    async def _reference(self, prepared: PreparedReference) -> dict[str, Any]:
+        reference = prepared.reference
+        field = "image_url" if reference.kind is Kind.IMAGE else "media_url"
+        return without_empty(
+            {
+                "type": f"{reference.kind}_url",
+                "role": reference.role.value,
+                "reference_type": reference.reference_type,
+                field: {"url": await self.url_of(prepared)},
+            }
+        )
 
     async def poll(self, handle: Handle) -> Update:
         """Get the job's status."""
@@ -99,27 +129,6 @@ class Phaseo(HttpProvider):
         return None
 
 
-async def encode(order: Order) -> dict[str, Any]:
-    """The order as a request body. Every role is explicit: by default, Phaseo makes the first picture the first frame.
-
-    Raises `Refused` if `provider_params` is not an object.
-    """
-    request, target = order.request, order.target
-    return without_empty(
-        {
-            "model": order.model_id or order.model,
-            "prompt": prompt(order) or None,
-            "duration": target.duration,
-            **_shape(order),
-            "input_references": [await _reference(prepared) for prepared in order.references],
-            "generate_audio": target.audio if order.audio_is_optional else request.generate_audio,
-            "seed": target.seed,
-            "negative_prompt": request.negative_prompt,
-            **_options(request.options.get("phaseo", {})),
-        }
-    )
-
-
 def _shape(order: Order) -> dict[str, Any]:
     """Resolution and aspect ratio, which determine its prices; `size` only if they do not express it."""
     target, size = order.target, order.request.size
@@ -136,19 +145,6 @@ def _options(options: Mapping[str, Any]) -> dict[str, Any]:
     own_fields = {name: value for name, value in options.items() if name in OWN_FIELDS}
     for_upstream = {name: value for name, value in options.items() if name not in {*OWN_FIELDS, "provider_params"}}
     return {**own_fields, "provider_params": {**for_upstream, **params}}
-
-
-async def _reference(prepared: PreparedReference) -> dict[str, Any]:
-    reference = prepared.reference
-    field = "image_url" if reference.kind is Kind.IMAGE else "media_url"
-    return without_empty(
-        {
-            "type": f"{reference.kind}_url",
-            "role": reference.role.value,
-            "reference_type": reference.reference_type,
-            field: {"url": await address(prepared, TRANSPORTS, "Phaseo")},
-        }
-    )
 
 
 def _file_urls(job: dict[str, Any], handle: Handle) -> Iterator[str]:
