@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -14,7 +15,7 @@ from framegate.app.asgi import build_app
 from framegate.config.settings import Settings
 from framegate.domain.machine import REAL_MACHINE
 from support.paths import PHOTOS, TESTS
-from support.served_gateway import ServedGate, served
+from support.served_gateway import ServedGate, served, served_here
 from support.soak import SOAK
 from support.stub_renderer import StubExecutor
 from support.virtual_machine import VirtualMachine, blocking_calls_on_the_loop
@@ -65,14 +66,25 @@ def served_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate
 
 @pytest.fixture
 def serve_gate(tmp_path: Path) -> Iterator[Callable[..., ServedGate]]:
-    """Start a gateway with other settings; it is stopped after the test."""
+    """Serve a gateway with other settings in this process; it is stopped after the test."""
     with ExitStack() as stack:
 
         def start(
-            *, key: str = "sk-test", data_dir: Path | None = None, renders: bool = True, **settings: object
+            *, key: str = "sk-test", data_dir: Path | None = None, renders: bool = True, **settings: Any
         ) -> ServedGate:
+            return stack.enter_context(served_here(data_dir or tmp_path / "data", key=key, renders=renders, **settings))
+
+        yield start
+
+
+@pytest.fixture
+def spawn_gate(tmp_path: Path) -> Iterator[Callable[..., ServedGate]]:
+    """Serve a gateway with other settings in a process of its own; it is stopped after the test."""
+    with ExitStack() as stack:
+
+        def start(*, key: str = "sk-test", data_dir: Path | None = None, **settings: Any) -> ServedGate:
             log = tmp_path / f"log-{len(list(tmp_path.glob('log-*')))}"
-            return stack.enter_context(served(data_dir or tmp_path / "data", log, key=key, renders=renders, **settings))
+            return stack.enter_context(served(data_dir or tmp_path / "data", log, key=key, **settings))
 
         yield start
 
@@ -110,7 +122,7 @@ def web_page() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"<!doctype html><title>Not a picture</title>")
 
-        def log_message(self, *_):
+        def log_message(self, *_, **__):
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:

@@ -21,9 +21,9 @@ def wanted(client: httpx2.Client, photo: Path, *, seconds: int) -> dict[str, Any
 
 
 def test_a_stop_ends_live_streams_and_long_polls_at_once(
-    serve_gate: Callable[..., ServedGate], photos: tuple[Path, ...]
+    spawn_gate: Callable[..., ServedGate], photos: tuple[Path, ...]
 ):
-    gate = serve_gate()
+    gate = spawn_gate()
     polled: list[int] = []
     with gate.client() as client:
         job = client.post("/videos", json=wanted(client, photos[0], seconds=60)).json()
@@ -48,13 +48,13 @@ def test_a_stop_ends_live_streams_and_long_polls_at_once(
     assert gate.process.returncode in (0, -signal.SIGTERM)
 
 
-def test_a_job_goes_on_after_the_gate_was_killed(serve_gate: Callable[..., ServedGate], photos: tuple[Path, ...]):
-    gate = serve_gate()
+def test_a_job_goes_on_after_the_gate_was_killed(spawn_gate: Callable[..., ServedGate], photos: tuple[Path, ...]):
+    gate = spawn_gate()
     with gate.client() as client:
         job = client.post("/videos", json=wanted(client, photos[0], seconds=4)).json()
     gate.process.kill()
     gate.process.wait(STOP_SECONDS)
-    with serve_gate().client() as client:
+    with spawn_gate().client() as client:
         done = client.get(f"/videos/{job['id']}", params={"wait": 60}).json()
         content = client.get(done["unsigned_urls"][0]).content
 

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from support.breaking_proxy import BAD_GATEWAY, breaking
-from support.served_gateway import served
+from support.served_gateway import served_here
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the package's own imports warn of what it will change
@@ -44,7 +44,7 @@ run(settings, listener, on_ready=lambda url: print(url, flush=True), log_level="
 
 @pytest.fixture
 def gate(tmp_path):
-    with served(tmp_path / "data", tmp_path / "log", key="key-1", renders=False) as gate:
+    with served_here(tmp_path / "data", key="key-1") as gate:
         yield gate
 
 
@@ -84,13 +84,14 @@ def test_a_create_of_before_the_gate_was_killed_is_found_by_the_client_that_asks
     dying = subprocess.Popen(
         [sys.executable, "-c", DIES_UNANSWERED, given], stdout=subprocess.PIPE, text=True, env=environ
     )
+    assert dying.stdout is not None
     with dying:
         videos = f"{dying.stdout.readline().strip()}/api/v1/videos"
         with pytest.raises(httpx2.HTTPError):
             httpx2.post(videos, json=WANTED, headers={"authorization": "Bearer key-1"}, timeout=60)
     assert dying.returncode == -signal.SIGKILL
 
-    with served(tmp_path / "data", tmp_path / "log", key="key-1", renders=False) as gate:
+    with served_here(tmp_path / "data", key="key-1") as gate:
         with gate.client() as client:
             [before] = jobs_of(gate)
             again = client.post("/videos", json=WANTED).json()["id"]

@@ -10,7 +10,7 @@ import av
 import httpx2
 import pytest
 
-from support.served_gateway import ServedGate, served
+from support.served_gateway import ServedGate, served_here
 
 SECONDS_MAX = 120
 KEY = "sk-upstream"
@@ -28,8 +28,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
     """The gate that stands for the services: every model, nothing spent."""
     folder = tmp_path_factory.mktemp("upstream")
     # Its references come from the gate that orders, which lies on this machine too.
-    settings = {"sandbox": True, "allow_private_addresses": True}
-    with served(folder / "data", folder / "log", key=KEY, renders=False, **settings) as gate:
+    settings: dict[str, Any] = {"sandbox": True, "allow_private_addresses": True}
+    with served_here(folder / "data", key=KEY, **settings) as gate:
         yield gate
 
 
@@ -37,7 +37,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
 def gate(sandbox: ServedGate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
     """A gate with an account at every service, each of which is the other gate."""
     folder = tmp_path_factory.mktemp("gate")
-    with served(folder / "data", folder / "log", key="sk-test", **ordering_from(sandbox.url)) as gate:
+    with served_here(folder / "data", key="sk-test", **ordering_from(sandbox.url)) as gate:
         yield gate
 
 

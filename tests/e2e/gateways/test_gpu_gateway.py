@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from support.gpu_servers import Handler, ServerState, SGLang, VllmOmni, serving
-from support.served_gateway import ServedGate, served
+from support.served_gateway import ServedGate, served_here
 from support.showing import measured
 
 SECONDS_MAX = 90
@@ -49,7 +49,7 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
         accounts = [
             {"provider": SERVERS[name][0], "name": name, "base_url": engine.url} for name, engine in engines.items()
         ]
-        gate = stack.enter_context(served(folder / "data", folder / "log", key="sk-test", accounts=accounts, renders=False))
+        gate = stack.enter_context(served_here(folder / "data", key="sk-test", accounts=accounts))
         yield Farm(gate, engines)
 
 

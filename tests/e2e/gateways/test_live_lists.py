@@ -5,16 +5,17 @@ import time
 from pathlib import Path
 
 import httpx2
+import pytest
 
-from support.served_gateway import served
+from support.served_gateway import served_here
 
 SECONDS_MAX = 30
 
 
-def test_the_list_of_another_gate_is_read_at_the_start_and_kept(tmp_path: Path):
-    with served(tmp_path / "theirs", tmp_path / "theirs.log", key="sk-theirs", sandbox=True, renders=False) as theirs:
+def test_the_list_of_another_gateway_is_read_at_the_start_and_kept(tmp_path: Path):
+    with served_here(tmp_path / "theirs", key="sk-theirs", sandbox=True) as theirs:
         account = {"provider": "openrouter", "api_key": "sk-theirs", "base_url": f"{theirs.url}/api/v1"}
-        with served(tmp_path / "ours", tmp_path / "ours.log", key="sk-ours", accounts=[account], renders=False) as ours:
+        with served_here(tmp_path / "ours", key="sk-ours", accounts=[account]) as ours:
             kept = tmp_path / "ours" / "catalogue" / "openrouter-default.json"
             end = time.monotonic() + SECONDS_MAX
             while not kept.exists() and time.monotonic() < end:
@@ -29,8 +30,10 @@ def test_the_list_of_another_gate_is_read_at_the_start_and_kept(tmp_path: Path):
             assert "google/veo-3.1" in answer.text
 
 
-def test_a_sandbox_asks_nobody(tmp_path: Path):
+def test_a_sandbox_reads_no_list(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     account = {"provider": "openrouter", "api_key": "sk-theirs", "base_url": "http://127.0.0.1:9/api/v1"}
-    with served(tmp_path / "ours", tmp_path / "ours.log", key="sk-ours", accounts=[account], sandbox=True, renders=False) as gate:
+    with served(
+        tmp_path / "ours", tmp_path / "ours.log", key="sk-ours", accounts=[account], sandbox=True, renders=False
+    ) as gate:
         assert httpx2.get(f"{gate.url}/healthz").status_code == 200
-    assert "list of models" not in (tmp_path / "ours.log").read_text("utf-8")
+    assert "Model list" not in caplog.text

@@ -16,7 +16,7 @@ from framegate.net.vendor_client import VendorClient
 from framegate.providers.fal import webhook
 from framegate.providers.fal.webhook import FalWebhookVerifier
 from support.faulty_vendor import Fault, FaultyServer, answer, faulty
-from support.served_gateway import ServedGate, served
+from support.served_gateway import ServedGate, served_here
 
 SEED, OTHER = b"s" * 32, b"o" * 32
 RAW = b'{"request_id": "r1", "status": "OK"}'
@@ -101,9 +101,7 @@ async def test_a_webhook_cannot_be_verified_without_keys(keys: Fault):
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
     folder = tmp_path_factory.mktemp("fal")
-    with served(
-        folder / "data", folder / "log", key="sk-fal", renders=False, sandbox=True, allow_private_addresses=True
-    ) as gate:
+    with served_here(folder / "data", key="sk-fal", sandbox=True, allow_private_addresses=True) as gate:
         yield gate
 
 
@@ -114,7 +112,7 @@ def gate(sandbox: ServedGate, tmp_path_factory: pytest.TempPathFactory) -> Itera
         port = free.getsockname()[1]
     account = {"provider": "fal", "name": "theirs", "api_key": "sk-fal", "base_url": f"{sandbox.url}/fal"}
     settings = {"port": port, "public_url": f"http://127.0.0.1:{port}", "allow_private_addresses": True}
-    with served(folder / "data", folder / "log", key="sk-ours", renders=False, accounts=[account], **settings) as ours:
+    with served_here(folder / "data", key="sk-ours", accounts=[account], **settings) as ours:
         yield ours
 
 

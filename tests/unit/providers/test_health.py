@@ -17,7 +17,7 @@ from framegate.providers.base import Provider
 from framegate.providers.registry import ADAPTERS, build_provider
 from support.faulty_vendor import Fault, answer, cut, faulty, raw, silence
 from support.gpu_servers import ServerState, SGLang, VllmOmni, serving
-from support.served_gateway import ServedGate, served
+from support.served_gateway import ServedGate, served_here
 
 pytestmark = pytest.mark.anyio
 KEY, WRONG = "the-key-of-the-account", "another-key-than-that"
@@ -37,7 +37,7 @@ HTML = "<!doctype html><html><body>Welcome</body></html>"
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
     """The gateway that replaces the services."""
     folder = tmp_path_factory.mktemp("upstream")
-    with served(folder / "data", folder / "log", key=KEY, renders=False, sandbox=True) as gate:
+    with served_here(folder / "data", key=KEY, sandbox=True) as gate:
         yield gate
 
 

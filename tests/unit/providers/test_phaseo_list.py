@@ -21,7 +21,7 @@ from framegate.jobs.routing import Router
 from framegate.providers.phaseo.model_list import record, records
 from framegate.providers.registry import ProviderRegistry, build_provider
 from support.replaying import Tape, replaying
-from support.served_gateway import served
+from support.served_gateway import served_here
 
 SECONDS_MAX = 30
 VEO = "google/veo-3.1"
@@ -219,8 +219,8 @@ def test_a_rejected_list_request_names_the_service_and_the_reason():
         anyio.run(fields)
 
 
-def test_the_list_of_another_gateways_phaseo_api_is_read(tmp_path: Path):
-    with served(tmp_path / "theirs", tmp_path / "theirs.log", key="sk-theirs", renders=False, sandbox=True) as theirs:
+def test_the_list_of_another_gateways_phaseo_api_is_read(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    with served_here(tmp_path / "theirs", key="sk-theirs", sandbox=True) as theirs:
         listed = httpx2.get(
             f"{theirs.url}/phaseo/v1/videos/models", headers={"authorization": "Bearer sk-theirs"}
         ).json()
@@ -228,7 +228,7 @@ def test_the_list_of_another_gateways_phaseo_api_is_read(tmp_path: Path):
         assert set(OFFERED) | set(OFFERED.values()) <= set(names)
         assert len(names) == len(set(names))
         account = {"provider": "phaseo", "api_key": "sk-theirs", "base_url": f"{theirs.url}/phaseo/v1"}
-        with served(tmp_path / "ours", tmp_path / "ours.log", key="sk-ours", renders=False, accounts=[account]):
+        with served_here(tmp_path / "ours", key="sk-ours", accounts=[account]):
             file = tmp_path / "ours" / "catalogue" / "phaseo-default.json"
             end = time.monotonic() + SECONDS_MAX
             while not file.exists() and time.monotonic() < end:
@@ -236,4 +236,4 @@ def test_the_list_of_another_gateways_phaseo_api_is_read(tmp_path: Path):
             read = {entry["id"]: entry for entry in json.loads(file.read_text("utf-8"))["data"]}
             assert read["google/veo-3.1-preview"]["supported_durations"] == [4, 6, 8]
             assert read["google/veo-3.1-preview"]["supported_resolutions"] == ["720p", "1080p", "4K"]
-    assert "list of models" not in (tmp_path / "ours.log").read_text("utf-8")
+    assert "Model list" not in caplog.text

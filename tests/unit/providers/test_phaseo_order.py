@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.served_gateway import ServedGate, served
+from support.served_gateway import ServedGate, served_here
 
 SECONDS_MAX = 30
 KEY = "sk-of-phaseo"
@@ -72,7 +72,7 @@ def gateway(phaseo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         {"provider": "phaseo", "api_key": KEY, "base_url": phaseo_url},
     ]
     settings = {"accounts": accounts, "port": port, "public_url": f"http://127.0.0.1:{port}"}
-    with served(folder / "data", folder / "log", key="sk-test", renders=False, **settings) as gateway:
+    with served_here(folder / "data", key="sk-test", **settings) as gateway:
         yield gateway
 
 

@@ -18,7 +18,7 @@ from framegate.domain.errors import OutcomeUnknown, Refused
 from framegate.providers.base import Provider
 from framegate.providers.registry import build_provider
 from support.ordering import make_order
-from support.served_gateway import ServedGate, served
+from support.served_gateway import ServedGate, served_here
 from support.showing import measured
 
 KEY = "sk-upstream"
@@ -36,7 +36,7 @@ SMALL = {"width": 854, "height": 480, "resolution": "480p", "duration": 1}
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
     """The gateway that replaces every service."""
     folder = tmp_path_factory.mktemp("upstream")
-    with served(folder / "data", folder / "log", key=KEY, renders=False, sandbox=True) as gate:
+    with served_here(folder / "data", key=KEY, sandbox=True) as gate:
         yield gate
 
 
@@ -211,7 +211,7 @@ def end_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
     account = {"provider": "openrouter", "api_key": KEY, "base_url": f"http://127.0.0.1:{server.server_port}/api/v1"}
     folder = tmp_path_factory.mktemp("gate")
     with (
-        served(folder / "data", folder / "log", key="sk-test", renders=False, accounts=[account]) as gate,
+        served_here(folder / "data", key="sk-test", accounts=[account]) as gate,
         gate.client() as api,
     ):
         model = {"model": "x-ai/grok-imagine-video", "duration": 1}
