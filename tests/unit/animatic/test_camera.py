@@ -17,7 +17,8 @@ SIDES = st.integers(16, 6000)
 
 
 def views(prompt: str, picture: Size, output: Size, **options: Any):  # any argument of `plan_shots`
-    shot = plan_shots(prompt, **({"reference_count": 1, "seconds": 4} | options))[0]
+    options = {"reference_count": 1, "seconds": 4, **options}
+    shot = plan_shots(prompt, **options)[0]
     (path,) = plan_paths([shot], picture, output)
     return [path.view_at(step / 100) for step in range(101)]
 
@@ -113,7 +114,8 @@ def test_the_default_move_goes_up_a_tall_picture_and_across_a_wide_one():
 @pytest.mark.parametrize("options", [REFERENCE, FIRST, LAST])
 def test_moves_over_one_picture_are_continuous(options: dict[str, Any]):
     picture = Size(1600, 900)
-    shots = plan_shots("push in, then pan left, then tilt up", **({"reference_count": 1, "seconds": 6} | options))
+    options = {"reference_count": 1, "seconds": 6, **options}
+    shots = plan_shots("push in, then pan left, then tilt up", **options)
 
     camera_paths = plan_paths(shots, picture, WIDE)
 

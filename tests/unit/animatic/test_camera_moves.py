@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import cast
 
 import cv2
 import numpy as np
@@ -25,11 +26,12 @@ OUTPUT = Size(320, 180)
 def shift(a: np.ndarray, b: np.ndarray):
     """Motion of the content between two pictures, to the right and down."""
     window = cv2.createHanningWindow(a.shape[::-1], cv2.CV_32F)
-    return np.array(cv2.phaseCorrelate(np.float32(a), np.float32(b), window)[0])
+    return np.array(cv2.phaseCorrelate(a.astype(np.float32), b.astype(np.float32), window)[0])
 
 
 def flow(a: np.ndarray, b: np.ndarray):
-    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(a, b, None)
+    no_estimate = cast("np.ndarray", None)  # which OpenCV accepts and its types do not
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(a, b, no_estimate)
 
 
 @pytest.mark.parametrize(

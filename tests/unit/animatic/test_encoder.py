@@ -15,7 +15,8 @@ AAC_FRAME = 1024  # samples
 
 def samples(path: str) -> Samples:
     with av.open(path) as container:
-        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+        frames = [np.asarray(frame.to_ndarray(), np.float32) for frame in container.decode(audio=0)]
+    return np.concatenate(frames, axis=1)
 
 
 def tone(seconds: float) -> Iterator[Samples]:

@@ -21,7 +21,8 @@ def part(photo: str, x: float, y: float, width: float, turn: float = 0.0):
     height = width * 9 / 16
     matrix = cv2.getRotationMatrix2D((x + width / 2, y + height / 2), turn, 640 / width)
     matrix[:, 2] += [320 - x - width / 2, 180 - y - height / 2]
-    return np.asarray(cv2.warpAffine(picture, matrix, (640, 360), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT))
+    warped = cv2.warpAffine(picture, matrix, (640, 360), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(warped, np.uint8)
 
 
 def test_a_morph_is_found_between_parts_of_one_photo_and_not_between_photos(photos: list[str]):

@@ -10,6 +10,7 @@ from framegate.domain.errors import Busy, Forbidden, InvalidRequest, Unauthorize
 from framegate.domain.keys import OPERATOR, new_key
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
+from support.fixed_clock import FixedClock
 
 pytestmark = pytest.mark.anyio
 READ, CREATE = Scope.READ, Scope.CREATE
@@ -20,23 +21,12 @@ def anyio_backend():
     return "asyncio"
 
 
-class SetClock:
-    def __init__(self) -> None:
-        self.at = 1000.0
-
-    def now(self) -> float:
-        return self.at
-
-    async def sleep(self, seconds: float) -> None:
-        self.at += seconds
-
-
 class Door:
     """A store, and the one who stands before it."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.clock = SetClock()
+        self.clock = FixedClock(1000.0)
         self.keys = self.guarded(None)
 
     def guarded(self, operator_key: str | None) -> Authenticator:

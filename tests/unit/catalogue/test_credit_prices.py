@@ -20,14 +20,16 @@ AT_PICTORY = Request(model="google/veo-3.1", prompt="a cat walks", duration=8)
 def test_a_job_at_pictory_has_an_estimate_if_a_credit_has_a_price(rate: Decimal | None, micro_usd: int | None):
     priced = with_credit_prices(catalogue.builtin(), {"pictory": rate})
     model = priced.get("google/veo-3.1")
+    builtin_model = catalogue.builtin().get("google/veo-3.1")
     assert model is not None
+    assert builtin_model is not None
     assert [known.id for known in priced.models] == [known.id for known in catalogue.builtin().models]
     assert priced.ended == catalogue.builtin().ended
     [fit] = [fit for fit in catalogue.fits(AT_PICTORY, model) if fit.offer.provider == "pictory"]
 
     assert (fit.estimate.micro_usd if fit.estimate else None) == micro_usd
     assert [offer.prices for offer in model.offers if offer.provider != "pictory"] == [
-        offer.prices for offer in catalogue.builtin().get("google/veo-3.1").offers if offer.provider != "pictory"
+        offer.prices for offer in builtin_model.offers if offer.provider != "pictory"
     ]
 
 

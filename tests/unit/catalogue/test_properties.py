@@ -117,7 +117,7 @@ def test_a_request_with_every_nearest_value_becomes_valid(request: Request):
     assert model is not None
     request = replace(request, references=required_references(model))
 
-    for _ in range(6):  # one change can reveal another problem
+    for _ in range(5):  # one change can reveal another problem
         verdict = check(request, catalogue=builtin())
         if verdict.ok:
             return
@@ -127,7 +127,8 @@ def test_a_request_with_every_nearest_value_becomes_valid(request: Request):
             changes["references"] = next(minimums for minimums in each if minimums)
         request = replace(request, **changes)
 
-    pytest.fail(f"still not valid: {verdict.problems}")
+    verdict = check(request, catalogue=builtin())
+    assert verdict.ok, f"still not valid: {verdict.problems}"
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)

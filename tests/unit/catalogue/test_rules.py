@@ -22,7 +22,7 @@ def source(kind: str = "video"):
     return Reference(url="https://pictures.test/source", kind=Kind(kind), role=Role.SOURCE)
 
 
-def verdict_on(model: str, **options: object):
+def verdict_on(model: str, **options: Any):
     options.setdefault("prompt", "A quiet street at dawn")
     return check(Request(model=model, **options), catalogue=builtin())
 
@@ -389,9 +389,7 @@ def test_openrouter_accepts_videos_only_for_models_to_which_it_forwards_them(mod
         ("openai/sora-2", {"duration": 8}, "bytedance/seedance-2.0"),  # what it is replaced by
     ],
 )
-def test_the_most_similar_alternative_is_first_and_the_animatic_last(
-    model: str, changes: dict[str, object], first: str
-):
+def test_the_most_similar_alternative_is_first_and_the_animatic_last(model: str, changes: dict[str, Any], first: str):
     request = Request(model=model, prompt="A street", **changes)
 
     alternatives = check(request, catalogue=builtin(), usable=lambda offer: offer.provider != "vllm_omni").alternatives
@@ -408,7 +406,9 @@ def test_alternatives_have_a_usable_offer():
 
     assert alternatives[-1] == "framegate/animatic"
     for model_id in alternatives:
-        assert {"fal", "animatic"} & {offer.provider for offer in builtin().get(model_id).offers}
+        model = builtin().get(model_id)
+        assert model is not None
+        assert {"fal", "animatic"} & {offer.provider for offer in model.offers}
 
 
 @pytest.mark.parametrize(("duration", "text"), [(10**308, "1e308"), (-(10**20), "-1e20"), (61, "61")])

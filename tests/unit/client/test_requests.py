@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framegate import AsyncFramegate, Framegate
+from framegate import AsyncFramegate, Framegate, ReferenceInput
 from framegate.client import KeyInvalid
 from framegate.client import client as clients
 from framegate.client.requests import base_url
@@ -20,8 +20,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 32
 def test_the_complete_body_of_a_create(client: Framegate, plan: Plan, tmp_path: Path):
     photo = tmp_path / "front.jpg"
     photo.write_bytes(b"\xff\xd8\xff photo")
-    clip = {"url": "https://example.com/clip.mp4?x=1", "role": "source"}
-    style = {"url": "https://example.com/a.png", "reference_type": "style"}
+    clip: ReferenceInput = {"url": "https://example.com/clip.mp4?x=1", "role": "source"}
+    style: ReferenceInput = {"url": "https://example.com/a.png", "reference_type": "style"}
 
     client.videos.create(
         model="google/veo-3.1",

@@ -9,6 +9,7 @@ from framegate.domain.errors import NotSent, ProviderError, Refused
 from framegate.jobs.account_health import AccountHealth
 from framegate.jobs.account_messages import FAILED_POLLS_MIN, LOG_INTERVAL_SECONDS
 from framegate.jobs.state_machine.transition import STAGE_CHARS_MAX, waiting_stage
+from support.fixed_clock import FixedClock
 
 pytestmark = pytest.mark.anyio
 
@@ -99,13 +100,7 @@ async def test_the_log_reports_once_that_polls_fail(world, caplog):
 
 
 def test_an_intermittent_problem_is_logged_once_per_interval(world, caplog):
-    class Clock:
-        at = 0.0
-
-        def now(self):
-            return self.at
-
-    provider, clock = world(account="studio").provider, Clock()
+    provider, clock = world(account="studio").provider, FixedClock()
     standing = AccountHealth(clock)
     for _ in range(50):
         standing.record_failure(provider, away())

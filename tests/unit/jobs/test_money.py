@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framegate.domain import Failed, Fault, Lost, Request, Running, Scope, State
+from framegate.domain import Failed, Fault, Job, Lost, Request, Running, Scope, State
 from framegate.domain.errors import BudgetExceeded, Conflict, NotFound, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.domain.keys import Caller, new_key
-from framegate.domain.ledger import EntryState, entry_of
+from framegate.domain.ledger import Entry, EntryState, entry_of
 from support.soak import examples
 from support.virtual_machine import VirtualMachine
 from support.world import ScriptedProvider, World
@@ -239,7 +239,9 @@ async def _live(
     async with gateway.open(run=False):
         await called_with(gateway, budget)
         done = await asyncio.gather(*(place(gateway, models=(DEAR,)) for _ in range(3)), return_exceptions=True)
-    jobs = [job for job in done if not isinstance(job, BudgetExceeded)]
+    assert all(isinstance(job, Job | BudgetExceeded) for job in done), done
+    jobs = [job for job in done if isinstance(job, Job)]
+    entries: list[Entry] = []
     worst = 0
     for stop in [*stops, None]:
         async with gateway.open():

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections import Counter
+from typing import cast
 
 import pytest
 
@@ -280,8 +281,11 @@ async def test_a_model_can_have_its_own_deadline(world):
 
 def route_of(model: str, provider: str) -> Route:
     request = Request(model=model, prompt="a cat")
-    fit = next(fit for fit in RequestFits(request).of(builtin().get(model)) if fit.offer.provider == provider)
-    return Route(request, model, fit, fit.target, provider=None)
+    entry = builtin().get(model)
+    assert entry is not None
+    fit = next(fit for fit in RequestFits(request).of(entry) if fit.offer.provider == provider)
+    assert fit.target is not None
+    return Route(request, model, fit, fit.target, provider=cast("Provider", None))  # not part of a verdict
 
 
 def test_a_preflight_problem_leaves_the_verdict_without_target_and_estimate():

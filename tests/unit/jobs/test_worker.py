@@ -7,6 +7,7 @@ import pytest
 
 from framegate.domain import Done, Failed, Fault, Kind, Lost, ProviderFile, Reference, Role, Running, State, Status
 from framegate.domain.errors import (
+    Busy,
     Conflict,
     InvalidRequest,
     NotFound,
@@ -240,7 +241,7 @@ async def test_a_cancellation_during_the_response_to_a_poll_is_not_missed(world)
 async def test_a_job_cancelled_during_its_submit_is_stopped_at_the_provider(world):
     arrived, go = asyncio.Event(), asyncio.Event()
 
-    async def slow(_order):
+    async def slow(_order) -> None:
         arrived.set()
         await go.wait()
 
@@ -445,7 +446,7 @@ async def test_a_video_is_kept_although_its_report_fails(world, caplog, monkeypa
 
 
 async def test_a_stopping_gateway_waits_for_responses_to_open_submits(world):
-    async def slow(_order):
+    async def slow(_order) -> None:
         arrived.set()
         await gateway.clock.sleep(5)
 
@@ -494,7 +495,7 @@ async def test_a_restart_continues_with_the_same_order(world):
 
 
 async def test_a_machine_that_slept_does_not_lose_its_own_claims(world, monkeypatch):
-    async def asleep(_order):
+    async def asleep(_order) -> None:
         gateway.clock.set_clock_forward(1000)  # a thousand seconds that nobody lived through
         for _ in range(5):
             await gateway.clock.sleep(IDLE_SECONDS)
@@ -605,7 +606,7 @@ async def test_a_create_beyond_the_queue_limit_is_rejected(world):
     async with world(looks=[Running()], open_jobs_max=3).open() as gateway:
         for _ in range(3):
             await gateway.create()
-        with pytest.raises(Exception, match="Too many open jobs") as refusal:
+        with pytest.raises(Busy, match="Too many open jobs") as refusal:
             await gateway.create()
 
         assert refusal.value.status == 429

@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import zlib
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -261,7 +262,7 @@ def test_transparency_becomes_white_for_a_model_that_does_not_support_it(tmp_pat
     assert ("flattened", 1) in [(change.what, change.reference) for change in fitted.adjustments]
     with Image.open(io.BytesIO(fitted.data)) as plain:
         assert not plain.has_transparency_data
-        left, right = (plain.convert("RGB").getpixel((x, 20)) for x in (10, 50))
+        left, right = (cast("tuple[int, int, int]", plain.convert("RGB").getpixel((x, 20))) for x in (10, 50))
     assert max(abs(a - b) for a, b in zip(left + right, (0, 0, 255, 255, 255, 255), strict=True)) < 12
     unchanged = fit(path, inspect_image(path, pixels_max=PIXELS_MAX), FitLimits(formats=("image/png",)), index=1)
     assert (unchanged.data, unchanged.adjustments) == (None, [])
@@ -373,7 +374,7 @@ def test_an_unsupported_output_format_is_rejected(tmp_path: Path):
     "limits",
     [{"min_side": 500, "max_side": 400}, {"min_side": 500, "max_pixels": 499**2}, {"min_ratio": 2, "max_ratio": 1}],
 )
-def test_contradictory_limits_raise_a_value_error(limits: dict[str, int]):
+def test_contradictory_limits_raise_a_value_error(limits: dict[str, Any]):
     with pytest.raises(ValueError, match="No image fits"):
         FitLimits(**limits)
 

@@ -116,7 +116,8 @@ def test_each_difference_from_the_request_has_a_finding(
 def test_each_property_that_players_may_not_support_has_a_finding(
     tmp_path: Path, options: dict[str, Any], expected: dict[str, str]
 ):
-    report = check_conformance(make_video(tmp_path / "a.mp4", **({"frames": 24} | options)), target=TARGET)
+    options = {"frames": 24, **options}
+    report = check_conformance(make_video(tmp_path / "a.mp4", **options), target=TARGET)
     assert verdicts(report) == expected
     assert report.playable
 

@@ -117,7 +117,7 @@ def test_a_plain_image_is_unverifiable_because_it_is_too_plain(tmp_path: Path, p
 def test_a_copied_style_passes_the_palette_and_does_not_prove_the_subject(tmp_path: Path, photos: tuple[Path, ...]):
     style = load_image(photos[2])
     assert style is not None
-    blurred = cv2.resize(cv2.GaussianBlur(style, (0, 0), 25), (512, 288))
+    blurred = np.asarray(cv2.resize(cv2.GaussianBlur(style, (0, 0), 25), (512, 288)), np.uint8)
     frames = [np.ascontiguousarray(blurred[at : at + 180, at * 4 : at * 4 + 320]) for at in range(24)]
     verified = verify_clip(write_clip(tmp_path / "a.mp4", frames), photos[2])
 
@@ -215,7 +215,7 @@ def test_an_image_matches_any_crop_of_it(photos: tuple[Path, ...]):
     height, width = image.shape[:2]
     for top in (0, height // 4, height - width * 9 // 16):
         assert compare_frame(image, np.ascontiguousarray(image[top : top + width * 9 // 16])).ssim > 0.95
-    assert compare_frame(image, cv2.resize(image, (640, 360))).ssim > 0.9
+    assert compare_frame(image, np.asarray(cv2.resize(image, (640, 360)), np.uint8)).ssim > 0.9
 
 
 @pytest.mark.parametrize("shape", [(2000, 4), (4, 2000), (1, 1)])

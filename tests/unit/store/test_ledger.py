@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ async def move(store: Store, before: Job, **changes: Any) -> Job:
     return await store.apply(after, due_at=1001, ledger_change=ledger_change(before, after, allow_unpriced=False))
 
 
-async def all_of(writes: list[Awaitable[Job]]) -> list[Job]:
+async def all_of(writes: Sequence[Awaitable[Job]]) -> list[Job]:
     """Do them at once; those that are refused leave nothing."""
     done = await asyncio.gather(*writes, return_exceptions=True)
     assert all(isinstance(one, Job | BudgetExceeded | Stale) for one in done), done
@@ -100,7 +100,7 @@ async def test_a_rejected_create_leaves_no_trace_and_others_of_its_group_pass(st
 @pytest.mark.anyio
 async def test_two_creates_with_one_idempotency_key_are_rejected_together_or_share_one_reservation(store):
     key_id = await budgeted(store)
-    same = {"idempotency_key": "k", "body_hash": "b"}
+    same: dict[str, Any] = {"idempotency_key": "k", "body_hash": "b"}
     over = await asyncio.gather(
         *(create(store, priced(number, 1001, key_id), **same) for number in (1, 2)), return_exceptions=True
     )
@@ -323,7 +323,7 @@ class Bank:
             await all_of([move(self.store, running, **there)])
         elif what.endswith("retry") and unsure:
             gives_up = unsure.id if what.startswith("void") else None
-            one_key = {"idempotency_key": f"retry {unsure.id}", "body_hash": "b"}
+            one_key: dict[str, Any] = {"idempotency_key": f"retry {unsure.id}", "body_hash": "b"}
             again = [create(self.store, self.draft(amount), gives_up=gives_up, **one_key) for _ in range(2)]
             assert len({job.id for job in await all_of(again)}) <= 1
 

@@ -1,13 +1,14 @@
 """A database of an earlier version opens with everything in it."""
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
-from framegate.domain import JobPolicy, State
+from framegate.domain import Job, JobPolicy, State
 from framegate.domain.ledger import EntryState
 from framegate.store import Store
 from framegate.store.engine import make_engines, migrate
@@ -130,7 +131,7 @@ async def test_more_jobs_than_one_page_are_migrated(url: str):
     assert hashes == {sha256("a"), sha256("b"), *(f"{number:064x}" for number in range(MORE_THAN_A_PAGE))}
 
 
-async def _all_jobs(store: Store) -> Any:
+async def _all_jobs(store: Store) -> AsyncIterator[Job]:
     after = None
     while True:
         page = await store.list(owner="default", limit=100, after=after)
