@@ -206,9 +206,9 @@ def reference_images(*paths: Path, roles: Sequence[Role] = ()) -> tuple[Referenc
     )
 
 
-def good_clips(photos: Sequence[Path], folder: Path, photos_max: int | None) -> Iterator[Clip]:
+def good_clips(photos: Sequence[Path], folder: Path, photos_max: int | None, moves_max: int | None) -> Iterator[Clip]:
     for index, photo in enumerate(photos[:photos_max]):
-        for number, move in enumerate(MOVES):
+        for number, move in enumerate(MOVES[:moves_max]):
             path = render_clip(folder / f"good-{index}-{number}.mp4", move, [photo])
             yield Clip("good: one image", path, reference_images(photo), move)
         following = [photos[(index + step) % len(photos)] for step in range(1, 4)]
@@ -222,7 +222,9 @@ def good_clips(photos: Sequence[Path], folder: Path, photos_max: int | None) -> 
         yield Clip("good: first and last frame", path, frames, "a slow change")
 
 
-def broken_clips(photos: Sequence[Path], folder: Path, photos_max: int | None) -> Iterator[Clip]:
+def broken_clips(
+    photos: Sequence[Path], folder: Path, photos_max: int | None, _moves_max: int | None
+) -> Iterator[Clip]:
     for index, photo in enumerate(photos[:photos_max]):
         other_photo = photos[(index + 1) % len(photos)]
         move = MOVES[(0, 2, 5)[index % 3]]
@@ -290,19 +292,28 @@ def format_table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def run(folder: Path, *, photos_max: int | None = None, workers: int = 2) -> list[Outcome]:
-    """Render the clips and evaluate them; `photos_max` limits the number of photos, for a shorter run."""
+def run(
+    folder: Path, *, photos_max: int | None = None, moves_max: int | None = None, workers: int = 2
+) -> list[Outcome]:
+    """Render the clips and evaluate them; the limits on photos and moves are for a shorter run."""
     photos = collect_images(folder)
     with ProcessPoolExecutor(workers) as pool:
-        futures = [pool.submit(collect_clips, make, photos, folder, photos_max) for make in (good_clips, broken_clips)]
+        futures = [
+            pool.submit(collect_clips, make, photos, folder, photos_max, moves_max)
+            for make in (good_clips, broken_clips)
+        ]
         clips = [clip for future in futures for clip in future.result()]
         return list(pool.map(evaluate, clips, chunksize=4))
 
 
 def collect_clips(
-    make: Callable[..., Iterator[Clip]], photos: Sequence[Path], folder: Path, photos_max: int | None
+    make: Callable[..., Iterator[Clip]],
+    photos: Sequence[Path],
+    folder: Path,
+    photos_max: int | None,
+    moves_max: int | None,
 ) -> list[Clip]:
-    return list(make(photos, folder, photos_max))
+    return list(make(photos, folder, photos_max, moves_max))
 
 
 def main() -> int:
