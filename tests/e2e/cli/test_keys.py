@@ -105,10 +105,11 @@ def test_the_webhooks_of_a_job_are_shown_with_every_attempt_and_replayed(run: Ru
         job = client.videos.create(
             prompt="pan left", references=[photos[0]], duration=10, callback_url="https://127.0.0.1:1/hook"
         ).cancel()
+    shown = run("jobs", "show", job.id)
     for _ in range(50):
-        shown = run("jobs", "show", job.id)
         if "attempt 1" in shown.out:
             break
+        shown = run("jobs", "show", job.id)
 
     assert re.search(r"^webhook +\S{36} video.generation.cancelled waiting$", shown.out, re.MULTILINE)
     assert re.search(r"^ +attempt 1 at .*: .* points to a loopback address\. .* \(\d+ ms\)$", shown.out, re.MULTILINE)

@@ -18,8 +18,17 @@ CAT, CUP = PHOTOS / "cat.png", PHOTOS / "coffee.png"
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """From the cat to the cup."""
     path = tmp_path_factory.mktemp("video") / "a.mp4"
-    frames = {"first_frame": str(CAT), "last_frame": str(CUP)}
-    render(Spec(prompt="a slow change", width=320, height=180, fps=24, frames=24, output=str(path), **frames))
+    spec = Spec(
+        prompt="a slow change",
+        width=320,
+        height=180,
+        fps=24,
+        frames=24,
+        output=str(path),
+        first_frame=str(CAT),
+        last_frame=str(CUP),
+    )
+    render(spec)
     return path
 
 

@@ -68,7 +68,7 @@ def client(sandbox: ServedGate, point: Callable[[ServedGate], str]) -> Iterator[
 def decoded(url: str) -> int:
     """How many frames lie at an address, for whoever asks."""
     content = httpx.get(url).content
-    with av.open(io.BytesIO(content)) as video:
+    with av.open(io.BytesIO(content), "r") as video:
         return sum(1 for _ in video.decode(video=0))
 
 
@@ -106,7 +106,7 @@ def test_runs_at_once_and_streams(client: fal_client.SyncClient, picture: str):
 
 
 def test_a_data_uri_is_taken_as_an_address_is(client: fal_client.SyncClient, photos: tuple[Path, ...]):
-    uri = fal_client.encode_file(str(photos[0]))
+    uri = fal_client.encode_file(photos[0])
     assert decoded(client.subscribe(ENDPOINT, video_input(uri))["video"]["url"]) == 24
 
 

@@ -40,6 +40,7 @@ def test_openrouters_python_client_is_told_why_there_is_no_video(ended: tuple[Se
         for name, said in ENDED.items():
             job = client.video_generation.get_generation(job_id=ids[name])
             assert job.status == name
+            assert job.error is not None
             assert said in job.error
             with pytest.raises(errors.ConflictResponseError, match=said):
                 client.video_generation.get_video_content(job_id=ids[name])

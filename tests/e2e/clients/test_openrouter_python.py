@@ -44,9 +44,12 @@ def test_makes_follows_and_downloads_a_video(client: OpenRouter, asset: str):
         job = client.video_generation.get_generation(job_id=job.id)
     content = client.video_generation.get_video_content(job_id=job.id, index=0).read()
 
+    assert job.usage is not None
+    assert job.unsigned_urls is not None
+    assert job.urls is not None
     assert (job.status, job.generation_id, job.usage.cost) == ("completed", job.id, 0)
     assert len(job.unsigned_urls) == len(job.urls) == 1
-    with av.open(io.BytesIO(content)) as video:
+    with av.open(io.BytesIO(content), "r") as video:
         frames = list(video.decode(video=0))
     assert (len(frames), frames[0].width, frames[0].height) == (24, 640, 360)
 
@@ -60,7 +63,7 @@ def test_is_told_why_a_request_is_refused(client: OpenRouter, asset: str):
 
 
 def test_is_told_that_a_job_is_unknown(client: OpenRouter):
-    with pytest.raises(errors.NotFoundResponseError, match="no job"):
+    with pytest.raises(errors.NotFoundResponseError, match="Job not found"):
         client.video_generation.get_generation(job_id="gen-vid-1-unknown")
 
 

@@ -206,12 +206,12 @@ def test_is_called_back_and_verifies_who_calls(
         job = client.videos.create(small(sandbox_asset, webhook=webhook))
         got = receiver.wait(4)
     with sandbox_gate.client() as api:
-        secret = secret or api.get("/webhooks/secret").json()["secret"]
+        signing_secret: str = secret or api.get("/webhooks/secret").json()["secret"]
 
     types = [one.json["type"] for one in got]
     assert types == ["video.created", "video.status_changed", "video.status_changed", "video.completed"]
     for one in got:
-        assert verify_async_webhook_signature(secret=secret, body=one.raw, headers=one.headers)
+        assert verify_async_webhook_signature(secret=signing_secret, body=one.raw, headers=one.headers)
         assert not verify_async_webhook_signature(secret="another", body=one.raw, headers=one.headers)
         assert one.json["data"]["id"] == job["id"]
         assert one.json["delivery"] == {"key": one.json["id"], "attempt": 1, "max_attempts": 4}

@@ -1,5 +1,6 @@
 """Scripts as Pictory's users write them, in Python and in Node.js: there is no client package of it."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -75,13 +76,7 @@ def test_a_script_gets_its_video_by_the_default_model(script: Script, sandbox_as
     assert (data["duration"], data["width"], data["height"], data["aiCreditsUsed"]) == ("5s", 1280, 720, 8)
     for name, kind in (("thumbnailImageUrl", "JPEG"), ("previewImageUrl", "JPEG"), ("lastFrameImageUrl", "PNG")):
         with httpx2.stream("GET", data[name], trust_env=False) as answer:
-            assert Image.open(_file(answer.read())).format == kind
-
-
-def _file(content: bytes) -> Any:
-    import io
-
-    return io.BytesIO(content)
+            assert Image.open(io.BytesIO(answer.read())).format == kind
 
 
 def test_the_last_frame_is_the_last(script: Script, sandbox_asset: str):
@@ -89,10 +84,10 @@ def test_the_last_frame_is_the_last(script: Script, sandbox_asset: str):
     import numpy as np
 
     data = script.wait(script.create(model="framegate/animatic", duration="1s", firstFrameImageUrl=sandbox_asset))
-    with av.open(_file(fetched(data["url"]))) as video:
+    with av.open(io.BytesIO(fetched(data["url"])), "r") as video:
         last = list(video.decode(video=0))[-1].to_ndarray(format="rgb24")
 
-    assert np.array_equal(np.asarray(Image.open(_file(fetched(data["lastFrameImageUrl"])))), last)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(fetched(data["lastFrameImageUrl"])))), last)
 
 
 def test_veo_makes_eight_seconds_of_references_by_default_and_four_of_none(script: Script, sandbox_asset: str):
