@@ -43,7 +43,7 @@ def test_the_sdk_lists_makes_follows_downloads_and_understands_refusals(
         "cancelled": "cancelled",
     }
     assert "duration" in messages["refused"]
-    assert "no job" in messages["unknown"]
+    assert "Job not found" in messages["unknown"]
     assert "not ready" in messages["notReady"]
 
 
