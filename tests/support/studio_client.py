@@ -100,7 +100,9 @@ def ordering(folder: Path, toml: str, **settings: Any) -> Iterator[ServedGate]:
     """A served gate that is set up by a framegate.toml, and is quick to look at its orders."""
     (folder / "framegate.toml").write_text(toml, encoding="utf-8")
     read = load({}, file=folder / "framegate.toml").model_dump(mode="json", exclude_unset=True)
-    with served(folder / "data", folder / "log", key="sk-test", prelude=FREQUENT_POLLS, renders=False, **{**read, **settings}) as gate:
+    with served(
+        folder / "data", folder / "log", key="sk-test", prelude=FREQUENT_POLLS, renders=False, **{**read, **settings}
+    ) as gate:
         yield gate
 
 
