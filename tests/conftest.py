@@ -15,7 +15,7 @@ from framegate.app.asgi import build_app
 from framegate.config.settings import Settings
 from framegate.domain.machine import REAL_MACHINE
 from support.paths import PHOTOS, TESTS
-from support.served_gateway import ServedGate, served, served_here
+from support.served_gateway import ServedGateway, served, served_here
 from support.soak import SOAK
 from support.stub_renderer import StubExecutor
 from support.virtual_machine import VirtualMachine, blocking_calls_on_the_loop
@@ -57,32 +57,32 @@ def machine() -> Iterator[VirtualMachine]:
 
 
 @pytest.fixture(scope="session")
-def served_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+def served_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     """One gateway for many tests, with the key `sk-test`."""
-    folder = tmp_path_factory.mktemp("gate")
-    with served(folder / "data", folder / "log", key="sk-test") as gate:
-        yield gate
+    folder = tmp_path_factory.mktemp("gateway")
+    with served(folder / "data", folder / "log", key="sk-test") as gateway:
+        yield gateway
 
 
 @pytest.fixture
-def serve_gate(tmp_path: Path) -> Iterator[Callable[..., ServedGate]]:
+def serve_gateway(tmp_path: Path) -> Iterator[Callable[..., ServedGateway]]:
     """Serve a gateway with other settings in this process; it is stopped after the test."""
     with ExitStack() as stack:
 
         def start(
             *, key: str = "sk-test", data_dir: Path | None = None, renders: bool = True, **settings: Any
-        ) -> ServedGate:
+        ) -> ServedGateway:
             return stack.enter_context(served_here(data_dir or tmp_path / "data", key=key, renders=renders, **settings))
 
         yield start
 
 
 @pytest.fixture
-def spawn_gate(tmp_path: Path) -> Iterator[Callable[..., ServedGate]]:
+def spawn_gateway(tmp_path: Path) -> Iterator[Callable[..., ServedGateway]]:
     """Serve a gateway with other settings in a process of its own; it is stopped after the test."""
     with ExitStack() as stack:
 
-        def start(*, key: str = "sk-test", data_dir: Path | None = None, **settings: Any) -> ServedGate:
+        def start(*, key: str = "sk-test", data_dir: Path | None = None, **settings: Any) -> ServedGateway:
             log = tmp_path / f"log-{len(list(tmp_path.glob('log-*')))}"
             return stack.enter_context(served(data_dir or tmp_path / "data", log, key=key, **settings))
 

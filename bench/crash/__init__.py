@@ -1,1 +1,1 @@
-"""Kills the gate with SIGKILL under load, again and again, and checks what it promised: nothing lost, nothing twice."""
+"""Crash test: SIGKILL under load, repeatedly; then checks that nothing was lost and nothing ordered twice."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.crash import checks
 from bench.crash.checks import Found
-from bench.crash.gate import Gate
+from bench.crash.gateway import Gateway
 from bench.crash.load import Load, render
 
 AIMS = {"any": 50, "accepted": 12, "running": 12, "fetching": 8, "checking": 8, "starting": 10}
@@ -29,7 +29,7 @@ SETTLE_SECONDS_MAX = 180.0  # in which everything accepted must end, once nobody
 
 @dataclass(slots=True)
 class Run:
-    """What happened while the gate was killed."""
+    """What happened while the gateway was killed."""
 
     kills: int = 0
     orphans: int = 0
@@ -41,36 +41,36 @@ class Run:
 
 
 async def crash(folder: Path, *, kills: int, seed: int) -> tuple[Run, Load, Found]:
-    """Kill a gate so many times under load, let it finish, and check everything."""
+    """Kill a gateway so many times under load, let it finish, and check everything."""
     rng, run, found = random.Random(seed), Run(), Found()
-    gate = Gate(folder)
-    load = Load(gate, seed, run.broken, render)
+    gateway = Gateway(folder)
+    load = Load(gateway, seed, run.broken, render)
     try:
-        gate.spawn()
+        gateway.spawn()
         load.start()
         for _ in range(kills):
-            await kill_once(gate, load, run, rng)
+            await kill_once(gateway, load, run, rng)
             load.check_alive()
-        await gate.ready()
+        await gateway.ready()
         await settle(load, run)
-        await checks.through_the_api(gate.url, load.asked, found, run.broken)
+        await checks.through_the_api(gateway.url, load.asked, found, run.broken)
         await load.close()
-        await gate.stop()
-        await look_for_leftovers(gate, run)
+        await gateway.stop()
+        await look_for_leftovers(gateway, run)
     finally:
         await load.close()
-        if gate.alive:
-            gate.kill()
-    checks.in_the_database(gate.data, load.asked, found, run.broken)
+        if gateway.alive:
+            gateway.kill()
+    checks.in_the_database(gateway.data, load.asked, found, run.broken)
     found.half_files += load.half_files
-    for fault in gate.tracebacks():
+    for fault in gateway.tracebacks():
         run.broken.append(f"the server said: {fault}")
     for fault, count in found.faults.items():  # nothing in the load can fail by itself
         run.broken.append(f"{count} job(s) failed: {fault}")
     return run, load, found
 
 
-async def kill_once(gate: Gate, load: Load, run: Run, rng: random.Random) -> None:
+async def kill_once(gateway: Gateway, load: Load, run: Run, rng: random.Random) -> None:
     """Let the server come up and work, kill it at the moment that comes next in the dice, and start it again."""
     aim = rng.choices(list(AIMS), list(AIMS.values()))[0]
     any_moment, after = rng.uniform(0, UP_SECONDS_MAX), rng.uniform(0, AFTER_SECONDS_MAX)
@@ -78,22 +78,22 @@ async def kill_once(gate: Gate, load: Load, run: Run, rng: random.Random) -> Non
     if aim == "starting":
         await asyncio.sleep(any_moment / 2)
     else:
-        await gate.ready()
+        await gateway.ready()
         run.recovery_seconds.append(time.monotonic() - began)
         if aim == "any":
             await asyncio.sleep(any_moment)
         else:
             await reached(load, aim)
             await asyncio.sleep(after)
-    gate.kill()
+    gateway.kill()
     run.kills += 1
     run.aims[aim] += 1
-    run.struck += checks.struck(gate.data)
-    orphans = await gate.orphans()
+    run.struck += checks.struck(gateway.data)
+    orphans = await gateway.orphans()
     if orphans:
         run.orphans += orphans
         run.broken.append(f"{orphans} render process(es) outlived kill {run.kills}")
-    gate.spawn()
+    gateway.spawn()
 
 
 async def reached(load: Load, kind: str) -> None:
@@ -115,13 +115,13 @@ async def settle(load: Load, run: Run, seconds_max: float = SETTLE_SECONDS_MAX) 
     run.settle_seconds = time.monotonic() - began
 
 
-async def look_for_leftovers(gate: Gate, run: Run) -> None:
+async def look_for_leftovers(gateway: Gateway, run: Run) -> None:
     """A start after all is over finds nothing to do, and leaves no unfinished file."""
-    gate.spawn()
-    await gate.ready()
-    for left in checks.leftovers(gate.data):
+    gateway.spawn()
+    await gateway.ready()
+    for left in checks.leftovers(gateway.data):
         run.broken.append(f"{left} is left over")
-    await gate.stop()
+    await gateway.stop()
 
 
 def report(run: Run, load: Load, found: Found) -> None:

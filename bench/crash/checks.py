@@ -1,4 +1,4 @@
-"""What must hold when all is over: read from the API, then from the stopped gate's own database and folders."""
+"""What must hold when all is over: read from the API, then from the stopped gateway's own database and folders."""
 
 import asyncio
 import shutil
@@ -56,7 +56,7 @@ async def through_the_api(url: str, asked: Sequence[Asked], found: Found, broken
 
 
 async def _all(http: httpx2.AsyncClient) -> dict[str, dict[str, Any]]:
-    """Every job that the gate has, by its id."""
+    """Every job that the gateway has, by its id."""
     jobs: dict[str, dict[str, Any]] = {}
     after: str | None = None
     while True:
@@ -98,7 +98,7 @@ async def _video(http: httpx2.AsyncClient, job: dict[str, Any], frames: int, fou
 
 
 def in_the_database(data: Path, asked: Sequence[Asked], found: Found, broken: list[str]) -> None:
-    """Every job went a legal way to one end, and no order was delivered twice. The gate must be stopped."""
+    """Every job went a legal way to one end, and no order was delivered twice. The gateway must be stopped."""
     with closing(sqlite3.connect(data / "framegate.db")) as database:
         verdict = database.execute("PRAGMA integrity_check").fetchall()
         if verdict != [("ok",)]:
@@ -119,7 +119,7 @@ def in_the_database(data: Path, asked: Sequence[Asked], found: Found, broken: li
             found.duplicates += delivered > 1
             broken.append(f"job {job_id} is {state} by the orders {orders[job_id]}")
     broken += [
-        f"the client of job {one.id} was told {one.events}, and the gate kept {events[one.id]}"
+        f"the client of job {one.id} was told {one.events}, and the gateway kept {events[one.id]}"
         for one in asked
         if one.id and one.events != events[one.id]
     ]
@@ -139,7 +139,7 @@ def _way_fault(events: list[tuple[int, str]]) -> str | None:
 
 
 def leftovers(data: Path) -> list[str]:
-    """Unfinished files that a gate which has started cleanly, with nothing to do, still keeps."""
+    """Unfinished files that a gateway which has started cleanly, with nothing to do, still keeps."""
     return [str(path.relative_to(data)) for name in ("blobs/tmp", "renders") for path in (data / name).iterdir()]
 
 

@@ -1,4 +1,4 @@
-"""The load: clients who post, repeat, cancel, follow and peek while the gate is killed under them."""
+"""The load: clients who post, repeat, cancel, follow and peek while the gateway is killed under them."""
 
 import asyncio
 import base64
@@ -15,7 +15,7 @@ import httpx2
 from av.error import FFmpegError
 from PIL import Image
 
-from bench.crash.gate import Gate
+from bench.crash.gateway import Gateway
 
 CLIENTS = 4
 PEEKERS = 2
@@ -64,7 +64,7 @@ class Load:
     `wanted` makes what a client wants: a body, and how many frames its video must have.
     """
 
-    gate: Gate
+    gateway: Gateway
     seed: int
     broken: list[str]
     wanted: Callable[[random.Random, str], Wanted]
@@ -164,10 +164,10 @@ class Load:
 
     async def _ask(self, method: str, path: str, *, key: str | None = None, **given: Any) -> httpx2.Response | None:
         """One request to the server that is up; None if the connection broke, so that nobody knows what came of it."""
-        await self.gate.up.wait()
+        await self.gateway.up.wait()
         headers = {"Idempotency-Key": key} if key else {}
         try:
-            return await self._http.request(method, f"{self.gate.url}/api/v1{path}", headers=headers, **given)
+            return await self._http.request(method, f"{self.gateway.url}/api/v1{path}", headers=headers, **given)
         except httpx2.TransportError:
             await asyncio.sleep(0.02)
             return None
@@ -175,11 +175,11 @@ class Load:
     # -- those who follow
 
     async def _follow(self, asked: Asked) -> None:
-        """Read a job's events to the last one, resuming behind the last one read whenever the gate comes back."""
+        """Read a job's events to the last one, resuming behind the last one read whenever the gateway comes back."""
         while not asked.ended:
-            await self.gate.up.wait()
+            await self.gateway.up.wait()
             last = asked.events[-1][0] if asked.events else 0
-            url = f"{self.gate.url}/api/v1/videos/{asked.id}/events"
+            url = f"{self.gateway.url}/api/v1/videos/{asked.id}/events"
             try:
                 async with self._http.stream("GET", url, headers={"Last-Event-ID": str(last)}) as answer:
                     if answer.status_code != 200:

@@ -1,1 +1,1 @@
-"""Kills the gate while it orders from a paid service that goes wrong in every way, and counts the orders there."""
+"""Kills the gateway while it orders from a paid service that goes wrong in every way, and counts the orders there."""

@@ -1,6 +1,6 @@
 """`python -m bench.crash_paid --kills 1000`: SIGKILL while orders go out to a service that goes wrong in every way.
 
-The service counts the orders that it takes; at the end its count is held against what the gate says of every job. Most
+The service counts the orders that it accepts; at the end its count is compared with every job of the gateway. Most
 kills are aimed: as an order arrives at the service, as it is answered, as a job is looked at, as a file is fetched.
 Several gates run side by side, each with a service and a data folder of its own. Exits 1 when a promise was broken.
 """
@@ -19,7 +19,7 @@ from typing import Any
 from bench.crash import checks
 from bench.crash.__main__ import Run, look_for_leftovers, settle
 from bench.crash.checks import Found
-from bench.crash.gate import Gate
+from bench.crash.gateway import Gateway
 from bench.crash.load import Load, Wanted, picture
 from bench.crash_paid import checks as paid_checks
 from bench.crash_paid.checks import Paid
@@ -40,7 +40,7 @@ FORESEEN = {"submit_unsure", "provider_refused", "provider_failed", "provider_ca
 
 @dataclass(slots=True)
 class Lane:
-    """One gate, its service, and what was found."""
+    """One gateway, its service, and what was found."""
 
     run: Run = field(default_factory=Run)
     found: Found = field(default_factory=Found)
@@ -64,44 +64,44 @@ def order(rng: random.Random, mark: str) -> Wanted:
 
 
 async def crash(folder: Path, *, kills: int, seed: int) -> Lane:
-    """Kill one gate so many times while it orders, let it finish, and hold its word against the service's count."""
+    """Kill one gateway so many times while it orders, let it finish, and hold its word against the service's count."""
     lane, rng = Lane(), random.Random(seed)
     run = lane.run
     service = counting(seed)
-    gate = Gate(folder, workers=1, flags=(), environ=service.environ)
-    load = Load(gate, seed, run.broken, order, unfinished_max=UNFINISHED_MAX)
+    gateway = Gateway(folder, workers=1, flags=(), environ=service.environ)
+    load = Load(gateway, seed, run.broken, order, unfinished_max=UNFINISHED_MAX)
     try:
-        gate.spawn()
+        gateway.spawn()
         load.start()
         for _ in range(kills):
-            await kill_once(gate, load, service, run, rng)
+            await kill_once(gateway, load, service, run, rng)
             load.check_alive()
-        await gate.ready()
+        await gateway.ready()
         await service.heal()
         await settle(load, run, SETTLE_SECONDS_MAX)
         book = await service.book()
-        await checks.through_the_api(gate.url, load.asked, lane.found, run.broken)
-        await paid_checks.through_the_api(gate.url, gate.data, book, lane.paid, run.broken)
+        await checks.through_the_api(gateway.url, load.asked, lane.found, run.broken)
+        await paid_checks.through_the_api(gateway.url, gateway.data, book, lane.paid, run.broken)
         await load.close()
-        await gate.stop()
-        await look_for_leftovers(gate, run)
+        await gateway.stop()
+        await look_for_leftovers(gateway, run)
         book = await service.book()
     finally:
         await load.close()
-        if gate.alive:
-            gate.kill()
+        if gateway.alive:
+            gateway.kill()
         await service.stop()
-    checks.in_the_database(gate.data, load.asked, lane.found, run.broken)
+    checks.in_the_database(gateway.data, load.asked, lane.found, run.broken)
     paid_checks.of_the_service(book, lane.paid, run.broken)
-    paid_checks.in_the_database(gate.data, book, lane.paid, run.broken)
+    paid_checks.in_the_database(gateway.data, book, lane.paid, run.broken)
     lane.found.half_files += load.half_files
-    run.broken += [f"the server said: {fault}" for fault in gate.tracebacks()]
+    run.broken += [f"the server said: {fault}" for fault in gateway.tracebacks()]
     strange = {code: count for code, count in lane.paid.codes.items() if code not in FORESEEN}
     run.broken += [f"{count} job(s) failed as {code}" for code, count in strange.items()]
     return lane
 
 
-async def kill_once(gate: Gate, load: Load, service: Counting, run: Run, rng: random.Random) -> None:
+async def kill_once(gateway: Gateway, load: Load, service: Counting, run: Run, rng: random.Random) -> None:
     """Kill the server at the moment that comes next in the dice, and start it again."""
     aim = rng.choices(list(AIMS), list(AIMS.values()))[0]
     any_moment, after = rng.uniform(0, UP_SECONDS_MAX), rng.uniform(0, AFTER_SECONDS_MAX)
@@ -109,7 +109,7 @@ async def kill_once(gate: Gate, load: Load, service: Counting, run: Run, rng: ra
     if aim == "starting":
         await asyncio.sleep(any_moment)
     else:
-        await gate.ready()
+        await gateway.ready()
         run.recovery_seconds.append(time.monotonic() - began)
         if aim == "any":
             await asyncio.sleep(any_moment)
@@ -117,11 +117,11 @@ async def kill_once(gate: Gate, load: Load, service: Counting, run: Run, rng: ra
             for _ in range(rng.randint(1, BURST_MAX)):
                 await reached(load, service, aim)
             await asyncio.sleep(after)
-    gate.kill()
+    gateway.kill()
     run.kills += 1
     run.aims[aim] += 1
-    run.struck += checks.struck(gate.data)
-    gate.spawn()
+    run.struck += checks.struck(gateway.data)
+    gateway.spawn()
 
 
 async def reached(load: Load, service: Counting, kind: str) -> None:
@@ -199,7 +199,7 @@ def main() -> int:
         folder: Path = given.folder or Path(name)
         lanes = asyncio.run(crashes(folder, kills=given.kills, seed=given.seed, gates=given.gates))
         report(lanes)
-        print(f"seed {given.seed}, {given.gates} gate(s), {time.monotonic() - began:.0f} s")
+        print(f"seed {given.seed}, {given.gates} gateway(s), {time.monotonic() - began:.0f} s")
     return 1 if any(lane.run.broken for lane in lanes) else 0
 
 

@@ -1,4 +1,4 @@
-"""What must hold when all is over: the gate's own orders against what the service counted."""
+"""What must hold when all is over: the gateway's own orders against what the service counted."""
 
 import json
 import sqlite3
@@ -33,7 +33,7 @@ class Paid:
 
 @dataclass(slots=True)
 class Written:
-    """One job as the gate's database has it."""
+    """One job as the gateway's database has it."""
 
     state: str
     mark: str
@@ -64,7 +64,7 @@ def of_the_service(book: dict[str, Any], paid: Paid, broken: list[str]) -> None:
 
 
 def in_the_database(data: Path, book: dict[str, Any], paid: Paid, broken: list[str]) -> None:
-    """Each job's orders tell the truth of what the service took. The gate must be stopped."""
+    """Each job's orders tell the truth of what the service took. The gateway must be stopped."""
     came: defaultdict[str, list[Shown]] = defaultdict(list)
     for one in book["orders"]:
         came[one["mark"]].append(one)

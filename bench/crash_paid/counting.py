@@ -28,7 +28,7 @@ class Counting:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What makes a gate order there."""
+        """What makes a gateway order there."""
         return {
             "OPENROUTER_API_KEY": KEY,
             "FRAMEGATE_OPENROUTER_BASE_URL": f"{self.url}/api/v1",

@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import httpx2
 
-from bench.crash.gate import Gate
+from bench.crash.gateway import Gateway
 from bench.side_by_side.service import KEYS
 
 READY_SECONDS_MAX = 120.0
@@ -74,21 +74,21 @@ class Gateway:
 
 @asynccontextmanager
 async def framegate(folder: Path, service_url: str) -> AsyncIterator[Gateway]:
-    """This project's gate, with two accounts at the service."""
+    """This project's gateway, with two accounts at the service."""
     accounts = [
         f'[[accounts]]\nprovider = "openrouter"\nname = "{name}"\napi_key = "{key}"\nbase_url = "{service_url}/api/v1"'
         for name, key in KEYS.items()
     ]
     (folder / "framegate.toml").write_text("\n\n".join(accounts))
-    gate = Gate(folder, workers=1, flags=())
-    gate.spawn()
+    gateway = Gateway(folder, workers=1, flags=())
+    gateway.spawn()
     try:
-        await gate.ready()
-        owner = json.loads((gate.data / "lock").read_bytes())
-        async with _client(f"{gate.url}/api/v1") as http:
+        await gateway.ready()
+        owner = json.loads((gateway.data / "lock").read_bytes())
+        async with _client(f"{gateway.url}/api/v1") as http:
             yield Gateway("Framegate", http, int(owner["pid"]))
     finally:
-        await gate.stop()
+        await gateway.stop()
 
 
 @asynccontextmanager

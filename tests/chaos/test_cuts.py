@@ -100,8 +100,8 @@ def unfinished_files(data: Path) -> list[Path]:
     return [path for folder in ("blobs/tmp", "renders") for path in (data / folder).iterdir()]
 
 
-def test_a_render_whose_process_is_killed_is_repeated_and_its_job_completes(spawn_gate, client_of, cat):
-    gateway = spawn_gate()
+def test_a_render_whose_process_is_killed_is_repeated_and_its_job_completes(spawn_gateway, client_of, cat):
+    gateway = spawn_gateway()
     client = client_of(gateway)
     job = client.create(cat, long=True)
     client.until_rendering(job)
@@ -115,8 +115,8 @@ def test_a_render_whose_process_is_killed_is_repeated_and_its_job_completes(spaw
     assert unfinished_files(gateway.data_dir) == []
 
 
-def test_renders_die_with_a_killed_gateway_and_are_repeated_by_the_next(spawn_gate, client_of, cat):
-    gateway = spawn_gate()
+def test_renders_die_with_a_killed_gateway_and_are_repeated_by_the_next(spawn_gateway, client_of, cat):
+    gateway = spawn_gateway()
     client = client_of(gateway)
     job = client.create(cat, long=True)
     client.until_rendering(job)
@@ -129,7 +129,7 @@ def test_renders_die_with_a_killed_gateway_and_are_repeated_by_the_next(spawn_ga
         assert select.select([handle], [], [], DIE_SECONDS_MAX)[0], "a render outlived its gateway"
         os.close(handle)
     gateway.process.wait()
-    client = client_of(spawn_gate())
+    client = client_of(spawn_gateway())
     assert client.end(job)["status"] == "completed"
     assert_whole(client.content(job), LONG_FRAMES)
     assert unfinished_files(gateway.data_dir) == []
@@ -156,7 +156,7 @@ def cut_at(place: str, data: Path, log: Path):
 
 @pytest.mark.parametrize("place", ["half a copy", "before the rename", "after the rename", "before the end"])
 def test_a_kill_between_the_render_and_the_end_leaves_no_partial_file_and_the_job_completes(
-    place, spawn_gate, client_of, cat, tmp_path
+    place, spawn_gateway, client_of, cat, tmp_path
 ):
     data = tmp_path / "data"
     with cut_at(place, data, tmp_path / "cut.log") as url:
@@ -166,7 +166,7 @@ def test_a_kill_between_the_render_and_the_end_leaves_no_partial_file_and_the_jo
     if place in ("half a copy", "before the rename"):
         assert unfinished_files(data), "the cut left nothing to clean"
 
-    gateway = spawn_gate(data_dir=data)
+    gateway = spawn_gateway(data_dir=data)
     client = client_of(gateway)
     early = client.content(job)  # whatever it is by now, it is not a half file
     if early.status_code != 409:
@@ -176,8 +176,8 @@ def test_a_kill_between_the_render_and_the_end_leaves_no_partial_file_and_the_jo
     assert unfinished_files(data) == []
 
 
-def test_a_truncated_blob_is_not_served(spawn_gate, client_of, cat):
-    gateway = spawn_gate()
+def test_a_truncated_blob_is_not_served(spawn_gateway, client_of, cat):
+    gateway = spawn_gateway()
     client = client_of(gateway)
     job = client.create(cat)
     sha256 = client.end(job)["outputs"][0]["sha256"]

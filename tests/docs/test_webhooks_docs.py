@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from framegate.jobs.webhooks.dialect import SCHEDULE_SECONDS, openrouter_headers, owner_secret, standard_headers
+from framegate.api.dialects.native.webhooks import signature_headers
+from framegate.jobs.webhooks.dialect import SCHEDULE_SECONDS
+from framegate.jobs.webhooks.signing import owner_secret, standard_headers
 from support.pages import blocks, page
 
 PAGE = page("operations/webhooks.md")
@@ -15,7 +17,7 @@ RAW = b'{"type":"video.generation.completed"}'
 
 
 def sent(at: int) -> dict[str, str]:
-    headers = standard_headers("0190-id", at, RAW, SECRET) | openrouter_headers("job", "completed", at, RAW, SECRET)
+    headers = standard_headers("0190-id", at, RAW, SECRET) | signature_headers("job", "completed", at, RAW, SECRET)
     return {name.lower(): value for name, value in headers.items()}
 
 

@@ -1,4 +1,4 @@
-"""The served gate: how it starts, and how it stops with clients hanging on."""
+"""The served gateway: how it starts, and how it stops with clients hanging on."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 
 STOP_SECONDS = 8
 
@@ -21,11 +21,11 @@ def wanted(client: httpx2.Client, photo: Path, *, seconds: int) -> dict[str, Any
 
 
 def test_a_stop_ends_live_streams_and_long_polls_at_once(
-    spawn_gate: Callable[..., ServedGate], photos: tuple[Path, ...]
+    spawn_gateway: Callable[..., ServedGateway], photos: tuple[Path, ...]
 ):
-    gate = spawn_gate()
+    gateway = spawn_gateway()
     polled: list[int] = []
-    with gate.client() as client:
+    with gateway.client() as client:
         job = client.post("/videos", json=wanted(client, photos[0], seconds=60)).json()
 
         def poll() -> None:
@@ -37,24 +37,26 @@ def test_a_stop_ends_live_streams_and_long_polls_at_once(
             pieces = stream.iter_bytes()
             next(pieces)
             began = time.monotonic()
-            gate.process.send_signal(signal.SIGTERM)
+            gateway.process.send_signal(signal.SIGTERM)
             rest = b"".join(pieces)
         polling.join(STOP_SECONDS)
-    gate.process.wait(STOP_SECONDS)
+    gateway.process.wait(STOP_SECONDS)
 
     assert time.monotonic() - began < STOP_SECONDS
     assert polled == [200]
     assert b"event: done" not in rest
-    assert gate.process.returncode in (0, -signal.SIGTERM)
+    assert gateway.process.returncode in (0, -signal.SIGTERM)
 
 
-def test_a_job_goes_on_after_the_gate_was_killed(spawn_gate: Callable[..., ServedGate], photos: tuple[Path, ...]):
-    gate = spawn_gate()
-    with gate.client() as client:
+def test_a_job_goes_on_after_the_gateway_was_killed(
+    spawn_gateway: Callable[..., ServedGateway], photos: tuple[Path, ...]
+):
+    gateway = spawn_gateway()
+    with gateway.client() as client:
         job = client.post("/videos", json=wanted(client, photos[0], seconds=4)).json()
-    gate.process.kill()
-    gate.process.wait(STOP_SECONDS)
-    with spawn_gate().client() as client:
+    gateway.process.kill()
+    gateway.process.wait(STOP_SECONDS)
+    with spawn_gateway().client() as client:
         done = client.get(f"/videos/{job['id']}", params={"wait": 60}).json()
         content = client.get(done["unsigned_urls"][0]).content
 

@@ -1,4 +1,4 @@
-"""The whole application in this process; renders are stubs unless a test asks for `real_gate`."""
+"""The whole application in this process; renders are stubs unless a test asks for `real_gateway`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ BASE = "http://127.0.0.1:8787"
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """An open gateway."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), render_workers=1)
     app = build_app(settings, REAL_MACHINE, executor=StubExecutor(REAL_MACHINE))
@@ -25,7 +25,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def rendering_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def rendering_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """An open gateway that renders, for tests whose subject is the picture."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("rendering"), render_workers=1)
     with TestClient(build_app(settings), base_url=f"{BASE}/api/v1") as client:
@@ -33,7 +33,7 @@ def rendering_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCli
 
 
 @pytest.fixture
-def open_gate(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
+def open_gateway(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
     """Open a gateway with other settings; with `renders`, it renders."""
     with ExitStack() as stack:
 
@@ -46,17 +46,17 @@ def open_gate(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
 
 
 @pytest.fixture(scope="module")
-def photo(gate: TestClient, photos: tuple[Path, ...]) -> str:
+def photo(gateway: TestClient, photos: tuple[Path, ...]) -> str:
     """URL of a photo that was uploaded to the open gateway."""
-    return _uploaded(gate, photos[0])
+    return _uploaded(gateway, photos[0])
 
 
 @pytest.fixture(scope="module")
-def rendering_photo(rendering_gate: TestClient, photos: tuple[Path, ...]) -> str:
+def rendering_photo(rendering_gateway: TestClient, photos: tuple[Path, ...]) -> str:
     """URL of a photo that was uploaded to the gateway that renders."""
-    return _uploaded(rendering_gate, photos[0])
+    return _uploaded(rendering_gateway, photos[0])
 
 
-def _uploaded(gate: TestClient, photo: Path) -> str:
+def _uploaded(gateway: TestClient, photo: Path) -> str:
     headers = {"content-type": "application/octet-stream"}
-    return gate.post("/assets", content=photo.read_bytes(), headers=headers).json()["url"]
+    return gateway.post("/assets", content=photo.read_bytes(), headers=headers).json()["url"]

@@ -1,4 +1,4 @@
-"""A line to a gate that breaks: a TCP relay on loopback that hangs up on its first requests before the answer."""
+"""A line to a gateway that breaks: a TCP relay on loopback that hangs up on its first requests before the answer."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class Relay:
-    """Passes bytes on; the first `breaks` requests that begin with `on` reach the gate, and their answers nobody."""
+    """Passes bytes on; the first `breaks` requests that begin with `on` reach the gateway, and their answers nobody."""
 
     def __init__(self, target: str, *, breaks: int, on: bytes, says: bytes) -> None:
         split = urlsplit(target)
@@ -42,16 +42,16 @@ class Relay:
             self._run(self._serve, client)
 
     def _serve(self, client: socket.socket) -> None:
-        with client, socket.create_connection(self._target) as gate:
-            self._open += [client, gate]
+        with client, socket.create_connection(self._target) as gateway:
+            self._open += [client, gateway]
             try:
                 while request := _request(client):
-                    gate.sendall(request)
+                    gateway.sendall(request)
                     if self._breaks(request):
-                        gate.close()
+                        gateway.close()
                         client.sendall(self._says)
                         return
-                    _answer(gate, client)
+                    _answer(gateway, client)
             except OSError:
                 return
 
@@ -82,11 +82,11 @@ def _more(connection: socket.socket) -> bytes:
     return connection.recv(65536)
 
 
-def _answer(gate: socket.socket, client: socket.socket) -> None:
+def _answer(gateway: socket.socket, client: socket.socket) -> None:
     """One whole answer with a Content-Length."""
     data = b""
     while b"\r\n\r\n" not in data:
-        part = _more(gate)
+        part = _more(gateway)
         if not part:
             return
         data += part
@@ -95,7 +95,7 @@ def _answer(gate: socket.socket, client: socket.socket) -> None:
     client.sendall(data)
     left = (lengths or [0])[0] - len(body)
     while left > 0:
-        part = _more(gate)
+        part = _more(gateway)
         if not part:
             return
         client.sendall(part)

@@ -50,18 +50,18 @@ def settled(value: Any, key: str = "") -> Any:
     return value if value is None else NUMBERS.get(key, value)
 
 
-def played(gate: TestClient, case: dict[str, Any], words: dict[str, str]) -> list[dict[str, Any] | None]:
+def played(gateway: TestClient, case: dict[str, Any], words: dict[str, str]) -> list[dict[str, Any] | None]:
     """What each step of a case brought back; None for a wait. `words` are put in for {{word}}."""
     words = dict(words)
-    return [_step(gate, step, words) for step in case["steps"]]
+    return [_step(gateway, step, words) for step in case["steps"]]
 
 
-def _step(gate: TestClient, step: dict[str, Any], words: dict[str, str]) -> dict[str, Any] | None:
+def _step(gateway: TestClient, step: dict[str, Any], words: dict[str, str]) -> dict[str, Any] | None:
     if step.get("wait"):
-        gate.get(f"{JOBS}/{words['job']}", params={"wait": 60}).raise_for_status()
+        gateway.get(f"{JOBS}/{words['job']}", params={"wait": 60}).raise_for_status()
         return None
     send = json.loads(_filled(json.dumps(step["send"]), words))
-    answer = gate.request(
+    answer = gateway.request(
         send["method"],
         send["path"],
         headers=send.get("headers"),

@@ -49,7 +49,7 @@ def _no_process() -> "subprocess.Popen[str]":
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServedGate:
+class ServedGateway:
     """A gateway on a free port of this machine; `process` is for those that have one of their own."""
 
     url: str
@@ -71,7 +71,7 @@ class ServedGate:
 @contextmanager
 def served(
     data_dir: Path, log: Path, *, key: str, renders: bool = True, prelude: str = "", **settings: object
-) -> Iterator[ServedGate]:
+) -> Iterator[ServedGateway]:
     """Serve a gateway; without `renders`, its renders are stubs. `prelude` is code that runs in it first."""
     code = prelude + ("" if renders else WITH_STUB_RENDERS) + START
     given = {"data_dir": str(data_dir), "port": 0, "api_key": key or None, "render_workers": 2, **settings}
@@ -89,7 +89,7 @@ def served(
         url = process.stdout.readline().strip()
         if not url:
             pytest.fail(f"the gateway did not start: {log.read_text()}")
-        yield ServedGate(url=url, key=key, data_dir=data_dir, process=process)
+        yield ServedGateway(url=url, key=key, data_dir=data_dir, process=process)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -104,7 +104,7 @@ def served(
 
 
 @contextmanager
-def served_here(data_dir: Path, *, key: str, renders: bool = False, **settings: object) -> Iterator[ServedGate]:
+def served_here(data_dir: Path, *, key: str, renders: bool = False, **settings: object) -> Iterator[ServedGateway]:
     """Serve a gateway over real HTTP in a thread of this process, which starts ten times as fast as a process."""
     given = {"data_dir": data_dir, "port": 0, "api_key": key or None, "render_workers": 2, **settings}
     executor = None if renders else StubExecutor(REAL_MACHINE)
@@ -122,7 +122,7 @@ def served_here(data_dir: Path, *, key: str, renders: bool = False, **settings: 
     try:
         if not ready.wait(STOP_SECONDS):
             pytest.fail(f"the gateway did not start: {failures}")
-        yield ServedGate(url=f"http://127.0.0.1:{listener.getsockname()[1]}", key=key, data_dir=data_dir)
+        yield ServedGateway(url=f"http://127.0.0.1:{listener.getsockname()[1]}", key=key, data_dir=data_dir)
     finally:
         server.should_exit = True
         thread.join(STOP_SECONDS)

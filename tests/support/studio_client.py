@@ -1,4 +1,4 @@
-"""A gate that orders from the studio, set up as an operator would, and its clients."""
+"""A gateway that orders from the studio, set up as an operator would, and its clients."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from framegate.domain import BudgetPeriod
 from framegate.domain.keys import new_key
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
-from support.served_gateway import ServedGate, served
+from support.served_gateway import ServedGateway, served
 
 # Polls come ten seconds after one another, which is too long for tests.
 FREQUENT_POLLS = """
@@ -30,7 +30,7 @@ MODEL = {"model": "x-ai/grok-imagine-video", "duration": 1, "resolution": "480p"
 
 
 class Client:
-    """A client of the gate, with one key."""
+    """A client of the gateway, with one key."""
 
     def __init__(self, api: str, key: str) -> None:
         headers = {"authorization": f"Bearer {key}"}
@@ -89,21 +89,21 @@ def image(url: str, **more: str) -> dict[str, Any]:
 
 
 @contextmanager
-def client_of(gate: ServedGate, key: str) -> Iterator[Client]:
-    client = Client(gate.api, key)
+def client_of(gateway: ServedGateway, key: str) -> Iterator[Client]:
+    client = Client(gateway.api, key)
     with client.http:
         yield client
 
 
 @contextmanager
-def ordering(folder: Path, toml: str, **settings: Any) -> Iterator[ServedGate]:
-    """A served gate that is set up by a framegate.toml, and is quick to look at its orders."""
+def ordering(folder: Path, toml: str, **settings: Any) -> Iterator[ServedGateway]:
+    """A served gateway that is set up by a framegate.toml, and is quick to look at its orders."""
     (folder / "framegate.toml").write_text(toml, encoding="utf-8")
     read = load({}, file=folder / "framegate.toml").model_dump(mode="json", exclude_unset=True)
     with served(
         folder / "data", folder / "log", key="sk-test", prelude=FREQUENT_POLLS, renders=False, **{**read, **settings}
-    ) as gate:
-        yield gate
+    ) as gateway:
+        yield gateway
 
 
 def keys_of(data_dir: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A TLS front before a gate, as an operator's reverse proxy is: it ends TLS and hands the bytes on."""
+"""A TLS front before a gateway, as an operator's reverse proxy is: it ends TLS and hands the bytes on."""
 
 import asyncio
 import datetime as dt
@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Front:
-    """Listens on a free port; `target` is the gate's address, once there is one."""
+    """Listens on a free port; `target` is the gateway's address, once there is one."""
 
     def __init__(self, folder: Path) -> None:
         self.certificate = folder / "cert.pem"
@@ -72,7 +72,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 def _certificate(folder: Path) -> Path:
     """A certificate for 127.0.0.1 beside its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gate")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
     now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()

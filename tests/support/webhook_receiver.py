@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("content-length", "0")
             self.end_headers()
         except OSError:
-            pass  # the gate is gone
+            pass  # the gateway is gone
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from framegate.config.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """An open gateway that renders."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), render_workers=1)
     with TestClient(build_app(settings), base_url="http://127.0.0.1:8787/api/v1") as client:
@@ -19,7 +19,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def photo(gate: TestClient, photos: tuple[Path, ...]) -> str:
+def photo(gateway: TestClient, photos: tuple[Path, ...]) -> str:
     """URL of a photo that was uploaded to the gateway."""
     headers = {"content-type": "application/octet-stream"}
-    return gate.post("/assets", content=photos[0].read_bytes(), headers=headers).json()["url"]
+    return gateway.post("/assets", content=photos[0].read_bytes(), headers=headers).json()["url"]

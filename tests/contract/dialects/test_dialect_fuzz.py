@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 from support.soak import amount
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
@@ -19,16 +19,18 @@ OPERATIONS_MIN = 4
 
 
 @pytest.mark.parametrize(("path", "scheme"), [("/phaseo/v1", "Bearer "), ("/pictory", "")])
-def test_no_request_makes_a_server_error(serve_gate: Callable[..., ServedGate], tmp_path: Path, path: str, scheme: str):
-    gate = serve_gate(sandbox=True, renders=False)
-    with gate.client() as client:  # something to find, so that fuzzing gets past "no such job"
+def test_no_request_makes_a_server_error(
+    serve_gateway: Callable[..., ServedGateway], tmp_path: Path, path: str, scheme: str
+):
+    gateway = serve_gateway(sandbox=True, renders=False)
+    with gateway.client() as client:  # something to find, so that fuzzing gets past "no such job"
         body = {"model": "framegate/animatic", "prompt": "x", "duration": 1}
         client.get(client.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).raise_for_status()
-    command = [Path(sys.executable).with_name("schemathesis"), "run", f"{gate.url}{path}/openapi.json"]
+    command = [Path(sys.executable).with_name("schemathesis"), "run", f"{gateway.url}{path}/openapi.json"]
     checks = "not_a_server_error,unsupported_method"
     bounds = ["--max-examples", str(EXAMPLES_MAX), "--generation-deterministic", "--warnings", "off"]
     done = subprocess.run(
-        [*command, "--checks", checks, *bounds, "-H", f"Authorization: {scheme}{gate.key}"],
+        [*command, "--checks", checks, *bounds, "-H", f"Authorization: {scheme}{gateway.key}"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

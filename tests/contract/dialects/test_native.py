@@ -10,9 +10,9 @@ from support.dialect_golden import cases, played
 
 
 @pytest.mark.parametrize("case", cases("native"), ids=lambda path: path.stem)
-def test_native_case(case: Path, gate: TestClient, photo: str):
+def test_native_case(case: Path, gateway: TestClient, photo: str):
     wanted = json.loads(case.read_text(encoding="utf-8"))
-    seen = played(gate, wanted, {"photo": photo})
+    seen = played(gateway, wanted, {"photo": photo})
 
     assert seen == [step.get("expect") for step in wanted["steps"]]
 

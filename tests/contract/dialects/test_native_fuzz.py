@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 from support.soak import amount
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
@@ -19,19 +19,19 @@ OPERATIONS_LEAST = 15
 
 
 def test_no_request_makes_a_server_error_or_an_undescribed_answer(
-    serve_gate: Callable[..., ServedGate], photos: tuple[Path, ...], tmp_path: Path
+    serve_gateway: Callable[..., ServedGateway], photos: tuple[Path, ...], tmp_path: Path
 ):
-    gate = serve_gate(renders=False)
-    with gate.client() as client:  # something to find, so that fuzzing gets past "no such job"
+    gateway = serve_gateway(renders=False)
+    with gateway.client() as client:  # something to find, so that fuzzing gets past "no such job"
         kept = client.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "image/png"}).json()
         reference = {"type": "image_url", "image_url": {"url": kept["url"]}}
         body = {"model": "framegate/animatic", "prompt": "x", "duration": 1, "input_references": [reference]}
         client.get(client.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).raise_for_status()
-    command = [Path(sys.executable).with_name("schemathesis"), "run", f"{gate.api}/openapi.json"]
+    command = [Path(sys.executable).with_name("schemathesis"), "run", f"{gateway.api}/openapi.json"]
     options = ["--checks", "all", "--exclude-checks", "positive_data_acceptance"]  # models refuse what a schema allows
     bounds = ["--max-examples", str(EXAMPLES_MAX), "--generation-deterministic", "--warnings", "off"]
     done = subprocess.run(
-        [*command, *options, *bounds, "-H", f"Authorization: Bearer {gate.key}"],
+        [*command, *options, *bounds, "-H", f"Authorization: Bearer {gateway.key}"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.fake_gateway import CommandResult, Plan
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 
 Run = Callable[..., CommandResult]
 KEY, WRONG = "key-of-the-account", "wrong-key-of-the-account"
@@ -19,12 +19,12 @@ def account(provider: str, name: str, url: str, key: str) -> str:
 
 
 @pytest.fixture
-def service(serve_gate: Callable[..., ServedGate], tmp_path: Path) -> ServedGate:
+def service(serve_gateway: Callable[..., ServedGateway], tmp_path: Path) -> ServedGateway:
     """The gateway that stands in for the services."""
-    return serve_gate(key=KEY, data_dir=tmp_path / "theirs", sandbox=True)
+    return serve_gateway(key=KEY, data_dir=tmp_path / "theirs", sandbox=True)
 
 
-def test_doctor_contacts_every_account_and_fails_if_one_does_not_work(run: Run, folder: Path, service: ServedGate):
+def test_doctor_contacts_every_account_and_fails_if_one_does_not_work(run: Run, folder: Path, service: ServedGateway):
     rows = [
         account("fal", "studio", f"{service.url}/fal", KEY),
         account("fal", "other", f"{service.url}/fal", WRONG),
@@ -50,7 +50,7 @@ def test_doctor_contacts_every_account_and_fails_if_one_does_not_work(run: Run, 
         assert api.get("/videos").json()["data"] == []
 
 
-def test_doctor_succeeds_if_all_accounts_work(run: Run, folder: Path, service: ServedGate):
+def test_doctor_succeeds_if_all_accounts_work(run: Run, folder: Path, service: ServedGateway):
     (folder / "framegate.toml").write_text(account("openrouter", "theirs", f"{service.url}/api/v1", KEY))
     result = run("doctor", "--ask")
 

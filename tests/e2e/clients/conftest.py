@@ -10,16 +10,16 @@ import httpx2
 import pytest
 
 from support.fal_gateway import APP, submit, video_input, wait_until_ended
-from support.served_gateway import ServedGate, served
+from support.served_gateway import ServedGateway, served
 
 JS = Path(__file__).parent / "js"
 NPM_SECONDS = 300
 
 
 @pytest.fixture(scope="session")
-def api(served_gate: ServedGate) -> Iterator[httpx2.Client]:
+def api(served_gateway: ServedGateway) -> Iterator[httpx2.Client]:
     """A plain HTTP client of the gateway, for what OpenRouter's clients cannot express."""
-    with served_gate.client() as client:
+    with served_gateway.client() as client:
         yield client
 
 
@@ -31,20 +31,20 @@ def asset(api: httpx2.Client, photos: tuple[Path, ...]) -> str:
 
 
 @pytest.fixture(scope="session")
-def sandbox_gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+def sandbox_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     """A sandbox that stands in for every service; references and webhooks may be on this machine."""
     folder = tmp_path_factory.mktemp("sandbox-gate")
     with served(
         folder / "data", folder / "log", key="pictai_sk-test", sandbox=True, allow_private_addresses=True
-    ) as gate:
-        yield gate
+    ) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="session")
-def sandbox_asset(sandbox_gate: ServedGate, photos: tuple[Path, ...]) -> str:
+def sandbox_asset(sandbox_gateway: ServedGateway, photos: tuple[Path, ...]) -> str:
     """URL of a photo that was uploaded to the sandbox."""
     headers = {"content-type": "application/octet-stream"}
-    with sandbox_gate.client() as client:
+    with sandbox_gateway.client() as client:
         return client.post("/assets", content=photos[0].read_bytes(), headers=headers).json()["url"]
 
 
@@ -66,7 +66,8 @@ def unfinished_job(api: httpx2.Client, asset: str) -> Iterator[str]:
 
 def _wanted(asset: str) -> dict[str, Any]:
     reference = {"type": "image_url", "image_url": {"url": asset}}
-    return {"model": "framegate/animatic", "prompt": "slow push in", "input_references": [reference]}
+    request = {"model": "framegate/animatic", "prompt": "slow push in", "resolution": "480p"}
+    return {**request, "input_references": [reference]}
 
 
 @pytest.fixture(scope="session")
@@ -103,13 +104,13 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def sandbox(sandbox_gate: ServedGate) -> ServedGate:
+def sandbox(sandbox_gateway: ServedGateway) -> ServedGateway:
     """The same sandbox, for the tests of fal's clients."""
-    return sandbox_gate
+    return sandbox_gateway
 
 
 @pytest.fixture(scope="session")
-def fal(sandbox: ServedGate) -> Iterator[httpx2.Client]:
+def fal(sandbox: ServedGateway) -> Iterator[httpx2.Client]:
     """A plain HTTP client of the dialect, for what fal's clients have no words for."""
     headers = {"authorization": f"Key {sandbox.key}"}
     with httpx2.Client(base_url=f"{sandbox.url}/fal", headers=headers, timeout=70, trust_env=False) as client:

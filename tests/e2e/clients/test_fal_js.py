@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from support.fal_gateway import measure_video
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 
 
 def test_makes_a_video_by_each_way_and_understands_every_end(
     node: Callable[..., str],
-    sandbox: ServedGate,
+    sandbox: ServedGateway,
     photos: tuple[Path, ...],
     unfinished: str,
     cancelled: str,

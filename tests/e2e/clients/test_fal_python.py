@@ -20,7 +20,7 @@ from fal_client.client import FalClientHTTPError
 
 from support.fal_gateway import ENDPOINT, video_input
 from support.pages import blocks, example, page, readme
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 from support.tls_front import Front
 
 pytestmark = [
@@ -43,11 +43,11 @@ def swept() -> Iterator[None]:
 
 
 @pytest.fixture
-def point(monkeypatch: pytest.MonkeyPatch) -> Callable[[ServedGate], str]:
-    """Point the package at a gate, by the names that it reads its addresses from."""
+def point(monkeypatch: pytest.MonkeyPatch) -> Callable[[ServedGateway], str]:
+    """Point the package at a gateway, by the names that it reads its addresses from."""
 
-    def here(gate: ServedGate) -> str:
-        base = f"{gate.url}/fal"
+    def here(gateway: ServedGateway) -> str:
+        base = f"{gateway.url}/fal"
         monkeypatch.setattr(fal_module, "QUEUE_URL_FORMAT", f"{base}/queue/")
         monkeypatch.setattr(fal_module, "RUN_URL_FORMAT", f"{base}/run/")
         monkeypatch.setattr(fal_module, "REST_URL", f"{base}/rest")
@@ -58,7 +58,7 @@ def point(monkeypatch: pytest.MonkeyPatch) -> Callable[[ServedGate], str]:
 
 
 @pytest.fixture
-def client(sandbox: ServedGate, point: Callable[[ServedGate], str]) -> Iterator[fal_client.SyncClient]:
+def client(sandbox: ServedGateway, point: Callable[[ServedGateway], str]) -> Iterator[fal_client.SyncClient]:
     point(sandbox)
     client = fal_client.SyncClient(key=sandbox.key)
     yield client
@@ -133,7 +133,7 @@ def test_an_upload_that_the_cdn_refuses_goes_by_the_other_way(client: fal_client
 
 
 def test_the_asynchronous_client_does_the_same(
-    sandbox: ServedGate, point: Callable[[ServedGate], str], photos: tuple[Path, ...]
+    sandbox: ServedGateway, point: Callable[[ServedGateway], str], photos: tuple[Path, ...]
 ):
     point(sandbox)
 
@@ -178,11 +178,11 @@ def test_a_cancelled_request_is_completed_and_its_result_raises(client: fal_clie
 
 
 def test_an_expired_request_is_completed_and_its_result_raises(
-    serve_gate: Callable[..., ServedGate], point: Callable[[ServedGate], str], photos: tuple[Path, ...]
+    serve_gateway: Callable[..., ServedGateway], point: Callable[[ServedGateway], str], photos: tuple[Path, ...]
 ):
-    gate = serve_gate(sandbox=True, job_deadline_seconds=1)
-    point(gate)
-    client = fal_client.SyncClient(key=gate.key)
+    gateway = serve_gateway(sandbox=True, job_deadline_seconds=1)
+    point(gateway)
+    client = fal_client.SyncClient(key=gateway.key)
     handle = client.submit(ENDPOINT, video_input(client.upload_file(photos[0]), duration=15, resolution="720p"))
     with pytest.raises(FalClientHTTPError, match="did not end within 1 seconds") as failure:
         handle.get()
@@ -198,7 +198,7 @@ def test_a_client_that_gives_up_waiting_has_its_request_cancelled(client: fal_cl
     assert status.error_type == "client_cancelled"
 
 
-def test_a_wrong_key_raises(sandbox: ServedGate, point: Callable[[ServedGate], str]):
+def test_a_wrong_key_raises(sandbox: ServedGateway, point: Callable[[ServedGateway], str]):
     point(sandbox)
     client = fal_client.SyncClient(key="wrong")
     with pytest.raises(FalClientHTTPError, match="Missing or invalid API key") as refusal:
@@ -208,15 +208,15 @@ def test_a_wrong_key_raises(sandbox: ServedGate, point: Callable[[ServedGate], s
 
 
 def test_by_the_environment_alone_over_tls(
-    serve_gate: Callable[..., ServedGate], photos: tuple[Path, ...], tmp_path: Path
+    serve_gateway: Callable[..., ServedGateway], photos: tuple[Path, ...], tmp_path: Path
 ):
-    """Its hosts may hold a path, but its scheme is always https: a front with a certificate stands before the gate."""
+    """Its hosts may have a path, but its scheme is https: a front with a certificate stands before the gateway."""
     with Front(tmp_path).listening() as front:
-        gate = serve_gate(sandbox=True, public_url=f"https://127.0.0.1:{front.port}")
-        front.target = gate.url
+        gateway = serve_gateway(sandbox=True, public_url=f"https://127.0.0.1:{front.port}")
+        front.target = gateway.url
         environ = {
             **os.environ,
-            "FAL_KEY": gate.key,
+            "FAL_KEY": gateway.key,
             "FAL_RUN_HOST": f"127.0.0.1:{front.port}/fal/run",
             "FAL_QUEUE_RUN_HOST": f"127.0.0.1:{front.port}/fal/queue",
             "SSL_CERT_FILE": str(front.certificate),
@@ -232,14 +232,14 @@ def test_by_the_environment_alone_over_tls(
     assert (done.stdout.strip(), done.returncode) == ("video/mp4", 0), done.stderr
 
 
-def test_the_token_for_uploads_says_when_it_ends(sandbox: ServedGate):
+def test_the_token_for_uploads_says_when_it_ends(sandbox: ServedGateway):
     headers = {"authorization": f"Key {sandbox.key}"}
     token = httpx.post(f"{sandbox.url}/fal/rest/storage/auth/token", headers=headers, json={}).json()
     assert dt.datetime.fromisoformat(token["expires_at"]) > dt.datetime.now(dt.UTC)
 
 
 def test_the_example_of_the_docs_runs(
-    sandbox: ServedGate, point: Callable[[ServedGate], str], photos: tuple[Path, ...], tmp_path: Path
+    sandbox: ServedGateway, point: Callable[[ServedGateway], str], photos: tuple[Path, ...], tmp_path: Path
 ):
     point(sandbox)  # what the example sets is set back after the test
     code = example(page("guides/fal.md"))
@@ -256,7 +256,7 @@ def test_the_example_of_the_docs_runs(
     assert decoded(seen["video"]) == 192
 
 
-def test_the_example_of_the_readme_runs(sandbox: ServedGate, point: Callable[[ServedGate], str]):
+def test_the_example_of_the_readme_runs(sandbox: ServedGateway, point: Callable[[ServedGateway], str]):
     point(sandbox)
     (code,) = [block for block in blocks(readme(), "python") if "fal_client" in block]
     code = code.replace("http://127.0.0.1:8787", sandbox.url).replace('"any"', repr(sandbox.key))

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 import pytest
 
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 from support.videos import frames
 
 ENDS = ("completed", "failed", "cancelled", "expired")
@@ -41,40 +41,40 @@ def wanted(url: str, **more: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("relative", [False, True], ids=["absolute", "relative"])
 def test_a_script_gets_its_video_by_either_polling_address(
-    sandbox_gate: ServedGate, sandbox_asset: str, relative: bool
+    sandbox_gateway: ServedGateway, sandbox_asset: str, relative: bool
 ):
-    _, video = generate(sandbox_gate.api, sandbox_gate.key, wanted(sandbox_asset), relative=relative)
+    _, video = generate(sandbox_gateway.api, sandbox_gateway.key, wanted(sandbox_asset), relative=relative)
 
     assert frames(video) == (24, 640, 360)
 
 
-def test_a_script_gets_the_content_by_its_index_with_the_key(sandbox_gate: ServedGate, sandbox_asset: str):
-    job_id, video = generate(sandbox_gate.api, sandbox_gate.key, wanted(sandbox_asset))
-    with sandbox_gate.client() as client:
+def test_a_script_gets_the_content_by_its_index_with_the_key(sandbox_gateway: ServedGateway, sandbox_asset: str):
+    job_id, video = generate(sandbox_gateway.api, sandbox_gateway.key, wanted(sandbox_asset))
+    with sandbox_gateway.client() as client:
         assert client.get(f"/videos/{job_id}/content", params={"index": 0}).content == video
-    bare = httpx2.get(f"{sandbox_gate.api}/videos/{job_id}/content?index=0", trust_env=False)
+    bare = httpx2.get(f"{sandbox_gateway.api}/videos/{job_id}/content?index=0", trust_env=False)
     assert bare.status_code == 401
 
 
-def test_a_script_is_told_why_its_request_is_refused(sandbox_gate: ServedGate, sandbox_asset: str):
+def test_a_script_is_told_why_its_request_is_refused(sandbox_gateway: ServedGateway, sandbox_asset: str):
     with pytest.raises(VideoFailed, match="duration"):
-        generate(sandbox_gate.api, sandbox_gate.key, wanted(sandbox_asset, duration=99))
+        generate(sandbox_gateway.api, sandbox_gateway.key, wanted(sandbox_asset, duration=99))
 
 
-def test_a_script_is_told_why_its_job_failed(sandbox_gate: ServedGate, web_page: str):
+def test_a_script_is_told_why_its_job_failed(sandbox_gateway: ServedGateway, web_page: str):
     with pytest.raises(VideoFailed, match=r"failed: .* is a web page"):
-        generate(sandbox_gate.api, sandbox_gate.key, wanted(web_page))
+        generate(sandbox_gateway.api, sandbox_gateway.key, wanted(web_page))
 
 
-def test_a_script_is_told_that_its_job_expired(serve_gate: Callable[..., ServedGate]):
-    gate = serve_gate(job_deadline_seconds=1)
+def test_a_script_is_told_that_its_job_expired(serve_gateway: Callable[..., ServedGateway]):
+    gateway = serve_gateway(job_deadline_seconds=1)
     body = {"model": "framegate/animatic", "prompt": "slow push in", "duration": 60}
     with pytest.raises(VideoFailed, match="expired: "):
-        generate(gate.api, gate.key, body)
+        generate(gateway.api, gateway.key, body)
 
 
-def test_a_script_is_told_that_its_job_was_cancelled(sandbox_gate: ServedGate, sandbox_asset: str):
-    with sandbox_gate.client() as client:
+def test_a_script_is_told_that_its_job_was_cancelled(sandbox_gateway: ServedGateway, sandbox_asset: str):
+    with sandbox_gateway.client() as client:
         job = client.post("/videos", json=wanted(sandbox_asset, duration=60)).json()
         client.post(f"/videos/{job['id']}/cancel").raise_for_status()
         assert client.get(job["polling_url"]).json()["status"] == "cancelled"
@@ -85,10 +85,10 @@ def test_a_script_is_told_that_its_job_was_cancelled(sandbox_gate: ServedGate, s
 @pytest.mark.slow
 @pytest.mark.parametrize("relative", ["absolute", "relative"])
 def test_a_fetch_script_gets_its_video(
-    plain_node: Callable[..., str], sandbox_gate: ServedGate, sandbox_asset: str, relative: str, tmp_path: Path
+    plain_node: Callable[..., str], sandbox_gateway: ServedGateway, sandbox_asset: str, relative: str, tmp_path: Path
 ):
     output = tmp_path / "video.mp4"
-    arguments = (sandbox_gate.api, sandbox_gate.key, sandbox_asset, relative, str(output))
+    arguments = (sandbox_gateway.api, sandbox_gateway.key, sandbox_asset, relative, str(output))
     seen = json.loads(plain_node("modelgates.mjs", *arguments))
 
     assert frames(output.read_bytes()) == (96, 1280, 720)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 WANTED = {"model": "framegate/animatic", "prompt": "slow push in", "duration": 1, "resolution": "360p"}
 QUICK = RetryConfig("backoff", BackoffStrategy(50, 200, 1.5, 20_000), retry_connection_errors=True)
 
-# A gate that dies behind the commit of its first create, before the answer.
+# A gateway that dies behind the commit of its first create, before the answer.
 DIES_UNANSWERED = """
 import json, os, signal, socket, sys
 from framegate.app.server import run
@@ -43,42 +43,42 @@ run(settings, listener, on_ready=lambda url: print(url, flush=True), log_level="
 
 
 @pytest.fixture
-def gate(tmp_path):
-    with served_here(tmp_path / "data", key="key-1") as gate:
-        yield gate
+def gateway(tmp_path):
+    with served_here(tmp_path / "data", key="key-1") as gateway:
+        yield gateway
 
 
-def jobs_of(gate) -> list[str]:
-    with gate.client() as client:
+def jobs_of(gateway) -> list[str]:
+    with gateway.client() as client:
         return [job["id"] for job in client.get("/videos").json()["data"]]
 
 
-def test_openrouters_client_whose_connection_broke_gets_the_job_that_was_made(gate):
+def test_openrouters_client_whose_connection_broke_gets_the_job_that_was_made(gateway):
     with (
-        breaking(gate.url, breaks=2, says=BAD_GATEWAY) as relay,
-        OpenRouter(api_key=gate.key, server_url=f"{relay.url}/api/v1", retry_config=QUICK) as client,
+        breaking(gateway.url, breaks=2, says=BAD_GATEWAY) as relay,
+        OpenRouter(api_key=gateway.key, server_url=f"{relay.url}/api/v1", retry_config=QUICK) as client,
     ):
         job = client.video_generation.generate(**WANTED)
         again = client.video_generation.generate(**WANTED)
 
     assert relay.broken == 2
-    assert sorted(jobs_of(gate)) == sorted([job.id, again.id])
+    assert sorted(jobs_of(gateway)) == sorted([job.id, again.id])
     assert job.id != again.id  # its answer arrived, so the same request once more is another wish
 
 
-def test_fals_client_whose_connection_broke_gets_the_job_that_was_made(gate, monkeypatch):
+def test_fals_client_whose_connection_broke_gets_the_job_that_was_made(gateway, monkeypatch):
     fal = pytest.importorskip("fal_client")
-    with breaking(gate.url, breaks=2) as relay:
+    with breaking(gateway.url, breaks=2) as relay:
         monkeypatch.setattr(fal.client, "QUEUE_URL_FORMAT", f"{relay.url}/fal/queue/")
-        client = fal.SyncClient(key=gate.key)
+        client = fal.SyncClient(key=gateway.key)
         handle = client.submit("framegate/animatic", arguments={"prompt": "slow push in"})
         client._client.close()
 
     assert relay.broken == 2
-    assert jobs_of(gate) == [handle.request_id]
+    assert jobs_of(gateway) == [handle.request_id]
 
 
-def test_a_create_of_before_the_gate_was_killed_is_found_by_the_client_that_asks_again(tmp_path):
+def test_a_create_of_before_the_gateway_was_killed_is_found_by_the_client_that_asks_again(tmp_path):
     given = json.dumps({"data_dir": str(tmp_path / "data"), "port": 0, "api_key": "key-1"})
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEGATE_")}
     dying = subprocess.Popen(
@@ -91,29 +91,29 @@ def test_a_create_of_before_the_gate_was_killed_is_found_by_the_client_that_asks
             httpx2.post(videos, json=WANTED, headers={"authorization": "Bearer key-1"}, timeout=60)
     assert dying.returncode == -signal.SIGKILL
 
-    with served_here(tmp_path / "data", key="key-1") as gate:
-        with gate.client() as client:
-            [before] = jobs_of(gate)
+    with served_here(tmp_path / "data", key="key-1") as gateway:
+        with gateway.client() as client:
+            [before] = jobs_of(gateway)
             again = client.post("/videos", json=WANTED).json()["id"]
             another = client.post("/videos", json={**WANTED, "prompt": "slow pan left"}).json()["id"]
 
         assert again == before
-        assert sorted(jobs_of(gate)) == sorted([before, another])
+        assert sorted(jobs_of(gateway)) == sorted([before, another])
 
 
-def test_a_client_that_gave_up_on_a_slow_create_gets_its_job_when_it_asks_again(gate):
+def test_a_client_that_gave_up_on_a_slow_create_gets_its_job_when_it_asks_again(gateway):
     body = json.dumps(WANTED).encode()
-    head = f"POST /api/v1/videos HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {gate.key}\r\n"
+    head = f"POST /api/v1/videos HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {gateway.key}\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    split = httpx2.URL(gate.url)
+    split = httpx2.URL(gateway.url)
     with socket.create_connection((split.host, split.port)) as impatient:
         impatient.sendall(head.encode() + body)
     deadline = time.monotonic() + 20
-    while not jobs_of(gate):
+    while not jobs_of(gateway):
         assert time.monotonic() < deadline
-    [before] = jobs_of(gate)
+    [before] = jobs_of(gateway)
 
-    with gate.client() as client:
+    with gateway.client() as client:
         raw = {"content-type": "application/json"}
         again = client.post("/videos", content=body, headers=raw).json()["id"]
         third = client.post("/videos", content=body, headers=raw).json()["id"]
@@ -122,13 +122,13 @@ def test_a_client_that_gave_up_on_a_slow_create_gets_its_job_when_it_asks_again(
     assert third != before
 
 
-def test_clients_that_ask_the_same_at_once_each_get_a_job(gate):
+def test_clients_that_ask_the_same_at_once_each_get_a_job(gateway):
     def create(_):
-        with gate.client() as client:
+        with gateway.client() as client:
             return client.post("/videos", json=WANTED).json()["id"]
 
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(create, range(8)))
 
     assert len(ids) == 8
-    assert sorted(jobs_of(gate)) == sorted(ids)
+    assert sorted(jobs_of(gateway)) == sorted(ids)

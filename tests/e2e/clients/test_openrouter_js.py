@@ -1,4 +1,4 @@
-"""OpenRouter's npm packages, unmodified, against a served gate."""
+"""OpenRouter's npm packages, unmodified, against a served gateway."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 
@@ -20,14 +20,14 @@ def frames(path: Path) -> tuple[int, int, int]:
 
 def test_the_sdk_lists_makes_follows_downloads_and_understands_refusals(
     node: Callable[..., str],
-    served_gate: ServedGate,
+    served_gateway: ServedGateway,
     asset: str,
     unfinished_job: str,
     cancelled_job: str,
     tmp_path: Path,
 ):
     output = tmp_path / "video.mp4"
-    arguments = (served_gate.api, served_gate.key, asset, unfinished_job, cancelled_job, str(output))
+    arguments = (served_gateway.api, served_gateway.key, asset, unfinished_job, cancelled_job, str(output))
     seen = json.loads(node("sdk.mjs", *arguments))
 
     assert frames(output) == (24, 640, 360)
@@ -48,10 +48,10 @@ def test_the_sdk_lists_makes_follows_downloads_and_understands_refusals(
 
 
 def test_the_ai_sdk_makes_a_video_and_fetches_it_without_a_key(
-    node: Callable[..., str], served_gate: ServedGate, asset: str, tmp_path: Path
+    node: Callable[..., str], served_gateway: ServedGateway, asset: str, tmp_path: Path
 ):
     output = tmp_path / "video.mp4"
-    seen = json.loads(node("ai.mjs", served_gate.api, served_gate.key, asset, str(output)))
+    seen = json.loads(node("ai.mjs", served_gateway.api, served_gateway.key, asset, str(output)))
 
     assert frames(output) == (24, 640, 360)
     assert seen["mediaType"] == "video/mp4"

@@ -1,4 +1,4 @@
-"""The PyPI package `openrouter`, unmodified, against a served gate."""
+"""The PyPI package `openrouter`, unmodified, against a served gateway."""
 
 import io
 import warnings
@@ -9,7 +9,7 @@ import av
 import pytest
 
 from support.pages import example, page
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the package's own imports warn of what it will change
@@ -20,8 +20,8 @@ NO_RETRIES = RetryConfig("none", BackoffStrategy(1, 1, 1, 1), retry_connection_e
 
 
 @pytest.fixture
-def client(served_gate: ServedGate) -> Iterator[OpenRouter]:
-    with OpenRouter(api_key=served_gate.key, server_url=served_gate.api, retry_config=NO_RETRIES) as client:
+def client(served_gateway: ServedGateway) -> Iterator[OpenRouter]:
+    with OpenRouter(api_key=served_gateway.key, server_url=served_gateway.api, retry_config=NO_RETRIES) as client:
         yield client
 
 
@@ -78,9 +78,9 @@ def test_sees_a_cancelled_job(client: OpenRouter, cancelled_job: str):
         client.video_generation.get_video_content(job_id=cancelled_job)
 
 
-def test_is_told_that_its_key_is_wrong(served_gate: ServedGate):
+def test_is_told_that_its_key_is_wrong(served_gateway: ServedGateway):
     with (
-        OpenRouter(api_key="sk-wrong", server_url=served_gate.api, retry_config=NO_RETRIES) as client,
+        OpenRouter(api_key="sk-wrong", server_url=served_gateway.api, retry_config=NO_RETRIES) as client,
         pytest.raises(errors.UnauthorizedResponseError, match="key"),
     ):
         client.video_generation.generate(model="framegate/animatic", prompt="x")
@@ -97,11 +97,11 @@ def test_a_create_sent_again_with_its_key_is_the_same_job(client: OpenRouter, as
         client.video_generation.generate(**{**body, "prompt": "another"}, http_headers=headers)
 
 
-def test_the_example_of_the_docs_runs(served_gate: ServedGate, asset: str):
+def test_the_example_of_the_docs_runs(served_gateway: ServedGateway, asset: str):
     code = example(page("guides/openrouter.md"))
     for written, meant in (
-        ("http://127.0.0.1:8787/api/v1", served_gate.api),
-        ('"KEY"', repr(served_gate.key)),
+        ("http://127.0.0.1:8787/api/v1", served_gateway.api),
+        ('"KEY"', repr(served_gateway.key)),
         ("https://example.com/a.jpg", asset),
         ("duration=4", "duration=1"),
     ):

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from support.pages import example, page
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 from support.videos import frames
 from support.webhook_receiver import receiving
 
@@ -23,8 +23,8 @@ UNFINISHED = ("queued", "processing")
 
 
 @pytest.fixture
-def client(sandbox_gate: ServedGate) -> Phaseo:
-    return Phaseo(api_key=sandbox_gate.key, base_url=f"{sandbox_gate.url}/phaseo/v1")
+def client(sandbox_gateway: ServedGateway) -> Phaseo:
+    return Phaseo(api_key=sandbox_gateway.key, base_url=f"{sandbox_gateway.url}/phaseo/v1")
 
 
 def wanted(url: str, **more: object) -> dict[str, Any]:
@@ -131,8 +131,8 @@ def test_is_told_why_a_request_is_refused(client: Phaseo, body: dict[str, Any], 
     assert said in answer["description"]
 
 
-def test_is_told_that_its_key_is_wrong(sandbox_gate: ServedGate):
-    client = Phaseo(api_key="sk-wrong", base_url=f"{sandbox_gate.url}/phaseo/v1")
+def test_is_told_that_its_key_is_wrong(sandbox_gateway: ServedGateway):
+    client = Phaseo(api_key="sk-wrong", base_url=f"{sandbox_gateway.url}/phaseo/v1")
     with pytest.raises(HTTPError, match="401") as refused:
         client.videos.create({"model": "framegate/animatic", "prompt": "x"})
 
@@ -150,9 +150,9 @@ def test_sees_a_failed_job(client: Phaseo, web_page: str):
     assert "web page" in refused.value.response.json()["description"]
 
 
-def test_sees_an_expired_job(serve_gate: Callable[..., ServedGate]):
-    gate = serve_gate(job_deadline_seconds=1)
-    client = Phaseo(api_key=gate.key, base_url=f"{gate.url}/phaseo/v1")
+def test_sees_an_expired_job(serve_gateway: Callable[..., ServedGateway]):
+    gateway = serve_gateway(job_deadline_seconds=1)
+    client = Phaseo(api_key=gateway.key, base_url=f"{gateway.url}/phaseo/v1")
     job = ended(client, client.videos.create({"model": "framegate/animatic", "prompt": "slow", "duration": 60}))
 
     assert (job["status"], job["lifecycle_status"], job["billing"]["state"]) == ("expired", "expired", "void")
@@ -170,13 +170,13 @@ def test_cancels_a_job_for_good(client: Phaseo, sandbox_asset: str):
     assert refused.value.response.json()["reason"] == "video_cancelled"
 
 
-def test_follows_a_job_over_a_websocket(client: Phaseo, sandbox_gate: ServedGate, sandbox_asset: str):
+def test_follows_a_job_over_a_websocket(client: Phaseo, sandbox_gateway: ServedGateway, sandbox_asset: str):
     job = client.videos.create(wanted(sandbox_asset, duration=4, resolution="720p"))
     url = client.videos.websocket_url(job["id"], interval_ms=1000, close_on_terminal=True)
-    key = {"authorization": f"Bearer {sandbox_gate.key}"}
+    key = {"authorization": f"Bearer {sandbox_gateway.key}"}
     with connect(url, additional_headers=key, proxy=None) as socket:
         socket.send("ping")
-        seen = [json.loads(message) for message in socket]  # ends when the gate closes
+        seen = [json.loads(message) for message in socket]  # ends when the gateway closes
 
     kinds = [one["type"] for one in seen]
     assert kinds[0] == "job.snapshot"
@@ -185,8 +185,8 @@ def test_follows_a_job_over_a_websocket(client: Phaseo, sandbox_gate: ServedGate
     assert socket.close_code == 1000
 
 
-def test_a_websocket_asks_for_the_key_and_the_job(client: Phaseo, sandbox_gate: ServedGate):
-    key = {"authorization": f"Bearer {sandbox_gate.key}"}
+def test_a_websocket_asks_for_the_key_and_the_job(client: Phaseo, sandbox_gateway: ServedGateway):
+    key = {"authorization": f"Bearer {sandbox_gateway.key}"}
     for headers, status in ((None, 401), (key, 404)):
         with (
             pytest.raises(InvalidStatus) as refused,
@@ -198,14 +198,14 @@ def test_a_websocket_asks_for_the_key_and_the_job(client: Phaseo, sandbox_gate: 
 
 @pytest.mark.parametrize("secret", ["a secret of the client's own", None])
 def test_is_called_back_and_verifies_who_calls(
-    client: Phaseo, sandbox_gate: ServedGate, sandbox_asset: str, secret: str | None
+    client: Phaseo, sandbox_gateway: ServedGateway, sandbox_asset: str, secret: str | None
 ):
     with receiving() as receiver:
         events = ["video.created", "job.status_changed", "video.completed", "batch.completed"]
         webhook = {"url": f"{receiver.url}/hook", "events": events} | ({"secret": secret} if secret else {})
         job = client.videos.create(small(sandbox_asset, webhook=webhook))
         got = receiver.wait(4)
-    with sandbox_gate.client() as api:
+    with sandbox_gateway.client() as api:
         signing_secret: str = secret or api.get("/webhooks/secret").json()["secret"]
 
     types = [one.json["type"] for one in got]
@@ -226,11 +226,11 @@ def _no_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHASEO_DEVTOOLS", "0")
 
 
-def test_the_example_of_the_docs_runs(sandbox_gate: ServedGate, sandbox_asset: str):
+def test_the_example_of_the_docs_runs(sandbox_gateway: ServedGateway, sandbox_asset: str):
     code = example(page("guides/phaseo.md"))
     for written, meant in (
-        ("http://127.0.0.1:8787", sandbox_gate.url),
-        ('"KEY"', repr(sandbox_gate.key)),
+        ("http://127.0.0.1:8787", sandbox_gateway.url),
+        ('"KEY"', repr(sandbox_gateway.key)),
         ("https://example.com/a.jpg", sandbox_asset),
     ):
         assert written in code

@@ -14,7 +14,7 @@ from PIL import Image
 from standardwebhooks import Webhook
 
 from support.pages import example, page
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 from support.videos import frames
 from support.webhook_receiver import receiving
 
@@ -26,9 +26,9 @@ class PictoryFailed(Exception):
 class Script:
     """Submits and polls with nothing but urllib."""
 
-    def __init__(self, gate: ServedGate, *, key: str | None = None) -> None:
-        self.base = f"{gate.url}/pictory"
-        self.headers = {"Authorization": key or gate.key, "Content-Type": "application/json"}
+    def __init__(self, gateway: ServedGateway, *, key: str | None = None) -> None:
+        self.base = f"{gateway.url}/pictory"
+        self.headers = {"Authorization": key or gateway.key, "Content-Type": "application/json"}
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -60,8 +60,8 @@ class Script:
 
 
 @pytest.fixture
-def script(sandbox_gate: ServedGate) -> Script:
-    return Script(sandbox_gate)
+def script(sandbox_gateway: ServedGateway) -> Script:
+    return Script(sandbox_gateway)
 
 
 def fetched(url: str) -> bytes:
@@ -97,12 +97,12 @@ def test_veo_makes_eight_seconds_of_references_by_default_and_four_of_none(scrip
         assert (data["width"], data["height"]) == (720, 1280)
 
 
-def test_a_video_is_gone_on_from(script: Script, sandbox_gate: ServedGate):
+def test_a_video_is_gone_on_from(script: Script, sandbox_gateway: ServedGateway):
     first = script.wait(script.create(model="framegate/animatic", duration="1s"))
     kept = httpx2.post(
-        f"{sandbox_gate.api}/assets",
+        f"{sandbox_gateway.api}/assets",
         content=fetched(first["url"]),
-        headers={"authorization": f"Bearer {sandbox_gate.key}", "content-type": "video/mp4"},
+        headers={"authorization": f"Bearer {sandbox_gateway.key}", "content-type": "video/mp4"},
         trust_env=False,
     )
     longer = script.wait(script.create(extendVideoUrl=kept.json()["url"]))
@@ -135,17 +135,17 @@ def test_a_script_is_told_why_its_request_is_refused(script: Script, sandbox_ass
         script.create(referenceImageUrls=[sandbox_asset], firstFrameImageUrl=sandbox_asset)
 
 
-def test_a_script_is_told_that_its_key_is_wrong_or_not_alone(sandbox_gate: ServedGate):
-    for key in ("pictai_wrong", f"Bearer {sandbox_gate.key}"):
+def test_a_script_is_told_that_its_key_is_wrong_or_not_alone(sandbox_gateway: ServedGateway):
+    for key in ("pictai_wrong", f"Bearer {sandbox_gateway.key}"):
         with pytest.raises(PictoryFailed, match=r"401 .*\"message\": \"Unauthorized\""):
-            Script(sandbox_gate, key=key).create()
+            Script(sandbox_gateway, key=key).create()
 
 
-def test_an_older_script_gets_its_token_first(script: Script, sandbox_gate: ServedGate):
-    asked = {"client_id": "any", "client_secret": sandbox_gate.key}
+def test_an_older_script_gets_its_token_first(script: Script, sandbox_gateway: ServedGateway):
+    asked = {"client_id": "any", "client_secret": sandbox_gateway.key}
     token = script.call("POST", "/v1/oauth2/token", asked)
     assert (token["expires_in"], token["token_type"]) == (3600, "Bearer")
-    assert Script(sandbox_gate, key=token["access_token"]).call("GET", "/v1/jobs")["success"]
+    assert Script(sandbox_gateway, key=token["access_token"]).call("GET", "/v1/jobs")["success"]
     with pytest.raises(PictoryFailed, match=r"401 .*\"message\": \"Unauthorized\""):
         script.call("POST", "/v1/oauth2/token", {**asked, "client_secret": "wrong"})
 
@@ -160,25 +160,25 @@ def test_a_script_is_told_why_its_job_failed(script: Script, web_page: str):
         script.wait(script.create(firstFrameImageUrl=web_page))
 
 
-def test_a_script_is_told_that_its_job_was_cancelled(script: Script, sandbox_gate: ServedGate):
+def test_a_script_is_told_that_its_job_was_cancelled(script: Script, sandbox_gateway: ServedGateway):
     job_id = script.create(model="framegate/animatic", duration="60s")
-    with sandbox_gate.client() as client:
+    with sandbox_gateway.client() as client:
         client.post(f"/videos/{job_id}/cancel").raise_for_status()
     with pytest.raises(PictoryFailed, match="JOB_CANCELLED: The job was cancelled"):
         script.wait(job_id)
 
 
-def test_a_script_is_told_that_its_job_expired(serve_gate: Callable[..., ServedGate]):
-    script = Script(serve_gate(job_deadline_seconds=1))
+def test_a_script_is_told_that_its_job_expired(serve_gateway: Callable[..., ServedGateway]):
+    script = Script(serve_gateway(job_deadline_seconds=1))
     with pytest.raises(PictoryFailed, match="JOB_EXPIRED: "):
         script.wait(script.create(model="framegate/animatic", duration="60s"))
 
 
-def test_the_webhook_tells_what_the_job_answers(script: Script, sandbox_gate: ServedGate):
+def test_the_webhook_tells_what_the_job_answers(script: Script, sandbox_gateway: ServedGateway):
     with receiving() as receiver:
         job_id = script.create(model="framegate/animatic", duration="1s", webhook=f"{receiver.url}/done")
         (got,) = receiver.wait(1)
-    with sandbox_gate.client() as client:
+    with sandbox_gateway.client() as client:
         secret = client.get("/webhooks/secret").json()["secret"]
 
     Webhook(secret).verify(got.raw, got.headers)
@@ -188,10 +188,10 @@ def test_the_webhook_tells_what_the_job_answers(script: Script, sandbox_gate: Se
 @pytest.mark.node
 @pytest.mark.slow
 def test_a_fetch_script_gets_its_video(
-    plain_node: Callable[..., str], sandbox_gate: ServedGate, sandbox_asset: str, tmp_path: Path
+    plain_node: Callable[..., str], sandbox_gateway: ServedGateway, sandbox_asset: str, tmp_path: Path
 ):
     output = tmp_path / "video.mp4"
-    arguments = (f"{sandbox_gate.url}/pictory", sandbox_gate.key, sandbox_asset, str(output))
+    arguments = (f"{sandbox_gateway.url}/pictory", sandbox_gateway.key, sandbox_asset, str(output))
     seen = json.loads(plain_node("pictory.mjs", *arguments))
 
     assert frames(output.read_bytes()) == (120, 1280, 720)
@@ -199,11 +199,11 @@ def test_a_fetch_script_gets_its_video(
     assert seen["refusal"].startswith("400 INVALID_REQUEST_BODY: Only one of")
 
 
-def test_the_example_of_the_docs_runs(sandbox_gate: ServedGate, sandbox_asset: str):
+def test_the_example_of_the_docs_runs(sandbox_gateway: ServedGateway, sandbox_asset: str):
     code = example(page("guides/pictory.md"))
     for written, meant in (
-        ("http://127.0.0.1:8787", sandbox_gate.url),
-        ('"KEY"', repr(sandbox_gate.key)),
+        ("http://127.0.0.1:8787", sandbox_gateway.url),
+        ('"KEY"', repr(sandbox_gateway.key)),
         ("https://example.com/a.jpg", sandbox_asset),
     ):
         assert written in code

@@ -1,4 +1,4 @@
-"""A gate that orders from GPUs of one's own: the whole way, from photos to the decoded file."""
+"""A gateway that orders from GPUs of one's own: the whole way, from photos to the decoded file."""
 
 import io
 import time
@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from support.gpu_servers import Handler, ServerState, SGLang, VllmOmni, serving
-from support.served_gateway import ServedGate, served_here
+from support.served_gateway import ServedGateway, served_here
 from support.showing import measured
 
 SECONDS_MAX = 90
@@ -32,9 +32,9 @@ SERVERS: dict[str, tuple[str, type[Handler], str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Farm:
-    """A gate and its servers, by the names of their accounts."""
+    """A gateway and its servers, by the names of their accounts."""
 
-    gate: ServedGate
+    gateway: ServedGateway
     engines: dict[str, ServerState]
 
 
@@ -49,8 +49,8 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
         accounts = [
             {"provider": SERVERS[name][0], "name": name, "base_url": engine.url} for name, engine in engines.items()
         ]
-        gate = stack.enter_context(served_here(folder / "data", key="sk-test", accounts=accounts))
-        yield Farm(gate, engines)
+        gateway = stack.enter_context(served_here(folder / "data", key="sk-test", accounts=accounts))
+        yield Farm(gateway, engines)
 
 
 def until(api: httpx2.Client, job: dict[str, Any], *stages: str) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def tone() -> bytes:
 
 
 def test_three_photos_come_whole_to_vace(farm: Farm, photos: tuple[Path, ...], tmp_path: Path):
-    with farm.gate.client() as api:
+    with farm.gateway.client() as api:
         references = [given(api, photo.read_bytes()) for photo in photos[:3]]
         job = until(api, created(api, "wan/vace-1.3b", *references, duration=3))
         assert fetched(api, job, tmp_path / "out.mp4") == (832, 480, 49)
@@ -151,7 +151,7 @@ def test_a_first_frame_begins_the_video_on_either_server(
     tmp_path: Path,
 ):
     before = farm.engines[account].order_count
-    with farm.gate.client() as api:
+    with farm.gateway.client() as api:
         job = until(api, created(api, model, given(api, photos[0].read_bytes(), "first_frame"), **asked))
         assert fetched(api, job, tmp_path / "out.mp4") == (*size, frames)
     assert job["provider"] == SERVERS[account][0]
@@ -164,7 +164,7 @@ def test_a_first_frame_begins_the_video_on_either_server(
 def test_h3_takes_pictures_a_video_and_a_sound_on_either_server(
     account: str, provider: str, farm: Farm, photos: tuple[Path, ...], tmp_path: Path
 ):
-    with farm.gate.client() as api:
+    with farm.gateway.client() as api:
         references = [
             {**given(api, photos[0].read_bytes()), "name": "hero"},
             {**given(api, clip(), kind="video"), "name": "walk"},
@@ -184,7 +184,7 @@ def test_a_job_that_fails_on_the_gpu_fails_here_with_its_words(farm: Farm, photo
     engine = farm.engines["vace"]
     engine.fault = "CUDA out of memory"
     try:
-        with farm.gate.client() as api:
+        with farm.gateway.client() as api:
             job = until(api, created(api, "wan/vace-1.3b", given(api, photos[0].read_bytes())))
     finally:
         engine.fault = None
@@ -196,7 +196,7 @@ def test_a_cancelled_job_is_aborted_on_the_gpu(farm: Farm, photos: tuple[Path, .
     engine = farm.engines["i2v"]
     engine.is_stuck = True
     try:
-        with farm.gate.client() as api:
+        with farm.gateway.client() as api:
             first = given(api, photos[0].read_bytes(), "first_frame")
             job = until(api, created(api, "wan/2.2-i2v-a14b", first), "running", "queued at the provider")
             ordered = list(engine.jobs)[-1]
@@ -214,7 +214,7 @@ def test_an_order_that_a_restarted_server_forgot_is_made_again(
 ):
     engine = farm.engines[account]
     before, engine.is_stuck = engine.order_count, True
-    with farm.gate.client() as api:
+    with farm.gateway.client() as api:
         first = given(api, photos[0].read_bytes(), "first_frame")
         job = until(api, created(api, model, first, seed=7), "running", "queued at the provider")
         assert engine.order_count == before + 1
@@ -226,7 +226,7 @@ def test_an_order_that_a_restarted_server_forgot_is_made_again(
 
 
 def test_what_no_server_here_serves_is_refused_at_the_check(farm: Farm, photos: tuple[Path, ...]):
-    with farm.gate.client() as api:
+    with farm.gateway.client() as api:
         wanted = {"model": "wan/vace-14b", "prompt": "it turns", "duration": 2}
         answer = api.post("/videos", json=wanted)
         assert answer.status_code == 400, answer.text

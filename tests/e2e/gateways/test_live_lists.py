@@ -1,4 +1,4 @@
-"""A gate takes the limits of what it orders from the list that the service itself serves."""
+"""A gateway takes the limits of what it orders from the list that the service itself serves."""
 
 import json
 import time
@@ -32,6 +32,6 @@ def test_the_list_of_another_gateway_is_read_at_the_start_and_kept(tmp_path: Pat
 
 def test_a_sandbox_reads_no_list(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     account = {"provider": "openrouter", "api_key": "sk-theirs", "base_url": "http://127.0.0.1:9/api/v1"}
-    with served_here(tmp_path / "ours", key="sk-ours", accounts=[account], sandbox=True) as gate:
-        assert httpx2.get(f"{gate.url}/healthz").status_code == 200
+    with served_here(tmp_path / "ours", key="sk-ours", accounts=[account], sandbox=True) as gateway:
+        assert httpx2.get(f"{gateway.url}/healthz").status_code == 200
     assert "Model list" not in caplog.text

@@ -1,4 +1,4 @@
-"""One gate for nearly all of these tests, and the services that it orders from."""
+"""One gateway for nearly all of these tests, and the services that it orders from."""
 
 import io
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def gpu() -> Iterator[ServerState]:
 
 @pytest.fixture(scope="session")
 def clients(service: Studio, gpu: ServerState, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Client]]:
-    """A client for each owner of one gate."""
+    """A client for each owner of one gateway."""
     folder = tmp_path_factory.mktemp("needs")
     keys = keys_of(folder / "data")
     models = folder / "models"
@@ -93,8 +93,8 @@ def clients(service: Studio, gpu: ServerState, tmp_path_factory: pytest.TempPath
     (models / "ours.toml").write_text(ROW, encoding="utf-8")
     with ExitStack() as stack:
         accounts = ACCOUNTS.format(url=service.url, gpu=gpu.url, models=models)
-        gate = stack.enter_context(ordering(folder, accounts))
-        yield {owner: stack.enter_context(client_of(gate, key)) for owner, key in keys.items()}
+        gateway = stack.enter_context(ordering(folder, accounts))
+        yield {owner: stack.enter_context(client_of(gateway, key)) for owner, key in keys.items()}
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def photo(photos: tuple[Path, ...]) -> bytes:
 
 @pytest.fixture
 def pixel(client: Client) -> str:
-    """A small picture that the gate keeps, as a reference's address."""
+    """A small picture that the gateway keeps, as a reference's address."""
     picture = io.BytesIO()
     Image.new("RGB", (64, 64), (200, 90, 40)).save(picture, "PNG")
     return client.upload(picture.getvalue())

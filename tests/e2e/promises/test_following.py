@@ -69,7 +69,7 @@ def test_15_the_video_stays_after_the_services_link_has_died(client: Client, ser
     assert answer.headers["etag"] == f'"{job["outputs"][0]["sha256"]}"'
     assert len(answer.content) == job["outputs"][0]["bytes"]
     without_key = client.http.get(job["unsigned_urls"][0], headers={"authorization": ""})
-    assert without_key.content == answer.content, "and so does the link that the gate gives"
+    assert without_key.content == answer.content, "and so does the link that the gateway gives"
 
 
 def test_17_a_video_is_measured_against_the_request_and_the_references(client: Client, service: Studio, photo: bytes):

@@ -1,4 +1,4 @@
-"""Needs 2, 8 and 16: what was ordered outlives the gate, with its account, and whoever asked to be called is."""
+"""Needs 2, 8 and 16: what was ordered outlives the gateway, with its account, and whoever asked to be called is."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -31,7 +31,7 @@ base_url = "{url}/api/v1"
 
 @dataclass
 class Killed:
-    """Jobs that were under way when the gate was killed, and the gate that took up its data folder."""
+    """Jobs that were under way when the gateway was killed, and the gateway that took up its data folder."""
 
     client: Client
     running: str
@@ -48,24 +48,24 @@ def killed(service: Studio, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     service.plan("take-half-sent", order="never")
     with ExitStack() as stack:
         receiver = stack.enter_context(receiving(503))
-        gate = stack.enter_context(ordering(folder, OLD.format(url=service.url), **settings))
-        before = stack.enter_context(client_of(gate, "sk-test"))
+        gateway = stack.enter_context(ordering(folder, OLD.format(url=service.url), **settings))
+        before = stack.enter_context(client_of(gateway, "sk-test"))
         running = before.placed("take-running")
         finished = before.made("take-finished", callback_url=receiver.url)
         assert before.tried(finished)["status"] == 503
         half_sent = before.placed("take-half-sent")
         service.until("take-running")
         service.until("take-half-sent")
-        gate.process.kill()
-        gate.process.wait()
+        gateway.process.kill()
+        gateway.process.wait()
 
         rendering.looks[:] = [DONE]
-        gate = stack.enter_context(ordering(folder, NEW.format(url=service.url), **settings))
-        client = stack.enter_context(client_of(gate, "sk-test"))
+        gateway = stack.enter_context(ordering(folder, NEW.format(url=service.url), **settings))
+        client = stack.enter_context(client_of(gateway, "sk-test"))
         yield Killed(client, running, half_sent, finished, receiver)
 
 
-def test_02_a_paid_job_goes_on_after_the_gate_was_killed(killed: Killed, service: Studio):
+def test_02_a_paid_job_goes_on_after_the_gateway_was_killed(killed: Killed, service: Studio):
     job = killed.client.job(killed.running, wait=60)
 
     assert job["status"] == "completed", job
@@ -75,7 +75,7 @@ def test_02_a_paid_job_goes_on_after_the_gate_was_killed(killed: Killed, service
     assert (bill["state"], bill["reserved_micro_usd"]) == ("settled", 50_000)
 
 
-def test_02_an_order_that_was_on_its_way_as_the_gate_was_killed_is_not_sent_again(killed: Killed, service: Studio):
+def test_02_an_order_that_was_on_its_way_as_the_gateway_was_killed_is_not_sent_again(killed: Killed, service: Studio):
     job = killed.client.job(killed.half_sent, wait=60)
 
     assert (job["status"], job["error_code"]) == ("failed", "submit_unsure")

@@ -8,15 +8,15 @@ import pytest
 from framegate import AsyncFramegate, Framegate
 from framegate.domain import Status
 from framegate.domain.errors import Conflict, InvalidRequest, NotFound, Unauthorized
-from support.served_gateway import ServedGate
+from support.served_gateway import ServedGateway
 
 pytestmark = pytest.mark.slow
 
 
 def test_a_video_from_local_files_with_all_operations(
-    served_gate: ServedGate, photos: tuple[Path, ...], tmp_path: Path
+    served_gateway: ServedGateway, photos: tuple[Path, ...], tmp_path: Path
 ):
-    with Framegate(served_gate.url, served_gate.key) as client:
+    with Framegate(served_gateway.url, served_gateway.key) as client:
         request = {
             "prompt": "a slow push-in on @hero, then the rest",
             "references": [{"url": photos[0], "name": "hero"}, str(photos[1]), photos[2].read_bytes()],
@@ -48,22 +48,22 @@ def test_a_video_from_local_files_with_all_operations(
             client.videos.get(job.id)
 
 
-def test_the_async_sdk_cancels_a_job(served_gate: ServedGate, photos: tuple[Path, ...]):
+def test_the_async_sdk_cancels_a_job(served_gateway: ServedGateway, photos: tuple[Path, ...]):
     async def make_and_cancel() -> Status:
-        async with AsyncFramegate(served_gate.url, served_gate.key) as client:
+        async with AsyncFramegate(served_gateway.url, served_gateway.key) as client:
             job = await client.videos.create(prompt="x", references=[photos[0]], duration=30)
             return (await job.cancel()).status
 
     assert asyncio.run(make_and_cancel()) is Status.CANCELLED
 
 
-def test_a_rejection_has_the_nearest_valid_value(served_gate: ServedGate):
-    with Framegate(served_gate.url, served_gate.key) as client, pytest.raises(InvalidRequest) as refusal:
+def test_a_rejection_has_the_nearest_valid_value(served_gateway: ServedGateway):
+    with Framegate(served_gateway.url, served_gateway.key) as client, pytest.raises(InvalidRequest) as refusal:
         client.videos.create(prompt="x", duration=99)
 
     assert [(problem.pointer, problem.nearest) for problem in refusal.value.problems] == [("/duration", 60)]
 
 
-def test_without_the_key_nothing_is_listed(served_gate: ServedGate):
-    with Framegate(served_gate.url, "wrong") as client, pytest.raises(Unauthorized):
+def test_without_the_key_nothing_is_listed(served_gateway: ServedGateway):
+    with Framegate(served_gateway.url, "wrong") as client, pytest.raises(Unauthorized):
         list(client.videos.list())

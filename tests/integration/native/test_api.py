@@ -40,20 +40,20 @@ def wanted(photo: str, **more: object) -> dict[str, Any]:
     return {**body, "input_references": [reference], **more}
 
 
-def placed(gate: TestClient, photo: str, **more: object) -> dict[str, Any]:
-    answer = gate.post("/videos", json=wanted(photo, **more))
+def placed(gateway: TestClient, photo: str, **more: object) -> dict[str, Any]:
+    answer = gateway.post("/videos", json=wanted(photo, **more))
     assert answer.status_code == 202, answer.text
     return answer.json()
 
 
-def finished(gate: TestClient, photo: str, **more: object) -> dict[str, Any]:
-    job = gate.get(placed(gate, photo, **more)["polling_url"], params={"wait": 60}).json()
+def finished(gateway: TestClient, photo: str, **more: object) -> dict[str, Any]:
+    job = gateway.get(placed(gateway, photo, **more)["polling_url"], params={"wait": 60}).json()
     assert job["status"] == "completed", job
     return job
 
 
-def upload(gate: TestClient, path: Path, **headers: str) -> str:
-    answer = gate.post("/assets", content=path.read_bytes(), headers={"content-type": "image/png", **headers})
+def upload(gateway: TestClient, path: Path, **headers: str) -> str:
+    answer = gateway.post("/assets", content=path.read_bytes(), headers={"content-type": "image/png", **headers})
     assert answer.status_code == 201, answer.text
     return answer.json()["url"]
 
@@ -68,34 +68,34 @@ def events_of(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_every_model_has_openrouters_keys_and_can_be_asked_for_alone(gate: TestClient):
-    records = gate.get("/videos/models").json()["data"]
+def test_every_model_has_openrouters_keys_and_can_be_asked_for_alone(gateway: TestClient):
+    records = gateway.get("/videos/models").json()["data"]
 
     assert len(records) > 10
     for record in records:
         assert record.keys() >= REQUIRED
-        assert gate.get(f"/videos/models/{record['id']}").json() == record
+        assert gateway.get(f"/videos/models/{record['id']}").json() == record
 
 
-def test_jobs_are_listed_newest_first_page_by_page(open_gate: Callable[..., TestClient], photos: tuple[Path, ...]):
-    gate = open_gate()
-    photo = upload(gate, photos[0])
-    ids = [finished(gate, photo, seed=seed)["id"] for seed in range(3)]
-    first = gate.get("/videos", params={"limit": 2}).json()
-    second = gate.get("/videos", params={"limit": 2, "after": first["next"]}).json()
+def test_jobs_are_listed_newest_first_page_by_page(open_gateway: Callable[..., TestClient], photos: tuple[Path, ...]):
+    gateway = open_gateway()
+    photo = upload(gateway, photos[0])
+    ids = [finished(gateway, photo, seed=seed)["id"] for seed in range(3)]
+    first = gateway.get("/videos", params={"limit": 2}).json()
+    second = gateway.get("/videos", params={"limit": 2, "after": first["next"]}).json()
 
     assert [job["id"] for job in (*first["data"], *second["data"])] == ids[::-1]
     assert (first["has_more"], second["has_more"]) == (True, False)
     assert "next" not in second
-    assert first["data"][0] == gate.get(f"/videos/{ids[2]}").json()
-    assert gate.get("/videos", params={"status": ["failed", "cancelled"]}).json()["data"] == []
-    assert len(gate.get("/videos", params={"model": "framegate/animatic"}).json()["data"]) == 3
-    assert gate.get("/videos", params={"model": "google/veo-3.1"}).json()["data"] == []
+    assert first["data"][0] == gateway.get(f"/videos/{ids[2]}").json()
+    assert gateway.get("/videos", params={"status": ["failed", "cancelled"]}).json()["data"] == []
+    assert len(gateway.get("/videos", params={"model": "framegate/animatic"}).json()["data"]) == 3
+    assert gateway.get("/videos", params={"model": "google/veo-3.1"}).json()["data"] == []
 
 
-def test_events_tell_every_change_once_and_end_with_the_job(gate: TestClient, photo: str):
-    job = placed(gate, photo)
-    stream = gate.get(job["events_url"])
+def test_events_tell_every_change_once_and_end_with_the_job(gateway: TestClient, photo: str):
+    job = placed(gateway, photo)
+    stream = gateway.get(job["events_url"])
     events = events_of(stream.text)
 
     assert stream.headers["content-type"].startswith("text/event-stream")
@@ -103,27 +103,27 @@ def test_events_tell_every_change_once_and_end_with_the_job(gate: TestClient, ph
     assert events[0]["name"] == "status"
     assert [event["name"] for event in events].count("done") == 1
     assert events[-1]["name"] == "done"
-    assert events[-1]["job"] == gate.get(job["polling_url"]).json()
+    assert events[-1]["job"] == gateway.get(job["polling_url"]).json()
     progress = [event["progress"] for event in events if "progress" in event]
     assert progress == sorted(progress)
     assert progress[-1] == 100
 
 
-def test_events_go_on_where_a_client_stopped(gate: TestClient, photo: str):
-    url = finished(gate, photo)["events_url"]
-    events = events_of(gate.get(url).text)
-    rest = events_of(gate.get(url, headers={"last-event-id": "3"}).text)
+def test_events_go_on_where_a_client_stopped(gateway: TestClient, photo: str):
+    url = finished(gateway, photo)["events_url"]
+    events = events_of(gateway.get(url).text)
+    rest = events_of(gateway.get(url, headers={"last-event-id": "3"}).text)
 
     assert rest[-1] == events[-1]
     assert [event["number"] for event in rest] == list(range(4, len(events) + 1))
-    assert events_of(gate.get(url, params={"after": 3}).text) == rest
-    assert events_of(gate.get(url, params={"after": len(events)}).text) == []
+    assert events_of(gateway.get(url, params={"after": 3}).text) == rest
+    assert events_of(gateway.get(url, params={"after": len(events)}).text) == []
 
 
 def test_events_of_a_job_that_is_deleted_meanwhile_just_end(
-    gate: TestClient, photo: str, monkeypatch: pytest.MonkeyPatch
+    gateway: TestClient, photo: str, monkeypatch: pytest.MonkeyPatch
 ):
-    job = finished(gate, photo)
+    job = finished(gateway, photo)
     real, calls = JobService.get, 0
 
     async def deleted_after_two_looks(self: JobService, job_id: str, *, owner: str) -> Job:
@@ -134,17 +134,17 @@ def test_events_of_a_job_that_is_deleted_meanwhile_just_end(
         return await real(self, job_id, owner=owner)
 
     monkeypatch.setattr(JobService, "get", deleted_after_two_looks)
-    events = events_of(gate.get(job["events_url"]).text)
+    events = events_of(gateway.get(job["events_url"]).text)
 
     assert events
     assert "done" not in [event["name"] for event in events]
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "1.5", "9" * 20, "٣"])
-def test_a_last_event_id_that_is_none_is_refused(gate: TestClient, photo: str, number: str):
-    url = finished(gate, photo)["events_url"]
+def test_a_last_event_id_that_is_none_is_refused(gateway: TestClient, photo: str, number: str):
+    url = finished(gateway, photo)["events_url"]
 
-    assert gate.get(url, headers=[(b"last-event-id", number.encode())]).status_code == 400
+    assert gateway.get(url, headers=[(b"last-event-id", number.encode())]).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -156,43 +156,43 @@ def test_a_last_event_id_that_is_none_is_refused(gate: TestClient, photo: str, n
         ("/spend?since=2026-11-02&until=2026-11-01", "`since` (2026-11-02) is after `until` (2026-11-01);"),
     ],
 )
-def test_a_parameter_that_cannot_be_is_told_with_its_rule(gate: TestClient, path: str, said: str):
-    answer = gate.get(path)
+def test_a_parameter_that_cannot_be_is_told_with_its_rule(gateway: TestClient, path: str, said: str):
+    answer = gateway.get(path)
 
     assert answer.status_code == 400
     assert said in answer.json()["error"]["message"]
 
 
-def test_the_file_is_served_whole_and_in_ranges(gate: TestClient, photo: str):
-    job = finished(gate, photo)
+def test_the_file_is_served_whole_and_in_ranges(gateway: TestClient, photo: str):
+    job = finished(gateway, photo)
     url, output = job["unsigned_urls"][0], job["outputs"][0]
-    whole = gate.get(url)
-    part = gate.get(url, headers={"range": "bytes=4-7"})
+    whole = gateway.get(url)
+    part = gateway.get(url, headers={"range": "bytes=4-7"})
 
     assert whole.headers["content-type"] == "video/mp4"
     assert len(whole.content) == output["bytes"]
     assert whole.headers["etag"] == f'"{output["sha256"]}"'
     assert (part.status_code, part.content) == (206, b"ftyp")
-    assert gate.get(url, headers={"if-none-match": whole.headers["etag"]}).status_code == 304
+    assert gateway.get(url, headers={"if-none-match": whole.headers["etag"]}).status_code == 304
 
 
-def test_a_lost_file_is_gone(open_gate: Callable[..., TestClient], photos: tuple[Path, ...], tmp_path: Path):
-    gate = open_gate()
-    job = finished(gate, upload(gate, photos[0]))
+def test_a_lost_file_is_gone(open_gateway: Callable[..., TestClient], photos: tuple[Path, ...], tmp_path: Path):
+    gateway = open_gateway()
+    job = finished(gateway, upload(gateway, photos[0]))
     sha256 = job["outputs"][0]["sha256"]
     (file,) = (path for path in (tmp_path / "data" / "blobs").rglob(f"*{sha256}*") if path.is_file())
     file.write_bytes(file.read_bytes()[:-1])
-    half = gate.get(job["unsigned_urls"][0])
+    half = gateway.get(job["unsigned_urls"][0])
     file.unlink()
-    none = gate.get(job["unsigned_urls"][0])
+    none = gateway.get(job["unsigned_urls"][0])
 
     assert (half.status_code, none.status_code) == (410, 410)
 
 
-def test_an_upload_is_the_same_asset_raw_or_in_a_form(gate: TestClient, photos: tuple[Path, ...]):
+def test_an_upload_is_the_same_asset_raw_or_in_a_form(gateway: TestClient, photos: tuple[Path, ...]):
     data = photos[0].read_bytes()
-    raw = gate.post("/assets", content=data, headers={"content-type": "image/png"}).json()
-    form = gate.post("/assets", files={"file": ("a.png", data, "image/png")}).json()
+    raw = gateway.post("/assets", content=data, headers={"content-type": "image/png"}).json()
+    form = gateway.post("/assets", files={"file": ("a.png", data, "image/png")}).json()
 
     assert raw == form
     assert raw["url"] == f"asset://{raw['sha256']}"
@@ -209,25 +209,25 @@ def test_an_upload_is_the_same_asset_raw_or_in_a_form(gate: TestClient, photos: 
         (b"text", "", 415),
     ],
 )
-def test_what_is_no_picture_video_or_sound_is_not_kept(gate: TestClient, body: bytes, kind: str, status: int):
-    answer = gate.post("/assets", content=body, headers={"content-type": kind})
+def test_what_is_no_picture_video_or_sound_is_not_kept(gateway: TestClient, body: bytes, kind: str, status: int):
+    answer = gateway.post("/assets", content=body, headers={"content-type": kind})
 
     assert answer.status_code in ({400, 415} if status == 400 else {status}), answer.text
     assert answer.json()["error"]["message"]
 
 
-def test_an_upload_beyond_the_limit_is_refused(open_gate: Callable[..., TestClient]):
-    gate = open_gate(video_bytes_max=5000)
+def test_an_upload_beyond_the_limit_is_refused(open_gateway: Callable[..., TestClient]):
+    gateway = open_gateway(video_bytes_max=5000)
     headers = {"content-type": "application/octet-stream"}
 
-    assert gate.post("/assets", content=b"x" * 5001, headers=headers).status_code == 413
-    assert gate.post("/assets", files={"file": b"x" * 5001}).status_code == 413
+    assert gateway.post("/assets", content=b"x" * 5001, headers=headers).status_code == 413
+    assert gateway.post("/assets", files={"file": b"x" * 5001}).status_code == 413
 
 
-def test_with_a_key_everything_but_the_models_needs_it(open_gate: Callable[..., TestClient]):
-    gate = open_gate(api_key="sk-right")
+def test_with_a_key_everything_but_the_models_needs_it(open_gateway: Callable[..., TestClient]):
+    gateway = open_gateway(api_key="sk-right")
 
-    assert gate.get("/videos/models").status_code == 200
+    assert gateway.get("/videos/models").status_code == 200
     for method, path in (
         ("POST", "/videos"),
         ("POST", "/videos/check"),
@@ -243,77 +243,77 @@ def test_with_a_key_everything_but_the_models_needs_it(open_gate: Callable[..., 
         ("POST", "/assets"),
     ):
         for key in (None, "Bearer sk-wrong", "Bearer", "sk-right", "Basic sk-right", "Bearer sk-rightx"):
-            answer = gate.request(method, path, headers={"authorization": key} if key else {})
+            answer = gateway.request(method, path, headers={"authorization": key} if key else {})
             assert answer.status_code == 401, (method, path, key)
             assert answer.headers["www-authenticate"] == "Bearer"
-    assert gate.get("/videos/x", headers={"authorization": "bearer sk-right"}).status_code == 404
+    assert gateway.get("/videos/x", headers={"authorization": "bearer sk-right"}).status_code == 404
 
 
 def test_the_links_of_a_finished_job_work_without_the_key_until_they_expire(
-    open_gate: Callable[..., TestClient], photos: tuple[Path, ...]
+    open_gateway: Callable[..., TestClient], photos: tuple[Path, ...]
 ):
-    gate = open_gate(api_key="sk-right")
-    gate.headers["authorization"] = "Bearer sk-right"
-    job = finished(gate, upload(gate, photos[0]))
-    jobs = parts_of(gate).jobs
+    gateway = open_gateway(api_key="sk-right")
+    gateway.headers["authorization"] = "Bearer sk-right"
+    job = finished(gateway, upload(gateway, photos[0]))
+    jobs = parts_of(gateway).jobs
     expired = UrlSigner(secret=jobs.secret, seconds=60, clock=FixedClock(1e9)).query(job["id"], "content/0")
     link = job["unsigned_urls"][0]
     bare = link.partition("?")[0]
-    with_key = gate.get(bare).status_code, gate.get(f"{bare}?index=0&{expired}").status_code
-    del gate.headers["authorization"]
+    with_key = gateway.get(bare).status_code, gateway.get(f"{bare}?index=0&{expired}").status_code
+    del gateway.headers["authorization"]
 
     assert with_key == (200, 200)
     for url in (link, job["urls"][0], job["poster_url"], job["contact_sheet_url"]):
-        assert gate.get(url).status_code == gate.head(url).status_code == 200
+        assert gateway.get(url).status_code == gateway.head(url).status_code == 200
     for url in (bare, link.replace("index=0", "index=1"), f"{bare}?index=0&{expired}", link[:-1], job["polling_url"]):
-        assert gate.get(url).status_code == 401
-    assert "expired" in gate.get(f"{bare}?index=0&{expired}").json()["error"]["message"]
+        assert gateway.get(url).status_code == 401
+    assert "expired" in gateway.get(f"{bare}?index=0&{expired}").json()["error"]["message"]
 
 
 def test_addresses_are_those_by_which_the_client_came_or_the_public_ones(
-    open_gate: Callable[..., TestClient], tmp_path: Path, photos: tuple[Path, ...]
+    open_gateway: Callable[..., TestClient], tmp_path: Path, photos: tuple[Path, ...]
 ):
-    gate = open_gate(public_url="https://video.example/gate/")
-    photo = upload(gate, photos[0])
+    gateway = open_gateway(public_url="https://video.example/gate/")
+    photo = upload(gateway, photos[0])
 
-    assert placed(gate, photo)["polling_url"].startswith("https://video.example/gate/api/v1/videos/")
-    gate = open_gate(data_dir=tmp_path / "other")
-    photo = upload(gate, photos[0])
-    answer = gate.post("/videos", json=wanted(photo), headers={"host": "localhost:99"})
+    assert placed(gateway, photo)["polling_url"].startswith("https://video.example/gate/api/v1/videos/")
+    gateway = open_gateway(data_dir=tmp_path / "other")
+    photo = upload(gateway, photos[0])
+    answer = gateway.post("/videos", json=wanted(photo), headers={"host": "localhost:99"})
     assert answer.json()["polling_url"].startswith("http://localhost:99/api/v1/videos/")
 
 
-def test_a_page_from_elsewhere_can_do_nothing_with_an_open_gate(gate: TestClient, photo: str):
+def test_a_page_from_elsewhere_can_do_nothing_with_an_open_gateway(gateway: TestClient, photo: str):
     foreign = {"origin": "https://evil.example"}
 
-    assert gate.post("/videos", json=wanted(photo), headers=foreign).status_code == 403
-    assert gate.post("/assets", content=b"x", headers=foreign).status_code == 403
-    assert gate.get("/videos", headers={"host": "evil.example"}).status_code == 421
-    assert gate.post("/videos", content=b"{}", headers={"content-type": "text/plain"}).status_code == 415
+    assert gateway.post("/videos", json=wanted(photo), headers=foreign).status_code == 403
+    assert gateway.post("/assets", content=b"x", headers=foreign).status_code == 403
+    assert gateway.get("/videos", headers={"host": "evil.example"}).status_code == 421
+    assert gateway.post("/videos", content=b"{}", headers={"content-type": "text/plain"}).status_code == 415
 
 
-def test_pages_of_an_allowed_origin_get_their_cors_headers(open_gate: Callable[..., TestClient]):
-    gate = open_gate(allowed_origins=("https://app.example",))
+def test_pages_of_an_allowed_origin_get_their_cors_headers(open_gateway: Callable[..., TestClient]):
+    gateway = open_gateway(allowed_origins=("https://app.example",))
     asked = {"origin": "https://app.example", "access-control-request-method": "POST"}
-    answer = gate.options("/videos", headers=asked)
+    answer = gateway.options("/videos", headers=asked)
 
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
-    assert gate.options("/videos", headers={**asked, "origin": "https://evil.example"}).status_code == 403
+    assert gateway.options("/videos", headers={**asked, "origin": "https://evil.example"}).status_code == 403
 
 
 def test_the_unforeseen_is_a_500_that_tells_nothing(
-    open_gate: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+    open_gateway: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
 ):
     async def broken(*_: object, **__: object) -> None:
         await asyncio.sleep(0)
         raise RuntimeError("the secret is 42")
 
-    gate = open_gate()
+    gateway = open_gateway()
     monkeypatch.setattr(JobService, "get", broken)
     with pytest.raises(RuntimeError):
-        gate.get("/videos/x")
-    quiet = TestClient(gate.app, base_url=str(gate.base_url), raise_server_exceptions=False)
-    quiet.app_state = gate.app_state
+        gateway.get("/videos/x")
+    quiet = TestClient(gateway.app, base_url=str(gateway.base_url), raise_server_exceptions=False)
+    quiet.app_state = gateway.app_state
     answer = quiet.get("/videos/x")
 
     assert answer.status_code == 500
@@ -321,25 +321,25 @@ def test_the_unforeseen_is_a_500_that_tells_nothing(
     assert "42" not in answer.text
 
 
-def test_the_gate_says_whether_it_is_up(gate: TestClient):
-    assert gate.get("http://127.0.0.1:8787/healthz").json() == {"status": "alive"}
-    assert gate.get("http://127.0.0.1:8787/readyz").json() == {"status": "ready"}
-    assert gate.get("http://127.0.0.1:8787/nothing").json()["error"]["code"] == 404
+def test_the_gateway_says_whether_it_is_up(gateway: TestClient):
+    assert gateway.get("http://127.0.0.1:8787/healthz").json() == {"status": "alive"}
+    assert gateway.get("http://127.0.0.1:8787/readyz").json() == {"status": "ready"}
+    assert gateway.get("http://127.0.0.1:8787/nothing").json()["error"]["code"] == 404
 
 
-def test_a_gateway_whose_worker_has_stopped_is_not_ready(open_gate: Callable[..., TestClient]):
-    gate = open_gate()
-    call(gate, parts_of(gate).worker.stop)
-    answer = gate.get("http://127.0.0.1:8787/readyz")
+def test_a_gateway_whose_worker_has_stopped_is_not_ready(open_gateway: Callable[..., TestClient]):
+    gateway = open_gateway()
+    call(gateway, parts_of(gateway).worker.stop)
+    answer = gateway.get("http://127.0.0.1:8787/readyz")
 
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"
-    assert gate.get("http://127.0.0.1:8787/healthz").status_code == 200
+    assert gateway.get("http://127.0.0.1:8787/healthz").status_code == 200
 
 
-def test_the_docs_page_lists_every_operation_and_needs_nothing_from_elsewhere(gate: TestClient):
-    described = gate.get("/openapi.json").json()
-    page = gate.get("/docs").text
+def test_the_docs_page_lists_every_operation_and_needs_nothing_from_elsewhere(gateway: TestClient):
+    described = gateway.get("/openapi.json").json()
+    page = gateway.get("/docs").text
 
     for path, operations in described["paths"].items():
         for method in operations:
@@ -348,8 +348,8 @@ def test_the_docs_page_lists_every_operation_and_needs_nothing_from_elsewhere(ga
     assert "https://" not in page
 
 
-def test_no_field_of_an_answer_is_described_as_null(gate: TestClient):
-    schemas = gate.get("/openapi.json").json()["components"]["schemas"]
+def test_no_field_of_an_answer_is_described_as_null(gateway: TestClient):
+    schemas = gateway.get("/openapi.json").json()["components"]["schemas"]
 
     assert '"null"' not in json.dumps(
         [schemas[name] for name in ("VideoJob", "JobList", "CheckAnswer", "OutputAnswer")]
@@ -357,13 +357,13 @@ def test_no_field_of_an_answer_is_described_as_null(gate: TestClient):
 
 
 def test_frames_and_references_are_never_dropped_for_one_another(
-    open_gate: Callable[..., TestClient], photos: tuple[Path, ...]
+    open_gateway: Callable[..., TestClient], photos: tuple[Path, ...]
 ):
-    gate = open_gate(sandbox=True)
-    image = {"type": "image_url", "image_url": {"url": upload(gate, photos[0])}}
+    gateway = open_gateway(sandbox=True)
+    image = {"type": "image_url", "image_url": {"url": upload(gateway, photos[0])}}
     frame = {**image, "frame_type": "first_frame"}
     body = {"model": "google/veo-3.1", "prompt": "x", "frame_images": [frame], "input_references": [image]}
-    refused = gate.post("/videos", json=body)
+    refused = gateway.post("/videos", json=body)
     problems = refused.json()["error"]["metadata"]["problems"]
 
     assert refused.status_code == 400
@@ -371,81 +371,83 @@ def test_frames_and_references_are_never_dropped_for_one_another(
 
 
 def test_in_a_sandbox_a_fall_back_model_takes_what_the_first_does_not(
-    open_gate: Callable[..., TestClient], photos: tuple[Path, ...]
+    open_gateway: Callable[..., TestClient], photos: tuple[Path, ...]
 ):
-    gate = open_gate(sandbox=True)
-    photo = upload(gate, photos[0])
+    gateway = open_gateway(sandbox=True)
+    photo = upload(gateway, photos[0])
     body = wanted(photo, model="google/veo-3.1", models=["framegate/animatic"], duration=1, resolution="360p")
-    job = gate.post("/videos", json=body).json()
-    alone = gate.post("/videos", json={**body, "models": None})
+    job = gateway.post("/videos", json=body).json()
+    alone = gateway.post("/videos", json={**body, "models": None})
 
     assert job["model"] == "framegate/animatic"
     assert alone.status_code == 400
     assert "framegate/animatic" in alone.json()["error"]["metadata"]["alternatives"]
 
 
-def test_a_price_above_the_cap_is_refused(open_gate: Callable[..., TestClient], photos: tuple[Path, ...]):
-    gate = open_gate(sandbox=True)
-    body = wanted(upload(gate, photos[0]), model="google/veo-3.1", duration=8, resolution="720p", aspect_ratio="16:9")
-    refused = gate.post("/videos", json={**body, "max_cost_usd": 0.01})
+def test_a_price_above_the_cap_is_refused(open_gateway: Callable[..., TestClient], photos: tuple[Path, ...]):
+    gateway = open_gateway(sandbox=True)
+    body = wanted(
+        upload(gateway, photos[0]), model="google/veo-3.1", duration=8, resolution="720p", aspect_ratio="16:9"
+    )
+    refused = gateway.post("/videos", json={**body, "max_cost_usd": 0.01})
 
     assert refused.status_code == 400
     assert [problem["pointer"] for problem in refused.json()["error"]["metadata"]["problems"]] == ["/max_cost_usd"]
-    assert gate.post("/videos/check", json=body).json()["estimate"]["usd"] > 0.01
+    assert gateway.post("/videos/check", json=body).json()["estimate"]["usd"] > 0.01
 
 
-def test_a_job_goes_on_from_an_earlier_one(rendering_gate: TestClient, rendering_photo: str):
-    gate = rendering_gate
-    before = finished(gate, rendering_photo, aspect_ratio="1:1", fps=12)
+def test_a_job_goes_on_from_an_earlier_one(rendering_gateway: TestClient, rendering_photo: str):
+    gateway = rendering_gateway
+    before = finished(gateway, rendering_photo, aspect_ratio="1:1", fps=12)
 
     body = {"model": "framegate/animatic", "prompt": "locked-off", "duration": 2, "previous_job_id": before["id"]}
-    after = gate.get(gate.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).json()
+    after = gateway.get(gateway.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).json()
 
     assert after["status"] == "completed", after
     assert (after["size"], after["fps"], after["duration"]) == ("360x360", 12, 2)
     assert after["outputs"][0]["frames"] == 12 + 24
-    report = gate.get(f"/videos/{after['id']}/report").json()
+    report = gateway.get(f"/videos/{after['id']}/report").json()
     conformance = [one for one in report["findings"] if one["group"] == "conformance"]
     assert {one["name"]: one["verdict"] for one in conformance if one["verdict"] != "pass"} == {}
 
 
-def test_what_cannot_be_gone_on_from_is_said(gate: TestClient, photo: str):
-    gone = placed(gate, photo, duration=60)
-    gate.post(f"/videos/{gone['id']}/cancel")
+def test_what_cannot_be_gone_on_from_is_said(gateway: TestClient, photo: str):
+    gone = placed(gateway, photo, duration=60)
+    gateway.post(f"/videos/{gone['id']}/cancel")
 
     for path in ("/videos", "/videos/check"):
         body = wanted(photo, previous_job_id="00000000-0000-7000-8000-000000000000")
-        assert gate.post(path, json=body).status_code == 404
-    refused = gate.post("/videos", json=wanted(photo, previous_job_id=gone["id"]))
+        assert gateway.post(path, json=body).status_code == 404
+    refused = gateway.post("/videos", json=wanted(photo, previous_job_id=gone["id"]))
     assert refused.status_code == 400
     (problem,) = refused.json()["error"]["metadata"]["problems"]
     assert (problem["code"], problem["pointer"]) == ("previous_job_not_completed", "/previous_job_id")
     assert problem["message"] == "previous_job_id: the job is cancelled. Choose a completed job."
-    verdict = gate.post("/videos/check", json=wanted(photo, previous_job_id=gone["id"])).json()
+    verdict = gateway.post("/videos/check", json=wanted(photo, previous_job_id=gone["id"])).json()
     assert [one["code"] for one in verdict["problems"]] == ["previous_job_not_completed"]
 
 
-def test_a_source_beside_an_earlier_job_is_one_too_many(gate: TestClient, photo: str):
-    before = finished(gate, photo)
-    video = gate.get(before["unsigned_urls"][0]).content
-    kept = gate.post("/assets", content=video, headers={"content-type": "video/mp4"}).json()["url"]
+def test_a_source_beside_an_earlier_job_is_one_too_many(gateway: TestClient, photo: str):
+    before = finished(gateway, photo)
+    video = gateway.get(before["unsigned_urls"][0]).content
+    kept = gateway.post("/assets", content=video, headers={"content-type": "video/mp4"}).json()["url"]
     source = {"type": "video_url", "video_url": {"url": kept}, "role": "source"}
 
     body = {"model": "framegate/animatic", "input_references": [source], "previous_job_id": before["id"]}
-    refused = gate.post("/videos", json=body).json()["error"]["metadata"]["problems"]
+    refused = gateway.post("/videos", json=body).json()["error"]["metadata"]["problems"]
 
     assert [(one["code"], one["pointer"]) for one in refused] == [("too_many_references", "/previous_job_id")]
     del body["previous_job_id"]
-    assert gate.post("/videos/check", json=body).json()["ok"] is True
+    assert gateway.post("/videos/check", json=body).json()["ok"] is True
 
 
-def test_a_model_that_sounds_by_default_has_a_sound_track_in_the_sandbox(open_gate: Callable[..., TestClient]):
-    gate = open_gate(sandbox=True)
+def test_a_model_that_sounds_by_default_has_a_sound_track_in_the_sandbox(open_gateway: Callable[..., TestClient]):
+    gateway = open_gateway(sandbox=True)
     body = {"model": "google/veo-3.1", "prompt": "rain over a lighthouse", "duration": 4, "resolution": "720p"}
 
-    job = gate.get(gate.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).json()
+    job = gateway.get(gateway.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).json()
 
     assert job["status"] == "completed", job
-    report = gate.get(f"/videos/{job['id']}/report").json()
+    report = gateway.get(f"/videos/{job['id']}/report").json()
     verdicts = {one["name"]: one["verdict"] for one in report["findings"] if one["name"].startswith("audio")}
     assert verdicts == {"audio": "pass", "audio_length": "pass", "audio_level": "pass"}

@@ -8,19 +8,19 @@ from framegate.domain import Blob
 
 
 @pytest.fixture
-def linked(served_gate, photos):
-    """A served gate with an uploaded picture, and the signed link to it."""
-    with served_gate.client() as client:
+def linked(served_gateway, photos):
+    """A served gateway with an uploaded picture, and the signed link to it."""
+    with served_gateway.client() as client:
         asset = client.post("/assets", content=photos[0].read_bytes(), headers={"content-type": "image/png"}).json()
-    return served_gate, asset
+    return served_gateway, asset
 
 
 def test_an_unsigned_or_forged_link_to_a_reference_opens_nothing(linked):
-    gate, asset = linked
+    gateway, asset = linked
     sha256 = asset["url"].removeprefix("asset://")
-    forged = UrlSigner(secret=b"another gate's secret", seconds=600)
+    forged = UrlSigner(secret=b"another gateway's secret", seconds=600)
     blob = Blob(sha256=sha256, size_bytes=1, media_type="image/png")
-    with gate.client() as client:
+    with gateway.client() as client:
         plain = client.get(f"/assets/{sha256}?type=image/png")
         false = client.get(asset_link(forged, str(client.base_url).rstrip("/").removesuffix("/api/v1"), blob))
 

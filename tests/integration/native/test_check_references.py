@@ -13,16 +13,16 @@ KLING = {"model": "kwaivgi/kling-video-o1", "prompt": "a cat", "duration": 5}  #
 
 
 @pytest.fixture
-def sandbox(open_gate: Callable[..., TestClient]) -> TestClient:
-    return open_gate(sandbox=True)
+def sandbox(open_gateway: Callable[..., TestClient]) -> TestClient:
+    return open_gateway(sandbox=True)
 
 
-def kept(gate: TestClient, width: int, height: int) -> str:
+def kept(gateway: TestClient, width: int, height: int) -> str:
     """A picture of that size, as a reference's address."""
     buffer = io.BytesIO()
     Image.effect_noise((width, height), 40).convert("RGB").save(buffer, "PNG")
     headers = {"content-type": "application/octet-stream"}
-    return gate.post("/assets", content=buffer.getvalue(), headers=headers).json()["url"]
+    return gateway.post("/assets", content=buffer.getvalue(), headers=headers).json()["url"]
 
 
 def test_the_check_tells_what_would_be_changed_of_a_picture(sandbox: TestClient):
@@ -61,14 +61,14 @@ def clip(seconds: int) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_clip_that_is_too_long_is_refused_by_the_check_and_by_the_create(gate: TestClient):
+def test_a_clip_that_is_too_long_is_refused_by_the_check_and_by_the_create(gateway: TestClient):
     headers = {"content-type": "video/mp4"}
-    url = gate.post("/assets", content=clip(62), headers=headers).json()["url"]
+    url = gateway.post("/assets", content=clip(62), headers=headers).json()["url"]
     source = {"type": "video_url", "video_url": {"url": url}, "role": "source"}
     body = {"model": "framegate/animatic", "prompt": "go on", "duration": 1, "input_references": [source]}
 
-    verdict = gate.post("/videos/check", json=body).json()
-    refused = gate.post("/videos", json=body)
+    verdict = gateway.post("/videos/check", json=body).json()
+    refused = gateway.post("/videos", json=body)
 
     assert [problem["code"] for problem in verdict["problems"]] == ["clip_length_unsupported"]
     assert "accepts videos of at most 60 s; this one is 62.0 s long" in verdict["problems"][0]["message"]

@@ -1,4 +1,4 @@
-"""Server-sent events and long polls: they come at once, stay alive, and end when the gate stops."""
+"""Server-sent events and long polls: they come at once, stay alive, and end when the gateway stops."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -47,7 +47,7 @@ def test_a_quiet_stream_says_that_it_is_alive(monkeypatch: pytest.MonkeyPatch):
     ]
 
 
-def test_a_stream_ends_when_the_gate_stops_and_lets_its_source_go():
+def test_a_stream_ends_when_the_gateway_stops_and_lets_its_source_go():
     let_go: list[str] = []
 
     async def source() -> AsyncGenerator[bytes]:
@@ -66,7 +66,7 @@ def test_a_stream_ends_when_the_gate_stops_and_lets_its_source_go():
     assert let_go == ["closed"]
 
 
-def test_a_wait_ends_with_its_outcome_or_when_the_gate_stops():
+def test_a_wait_ends_with_its_outcome_or_when_the_gateway_stops():
     async def forty_two() -> int:
         return 42
 

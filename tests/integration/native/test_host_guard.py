@@ -1,4 +1,4 @@
-"""A web page from elsewhere cannot use the gate."""
+"""A web page from elsewhere cannot use the gateway."""
 
 import pytest
 from starlette.applications import Starlette
@@ -40,12 +40,12 @@ def test_a_malformed_host_is_a_bad_request(host: str):
 
 
 def test_names_that_the_operator_gives_are_answered():
-    assert status(Settings(allowed_hosts=("gate.lan",)), "gate.lan:8787") == 200
+    assert status(Settings(allowed_hosts=("gateway.lan",)), "gateway.lan:8787") == 200
     assert status(Settings(public_url="https://video.example/x"), "video.example") == 200
     assert status(Settings(host="box.lan"), "box.lan:8787") == 200
 
 
-def test_a_gate_with_a_key_is_called_by_any_name_unless_names_are_set():
+def test_a_gateway_with_a_key_is_called_by_any_name_unless_names_are_set():
     assert status(Settings(api_key="k"), "whatever.example") == 200
     assert status(Settings(api_key="k", allowed_hosts=("a.example",)), "whatever.example") == 421
 
@@ -59,7 +59,7 @@ def test_a_page_of_another_origin_is_refused(origin: str):
     assert status(Settings(api_key="k"), "localhost:8787", origin) == 403
 
 
-def test_pages_of_the_gate_itself_and_of_allowed_origins_may_call():
+def test_pages_of_the_gateway_itself_and_of_allowed_origins_may_call():
     assert status(Settings(), "localhost:8787", "http://localhost:8787") == 200
     assert status(Settings(), "localhost:8787", "https://localhost:8787", scheme="https") == 200
     assert status(Settings(allowed_origins=("https://app.example",)), "localhost", "https://app.example") == 200

@@ -28,21 +28,21 @@ OF_A_JOB = [
 
 
 class Callers:
-    """One gate, and clients of it with keys of different owners."""
+    """One gateway, and clients of it with keys of different owners."""
 
-    def __init__(self, gate: TestClient) -> None:
-        self.gate = gate
-        self.store = parts_of(gate).store
+    def __init__(self, gateway: TestClient) -> None:
+        self.gateway = gateway
+        self.store = parts_of(gateway).store
 
     def key(self, owner: str, **fields: Any) -> str:
         text, key = new_key(now=1.0, owner=owner, **fields)
-        call(self.gate, self.store.keys.add, key)
-        parts_of(self.gate).keys._cache.needed_at = -CACHE_SECONDS * 1e9
+        call(self.gateway, self.store.keys.add, key)
+        parts_of(self.gateway).keys._cache.needed_at = -CACHE_SECONDS * 1e9
         return text
 
     def ask(self, key: str, method: str, path: str, **how: Any) -> Any:
         headers = {"authorization": f"Bearer {key}", **how.pop("headers", {})}
-        return self.gate.request(method, path, headers=headers, **how)
+        return self.gateway.request(method, path, headers=headers, **how)
 
     def upload(self, key: str, photo: Path) -> str:
         answer = self.ask(key, "POST", "/assets", content=photo.read_bytes(), headers={"content-type": "image/png"})
@@ -62,8 +62,8 @@ class Callers:
 
 
 @pytest.fixture
-def callers(open_gate: Callable[..., TestClient]) -> Callers:
-    return Callers(open_gate())
+def callers(open_gateway: Callable[..., TestClient]) -> Callers:
+    return Callers(open_gateway())
 
 
 def test_another_owners_job_is_unknown_on_every_route(callers: Callers, photos: tuple[Path, ...]):
@@ -166,16 +166,16 @@ def test_an_expired_key_is_told_so_and_no_key_is_none(callers: Callers):
     answer = callers.ask(expired, "GET", "/videos")
     assert answer.status_code == 401
     assert answer.json()["error"]["metadata"]["error_type"] == "key_expired"
-    assert callers.gate.get("/videos").status_code == 401
-    assert callers.gate.get("/videos/models").status_code == 200
+    assert callers.gateway.get("/videos").status_code == 401
+    assert callers.gateway.get("/videos/models").status_code == 200
 
 
-def test_once_there_is_a_key_the_gate_answers_to_any_name(callers: Callers):
-    assert callers.gate.get("/videos/models", headers={"host": "gate.example"}).status_code == 421
+def test_once_there_is_a_key_the_gateway_answers_to_any_name(callers: Callers):
+    assert callers.gateway.get("/videos/models", headers={"host": "gate.example"}).status_code == 421
     key = callers.key("acme")
 
     assert callers.ask(key, "GET", "/videos").status_code == 200
-    assert callers.gate.get("/videos/models", headers={"host": "gate.example"}).status_code == 200
+    assert callers.gateway.get("/videos/models", headers={"host": "gate.example"}).status_code == 200
 
 
 def test_a_webhook_is_replayed_over_the_api_and_its_tries_can_be_seen(callers: Callers, photos: tuple[Path, ...]):
@@ -201,13 +201,13 @@ def test_a_webhook_is_replayed_over_the_api_and_its_tries_can_be_seen(callers: C
     assert callers.ask(key, "POST", f"{path}/{UNKNOWN}/replay").status_code == 404
 
 
-def test_a_gate_for_other_machines_does_not_start_until_there_is_a_key(tmp_path: Path):
+def test_a_gateway_for_other_machines_does_not_start_until_there_is_a_key(tmp_path: Path):
     closed = Settings(data_dir=tmp_path, render_workers=1, host="0.0.0.0")
     with pytest.raises(SettingsInvalid, match="framegate keys create"), TestClient(build_app(closed)):
         pass
-    with TestClient(build_app(closed.model_copy(update={"host": "127.0.0.1"})), base_url=API) as gate:
-        assert gate.get("/videos").status_code == 200
-        Callers(gate).key("acme")
+    with TestClient(build_app(closed.model_copy(update={"host": "127.0.0.1"})), base_url=API) as gateway:
+        assert gateway.get("/videos").status_code == 200
+        Callers(gateway).key("acme")
 
-    with TestClient(build_app(closed), base_url=API) as gate:
-        assert gate.get("/videos").status_code == 401
+    with TestClient(build_app(closed), base_url=API) as gateway:
+        assert gateway.get("/videos").status_code == 401

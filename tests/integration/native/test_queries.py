@@ -16,21 +16,21 @@ JOB = "0190a000-0000-7000-8000-00000000ffff"
     ],
 )
 def test_an_unknown_query_parameter_of_our_own_routes_is_refused_with_those_that_there_are(
-    gate, address, there, nearest
+    gateway, address, there, nearest
 ):
-    answer = gate.get(f"/{address}")
+    answer = gateway.get(f"/{address}")
     [problem] = answer.json()["error"]["metadata"]["problems"]
     assert (answer.status_code, problem["code"]) == (400, "invalid_parameter")
     assert (problem["allowed"], problem.get("nearest")) == (there, nearest)
     assert problem["pointer"] == "/" + address.partition("?")[2].partition("=")[0]
 
 
-def test_the_known_parameters_of_our_own_routes_are_taken_together_and_again_and_again(gate):
-    assert gate.get("/videos?limit=1&status=pending&status=completed&model=google/veo-3.1").status_code == 200
-    assert gate.get("/spend?by=day&since=2026-11-01&until=2026-11-02").status_code == 200
+def test_the_known_parameters_of_our_own_routes_are_taken_together_and_again_and_again(gateway):
+    assert gateway.get("/videos?limit=1&status=pending&status=completed&model=google/veo-3.1").status_code == 200
+    assert gateway.get("/spend?by=day&since=2026-11-01&until=2026-11-02").status_code == 200
 
 
 @pytest.mark.parametrize("address", ["videos/models", f"videos/{JOB}", f"videos/{JOB}/content"])
-def test_an_unknown_query_parameter_of_openrouters_routes_is_left_alone(gate, address):
-    plain, more = (gate.get(f"/{address}{query}") for query in ("", "?debug=1"))
+def test_an_unknown_query_parameter_of_openrouters_routes_is_left_alone(gateway, address):
+    plain, more = (gateway.get(f"/{address}{query}") for query in ("", "?debug=1"))
     assert (plain.status_code, plain.json()) == (more.status_code, more.json())

@@ -22,19 +22,19 @@ UNKNOWN = "0190a000-0000-7000-8000-00000000ffff"
 class Sandbox:
     """A sandbox with keys."""
 
-    def __init__(self, gate: TestClient) -> None:
-        self.gate = gate
-        self.store = parts_of(gate).store
+    def __init__(self, gateway: TestClient) -> None:
+        self.gateway = gateway
+        self.store = parts_of(gateway).store
 
     def key(self, owner: str, budget: int | None = None, **fields: Any) -> str:
         period = None if budget is None else BudgetPeriod.MONTH
         text, key = new_key(now=1.0, owner=owner, budget_micro_usd=budget, budget_period=period, **fields)
-        call(self.gate, self.store.keys.add, key)
-        parts_of(self.gate).keys._cache.needed_at = -CACHE_SECONDS * 1e9
+        call(self.gateway, self.store.keys.add, key)
+        parts_of(self.gateway).keys._cache.needed_at = -CACHE_SECONDS * 1e9
         return text
 
     def ask(self, key: str, method: str, path: str, **how: Any) -> Any:
-        return self.gate.request(method, path, headers={"authorization": f"Bearer {key}"}, **how)
+        return self.gateway.request(method, path, headers={"authorization": f"Bearer {key}"}, **how)
 
     def unsure(self, owner: str, number: int = 1) -> Job:
         """A job that ended so that nobody knows what became of its order."""
@@ -59,15 +59,15 @@ class Sandbox:
         async def put() -> Job:
             return await self.store.insert(job, ledger_change=ledger_change(None, job, allow_unpriced=False))
 
-        return call(self.gate, put)
+        return call(self.gateway, put)
 
     def end(self, key: str, job: str) -> dict[str, Any]:
         return self.ask(key, "GET", f"/videos/{job}?wait=60").json()
 
 
 @pytest.fixture
-def sandbox(open_gate: Callable[..., TestClient]) -> Sandbox:
-    return Sandbox(open_gate(sandbox=True))
+def sandbox(open_gateway: Callable[..., TestClient]) -> Sandbox:
+    return Sandbox(open_gateway(sandbox=True))
 
 
 def test_a_key_over_its_budget_is_answered_402_with_the_numbers_whatever_api_it_speaks(sandbox: Sandbox):
@@ -101,11 +101,11 @@ def test_the_check_tells_that_the_budget_does_not_reach_and_reserves_nothing(san
 
 def test_a_token_made_of_a_key_spends_that_keys_budget(sandbox: Sandbox):
     key = sandbox.key("acme", budget=1)
-    queue = sandbox.gate.base_url.copy_with(path="/fal")
-    token = sandbox.gate.post(
+    queue = sandbox.gateway.base_url.copy_with(path="/fal")
+    token = sandbox.gateway.post(
         f"{queue}/rest/tokens/", json={"token_expiration": 60}, headers={"authorization": f"Key {key}"}
     ).json()
-    answer = sandbox.gate.post(
+    answer = sandbox.gateway.post(
         f"{queue}/queue/fal-ai/veo3.1/fast", json={"prompt": "a cat"}, headers={"authorization": f"Bearer {token}"}
     )
 
@@ -184,7 +184,7 @@ def test_a_job_from_before_there_was_a_ledger_has_no_bill_and_ends_all_the_same(
     async def put() -> Job:
         return await sandbox.store.insert(older)
 
-    call(sandbox.gate, put)
+    call(sandbox.gateway, put)
 
     assert sandbox.ask(key, "GET", f"/videos/{UNKNOWN}/bill").status_code == 404
     assert sandbox.ask(key, "GET", f"/videos/{UNKNOWN}").json()["status"] == "failed"

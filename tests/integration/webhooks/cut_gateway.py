@@ -1,4 +1,4 @@
-"""A gateway that is killed, by SIGKILL, at one exact place: `python cut_gate.py SETTINGS PLACE`. It logs all it can."""
+"""A gateway that is killed by SIGKILL at one exact place: `python cut_gateway.py SETTINGS PLACE`."""
 
 import json
 import logging

@@ -44,7 +44,7 @@ async def door(tmp_path) -> AsyncIterator[Door]:
         yield Door(store)
 
 
-async def test_a_gate_without_a_key_is_open_until_one_is_made(door):
+async def test_a_gateway_without_a_key_is_open_until_one_is_made(door):
     assert await door.keys.authenticate(None, CREATE) == OPERATOR
     text = await door.make(owner="acme")
     door.clock.at += CACHE_SECONDS + 1
@@ -55,7 +55,7 @@ async def test_a_gate_without_a_key_is_open_until_one_is_made(door):
     assert door.keys.needs_key
 
 
-async def test_a_gate_stays_closed_when_its_last_key_is_revoked(door):
+async def test_a_gateway_stays_closed_when_its_last_key_is_revoked(door):
     text = await door.make()
     await door.store.keys.revoke(text.split("_")[1], now=door.clock.at)
 

@@ -16,7 +16,7 @@ from framegate.net.vendor_client import VendorClient
 from framegate.providers.fal import webhook
 from framegate.providers.fal.webhook import FalWebhookVerifier
 from support.faulty_vendor import Fault, FaultyServer, answer, faulty
-from support.served_gateway import ServedGate, served_here
+from support.served_gateway import ServedGateway, served_here
 
 SEED, OTHER = b"s" * 32, b"o" * 32
 RAW = b'{"request_id": "r1", "status": "OK"}'
@@ -99,15 +99,15 @@ async def test_a_webhook_cannot_be_verified_without_keys(keys: Fault):
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     folder = tmp_path_factory.mktemp("fal")
-    with served_here(folder / "data", key="sk-fal", sandbox=True, allow_private_addresses=True) as gate:
-        yield gate
+    with served_here(folder / "data", key="sk-fal", sandbox=True, allow_private_addresses=True) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="module")
-def gate(sandbox: ServedGate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
-    folder = tmp_path_factory.mktemp("gate")
+def gateway(sandbox: ServedGateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
+    folder = tmp_path_factory.mktemp("gateway")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     account = {"provider": "fal", "name": "theirs", "api_key": "sk-fal", "base_url": f"{sandbox.url}/fal"}
@@ -117,10 +117,10 @@ def gate(sandbox: ServedGate, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def test_the_webhook_of_another_gateway_is_delivered_and_verified(
-    gate: ServedGate, sandbox: ServedGate, photos: tuple[Path, ...]
+    gateway: ServedGateway, sandbox: ServedGateway, photos: tuple[Path, ...]
 ):
     fields = {"model": "x-ai/grok-imagine-video", "prompt": "a cat", "duration": 1, "resolution": "480p"}
-    with gate.client() as ours, sandbox.client() as theirs:
+    with gateway.client() as ours, sandbox.client() as theirs:
         stream = {"content-type": "application/octet-stream"}
         url = ours.post("/assets", content=photos[0].read_bytes(), headers=stream).json()["url"]
         picture = {"type": "image_url", "image_url": {"url": url}}
@@ -135,19 +135,19 @@ def test_the_webhook_of_another_gateway_is_delivered_and_verified(
             attempts = theirs.get(f"/videos/{order['id']}/webhooks").json()
             calls = [attempt for attempt in attempts["data"] if attempt["state"] == "delivered"]
     [call] = calls
-    assert call["url"] == f"{gate.url}/providers/fal/theirs/webhook?job={job['id']}"
+    assert call["url"] == f"{gateway.url}/providers/fal/theirs/webhook?job={job['id']}"
 
 
 @pytest.mark.parametrize(
     ("path", "status"), [("fal/theirs", 401), ("fal/nobody", 401), ("animatic/default", 404), ("nobody/theirs", 404)]
 )
-def test_an_unsigned_webhook_is_rejected(gate: ServedGate, path: str, status: int):
+def test_an_unsigned_webhook_is_rejected(gateway: ServedGateway, path: str, status: int):
     headers = signed(at=int(time.time()))
-    reply = httpx2.post(f"{gate.url}/providers/{path}/webhook?job=x", content=RAW, headers=headers)
+    reply = httpx2.post(f"{gateway.url}/providers/{path}/webhook?job=x", content=RAW, headers=headers)
     assert reply.status_code == status, reply.text
     assert json.loads(reply.text)["error"]["message"]
 
 
-def test_a_webhook_with_a_large_body_is_rejected(gate: ServedGate):
-    reply = httpx2.post(f"{gate.url}/providers/fal/theirs/webhook?job=x", content=b"x" * (5 * 2**20))
+def test_a_webhook_with_a_large_body_is_rejected(gateway: ServedGateway):
+    reply = httpx2.post(f"{gateway.url}/providers/fal/theirs/webhook?job=x", content=b"x" * (5 * 2**20))
     assert reply.status_code == 413

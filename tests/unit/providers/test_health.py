@@ -17,7 +17,7 @@ from framegate.providers.base import Provider
 from framegate.providers.registry import ADAPTERS, build_provider
 from support.faulty_vendor import Fault, answer, cut, faulty, raw, silence
 from support.gpu_servers import ServerState, SGLang, VllmOmni, serving
-from support.served_gateway import ServedGate, served_here
+from support.served_gateway import ServedGateway, served_here
 
 pytestmark = pytest.mark.anyio
 KEY, WRONG = "the-key-of-the-account", "another-key-than-that"
@@ -34,15 +34,15 @@ HTML = "<!doctype html><html><body>Welcome</body></html>"
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     """The gateway that replaces the services."""
     folder = tmp_path_factory.mktemp("upstream")
-    with served_here(folder / "data", key=KEY, sandbox=True) as gate:
-        yield gate
+    with served_here(folder / "data", key=KEY, sandbox=True) as gateway:
+        yield gateway
 
 
 @contextmanager
-def service(name: str, sandbox: ServedGate) -> Iterator[str]:
+def service(name: str, sandbox: ServedGateway) -> Iterator[str]:
     """The base URL of a service that requires `KEY`."""
     if name in DIALECT_PATHS:
         yield sandbox.url + DIALECT_PATHS[name]
@@ -52,7 +52,7 @@ def service(name: str, sandbox: ServedGate) -> Iterator[str]:
         assert engine.jobs == {}
 
 
-def orders_of(sandbox: ServedGate) -> list[object]:
+def orders_of(sandbox: ServedGateway) -> list[object]:
     with sandbox.client() as api:
         return api.get("/videos").json()["data"]
 
@@ -75,7 +75,7 @@ async def probe_error(name: str, url: str, key: str | None = KEY) -> ProviderErr
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
 async def test_a_probe_distinguishes_a_valid_key_from_an_invalid_one_and_places_no_order(
-    name: str, sandbox: ServedGate
+    name: str, sandbox: ServedGateway
 ):
     with service(name, sandbox) as url:
         text, _ = await probe(name, url)
@@ -87,7 +87,7 @@ async def test_a_probe_distinguishes_a_valid_key_from_an_invalid_one_and_places_
 
 
 @pytest.mark.parametrize("name", sorted(GPU_SERVERS))
-async def test_a_probe_of_a_gpu_server_reports_the_served_model(name: str, sandbox: ServedGate):
+async def test_a_probe_of_a_gpu_server_reports_the_served_model(name: str, sandbox: ServedGateway):
     with serving(GPU_SERVERS[name], ServerState("mine", root="/models/Wan2.2-I2V-A14B-Diffusers")) as engine:
         text, adapter = await probe(name, engine.url, None)
 
@@ -105,7 +105,7 @@ async def test_a_probe_of_a_closed_port_reports_unreachable(name: str):
 
 
 @pytest.mark.parametrize("name", sorted(DIALECT_PATHS))
-async def test_a_probe_of_an_incomplete_base_url_reports_another_service(name: str, sandbox: ServedGate):
+async def test_a_probe_of_an_incomplete_base_url_reports_another_service(name: str, sandbox: ServedGateway):
     error = await probe_error(name, sandbox.url + "/elsewhere")
 
     assert (error.code, "base URL" in error.message) == (health.STRANGE, True)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.served_gateway import ServedGate, served_here
+from support.served_gateway import ServedGateway, served_here
 
 SECONDS_MAX = 30
 KEY = "sk-of-phaseo"
@@ -62,9 +62,9 @@ def phaseo_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def gateway(phaseo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+def gateway(phaseo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     """A gateway with a public URL, an account at Phaseo and one at OpenRouter."""
-    folder = tmp_path_factory.mktemp("gate")
+    folder = tmp_path_factory.mktemp("gateway")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     accounts = [
@@ -84,7 +84,7 @@ def picture(photo: Path) -> dict[str, Any]:
     }
 
 
-def order_at_phaseo(gateway: ServedGate, **fields: Any) -> dict[str, Any]:
+def order_at_phaseo(gateway: ServedGateway, **fields: Any) -> dict[str, Any]:
     """The first order that Phaseo receives for a client's request."""
     body = {"model": "google/veo-3.1", "prompt": "a walk at dusk", "provider": {"only": ["phaseo"]}, **fields}
     with gateway.client() as api:
@@ -97,7 +97,7 @@ def order_at_phaseo(gateway: ServedGate, **fields: Any) -> dict[str, Any]:
     return order
 
 
-def test_every_reference_has_its_role_and_a_signed_url(gateway: ServedGate, photos: tuple[Path, ...]):
+def test_every_reference_has_its_role_and_a_signed_url(gateway: ServedGateway, photos: tuple[Path, ...]):
     order = order_at_phaseo(gateway, input_references=[picture(photo) for photo in photos[:2]], duration=8, seed=3)
     links = [entry.pop("image_url")["url"] for entry in order["input_references"]]
     assert order == {
@@ -114,7 +114,7 @@ def test_every_reference_has_its_role_and_a_signed_url(gateway: ServedGate, phot
     assert all(kind.startswith("image/") for kind in fetched)
 
 
-def test_both_frames_have_their_roles(gateway: ServedGate, photos: tuple[Path, ...]):
+def test_both_frames_have_their_roles(gateway: ServedGateway, photos: tuple[Path, ...]):
     frames = [
         {**picture(photo), "frame_type": role}
         for photo, role in zip(photos, ("first_frame", "last_frame"), strict=False)
@@ -145,7 +145,9 @@ def test_both_frames_have_their_roles(gateway: ServedGate, photos: tuple[Path, .
         ({"model": "minimax/minimax-h3", "prompt": "x" * 7001}, "prompt_too_long"),
     ],
 )
-def test_what_phaseo_would_reject_is_rejected_before_the_order(gateway: ServedGate, fields: dict[str, Any], code: str):
+def test_what_phaseo_would_reject_is_rejected_before_the_order(
+    gateway: ServedGateway, fields: dict[str, Any], code: str
+):
     body = {"model": "google/veo-3.1-preview", "prompt": "a cat", "provider": {"only": ["phaseo"]}, **fields}
     with gateway.client() as api:
         answer = api.post("/videos", json=body)

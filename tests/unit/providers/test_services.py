@@ -18,7 +18,7 @@ from framegate.domain.errors import OutcomeUnknown, Refused
 from framegate.providers.base import Provider
 from framegate.providers.registry import build_provider
 from support.ordering import make_order
-from support.served_gateway import ServedGate, served_here
+from support.served_gateway import ServedGateway, served_here
 from support.showing import measured
 
 KEY = "sk-upstream"
@@ -33,15 +33,15 @@ SMALL = {"width": 854, "height": 480, "resolution": "480p", "duration": 1}
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     """The gateway that replaces every service."""
     folder = tmp_path_factory.mktemp("upstream")
-    with served_here(folder / "data", key=KEY, sandbox=True) as gate:
-        yield gate
+    with served_here(folder / "data", key=KEY, sandbox=True) as gateway:
+        yield gateway
 
 
 @pytest.fixture
-async def adapter(sandbox: ServedGate, anyio_backend: str) -> AsyncIterator[Callable[..., Provider]]:
+async def adapter(sandbox: ServedGateway, anyio_backend: str) -> AsyncIterator[Callable[..., Provider]]:
     """Build the adapter of a service with the sandbox as its base URL."""
     providers: list[Provider] = []
 
@@ -209,10 +209,10 @@ def end_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     account = {"provider": "openrouter", "api_key": KEY, "base_url": f"http://127.0.0.1:{server.server_port}/api/v1"}
-    folder = tmp_path_factory.mktemp("gate")
+    folder = tmp_path_factory.mktemp("gateway")
     with (
-        served_here(folder / "data", key="sk-test", accounts=[account]) as gate,
-        gate.client() as api,
+        served_here(folder / "data", key="sk-test", accounts=[account]) as gateway,
+        gateway.client() as api,
     ):
         model = {"model": "x-ai/grok-imagine-video", "duration": 1}
         begun = {prompt: api.post("/videos", json={**model, "prompt": prompt}).json()["id"] for prompt in OUTCOMES}

@@ -1,4 +1,4 @@
-"""The gate that is killed: a real server in a process of its own, over one data folder."""
+"""The gateway that is killed: a real server in a process of its own, over one data folder."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ TOKEN = "FRAMEGATE_CRASH_RUN"  # children inherit it: a render process is found 
 
 
 @dataclass(slots=True)
-class Gate:
+class Gateway:
     """One data folder and the server that now runs on it, if one does."""
 
     folder: Path
@@ -50,7 +50,7 @@ class Gate:
         return self._process is not None and self._process.poll() is None
 
     def tracebacks(self) -> list[str]:
-        """What the log tells of faults of the gate's own, in its servers and in their render processes."""
+        """What the log tells of faults of the gateway's own, in its servers and in their render processes."""
         said = self.log.read_text(encoding="utf-8", errors="replace")
         return [_fault(part) for part in said.split("Traceback (most recent call last):\n")[1:]]
 

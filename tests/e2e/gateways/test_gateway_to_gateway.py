@@ -1,4 +1,4 @@
-"""A gate that orders from another gate, over HTTP: from create to a decoded video."""
+"""A gateway that orders from another gateway, over HTTP: from create to a decoded video."""
 
 import socket
 import time
@@ -10,11 +10,11 @@ import av
 import httpx2
 import pytest
 
-from support.served_gateway import ServedGate, served_here
+from support.served_gateway import ServedGateway, served_here
 
 SECONDS_MAX = 120
 KEY = "sk-upstream"
-# The path under which the other gate speaks as each service, and what is ordered there.
+# The path under which the other gateway speaks as each service, and what is ordered there.
 FACES: dict[str, tuple[str, dict[str, Any]]] = {
     "openrouter": ("/api/v1", {"model": "x-ai/grok-imagine-video", "duration": 1, "resolution": "480p"}),
     "phaseo": ("/phaseo/v1", {"model": "x-ai/grok-imagine-video", "duration": 1, "resolution": "480p"}),
@@ -24,25 +24,25 @@ FACES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
-    """The gate that stands for the services: every model, nothing spent."""
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
+    """The gateway that stands for the services: every model, nothing spent."""
     folder = tmp_path_factory.mktemp("upstream")
-    # Its references come from the gate that orders, which lies on this machine too.
+    # Its references come from the gateway that orders, which lies on this machine too.
     settings: dict[str, Any] = {"sandbox": True, "allow_private_addresses": True}
-    with served_here(folder / "data", key=KEY, **settings) as gate:
-        yield gate
+    with served_here(folder / "data", key=KEY, **settings) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="module")
-def gate(sandbox: ServedGate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGate]:
-    """A gate with an account at every service, each of which is the other gate."""
-    folder = tmp_path_factory.mktemp("gate")
-    with served_here(folder / "data", key="sk-test", **ordering_from(sandbox.url)) as gate:
-        yield gate
+def gateway(sandbox: ServedGateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
+    """A gateway with an account at every service, each of which is the other gateway."""
+    folder = tmp_path_factory.mktemp("gateway")
+    with served_here(folder / "data", key="sk-test", **ordering_from(sandbox.url)) as gateway:
+        yield gateway
 
 
 def ordering_from(url: str, key: str = KEY) -> dict[str, Any]:
-    """The settings of a gate with its accounts there, that can be reached by a provider."""
+    """The settings of a gateway with its accounts there, that can be reached by a provider."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     accounts = [
@@ -72,20 +72,22 @@ def created(api: httpx2.Client, photo: Path, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def jobs(gate: ServedGate, photos: tuple[Path, ...]) -> Iterator[Callable[[str], dict[str, Any]]]:
+def jobs(gateway: ServedGateway, photos: tuple[Path, ...]) -> Iterator[Callable[[str], dict[str, Any]]]:
     """One job at each service, all begun together; called with a service's name it gives the job at its end."""
-    with gate.client() as api:
+    with gateway.client() as api:
         begun = {name: created(api, photos[0], name) for name in FACES}
         yield lambda name: ended(api, begun[name])
 
 
 @pytest.mark.parametrize("name", FACES)
-def test_a_video_comes_through(name: str, jobs: Callable[[str], dict[str, Any]], gate: ServedGate, tmp_path: Path):
+def test_a_video_comes_through(
+    name: str, jobs: Callable[[str], dict[str, Any]], gateway: ServedGateway, tmp_path: Path
+):
     job = jobs(name)
     assert job["status"] == "completed", job
     assert job["provider"] == name
     file = tmp_path / "out.mp4"
-    with gate.client() as api:
+    with gateway.client() as api:
         file.write_bytes(api.get(f"/videos/{job['id']}/content").content)
     with av.open(str(file)) as container:
         frames = sum(1 for _ in container.decode(video=0))
@@ -94,7 +96,7 @@ def test_a_video_comes_through(name: str, jobs: Callable[[str], dict[str, Any]],
 
 @pytest.mark.parametrize("name", FACES)
 def test_what_the_service_was_told_is_what_the_client_asked_for(
-    name: str, jobs: Callable[[str], dict[str, Any]], sandbox: ServedGate
+    name: str, jobs: Callable[[str], dict[str, Any]], sandbox: ServedGateway
 ):
     job = jobs(name)
     with sandbox.client() as api:
