@@ -2,7 +2,7 @@
 
 The service counts the orders that it accepts; at the end its count is compared with every job of the gateway. Most
 kills are aimed: as an order arrives at the service, as it is answered, as a job is looked at, as a file is fetched.
-Several gates run side by side, each with a service and a data folder of its own. Exits 1 when a promise was broken.
+Several gateways run side by side, each with a service and a data folder of its own. Exits 1 when a promise was broken.
 """
 
 import argparse

@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import httpx2
 
-from bench.crash.gateway import Gateway
+from bench.crash.gateway import Gateway as FramegateProcess
 from bench.side_by_side.service import KEYS
 
 READY_SECONDS_MAX = 120.0
@@ -80,7 +80,7 @@ async def framegate(folder: Path, service_url: str) -> AsyncIterator[Gateway]:
         for name, key in KEYS.items()
     ]
     (folder / "framegate.toml").write_text("\n\n".join(accounts))
-    gateway = Gateway(folder, workers=1, flags=())
+    gateway = FramegateProcess(folder, workers=1, flags=())
     gateway.spawn()
     try:
         await gateway.ready()
