@@ -15,7 +15,7 @@ from framegate.app.asgi import build_app
 from framegate.config.settings import Settings
 from framegate.domain.machine import REAL_MACHINE
 from support.paths import PHOTOS, TESTS
-from support.served_gateway import ServedGateway, served, served_here
+from support.served_gateway import SHORT_RENDERS, ServedGateway, served, served_here
 from support.soak import SOAK
 from support.stub_renderer import StubExecutor
 from support.virtual_machine import VirtualMachine, blocking_calls_on_the_loop
@@ -58,9 +58,9 @@ def machine() -> Iterator[VirtualMachine]:
 
 @pytest.fixture(scope="session")
 def served_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
-    """One gateway for many tests, with the key `sk-test`."""
+    """One gateway for many tests, with the key `sk-test`; see `ShortRenderExecutor` for what it renders."""
     folder = tmp_path_factory.mktemp("gateway")
-    with served(folder / "data", folder / "log", key="sk-test") as gateway:
+    with served(folder / "data", folder / "log", key="sk-test", prelude=SHORT_RENDERS) as gateway:
         yield gateway
 
 

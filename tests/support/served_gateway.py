@@ -34,12 +34,19 @@ settings = Settings(**json.loads(sys.argv[1]))
 listener = socket.create_server((settings.host, settings.port))
 run(settings, listener, on_ready=lambda url: print(url, flush=True), log_level="warning")
 """
-WITH_STUB_RENDERS = f"""
+STUB_RENDERS = f"""
 import sys
 sys.path.insert(0, {str(TESTS)!r})
 from framegate.app import parts
 from support.stub_renderer import StubExecutor
 parts.LocalExecutor = lambda machine, render_workers: StubExecutor(machine)
+"""
+SHORT_RENDERS = f"""
+import sys
+sys.path.insert(0, {str(TESTS)!r})
+from framegate.app import parts
+from support.stub_renderer import ShortRenderExecutor
+parts.LocalExecutor = ShortRenderExecutor
 """
 STOP_SECONDS = 20
 
@@ -73,7 +80,7 @@ def served(
     data_dir: Path, log: Path, *, key: str, renders: bool = True, prelude: str = "", **settings: object
 ) -> Iterator[ServedGateway]:
     """Serve a gateway; without `renders`, its renders are stubs. `prelude` is code that runs in it first."""
-    code = prelude + ("" if renders else WITH_STUB_RENDERS) + START
+    code = prelude + ("" if renders else STUB_RENDERS) + START
     given = {"data_dir": str(data_dir), "port": 0, "api_key": key or None, "render_workers": 2, **settings}
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEGATE_")}
     with log.open("w") as errors:

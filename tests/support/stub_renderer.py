@@ -10,15 +10,19 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import av
 import numpy as np
 
-from framegate.domain import Blob, Done, Job, Lost, ProviderFile, Update
+from framegate.domain import Blob, Done, Job, Lost, ProviderFile, Running, Update
 from framegate.domain.machine import Machine
+from framegate.jobs.executor import LocalExecutor
+from framegate.jobs.executor.render_pool import RenderPool
 
 T = TypeVar("T")
+RENDERED_SECONDS_MAX = 2
+HELD_SECONDS = 15
 _verifications: dict[tuple[object, ...], object] = {}
 
 
@@ -61,6 +65,9 @@ def _ready_videos() -> "tempfile.TemporaryDirectory[str]":
 def _ready_video(spec: dict[str, Any]) -> Path:
     shape = {name: spec[name] for name in ("width", "height", "fps", "frames")}
     sound = bool(spec.get("audio"))
+    if source := spec.get("source"):  # an extension begins with its source
+        with av.open(source) as container:
+            shape["frames"] += round((container.duration or 0) / av.time_base * spec["fps"])
     path = Path(_ready_videos().name, "-".join(map(str, [*shape.values(), sound])) + ".mp4")
     return path if path.is_file() else write_video(path, **shape, sound=sound)
 
@@ -97,15 +104,60 @@ class StubExecutor:
         """There is no process to start."""
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        key = _key(function, arguments)
-        if key is None:
-            return await self._machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
-        if key not in _verifications:
-            _verifications[key] = await self._machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
-        return _verifications[key]  # type: ignore[return-value]
+        return await _run_once(self._machine, function, arguments)
 
     async def close(self) -> None:
         pass
+
+
+class ShortRenderExecutor(LocalExecutor):
+    """Renders videos of up to two seconds; longer ones are stubs, and those of 15 seconds run until they are cancelled.
+
+    It is for tests of clients that need real videos, and jobs that do not end while they look.
+    """
+
+    def __init__(self, machine: Machine, *, render_workers: int) -> None:
+        super().__init__(machine, render_workers=render_workers)
+        self.renderer = _ShortRenders(render_workers)
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        return await _run_once(self._machine, function, arguments)
+
+
+class _ShortRenders(RenderPool):
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._stub = StubRenderer()
+        self._held: set[str] = set()
+
+    async def start(self, render_id: str, spec: dict[str, Any]) -> None:
+        seconds = spec["frames"] / spec["fps"]
+        if seconds >= HELD_SECONDS:
+            self._held.add(render_id)
+        elif seconds > RENDERED_SECONDS_MAX:
+            await self._stub.start(render_id, spec)
+        else:
+            await super().start(render_id, spec)
+
+    def poll(self, render_id: str) -> Update:
+        if render_id in self._held:
+            return Running(progress=0.1, stage="rendering")
+        return self._stub.poll(render_id) if render_id in self._stub.specs else super().poll(render_id)
+
+    async def forget(self, render_id: str) -> None:
+        self._held.discard(render_id)
+        await self._stub.forget(render_id)
+        await super().forget(render_id)
+
+
+async def _run_once(machine: Machine, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
+    """Run a file check in a thread, or return its result for the same file."""
+    key = _key(function, arguments)
+    if key is None:
+        return await machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
+    if key not in _verifications:
+        _verifications[key] = await machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
+    return cast("T", _verifications[key])
 
 
 def _key(function: Callable[..., object], arguments: tuple[object, ...]) -> tuple[object, ...] | None:

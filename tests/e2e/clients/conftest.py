@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from support.fal_gateway import APP, submit, video_input, wait_until_ended
-from support.served_gateway import ServedGateway, served
+from support.served_gateway import SHORT_RENDERS, ServedGateway, served
 
 JS = Path(__file__).parent / "js"
 NPM_SECONDS = 300
@@ -34,9 +34,8 @@ def asset(api: httpx2.Client, photos: tuple[Path, ...]) -> str:
 def sandbox_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     """A sandbox that stands in for every service; references and webhooks may be on this machine."""
     folder = tmp_path_factory.mktemp("sandbox-gate")
-    with served(
-        folder / "data", folder / "log", key="pictai_sk-test", sandbox=True, allow_private_addresses=True
-    ) as gateway:
+    settings = {"sandbox": True, "allow_private_addresses": True}
+    with served(folder / "data", folder / "log", key="pictai_sk-test", prelude=SHORT_RENDERS, **settings) as gateway:
         yield gateway
 
 
