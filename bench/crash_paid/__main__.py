@@ -136,12 +136,12 @@ async def reached(load: Load, service: Counting, kind: str) -> None:
         return
 
 
-async def crashes(folder: Path, *, kills: int, seed: int, gates: int) -> list[Lane]:
-    """Share the kills among gates side by side."""
-    folders = [folder / str(number) for number in range(gates)]
+async def crashes(folder: Path, *, kills: int, seed: int, gateways: int) -> list[Lane]:
+    """Share the kills among gateways side by side."""
+    folders = [folder / str(number) for number in range(gateways)]
     for one in folders:
         one.mkdir(parents=True, exist_ok=True)
-    shares = [kills // gates + (number < kills % gates) for number in range(gates)]
+    shares = [kills // gateways + (number < kills % gateways) for number in range(gateways)]
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(crash(one, kills=share, seed=seed * 1000 + number))
@@ -191,15 +191,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.crash_paid", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--gates", type=int, default=2, help="gates that run side by side; the kills are shared out")
+    parser.add_argument(
+        "--gateways", type=int, default=2, help="gateways that run side by side; the kills are shared out"
+    )
     parser.add_argument("--folder", type=Path, help="an empty folder that is kept; a temporary one otherwise")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="framegate-crash-") as name:
         began = time.monotonic()
         folder: Path = given.folder or Path(name)
-        lanes = asyncio.run(crashes(folder, kills=given.kills, seed=given.seed, gates=given.gates))
+        lanes = asyncio.run(crashes(folder, kills=given.kills, seed=given.seed, gateways=given.gateways))
         report(lanes)
-        print(f"seed {given.seed}, {given.gates} gateway(s), {time.monotonic() - began:.0f} s")
+        print(f"seed {given.seed}, {given.gateways} gateway(s), {time.monotonic() - began:.0f} s")
     return 1 if any(lane.run.broken for lane in lanes) else 0
 
 

@@ -56,7 +56,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("Gate", "Framegate"), ("AsyncGateway", "AsyncFramegate"), ("GateError", "FramegateError")]
+    ("old", "new"), [("Gate", "Framegate"), ("AsyncGate", "AsyncFramegate"), ("GateError", "FramegateError")]
 )
 def test_a_former_name_of_the_package_works_with_a_warning(old: str, new: str):
     with pytest.warns(DeprecationWarning, match=rf"^framegate\.{old} is now framegate\.{new}$") as caught:
@@ -70,7 +70,7 @@ def test_a_former_name_of_the_package_works_with_a_warning(old: str, new: str):
     ("old", "new"),
     [
         ("Gate", "Framegate"),
-        ("AsyncGateway", "AsyncFramegate"),
+        ("AsyncGate", "AsyncFramegate"),
         ("Record", "ModelRecord"),
         ("Source", "ReferenceSource"),
     ],
