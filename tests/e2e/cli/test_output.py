@@ -394,7 +394,7 @@ def test_130_ctrl_c_says_that_the_job_is_stored_and_how_to_continue(address: str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a background shell ignores SIGINT
     )
     assert process.stderr
     first = [process.stderr.readline() for _ in range(3)]
