@@ -66,7 +66,7 @@ def _ready_video(spec: dict[str, Any]) -> Path:
     shape = {name: spec[name] for name in ("width", "height", "fps", "frames")}
     sound = bool(spec.get("audio"))
     if source := spec.get("source"):  # an extension begins with its source
-        with av.open(source) as container:
+        with av.open(str(source), "r") as container:
             shape["frames"] += round((container.duration or 0) / av.time_base * spec["fps"])
     path = Path(_ready_videos().name, "-".join(map(str, [*shape.values(), sound])) + ".mp4")
     return path if path.is_file() else write_video(path, **shape, sound=sound)
