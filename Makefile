@@ -43,7 +43,7 @@ contracts: $(VENV)/.dev  ## check the import contracts
 check: test lint types contracts  ## run the tests and all checks
 
 docs: $(VENV)/.dev  ## build the documentation site into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: $(VENV)/.dev  ## build the wheel twice, compare the bytes, and try it in an empty environment
 	$(BIN)/python scripts/check_wheel.py --output dist
