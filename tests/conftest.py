@@ -32,8 +32,14 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("soak" if SOAK else "default")
 
-# Tests that share a served gateway run in one worker; other tests are grouped by file. The longest folders come first.
-SHARED = {"e2e/clients": "served", "e2e/sdk": "served", "e2e/promises": "promises"}
+# Tests that share a served gateway run one after another in one worker; other tests are grouped by file. The longest
+# folders come first.
+SHARED = {
+    "e2e/clients": "served",
+    "e2e/sdk": "served",
+    "integration/native/test_asset_urls.py": "served",
+    "e2e/promises": "promises",
+}
 ORDER = ("e2e", "chaos", "contract", "docs", "integration", "unit")
 
 
@@ -43,6 +49,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = next((name for folder, name in SHARED.items() if path.is_relative_to(folder)), str(path))
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: _rank(item.path.relative_to(TESTS).parts[0]))
+    first: dict[str, int] = {}
+    for index, item in enumerate(items):
+        first.setdefault(_group(item), index)
+    items.sort(key=lambda item: first[_group(item)])
+
+
+_SHARED_BY_GROUP = ExitStack()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the gateways of a group behind its last test: their unfinished jobs would be polled until the run ends."""
+    if nextitem is None or _group(nextitem) != _group(item):
+        _SHARED_BY_GROUP.close()
+
+
+def _group(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return marker.args[0] if marker else ""
+
+
+@pytest.fixture(scope="session")
+def until_group_ends() -> ExitStack:
+    """What is entered here ends behind the last test of the group."""
+    return _SHARED_BY_GROUP
 
 
 def _rank(folder: str) -> int:
@@ -57,11 +87,11 @@ def machine() -> Iterator[VirtualMachine]:
 
 
 @pytest.fixture(scope="session")
-def served_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
+def served_gateway(tmp_path_factory: pytest.TempPathFactory, until_group_ends: ExitStack) -> ServedGateway:
     """One gateway for many tests, with the key `sk-test`; see `ShortRenderExecutor` for what it renders."""
     folder = tmp_path_factory.mktemp("gateway")
-    with served(folder / "data", folder / "log", key="sk-test", prelude=SHORT_RENDERS) as gateway:
-        yield gateway
+    gateway = served(folder / "data", folder / "log", key="sk-test", prelude=SHORT_RENDERS)
+    return until_group_ends.enter_context(gateway)
 
 
 @pytest.fixture

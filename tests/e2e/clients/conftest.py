@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,12 @@ def asset(api: httpx2.Client, photos: tuple[Path, ...]) -> str:
 
 
 @pytest.fixture(scope="session")
-def sandbox_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
+def sandbox_gateway(tmp_path_factory: pytest.TempPathFactory, until_group_ends: ExitStack) -> ServedGateway:
     """A sandbox that stands in for every service; references and webhooks may be on this machine."""
     folder = tmp_path_factory.mktemp("sandbox-gate")
     settings = {"sandbox": True, "allow_private_addresses": True}
-    with served(folder / "data", folder / "log", key="pictai_sk-test", prelude=SHORT_RENDERS, **settings) as gateway:
-        yield gateway
+    gateway = served(folder / "data", folder / "log", key="pictai_sk-test", prelude=SHORT_RENDERS, **settings)
+    return until_group_ends.enter_context(gateway)
 
 
 @pytest.fixture(scope="session")

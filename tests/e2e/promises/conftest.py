@@ -84,17 +84,18 @@ def gpu() -> Iterator[ServerState]:
 
 
 @pytest.fixture(scope="session")
-def clients(service: Studio, gpu: ServerState, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Client]]:
+def clients(
+    service: Studio, gpu: ServerState, tmp_path_factory: pytest.TempPathFactory, until_group_ends: ExitStack
+) -> dict[str, Client]:
     """A client for each owner of one gateway."""
     folder = tmp_path_factory.mktemp("needs")
     keys = keys_of(folder / "data")
     models = folder / "models"
     models.mkdir()
     (models / "ours.toml").write_text(ROW, encoding="utf-8")
-    with ExitStack() as stack:
-        accounts = ACCOUNTS.format(url=service.url, gpu=gpu.url, models=models)
-        gateway = stack.enter_context(ordering(folder, accounts))
-        yield {owner: stack.enter_context(client_of(gateway, key)) for owner, key in keys.items()}
+    accounts = ACCOUNTS.format(url=service.url, gpu=gpu.url, models=models)
+    gateway = until_group_ends.enter_context(ordering(folder, accounts))
+    return {owner: until_group_ends.enter_context(client_of(gateway, key)) for owner, key in keys.items()}
 
 
 @pytest.fixture
