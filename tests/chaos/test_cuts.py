@@ -1,4 +1,4 @@
-"""The gateway, or one of its renders, is killed at one exact place; what was accepted goes on all the same."""
+"""The gateway, or one of its renders, is killed at an exact place; every accepted job still ends."""
 
 import base64
 import hashlib

@@ -9,7 +9,7 @@ from framegate.catalogue.model import Model, Offer, Price
 from framegate.catalogue.registry import Catalogue
 from framegate.catalogue.rules.context import counted
 from framegate.domain import Estimate, Kind, Request, Target
-from framegate.domain.money import format_usd, from_micro_usd, micro_usd
+from framegate.domain.money import format_usd, micro_usd
 
 EXTRA_UNITS = ("reference_image", "minimum")  # not a price of the video itself
 TOKEN_FPS = 24  # ByteDance charges width x height x seconds x 24 / 1024 tokens, whatever the frame rate
@@ -43,12 +43,6 @@ def estimate(model: Model, target: Target, request: Request, *, offer: Offer | N
         total, basis = minimum, f"minimum charge of ${format_usd(minimum)} ({basis})"
     suffix = f" at {offer.provider}" if offer else ""
     return Estimate(micro_usd=micro_usd(total, rounding=ROUND_CEILING), basis=f"{basis}{suffix}")
-
-
-def per_second(model: Model, target: Target, request: Request) -> Decimal | None:
-    """The estimate divided by the seconds of the video."""
-    cost = estimate(model, target, request)
-    return None if cost is None else from_micro_usd(cost.micro_usd) / target.duration
 
 
 def with_credit_prices(catalogue: Catalogue, usd_per_credit: Mapping[str, Decimal | None]) -> Catalogue:

@@ -23,8 +23,3 @@ def as_object(value: object) -> dict[str, Any]:
 def as_list(value: object) -> list[Any]:
     """The value if it is a list, else an empty one."""
     return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def first_string(*values: object) -> str | None:
-    """The first value that is a text and not empty."""
-    return next((value for value in values if isinstance(value, str) and value), None)

@@ -67,7 +67,7 @@ class ConcurrencyLimiter:
     def release(self, job_id: str) -> None:
         """Release the job's slot, if it has one; the next waiter gets it.
 
-        After a restart there may be more jobs with a slot than the limit; then nobody gets it.
+        After a restart, more jobs may have a slot than the limit allows; then no waiter gets it.
         """
         account = self._account_of.pop(job_id, None)
         if account is None:

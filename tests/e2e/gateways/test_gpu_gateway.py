@@ -1,4 +1,4 @@
-"""A gateway that orders from GPUs of one's own: the whole way, from photos to the decoded file."""
+"""A gateway that orders from GPU servers: from photos to the decoded file."""
 
 import io
 import time

@@ -1,4 +1,4 @@
-"""Needs 2, 8 and 16: what was ordered outlives the gateway, with its account, and whoever asked to be called is."""
+"""Needs 2, 8 and 16: an order survives the gateway, with its account, and its webhook is delivered."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

@@ -1,6 +1,6 @@
 """Mentions of references in a prompt, by name or by number: `@hero`, `@Image2`, "the third image", "images 1 and 2".
 
-Every pattern is bounded, so that parsing takes time in proportion to the prompt, whoever wrote it.
+Every pattern is bounded, so that parsing takes time in proportion to the length of the prompt.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -22,6 +22,7 @@ from framegate.api.dialects.native.responses import (
 )
 from framegate.api.dialects.native.webhooks import DIALECT
 from framegate.api.http.body import fingerprint, read_json
+from framegate.api.http.openapi import json_body
 from framegate.api.http.query import KNOWN_QUERY_ONLY
 from framegate.api.http.sse import event_stream, format_event, until_closing
 from framegate.api.http.validation import validated
@@ -33,12 +34,7 @@ WAIT_SECONDS_MAX = 60
 KEY_CHARS_MAX = 255
 
 router = APIRouter(tags=["videos"], responses=ERRORS, generate_unique_id_function=operation_id)
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/VideoRequest"}}},
-    }
-}
+BODY = json_body(VideoRequest)
 Limit = Annotated[int, Query(ge=1, le=100)]
 Wait = Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX, allow_inf_nan=False)]
 Cursor = Annotated[str | None, Query(min_length=1, max_length=200)]
