@@ -44,6 +44,7 @@ class Plan:
     states: list[str] = field(default_factory=lambda: ["queued", "preparing", "running", "checking", "completed"])
     error: str | None = None
     jobs: int = 1
+    sandbox: bool = False
     faults: list[tuple[str, Callable[["Handler"], None]]] = field(
         default_factory=list
     )  # (path pattern, action), each used once
@@ -121,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    def route(self, request: ReceivedRequest) -> None:  # noqa: C901 - one case for each route
+    def route(self, request: ReceivedRequest) -> None:  # noqa: C901, PLR0912 - one case for each route
         match request.method, request.path.strip("/").split("/"):
             case "POST", ["assets"]:
                 self.respond(201, {"url": f"asset://{hashlib.sha256(request.body).hexdigest()}"})
@@ -133,6 +134,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.respond(200, {"ok": True, "model": "m", "problems": [], "estimate": {"usd": 0.4, "basis": "4 s"}})
             case "GET", ["videos", "models"]:
                 self.respond(200, {"data": [{"id": "framegate/animatic", "name": "Animatic"}]})
+            case "GET", ["gateway"]:
+                self.respond(200, {"version": "0", "sandbox": self.plan.sandbox})
             case "GET", ["videos"]:
                 self.page(request)
             case "GET", ["videos", _, "events"]:

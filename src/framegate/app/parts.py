@@ -98,7 +98,7 @@ async def build_parts(
     `DataFolderBusy` if another process uses the data folder, `SettingsInvalid`, and `Unavailable` without a database.
     """
     async with AsyncExitStack() as stack:
-        lock = FolderLock(settings.data_dir)
+        lock = FolderLock(settings.data_dir, sandbox=settings.sandbox)
         lock.acquire()
         stack.callback(lock.release)
         models = known_models(settings)

@@ -102,7 +102,7 @@ def retry(
 
     Example: framegate retry 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
-    with open_gateway(server, data) as client:
+    with open_gateway(server, data, sandbox=False) as client:
         job = client.videos.get(job_id)
         bill = client.videos.bill(job_id)
         if not bill["unsure"]:

@@ -299,6 +299,10 @@ class Framegate(Driver):
         """Stored files that requests can refer to."""
         return Assets(self)
 
+    def gateway(self) -> Mapping[str, Any]:
+        """Get facts about the gateway: `version`, and whether it is a `sandbox`."""
+        return self.run(operations.gateway())
+
     def spend(self, *, by: str = "model", since: str | None = None, until: str | None = None) -> Mapping[str, Any]:
         """Get the spending by key, model, provider or day. `since` and `until` are UTC days such as 2026-11-01."""
         return self.run(operations.spend(by, since, until))
@@ -321,6 +325,10 @@ class AsyncFramegate(AsyncDriver):
     def assets(self) -> AsyncAssets:
         """Stored files that requests can refer to."""
         return AsyncAssets(self)
+
+    async def gateway(self) -> Mapping[str, Any]:
+        """Get facts about the gateway: `version`, and whether it is a `sandbox`."""
+        return await self.run(operations.gateway())
 
     async def spend(
         self, *, by: str = "model", since: str | None = None, until: str | None = None

@@ -162,6 +162,11 @@ def list_models() -> Flow[list[models.ModelRecord]]:
     return [models.ModelRecord(raw) for raw in reply.json()["data"]]
 
 
+def gateway() -> Flow[Mapping[str, Any]]:
+    """Get facts about the gateway."""
+    return (yield from send(Call(method="GET", path="/gateway"))).json()
+
+
 def upload(source: requests.ReferenceSource) -> Flow[models.Asset]:
     """Store a local file."""
     return (yield from _store(requests.local_file(source)))

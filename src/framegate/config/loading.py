@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from framegate.config.accounts import KEY_VARIABLES, KEYLESS_PROVIDERS, Account, WebhookEndpoint
 from framegate.config.environment import API_KEY_PATTERN
@@ -50,6 +50,15 @@ def load(environ: Mapping[str, str] | None = None, *, file: Path | None = None, 
     if faults:
         raise SettingsInvalid(" ".join(faults))
     return settings.model_copy(update={"accounts": tuple(_accounts(settings, environ))})
+
+
+def sandbox_variable(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether FRAMEGATE_SANDBOX asks for a sandbox. Raises `SettingsInvalid`."""
+    text = (os.environ if environ is None else environ).get(variable_name("sandbox"))
+    try:
+        return bool(text) and TypeAdapter(bool).validate_python(text)
+    except ValidationError as error:
+        raise SettingsInvalid(f"{variable_name('sandbox')} should be a valid boolean, such as 1 or 0.") from error
 
 
 def variable_name(setting: str) -> str:

@@ -12,11 +12,12 @@ from framegate.domain.errors import DataFolderBusy
 class FolderLock:
     """An exclusive lock on a data folder; the system releases it when its process ends.
 
-    The lock file contains the `pid` of its process and, once that serves, its `url`.
+    The lock file contains the `pid` of its process, whether it is a `sandbox` and, once it serves, its `url`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sandbox: bool = False) -> None:
         self.path = folder / "lock"
+        self._sandbox = sandbox
         self._file: IO[str] | None = None
 
     def acquire(self) -> None:
@@ -43,7 +44,7 @@ class FolderLock:
             return
         self._file.seek(0)
         self._file.truncate()
-        json.dump({"pid": os.getpid(), "url": url}, self._file)
+        json.dump({"pid": os.getpid(), "url": url, "sandbox": self._sandbox}, self._file)
         self._file.flush()
 
     def release(self) -> None:

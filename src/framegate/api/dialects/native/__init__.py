@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from framegate.api.dialects.native import billing, files, jobs, models, webhooks
+from framegate.api.dialects.native import billing, files, jobs, models, operator, webhooks
 from framegate.api.dialects.native.errors import show
 from framegate.api.dialects.native.requests import VideoRequest
 from framegate.api.dialects.native.webhooks import webhook_dialect
@@ -29,6 +29,7 @@ def build(*, needs_key: Callable[[], bool]) -> FastAPI:
             *files.router.routes,
             *billing.router.routes,
             *webhooks.router.routes,
+            *operator.router.routes,
         ],
     )
     errors.install(app, show)
