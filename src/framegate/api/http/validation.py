@@ -1,6 +1,5 @@
 """Validation of JSON bodies against pydantic models, with problems in our words and JSON pointers."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, TypeVar, get_args
@@ -8,6 +7,7 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
+from framegate.api.http.field_names import hint_for
 from framegate.domain import Problem
 from framegate.domain.errors import InvalidRequest
 
@@ -118,7 +118,5 @@ def _type_choices(models: Sequence[type[BaseModel]]) -> list[str]:
 
 def unknown_field(name: str, pointer: str, known: Sequence[str]) -> Problem:
     """Return the problem of an unknown field; `known` are the fields beside it."""
-    close = difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
-    hint = f" Did you mean `{close[0]}`?" if close else ""
-    nearest = close[0] if close else None
+    hint, nearest = hint_for(name.rpartition(".")[2], known)
     return Problem(code="unknown_field", pointer=pointer, message=f"Unknown field: `{name}`.{hint}", nearest=nearest)

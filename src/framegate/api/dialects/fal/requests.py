@@ -8,6 +8,7 @@ from typing import Any, NoReturn, cast
 
 from framegate.api.dialects.fal.endpoints import Endpoint, Field, endpoints
 from framegate.api.dialects.fal.errors import Detail, Loc, Unprocessable, fail, format_loc, make_detail, quote
+from framegate.api.http.field_names import hint_for
 from framegate.domain import JobPolicy, Kind, Reference, Request, Role, Routing
 
 URL_CHARS_MAX = 8192  # a data URI is limited by the size of the body
@@ -349,8 +350,7 @@ def _unknown_fields(endpoint: Endpoint, document: Mapping[str, Any]) -> Iterator
 
 
 def _unknown_field(loc: Loc, names: Sequence[str], value: object) -> Detail:
-    close = difflib.get_close_matches(str(loc[-1])[:100], names, n=1)
-    hint = f" Did you mean `{close[0]}`?" if close else ""
+    hint, _ = hint_for(str(loc[-1]), names)
     return make_detail(loc, f"Unknown field `{format_loc(loc)[:100]}`.{hint}", "extra_forbidden", value)
 
 

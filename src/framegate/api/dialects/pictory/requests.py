@@ -1,6 +1,5 @@
 """Request bodies of AI Studio, and their conversion to a `Request` with Pictory's defaults."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator, Field
 
 from framegate.api.http.callbacks import callback_problem
+from framegate.api.http.field_names import hint_for
 from framegate.api.http.validation import Body, Url, Word, validated
 from framegate.catalogue import Catalogue, Model
 from framegate.catalogue.rules.context import listed
@@ -111,8 +111,7 @@ def _split_unknown(body: object) -> tuple[object, dict[str, str]]:
     fields = cast("dict[str, Any]", body)
     warnings: dict[str, str] = {}
     for name in [name for name in fields if name not in FIELDS][:UNKNOWN_MAX]:
-        close = difflib.get_close_matches(name, FIELDS, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        hint, _ = hint_for(name, FIELDS)
         short_name = name[:NAME_CHARS_MAX]
         warnings[short_name] = f"{short_name} is not a field of AI Studio and was ignored.{hint}"
     return {name: value for name, value in fields.items() if name in FIELDS}, warnings
