@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hmac
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ IN_PROGRESS = "Request is still in progress"  # clients compare this text
 QUEUED_STATES = (State.QUEUED, State.PREPARING)
 FILE_PURPOSE = "fal file"
 FILE_TOKEN_CHARS = 32  # 128 bits
+PROGRESS_STEP_PERCENT = 10
+NUMBER = re.compile(r"\d+")
 
 
 def status_word(job: Job) -> str:
@@ -70,17 +73,20 @@ def status_body(
 
 
 def log_lines(job: Job, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Return one line per event, and the job's warnings and adjustments. Later calls only append lines."""
+    """Return a line per stage, at most one per `PROGRESS_STEP_PERCENT` of it, and the job's warnings and adjustments.
+
+    Later calls only append lines. fal's clients keep every line of every poll, so a long job must have few.
+    """
     return list(_lines(job, events))
 
 
 def _lines(job: Job, events: Sequence[Event]) -> Iterator[dict[str, Any]]:
     has_adjustments = False
-    for event in events:
-        percent = "" if event.progress is None else f" {event.progress:.0%}"
+    for event, is_step in _with_steps(events):
         if event.state in (State.FAILED, State.EXPIRED, State.CANCELLED) and job.fault:
             yield _line(event, job.fault.message, "ERROR")
-        else:
+        elif is_step:
+            percent = "" if event.progress is None else f" {event.progress:.0%}"
             yield _line(event, f"{event.stage}{percent}", "INFO")
         if event.seq == 1:
             yield from (_line(event, warning.message, "WARN") for warning in job.warnings)
@@ -89,6 +95,19 @@ def _lines(job: Job, events: Sequence[Event]) -> Iterator[dict[str, Any]]:
             for change in job.adjustments:
                 size = f"{change.before} to {change.after}"
                 yield _line(event, f"Reference {change.reference} was {change.what}: {size}. {change.reason}", "WARN")
+
+
+def _with_steps(events: Sequence[Event]) -> Iterator[tuple[Event, bool]]:
+    """Yield the events, and whether each is the first of its stage or of its step of progress within the stage.
+
+    Numbers are no part of a stage: "queued, 3 ahead" and "queued, 2 ahead" are one.
+    """
+    seen: set[tuple[str, int | None]] = set()
+    for event in events:
+        step = None if event.progress is None else int(event.progress * 100) // PROGRESS_STEP_PERCENT
+        key = (NUMBER.sub("", event.stage), step)
+        yield event, key not in seen
+        seen.add(key)
 
 
 def _line(event: Event, message: str, level: str) -> dict[str, Any]:
