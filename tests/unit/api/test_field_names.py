@@ -1,4 +1,4 @@
-"""An unknown field is matched to the field with its meaning, in every API; its spelling decides only if it is unknown."""
+"""An unknown field is matched to the field with its meaning, in every API; its spelling comes second."""
 
 import pytest
 from hypothesis import given

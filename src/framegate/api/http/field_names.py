@@ -78,8 +78,7 @@ def similar_fields(name: str, known: Sequence[str]) -> list[str]:
         return [by_normal[normal]]
     rows = [row for row in MEANINGS if normal in row]
     if not rows:
-        close = difflib.get_close_matches(name[:NAME_CHARS_MAX], known, n=1)
-        return close
+        return difflib.get_close_matches(name[:NAME_CHARS_MAX], known, n=1)
     matches = (next((by_normal[other] for other in row if other in by_normal), None) for row in rows)
     return list(dict.fromkeys(match for match in matches if match is not None))
 
