@@ -15,6 +15,7 @@ from framegate.app.asgi import build_app
 from framegate.app.server import STOP_SECONDS_MAX, LifespanErrorRecorder, Server
 from framegate.client import Framegate
 from framegate.domain.errors import Unavailable
+from framegate.storage.private import make_private_file
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -38,7 +39,9 @@ def embedded_gateway(settings: "Settings") -> "Generator[Framegate]":
     parent = gettempdir() if len(gettempdir()) <= TEMPORARY_CHARS_MAX else "/tmp"  # noqa: S108 - the folder in it is new
     with TemporaryDirectory(prefix="framegate-", dir=parent) as folder:  # readable by its owner alone
         path = Path(folder) / "gate.sock"
-        path.with_name(KEY_FILE).write_text(settings.api_key or "", encoding="utf-8")
+        key_file = path.with_name(KEY_FILE)
+        make_private_file(key_file)
+        key_file.write_text(settings.api_key or "", encoding="utf-8")
         server = _BackgroundServer(settings, path)
         try:
             server.start()

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from framegate.cli import console, demo, doctor, generate, jobs, keys, models, serve, spend, verify
+from framegate.cli import console, db, demo, doctor, generate, jobs, keys, models, serve, spend, verify
 from framegate.domain.errors import FramegateError
 
 EPILOG = (
@@ -42,6 +42,7 @@ app.command()(verify.verify)
 app.command()(doctor.doctor)
 app.command()(serve.serve)
 app.add_typer(keys.app, name="keys")
+app.add_typer(db.app, name="db")
 app.command()(demo.demo)
 
 

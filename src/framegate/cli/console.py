@@ -40,6 +40,7 @@ EXIT_BY_CODE = {
     "settings_invalid": Exit.USAGE,
     "address_invalid": Exit.USAGE,
     "key_invalid": Exit.USAGE,
+    "schema_unknown": Exit.USAGE,
 }
 FLAG_BY_FIELD = {
     "duration": "--duration",
@@ -118,13 +119,15 @@ def fail(message: str, code: Exit, *hints: str) -> NoReturn:
 
 def exit_code(error: FramegateError) -> Exit:
     """The exit code of an error."""
+    if error.code in EXIT_BY_CODE:
+        return EXIT_BY_CODE[error.code]
     if isinstance(error, (InvalidRequest, errors.BudgetExceeded)):
         return Exit.REFUSED
     if isinstance(error, (errors.NotFound, errors.Gone)):
         return Exit.NOT_FOUND
     if isinstance(error, (errors.Unavailable, errors.Busy, errors.Unauthorized, errors.Forbidden)):
         return Exit.NO_GATEWAY
-    return EXIT_BY_CODE.get(error.code, Exit.FAILED)
+    return Exit.FAILED
 
 
 def show_error(error: FramegateError) -> None:

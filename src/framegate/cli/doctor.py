@@ -79,8 +79,11 @@ def _check_all(server: str | None, data: Path | None, *, ask: bool) -> Iterator[
         yield Finding("settings", "fail", error.message)
         return
     yield _guarded("data folder", lambda: _data_folder(settings))
+    yield _guarded("permissions", lambda: _permissions(settings))
     yield _owner(settings)
-    yield _guarded("key", lambda: _key(settings))
+    yield (database := _guarded("database", lambda: _database(settings)))
+    if database.mark != "fail":
+        yield _guarded("key", lambda: _key(settings))
     yield _guarded("models", lambda: _models(settings))
     yield from _accounts(settings, ask=ask and not settings.sandbox)
     for name, reason in unused_variables(settings, environment()):
@@ -139,6 +142,33 @@ def _data_folder(settings: "Settings") -> Finding:
     if free_bytes < FREE_BYTES_MIN:
         return Finding("data folder", "warn", detail, "videos need space; use another folder with --data")
     return Finding("data folder", "ok", detail)
+
+
+def _permissions(settings: "Settings") -> Finding:
+    """Whether other users of this machine can read the data folder of an earlier version, or one made by hand."""
+    from framegate.storage.private import exposed
+    from framegate.store.engine import sqlite_file
+
+    folder, database = settings.data_dir, sqlite_file(settings.data_dir)
+    files = [database, *(database.with_name(f"{database.name}{end}") for end in ("-wal", "-shm")), folder / "lock"]
+    open_paths = list(exposed([folder, *files, folder / "blobs"]))
+    if not open_paths:
+        return Finding("permissions", "ok", "only you can read the data folder")
+    names = ", ".join(str(path) for path in open_paths)
+    return Finding("permissions", "warn", f"open to other users of this machine: {names}", f"chmod -R go= {folder}")
+
+
+def _database(settings: "Settings") -> Finding:
+    from framegate.cli.db import read_version
+    from framegate.store.engine import SCHEMA, SchemaUnknown, known_versions
+
+    version = read_version(settings)
+    if version is None:
+        return Finding("database", "ok", "none yet, created on first use")
+    if version not in known_versions():
+        return Finding("database", "fail", SchemaUnknown(version).message)
+    upgrade = "" if version == SCHEMA else f", upgraded to {SCHEMA} on next use"
+    return Finding("database", "ok", f"schema {version}{upgrade}")
 
 
 def _owner(settings: "Settings") -> Finding:

@@ -174,10 +174,11 @@ def needs_key(settings: "Settings") -> bool:
 def run_on_store(data: str | None, action: "Callable[[Store], Awaitable[T]]") -> T:
     """Run an action on the database of a data folder, also while a server is running."""
     from framegate.config.loading import load
+    from framegate.storage.private import make_private_folder
 
     settings = load(data_dir=data)
     if settings.database_url is None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_private_folder(settings.data_dir)
     return _run(settings, action)
 
 

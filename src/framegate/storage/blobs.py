@@ -15,6 +15,7 @@ import anyio
 from framegate.domain import Blob
 from framegate.domain.errors import NotFound, TooLarge
 from framegate.domain.machine import REAL_MACHINE, Machine
+from framegate.storage.private import FILE_MODE, make_private_folder
 
 CHUNK_BYTES = 2**20
 PARTIAL = ".part"
@@ -33,7 +34,7 @@ class BlobStore:
         self.root = root
         self.machine = machine
         self._tmp = root / "tmp"
-        self._tmp.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._tmp)
 
     def path(self, sha256: str) -> Path:
         """Return the path of a blob, stored or not. Raises `NotFound` if `sha256` is not a hash."""
@@ -164,8 +165,9 @@ class BlobStore:
     def _commit(self, path: Path, sha256: str, size: int, media_type: str) -> Blob:
         place = self.path(sha256)
         if not place.parent.is_dir():
-            place.parent.mkdir(exist_ok=True)
+            make_private_folder(place.parent)
             _flush_folder(self.root)
+        path.chmod(FILE_MODE)
         path.replace(place)
         _flush_folder(place.parent)
         return Blob(sha256=sha256, size_bytes=size, media_type=media_type)

@@ -7,11 +7,14 @@ from sqlalchemy import URL, Connection, event, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from framegate.domain.errors import Unavailable
+from framegate.storage.private import make_private_file
 from framegate.store.tables import metadata
 
 SCHEMA = "0005"  # the newest migration
 IDLE_TRANSACTION_SECONDS_MAX = 30  # a process that is frozen during a write blocks others no longer
 SCHEMA_LOCK = 0x6672616D65  # arbitrary; no other program on the database should use it
+_MIGRATIONS = Path(__file__).parent / "migrations"
 FAILURES = (SQLAlchemyError, OSError)  # of a query; `OSError` without a connection
 
 
@@ -38,6 +41,10 @@ def sqlite_url(folder: Path) -> str:
 def _sqlite(url: URL, *, pool: int, begin: str) -> AsyncEngine:
     engine = create_async_engine(url, pool_size=pool, max_overflow=0, connect_args={"timeout": 30})
 
+    def create_file(*_: object) -> None:  # SQLite gives its other files the permissions of this one
+        if url.database and url.database != ":memory:":
+            make_private_file(Path(url.database))
+
     def on_connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
         connection.isolation_level = None  # `on_begin` begins transactions, not the driver
         cursor = connection.cursor()
@@ -48,6 +55,7 @@ def _sqlite(url: URL, *, pool: int, begin: str) -> AsyncEngine:
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
+    event.listen(engine.sync_engine, "do_connect", create_file)
     event.listen(engine.sync_engine, "connect", on_connect)
     event.listen(engine.sync_engine, "begin", on_begin)
     return engine
@@ -60,18 +68,47 @@ def _limit_idle_transactions(connection: Any, _record: object) -> None:  # noqa:
     connection.commit()
 
 
+class SchemaUnknown(Unavailable):
+    """The database has the schema of a newer version of Framegate."""
+
+    code = "schema_unknown"
+    retryable = False
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"The database was written by a newer version of Framegate (schema {version[:32]}; this version reads "
+            f"{SCHEMA} and earlier): install the newer version, or use another data folder or database."
+        )
+
+
+async def schema_version(engine: AsyncEngine) -> str | None:
+    """Return the version of a database's schema without changing it; None for an empty database."""
+    async with engine.connect() as connection:
+        return await connection.run_sync(_version)
+
+
 async def migrate_to_current(engine: AsyncEngine) -> None:
-    """Create the schema in an empty database, or migrate an older one; of several processes one does so."""
+    """Create the schema in an empty database, or migrate an older one; of several processes one does so.
+
+    Raises `SchemaUnknown` for the schema of a newer version, and changes nothing.
+    """
     async with engine.begin() as connection:
         await connection.run_sync(_lock_schema)
         version = await connection.run_sync(_version)
         if version is None:
             await connection.run_sync(_create)
             return
+    if version not in known_versions():
+        raise SchemaUnknown(version)
     if version != SCHEMA:
         async with engine.begin() as connection:
             await connection.run_sync(_lock_schema)
             await connection.run_sync(migrate)
+
+
+def known_versions() -> frozenset[str]:
+    """Return the versions of the schema that this version of Framegate can read."""
+    return frozenset(path.name[:4] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _lock_schema(connection: Connection) -> None:
@@ -99,6 +136,6 @@ def migrate(connection: Connection, *, to: str = "head") -> None:
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, to)

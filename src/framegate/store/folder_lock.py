@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from framegate.domain.errors import DataFolderBusy
+from framegate.storage.private import make_private_file, make_private_folder
 
 
 class FolderLock:
@@ -22,7 +23,8 @@ class FolderLock:
 
     def acquire(self) -> None:
         """Lock the folder. Raises `DataFolderBusy`, which names the process that has the lock."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.path.parent)
+        make_private_file(self.path)
         file = self.path.open("a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

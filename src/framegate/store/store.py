@@ -14,7 +14,7 @@ from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.store import asset_writes, claim_writes, job_writes, serialization
 from framegate.store.api_keys import ApiKeyStore
 from framegate.store.claim_writes import ClaimedJob
-from framegate.store.engine import FAILURES, make_engines, migrate_to_current
+from framegate.store.engine import FAILURES, SchemaUnknown, make_engines, migrate_to_current
 from framegate.store.group_commit import GroupCommitWriter
 from framegate.store.ledger import LedgerQueries
 from framegate.store.notifier import JobNotifier
@@ -50,6 +50,9 @@ class Store:
     async def __aenter__(self) -> Self:
         try:
             await migrate_to_current(self._write_engine)
+        except SchemaUnknown:
+            await self._write_engine.dispose()
+            raise
         except FAILURES as error:
             await self._write_engine.dispose()
             raise Unavailable(f"The database cannot be opened: {getattr(error, 'orig', error)}.") from error

@@ -21,6 +21,7 @@ from framegate.jobs.background.server_discovery import ServerDiscovery
 from framegate.jobs.routing import Router
 from framegate.providers.base import Provider
 from framegate.providers.registry import ProviderRegistry
+from framegate.storage.private import make_private_folder
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class CatalogueRefresher:
             return None
 
     def _write_file(self, account: Provider, model_list: _ModelList) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._folder)
         file = self._file(account)
         new = file.with_suffix(".new")
         document = {"url": model_list.url, "read": model_list.read, "data": list(model_list.records.values())}

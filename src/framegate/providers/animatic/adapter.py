@@ -10,6 +10,7 @@ from framegate.domain.errors import Refused
 from framegate.providers.animatic.preflight import preflight_of, style_reference
 from framegate.providers.animatic.renderer import Renderer
 from framegate.providers.base import Provider
+from framegate.storage.private import make_private_folder
 
 SEED_MAX = 2**63 - 1
 
@@ -25,7 +26,7 @@ class Animatic(Provider):
         self.concurrency = renderer.size
         self._renderer = renderer
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         for leftover in folder.iterdir():  # of a killed process: its renders start again
             leftover.unlink(missing_ok=True)
 

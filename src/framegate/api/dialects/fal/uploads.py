@@ -15,6 +15,7 @@ from framegate.api.http.signing import Signer
 from framegate.domain import Blob, Problem, Reference, Request
 from framegate.domain.errors import FramegateError, Gone, InvalidRequest, NotFound
 from framegate.domain.machine import Machine
+from framegate.storage.private import make_private_folder
 
 UPLOAD_PURPOSE = "fal upload"
 UNFINISHED_SECONDS_MAX = 24 * 3600
@@ -136,7 +137,7 @@ class Uploads:
 
     def _write(self, upload: Upload) -> None:
         folder = self._folder / upload.id
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         temporary = folder / f"{self._machine.random_bytes(4).hex()}.tmp"
         temporary.write_text(json.dumps(asdict(upload)), "utf-8")
         temporary.replace(folder / "upload.json")
@@ -150,7 +151,7 @@ class Uploads:
             swept_at = 0.0
         if now - swept_at < SWEEP_SECONDS:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._folder)
         marker.write_text(str(now), "utf-8")
         for folder in self._folder.iterdir():
             if not ID.fullmatch(folder.name):
