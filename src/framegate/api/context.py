@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends
@@ -16,6 +16,7 @@ from framegate.domain import Caller, Scope
 from framegate.domain.machine import Machine
 from framegate.jobs.deduplication import RequestContext
 from framegate.jobs.service import JobService
+from framegate.net import loops
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 REQUEST_CONTEXT = "framegate.request_context"  # key of the ASGI scope
@@ -35,6 +36,7 @@ class ApiContext:
     machine: Machine
     closing: asyncio.Event
     url_signer: UrlSigner
+    gateway_id: str
     orderable: Callable[[Offer], bool]
 
 
@@ -52,6 +54,21 @@ def key_in(connection: HTTPConnection, *, scheme: str = "Bearer", header: str = 
     return key.strip() or None if said.lower() == scheme.lower() else None
 
 
+def scope_needed(connection: HTTPConnection) -> Scope:
+    """Return the scope that a request needs by its method: `read` for GET and HEAD, `create` for everything else."""
+    return Scope.READ if connection.scope.get("method", "GET") in READING_METHODS else Scope.CREATE
+
+
+async def authenticate(connection: HTTPConnection, key: str | None, scope: Scope) -> Caller:
+    """Return the caller that a key stands for, with the path of the request.
+
+    Every API authenticates here. Raises `Unauthorized`, `Forbidden` and `Busy`.
+    """
+    caller = await context_of(connection).keys.authenticate(key, scope)
+    path = loops.parse_path(connection.headers.get(loops.VIA))
+    return replace(caller, via=path) if path else caller
+
+
 def callers(
     read: Callable[[HTTPConnection], str | None], *, scope: Scope | None = None
 ) -> Callable[[HTTPConnection], Awaitable[Caller]]:
@@ -62,9 +79,7 @@ def callers(
     """
 
     async def caller(connection: HTTPConnection) -> Caller:
-        reads = connection.scope.get("method", "GET") in READING_METHODS
-        needed = scope or (Scope.READ if reads else Scope.CREATE)
-        return await context_of(connection).keys.authenticate(read(connection), needed)
+        return await authenticate(connection, read(connection), scope or scope_needed(connection))
 
     return caller
 

@@ -17,6 +17,7 @@ from framegate.api.dialects import fal, native, phaseo, pictory
 from framegate.api.http.errors import install
 from framegate.api.middleware.client_disconnect import ClientDisconnect
 from framegate.api.middleware.host_guard import HostGuard
+from framegate.api.middleware.loop_guard import LoopGuard
 from framegate.api.middleware.vendor_hosts import VendorHosts
 from framegate.app.parts import Parts, build_parts
 from framegate.config.settings import Settings
@@ -30,6 +31,12 @@ EXPOSED_HEADERS = (
     *("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After"),
     *("X-Fal-Request-Id", "X-Fal-Billable-Units", "X-Fal-Error-Type", "X-Fal-Request-Timeout-Type"),
 )
+SHOWS = {  # how each dialect shows an error, by its mount point
+    native.PATH: native.show,
+    fal.PATH: fal.errors.show,
+    phaseo.PATH: phaseo.errors.show,
+    pictory.PATH: pictory.errors.show,
+}
 
 
 def build_app(
@@ -54,6 +61,7 @@ def build_app(
                 machine=parts.machine,
                 closing=asyncio.Event(),
                 url_signer=parts.url_signer,
+                gateway_id=parts.gateway_id,
                 orderable=lambda offer: bool(parts.providers.for_offer(offer.provider, offer.id)),
             )
             app.state.gateway, app.state.parts = context, parts
@@ -92,6 +100,7 @@ def build_app(
             Mount(pictory.PATH, pictory.build(needs_key=needs_key)),
         ],
         middleware=[
+            Middleware(LoopGuard, shows=SHOWS, default=native.show),
             Middleware(HostGuard, settings=settings),
             Middleware(VendorHosts, settings=settings),
             Middleware(ClientDisconnect, acknowledge=acknowledge),

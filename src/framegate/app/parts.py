@@ -18,6 +18,7 @@ from framegate.domain.machine import Machine
 from framegate.jobs.account_health import AccountHealth
 from framegate.jobs.background.blob_gc import BlobGarbageCollector
 from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
+from framegate.jobs.background.loop_check import LoopCheck
 from framegate.jobs.executor import Executor, LocalExecutor
 from framegate.jobs.references import ReferencePreparer
 from framegate.jobs.routing import Router
@@ -27,6 +28,7 @@ from framegate.jobs.state_machine.machine import JobStateMachine
 from framegate.jobs.webhooks.dialect import WebhookDialects
 from framegate.jobs.webhooks.dispatcher import WebhookDispatcher
 from framegate.jobs.worker import Worker
+from framegate.net import loops
 from framegate.net.fetcher import Fetcher
 from framegate.providers.animatic.adapter import Animatic, Sandbox
 from framegate.providers.base import Provider
@@ -62,6 +64,7 @@ class Resources:
     blobs: BlobStore
     link_secret: bytes
     webhook_secret: bytes
+    gateway_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ class Parts:
     router: Router
     jobs: JobService
     url_signer: UrlSigner
+    gateway_id: str
     state_machine: JobStateMachine
     worker: Worker
     dispatcher: WebhookDispatcher
@@ -124,11 +128,13 @@ async def _open_resources(
         executor = LocalExecutor(machine, render_workers=settings.render_workers)
         executor.warm()  # first: a render process starts while the rest is built
     stack.push_async_callback(executor.close)
-    registry = _build_registry(settings, machine, executor, providers)
-    for provider in registry:
-        stack.push_async_callback(provider.close)
     url = settings.database_url or sqlite_url(settings.data_dir)
     store = await stack.enter_async_context(Store(url, machine=machine))
+    link_secret = await store.secret("links")
+    own_id = loops.gateway_id(link_secret)
+    registry = _build_registry(settings, machine, executor, providers, own_id)
+    for provider in registry:
+        stack.push_async_callback(provider.close)
     net = await stack.enter_async_context(Fetcher(settings, machine=machine))
     blobs = BlobStore(settings.data_dir / "blobs", machine=machine)
     blobs.clean()
@@ -141,8 +147,9 @@ async def _open_resources(
         store=store,
         net=net,
         blobs=blobs,
-        link_secret=await store.secret("links"),
+        link_secret=link_secret,
         webhook_secret=await store.secret("webhooks"),
+        gateway_id=own_id,
     )
 
 
@@ -170,7 +177,8 @@ def _wire(resources: Resources, models: Catalogue) -> Parts:
     worker = Worker(store, state_machine, machine=machine, webhook_dialects=webhook_dialects, sole=is_sole)
     collector = BlobGarbageCollector(store, blobs, machine=machine)
     # The lists of the last run apply before the worker continues jobs; a sandbox calls no service.
-    services = (dispatcher, *(() if settings.sandbox else (refresher,)), worker, collector)
+    loop_check = LoopCheck(resources.providers)
+    services = (dispatcher, *(() if settings.sandbox else (loop_check, refresher)), worker, collector)
     return Parts(
         settings=settings,
         machine=machine,
@@ -190,6 +198,7 @@ def _wire(resources: Resources, models: Catalogue) -> Parts:
             webhook_dialects=webhook_dialects,
         ),
         url_signer=signer,
+        gateway_id=resources.gateway_id,
         state_machine=state_machine,
         worker=worker,
         dispatcher=dispatcher,
@@ -222,7 +231,7 @@ def known_models(settings: Settings) -> Catalogue:
 
 
 def _build_registry(
-    settings: Settings, machine: Machine, executor: Executor, providers: Sequence[Provider] | None
+    settings: Settings, machine: Machine, executor: Executor, providers: Sequence[Provider] | None, gateway_id: str
 ) -> ProviderRegistry:
     if providers is not None:
         return ProviderRegistry(providers)
@@ -230,7 +239,7 @@ def _build_registry(
     animatic = Animatic(executor.renderer, folder)
     if settings.sandbox:  # no provider is called, whichever accounts are configured
         return ProviderRegistry([animatic], sandbox=Sandbox(executor.renderer, folder))
-    return ProviderRegistry([animatic, *build_providers(settings, machine)])
+    return ProviderRegistry([animatic, *build_providers(settings, machine, gateway_id=gateway_id)])
 
 
 def _reference_url(settings: Settings, signer: UrlSigner) -> Callable[[Blob], str | None]:

@@ -216,18 +216,34 @@ def _accounts(settings: "Settings", *, ask: bool) -> Iterator[Finding]:
     results = _probe(settings) if ask else [None] * len(settings.accounts)
     for account, result in zip(settings.accounts, results, strict=True):
         yield _account(account, result, has_public_url=settings.public_url is not None)
+    yield from _redirected(settings)
+
+
+def _redirected(settings: "Settings") -> Iterator[Finding]:
+    """Vendors' names that resolve to this machine or network: orders may come back to this gateway."""
+    from framegate.cli.doctor_probe import redirected_accounts
+
+    for label, host in redirected_accounts(settings):
+        detail = f"{label}: {host} resolves to an address of this machine or network, so orders may come back here"
+        hint = "the gateway must resolve vendors past the hosts file: docs/guides/vendor-hostnames.md"
+        yield Finding("account", "warn", detail, hint, "vendor_redirected")
 
 
 def _probe(settings: "Settings") -> "Sequence[ProbeResult]":
     from framegate import catalogue
     from framegate.app.parts import known_models
     from framegate.cli import doctor_probe
+    from framegate.cli.keys import known_gateway_id
 
     try:
         models = known_models(settings)
     except FramegateError:  # reported by another check
         models = catalogue.builtin()
-    return doctor_probe.probe_accounts(settings, models)
+    try:
+        own_id = known_gateway_id(settings)
+    except (FramegateError, OSError):  # reported by another check
+        own_id = ""
+    return doctor_probe.probe_accounts(settings, models, gateway_id=own_id)
 
 
 def _account(account: "Account", result: "ProbeResult | None", *, has_public_url: bool) -> Finding:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from framegate.providers.base import Provider
 
 SECONDS_MAX = 10.0  # for one account; its requests have shorter timeouts
+RESOLVE_SECONDS_MAX = 3.0
 OK, NOT_OFFERED = "ok", "not_offered"
 
 
@@ -26,22 +27,55 @@ class ProbeResult:
     hint: str = ""
 
 
-def probe_accounts(settings: "Settings", catalogue: "Catalogue") -> Sequence[ProbeResult]:
-    """Contact the service of every account. Places no order. The results are in the order of the accounts."""
+def redirected_accounts(settings: "Settings") -> Sequence[tuple[str, str]]:
+    """The label and host of each account whose public name resolves to an address of this machine or network."""
+    from framegate.config.settings import SettingsInvalid
+    from framegate.net.ssrf import is_local_name
+    from framegate.providers.registry import adapter_class
+
+    async def redirected(account: "Account") -> bool:
+        try:
+            url = account.base_url or adapter_class(account.provider).base_url
+            async with asyncio.timeout(RESOLVE_SECONDS_MAX):
+                return await is_local_name(url)
+        except (SettingsInvalid, TimeoutError):
+            return False
+
+    async def check_all() -> list[bool]:
+        return await asyncio.gather(*map(redirected, settings.accounts))
+
+    marks = zip(settings.accounts, asyncio.run(check_all()), strict=True)
+    return [(account.label, _host(account)) for account, is_redirected in marks if is_redirected]
+
+
+def _host(account: "Account") -> str:
+    from urllib.parse import urlsplit
+
+    from framegate.providers.registry import adapter_class
+
+    return urlsplit(account.base_url or adapter_class(account.provider).base_url).hostname or ""
+
+
+def probe_accounts(settings: "Settings", catalogue: "Catalogue", *, gateway_id: str = "") -> Sequence[ProbeResult]:
+    """Contact the service of every account. Places no order. The results are in the order of the accounts.
+
+    `gateway_id` is this gateway's: an account whose address leads back to it says so.
+    """
 
     async def probe_all() -> list[ProbeResult]:
-        return await asyncio.gather(*(_probe(account, catalogue) for account in settings.accounts))
+        probes = (_probe(account, settings, catalogue, gateway_id) for account in settings.accounts)
+        return await asyncio.gather(*probes)
 
     return asyncio.run(probe_all())
 
 
-async def _probe(account: "Account", catalogue: "Catalogue") -> ProbeResult:
+async def _probe(account: "Account", settings: "Settings", catalogue: "Catalogue", gateway_id: str) -> ProbeResult:
     from framegate.config.settings import SettingsInvalid
     from framegate.providers.health import KEY_REFUSED, UNREACHABLE
     from framegate.providers.registry import build_provider
 
     try:
-        provider = build_provider(account)
+        provider = build_provider(account, settings, gateway_id=gateway_id)
     except SettingsInvalid as error:
         return ProbeResult(error.code, error.message)
     try:

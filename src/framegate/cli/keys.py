@@ -171,6 +171,16 @@ def needs_key(settings: "Settings") -> bool:
     return _run(settings, lambda store: store.keys.any())
 
 
+def known_gateway_id(settings: "Settings") -> str:
+    """The id of the gateway with this database; empty if it never ran."""
+    from framegate.net.loops import gateway_id
+    from framegate.store.engine import sqlite_file
+
+    if settings.database_url is None and not sqlite_file(settings.data_dir).is_file():
+        return ""
+    return gateway_id(_run(settings, lambda store: store.secret("links")))
+
+
 def run_on_store(data: str | None, action: "Callable[[Store], Awaitable[T]]") -> T:
     """Run an action on the database of a data folder, also while a server is running."""
     from framegate.config.loading import load

@@ -13,6 +13,7 @@ FramegateError                500
 ├── Gone                      410
 ├── TooLarge                  413
 ├── UnsupportedMediaType      415
+├── GatewayLoop               421  the request was sent by this gateway itself
 ├── Busy                      429
 ├── Unavailable               503
 │   └── DataFolderBusy        503  another process uses the data folder
@@ -150,6 +151,13 @@ class UnsupportedMediaType(FramegateError):
 
     code = "unsupported_media_type"
     status = 415
+
+
+class GatewayLoop(FramegateError):
+    """The request was sent by this gateway itself."""
+
+    code = "gateway_loop"
+    status = 421
 
 
 class Busy(FramegateError):

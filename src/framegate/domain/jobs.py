@@ -91,6 +91,7 @@ class Job:
     updated_at: float
     deadline_at: float
     key_id: str | None = None  # of the create; None: without a key, or with the operator's
+    via: tuple[str, ...] = ()  # ids of the gateways that the create came through
     base_url: str = ""  # of the dialect, as the client used it: the start of URLs in webhooks
     state: State = State.QUEUED
     version: int = 1  # rises by one with every change, and is the sequence number of its event

@@ -58,6 +58,7 @@ class Caller:
     owner: str
     scopes: frozenset[Scope]
     key_id: str | None = None
+    via: tuple[str, ...] = ()  # ids of the gateways that the request came through
 
 
 OPERATOR = Caller(owner=DEFAULT_OWNER, scopes=frozenset(Scope))

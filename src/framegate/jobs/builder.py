@@ -87,6 +87,7 @@ class JobBuilder:
             updated_at=now,
             deadline_at=now + self._settings.deadline_seconds(route.model),
             key_id=caller.key_id,
+            via=caller.via,
             base_url=base_url,
             warnings=verdict.warnings,
             **route.job_fields(),

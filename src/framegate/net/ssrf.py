@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import cast
+from urllib.parse import urlsplit
 
 import anyio
 import httpcore2
@@ -92,6 +93,19 @@ async def resolve_name(host: str, port: int) -> Sequence[str]:
     """Ask the system's resolver for every address of a name."""
     entries = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+
+
+async def is_local_name(url: str, resolve: Resolver | None = None) -> bool:
+    """Whether the host of a URL is a name in the public DNS that resolves to an address of this machine or network."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    try:
+        if "." not in host or host.endswith(".localhost") or literal_address(host):
+            return False
+        addresses = await (resolve or resolve_name)(host, parts.port or 443)
+    except (OSError, UnicodeError, ReferenceUnusable):
+        return False
+    return any(blocked_address_reason(address) for address in addresses)
 
 
 def unreachable(message: str, *, retryable: bool = True) -> ReferenceUnusable:

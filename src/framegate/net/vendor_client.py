@@ -6,6 +6,7 @@ Nothing is retried, and no redirect is followed except of a finished file within
 
 import email.utils
 import json
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,11 +16,14 @@ from typing import Any, cast
 import anyio
 import httpx2
 
-from framegate.domain.errors import MovedOrigin, NotSent, OutcomeUnknown, ProviderError, Refused
+from framegate.domain.errors import GatewayLoop, MovedOrigin, NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.domain.json import as_object
 from framegate.domain.machine import REAL_MACHINE, Machine
+from framegate.net import loops
 from framegate.net.resume import Mismatch, ResumableFile
 from framegate.net.tls import trusted_certificates
+
+_log = logging.getLogger(__name__)
 
 RESPONSE_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS_MAX = 10.0
@@ -138,6 +142,7 @@ class VendorClient:
         machine: Machine = REAL_MACHINE,
     ) -> None:
         self.machine = machine
+        self.gateway_id = ""  # sent with every request, so that a loop is recognised
         self.base_url = base_url.rstrip("/")
         self.name = name
         self._read_error = read_error
@@ -176,6 +181,8 @@ class VendorClient:
             raise OutcomeUnknown(f"{message} The order may have been accepted.") from error
         if response.ok:
             return response
+        if loops.LOOP in response.headers:
+            raise Refused(self._loop_message(), code=GatewayLoop.code)
         message = self.error_message(response)
         if response.status in NOT_SENT_STATUSES or self._rejected_before_work(response):
             raise NotSent(message, retry_after=response.retry_after)
@@ -200,6 +207,8 @@ class VendorClient:
             response = await self._send(self._query_client, method, path, seconds_max, request)
         except (httpx2.HTTPError, TimeoutError) as error:
             raise ProviderError(f"The request to {self.name} failed ({type(error).__name__}).") from error
+        if loops.LOOP in response.headers:
+            raise Refused(self._loop_message(), code=GatewayLoop.code)
         if (response.status >= 500 and not any_status) or response.status in NOT_SENT_STATUSES:
             raise ProviderError(self.error_message(response))
         return response
@@ -214,6 +223,14 @@ class VendorClient:
         """The service's error as a sentence, without the key."""
         reason = self.without_key(self._read_error(response)).rstrip(".")
         return f"{self.name} returned {response.status}: {reason or 'no message'}."
+
+    def _loop_message(self) -> str:
+        message = (
+            f"{self.base_url} leads back to this gateway, so the account at {self.name} would order from the gateway "
+            "itself. Correct its `base_url`, or the DNS or hosts file of the gateway's machine."
+        )
+        _log.error("%s", message)
+        return message
 
     def without_key(self, text: str) -> str:
         """A text with the key replaced, for texts in which the service repeats it."""
@@ -344,6 +361,8 @@ class VendorClient:
             raise ProviderError(f"{self.name} returned a URL of another origin, which must not receive its key.")
         url = path if "://" in path else path.lstrip("/")
         timeout = httpx2.Timeout(seconds, connect=CONNECT_SECONDS_MAX)
+        if self.gateway_id:
+            request["headers"] = {**request.get("headers", {}), loops.VIA: loops.path_header(self.gateway_id)}
         try:
             built = client.build_request(method, url, timeout=timeout, **request)
         except (TypeError, ValueError, httpx2.InvalidURL) as error:  # NaN, a lone surrogate

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from framegate.domain.errors import ProviderError
+from framegate.domain.errors import GatewayLoop, ProviderError
 from framegate.net.vendor_client import Response, VendorClient
 
 SECONDS_MAX = 5.0
@@ -25,6 +25,8 @@ async def probe(
     try:
         response = await client.query("GET", path, any_status=True, seconds_max=SECONDS_MAX, **request)
     except ProviderError as error:
+        if error.code == GatewayLoop.code:
+            raise
         raise _without_response(error) from error
     has_fields = bool(response.fields())
     if response.status == 401 or (response.status == 403 and has_fields):

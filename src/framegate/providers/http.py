@@ -77,6 +77,11 @@ class HttpProvider(Provider):
             self.model_list_url = f"{self.base_url}/{self.model_list_path}"
         self._unknown_statuses: set[str] = set()
 
+    @property
+    def clients(self) -> Sequence[VendorClient]:
+        """Every HTTP client of the account; a subclass with further ones adds them."""
+        return (self.client,)
+
     # -- what a subclass overrides if its service differs
 
     def auth_headers(self, api_key: str) -> dict[str, str]:
@@ -133,7 +138,8 @@ class HttpProvider(Provider):
 
     async def close(self) -> None:
         """Close the connections."""
-        await self.client.close()
+        for client in self.clients:
+            await client.close()
 
     # -- parts of `submit` and `poll`
 

@@ -111,8 +111,17 @@ def only_accepts_urls(adapter: type[Provider]) -> bool:
     return issubclass(adapter, HttpProvider) and not {"data", "upload"} & set(adapter.reference_transports)
 
 
-def build_provider(account: Account, settings: Settings | None = None, machine: Machine = REAL_MACHINE) -> Provider:
-    """The provider of an account. Raises `SettingsInvalid` if another package's adapter cannot be used."""
+def build_provider(
+    account: Account,
+    settings: Settings | None = None,
+    machine: Machine = REAL_MACHINE,
+    *,
+    gateway_id: str = "",
+) -> Provider:
+    """The provider of an account, whose requests carry `gateway_id`.
+
+    Raises `SettingsInvalid` if another package's adapter cannot be used.
+    """
     adapter = adapter_class(account.provider)
     key = (account.api_key or "").strip()  # a key from a file ends with a line break, which a header cannot contain
     try:
@@ -124,6 +133,9 @@ def build_provider(account: Account, settings: Settings | None = None, machine: 
         raise _broken(account.provider, value, f"the constructor failed with {error!r}") from error
     provider.concurrency = account.concurrency or provider.concurrency
     provider.requests_per_minute = account.requests_per_minute
+    if isinstance(provider, HttpProvider):
+        for client in provider.clients:
+            client.gateway_id = gateway_id
     if settings is not None:
         provider.reaches_gateway = settings.public_url is not None
         if isinstance(provider, Pictory):
@@ -131,11 +143,11 @@ def build_provider(account: Account, settings: Settings | None = None, machine: 
     return provider
 
 
-def build_providers(settings: Settings, machine: Machine) -> Iterator[Provider]:
+def build_providers(settings: Settings, machine: Machine, *, gateway_id: str = "") -> Iterator[Provider]:
     """The providers of the configured accounts. An account whose adapter cannot be used is logged and left out."""
     for account in settings.accounts:
         try:
-            yield build_provider(account, settings, machine)
+            yield build_provider(account, settings, machine, gateway_id=gateway_id)
         except SettingsInvalid as error:
             _log.error("Account %s is not available. %s", account.label, error.message)
 

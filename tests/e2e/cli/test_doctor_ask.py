@@ -68,3 +68,35 @@ def test_no_service_is_contacted_without_ask_or_in_the_sandbox(
 
     assert (result.code, plan.received) == (0, [])
     assert ("so none was contacted" in result.out) is ("--ask" in arguments)
+
+
+def test_doctor_names_an_account_that_leads_back_to_its_own_gateway(
+    run: Run, folder: Path, serve_gateway: Callable[..., ServedGateway], tmp_path: Path
+):
+    own = serve_gateway(key=KEY, data_dir=tmp_path / "data", sandbox=True)
+    paths = {"openrouter": "/api/v1", "phaseo": "/phaseo/v1", "fal": "/fal", "pictory": "/pictory"}
+    rows = [account(name, "own", own.url + path, WRONG) for name, path in paths.items()]
+    (folder / "framegate.toml").write_text("".join(rows))
+    result = run("doctor", "--ask")
+
+    lines = [line for line in result.out.splitlines() if "leads back to this gateway" in line]
+    assert (result.code, len(lines)) == (1, len(paths))
+
+
+def test_doctor_names_a_vendors_hostname_that_the_hosts_file_redirects(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def resolve(host: str, _: int) -> list[str]:
+        return ["127.0.0.1"] if host == "openrouter.ai" else ["104.18.2.115"]
+
+    monkeypatch.setattr("framegate.net.ssrf.resolve_name", resolve)
+    rows = (
+        account("openrouter", "moved", "https://openrouter.ai/api/v1", KEY),
+        account("fal", "theirs", "https://queue.fal.run", KEY),
+    )
+    (folder / "framegate.toml").write_text("".join(rows))
+    result = run("doctor")
+
+    assert re.findall(
+        r"^warn +account +(\S+): (\S+) resolves to an address of this machine", result.out, re.MULTILINE
+    ) == [("openrouter/moved", "openrouter.ai")]

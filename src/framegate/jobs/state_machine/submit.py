@@ -18,6 +18,7 @@ from framegate.jobs.state_machine.transition import (
     retry_later,
     waiting_stage,
 )
+from framegate.net import loops
 from framegate.providers.base import Provider
 
 UNREACHABLE_ATTEMPTS_MAX = 2  # at an account that cannot be reached, if there is another route
@@ -80,7 +81,8 @@ async def submit(context: StepContext, job: Job, *, recovered: bool) -> Transiti
     if recovered or is_late:
         return resubmit()
     try:
-        handle = await provider.submit(context.order(job))
+        with loops.job_path(job.via):
+            handle = await provider.submit(context.order(job))
     except NotSent as error:
         context.account_health.record_failure(provider, error, retry_after=error.retry_after)
         return retry_submit(
@@ -109,7 +111,8 @@ async def reconcile(context: StepContext, job: Job, provider: Provider, error: P
     unconfirmed = {} if job.submit_unconfirmed else {"submit_unconfirmed": True, "stage": "looking up its order"}
     lookup_later = Transition(unconfirmed, wait=RECONCILE_SECONDS)
     try:
-        handle = await provider.reconcile(context.order(job))
+        with loops.job_path(job.via):  # one way to find an order is to repeat it with its idempotency key
+            handle = await provider.reconcile(context.order(job))
     except OutcomeUnknown:
         return _outcome_unknown(context, error)
     except ProviderError:

@@ -3,7 +3,7 @@
 Facts: fal.ai/docs (Inference API: queue) and the packages fal-client 1.0.3 (PyPI) and @fal-ai/client 1.10.1 (npm).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 from urllib.parse import quote
 
@@ -67,11 +67,10 @@ class Fal(HttpProvider):
         """The key, with fal's own scheme."""
         return {"authorization": f"Key {api_key}"}
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await super().close()
-        await self._rest_client.close()
-        await self._cdn_client.close()
+    @property
+    def clients(self) -> Sequence[VendorClient]:
+        """The clients of fal's queue, of its uploads, and of its file store."""
+        return self.client, self._rest_client, self._cdn_client
 
     async def submit(self, order: Order) -> Handle:
         """Submit the order, after an upload of the references that fal cannot download."""
@@ -179,6 +178,8 @@ class Fal(HttpProvider):
                 url = at(upload.json(), "access_url") if upload.ok else None
                 if isinstance(url, str):
                     return url
+        except Refused:
+            raise
         except ProviderError as error:
             raise NotSent(f"A reference could not be uploaded, so no order was placed. {error.message}") from error
         reason = f" {self._rest_client.error_message(rejection)}" if rejection else ""
