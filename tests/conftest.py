@@ -17,7 +17,7 @@ from framegate.domain.machine import REAL_MACHINE
 from support.paths import PHOTOS, TESTS
 from support.served_gateway import SHORT_RENDERS, ServedGateway, served, served_here
 from support.soak import SOAK
-from support.stub_renderer import StubExecutor
+from support.stub_renderer import StubExecutor, run_folder
 from support.virtual_machine import VirtualMachine, blocking_calls_on_the_loop
 
 hypothesis.settings.register_profile(
@@ -31,6 +31,8 @@ hypothesis.settings.register_profile(
     "soak", hypothesis.settings.get_profile("default"), derandomize=False, max_examples=500
 )
 hypothesis.settings.load_profile("soak" if SOAK else "default")
+
+run_folder()  # before the workers start: they share it
 
 # Tests that share a served gateway run one after another in one worker; other tests are grouped by file. The longest
 # folders come first.

@@ -1,14 +1,18 @@
 """Executor without render processes, for tests whose subject is not the pictures.
 
 A render is a copy of a ready video of the wanted size, length and frame rate, there at once. A file check is real the
-first time; the result for the same file, target and references is kept for the rest of the process.
+first time; the result for the same file, target and references is kept for the rest of the run, for all its processes.
 """
 
+import atexit
+import hashlib
+import os
+import pickle
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -23,7 +27,7 @@ from framegate.jobs.executor.render_pool import RenderPool
 T = TypeVar("T")
 RENDERED_SECONDS_MAX = 2
 HELD_SECONDS = 15
-_verifications: dict[tuple[object, ...], object] = {}
+RUN_FOLDER = "STUB_RENDERS"  # environment variable: folder of the ready videos and check results of this run
 
 
 def write_small_video(path: Path) -> Path:
@@ -57,9 +61,22 @@ def write_video(path: Path, *, width: int, height: int, fps: float, frames: int,
     return path
 
 
-@cache
-def _ready_videos() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="stub-renders-")
+def run_folder() -> Path:
+    """Return the folder that all processes of this run share; the first one makes it and removes it at its end."""
+    if RUN_FOLDER not in os.environ:
+        folder = tempfile.mkdtemp(prefix="stub-renders-")
+        os.environ[RUN_FOLDER] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(os.environ[RUN_FOLDER])
+
+
+def _publish(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write a file of the run once, whole: another process may write the same one at the same time."""
+    if not path.is_file():
+        part = path.with_name(f"{path.stem}-{os.getpid()}-{threading.get_ident()}{path.suffix}")
+        write(part)
+        part.replace(path)
+    return path
 
 
 def _ready_video(spec: dict[str, Any]) -> Path:
@@ -68,8 +85,8 @@ def _ready_video(spec: dict[str, Any]) -> Path:
     if source := spec.get("source"):  # an extension begins with its source
         with av.open(str(source), "r") as container:
             shape["frames"] += round((container.duration or 0) / av.time_base * spec["fps"])
-    path = Path(_ready_videos().name, "-".join(map(str, [*shape.values(), sound])) + ".mp4")
-    return path if path.is_file() else write_video(path, **shape, sound=sound)
+    path = run_folder() / ("-".join(map(str, [*shape.values(), sound])) + ".mp4")
+    return _publish(path, lambda part: write_video(part, **shape, sound=sound))
 
 
 class StubRenderer:
@@ -155,15 +172,18 @@ async def _run_once(machine: Machine, function: Callable[..., T], arguments: tup
     key = _key(function, arguments)
     if key is None:
         return await machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
-    if key not in _verifications:
-        _verifications[key] = await machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
-    return cast("T", _verifications[key])
+    path = run_folder() / f"{hashlib.sha256(repr(key).encode()).hexdigest()}.check"
+    if not path.is_file():
+        result = await machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
+        _publish(path, lambda part: part.write_bytes(pickle.dumps(result)))
+    return cast("T", pickle.loads(path.read_bytes()))
 
 
 def _key(function: Callable[..., object], arguments: tuple[object, ...]) -> tuple[object, ...] | None:
     match arguments:
         case Job() as job, Blob() as blob:
-            references = tuple((one.reference, one.blob.sha256) for one in job.prepared)
+            described = ((one.reference, one.blob.sha256) for one in job.prepared)
+            references = tuple((one.kind, one.role, one.name, sha256) for one, sha256 in described)
             return function.__name__, blob.sha256, job.target, references, job.request.prompt
         case _:
             return None
