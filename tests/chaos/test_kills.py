@@ -17,7 +17,7 @@ def test_kills_at_random_moments_under_load_lose_nothing_and_double_nothing(tmp_
         "-m",
         "bench.crash",
         "--kills",
-        str(amount(2, 200)),
+        str(amount(1, 200)),
         "--seed",
         "15",
         "--folder",

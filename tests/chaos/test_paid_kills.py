@@ -13,7 +13,7 @@ from support.soak import amount
 @pytest.mark.slow
 @pytest.mark.soak
 def test_kills_during_submits_to_a_failing_service_order_nothing_twice(tmp_path):
-    arguments = ["--kills", str(amount(2, 200)), "--seed", "3", "--gateways", "1", "--folder", str(tmp_path)]
+    arguments = ["--kills", str(amount(1, 200)), "--seed", "3", "--gateways", "1", "--folder", str(tmp_path)]
     command = [sys.executable, "-m", "bench.crash_paid", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

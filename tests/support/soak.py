@@ -1,14 +1,16 @@
 """How much the tests of chance do: a little in `make test`, much in `make soak`."""
 
 import os
+from typing import TypeVar
 
 import hypothesis
 
+T = TypeVar("T")
 SOAK = bool(os.environ.get("SOAK"))
 
 
-def amount(usual: int, soak: int) -> int:
-    """Return the number of examples, kills or cases."""
+def amount(usual: T, soak: T) -> T:
+    """Return the number of examples or kills, or the cases."""
     return soak if SOAK else usual
 
 

@@ -13,7 +13,7 @@ from support.soak import amount
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
-EXAMPLES_MAX = amount(5, 200)
+EXAMPLES_MAX = amount(2, 200)
 SECONDS_MAX = amount(300, 3600)
 OPERATIONS_LEAST = 15
 

@@ -92,7 +92,7 @@ def test_the_same_idempotency_key_is_the_same_job(run: Run):
 
 
 def test_ctrl_c_keeps_the_job_and_watch_continues_it(run: Run, folder: Path):
-    flags = ("generate", "-p", "pan left", "-r", str(PHOTOS / "cat.png"), "--duration", "20", "--resolution", "360p")
+    flags = ("generate", "-p", "pan left", "-r", str(PHOTOS / "cat.png"), "--duration", "8", "--resolution", "360p")
     with started(*flags, "-o", "cat.mp4") as process:
         line_with(process, "rendering")
         process.send_signal(signal.SIGINT)

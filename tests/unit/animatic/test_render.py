@@ -134,11 +134,11 @@ def test_first_and_last_frame_are_the_pictures_themselves(
     spec: Callable[..., Spec], astronaut: str, cat: str, tmp_path: Path, prompt: str | None
 ):
     first, last = tmp_path / "first.png", tmp_path / "last.png"
-    cover(astronaut, 1280, 720).save(first)
-    cover(cat, 1280, 720).save(last)
+    cover(astronaut, 640, 360).save(first)
+    cover(cat, 640, 360).save(last)
 
     rendered = render(
-        spec(prompt=prompt, first_frame=str(first), last_frame=str(last), width=1280, height=720, fps=24, frames=48)
+        spec(prompt=prompt, first_frame=str(first), last_frame=str(last), width=640, height=360, fps=24, frames=48)
     )
 
     decoded_frames = frames(rendered.path)
@@ -146,7 +146,7 @@ def test_first_and_last_frame_are_the_pictures_themselves(
     for at, picture in ((0, first), (-1, last)):
         pixels = np.asarray(Image.open(picture))
         assert psnr(y[at], 16 + pixels @ np.array([0.2126, 0.7152, 0.0722]) * 219 / 255) > 45
-        assert np.abs(mean_color(decoded_frames[at]) - pixels.mean(axis=(0, 1))).max() < 0.5
+        assert np.abs(mean_color(decoded_frames[at]) - pixels.mean(axis=(0, 1))).max() < 1.0
     # No jump of sharpness or position next to the exact frames.
     assert psnr(y[0], y[1]) > 32
     assert psnr(y[-2], y[-1]) > 32

@@ -13,7 +13,7 @@ from support.tiny_video import make_video
 sides = st.integers(16, 540).map(lambda half: half * 2)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(width=sides, height=sides)
 @example(width=480, height=832)
 @example(width=704, height=1280)

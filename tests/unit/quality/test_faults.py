@@ -12,7 +12,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from bench import faults
-outcomes = faults.run(Path(sys.argv[1]), photos_max=1, moves_max=2, workers=1)
+outcomes = faults.run(Path(sys.argv[1]), photos_max=1, moves_max=1, workers=1)
 print(faults.format_table(outcomes))
 errors = [f"{outcome.clip.kind}: {outcome.error}" for outcome in outcomes if outcome.error]
 sys.exit("; ".join(errors) if errors else None)
