@@ -34,6 +34,8 @@ from collections.abc import Sequence
 
 from framegate.domain.requests import Problem
 
+PROBLEMS_MAX = 32  # listed in one error
+
 
 class FramegateError(Exception):
     """Internal error."""
@@ -50,7 +52,10 @@ class FramegateError(Exception):
 
 
 class InvalidRequest(FramegateError):
-    """The request is not valid."""
+    """The request is not valid.
+
+    An error lists at most 32 problems, and one more that says how many others there are, `omitted` included.
+    """
 
     code = "invalid_request"
     status = 400
@@ -62,8 +67,13 @@ class InvalidRequest(FramegateError):
         message: str = "",
         warnings: Sequence[Problem] = (),
         alternatives: Sequence[str] = (),
+        omitted: int = 0,
     ) -> None:
-        self.problems = tuple(problems)
+        omitted += max(0, len(problems) - PROBLEMS_MAX)
+        self.problems = tuple(problems[:PROBLEMS_MAX])
+        if omitted > 0:
+            rest = f"{omitted:,} more problems are not listed."
+            self.problems += (Problem(code="more_problems", pointer="", message=rest),)
         self.warnings = tuple(warnings)
         self.alternatives = tuple(alternatives)
         super().__init__(message or " ".join(problem.message for problem in self.problems))

@@ -74,7 +74,11 @@ def test_a_body_of_another_type_is_refused(client: TestClient, kind: str):
         (b'{"a": ["x\\u0000"]}', "NUL"),
         (b'{"a\\u0000": 1}', "NUL"),
         (b"[" * 40 + b"]" * 40, "nested"),
-        (b"[" * 4000 + b"]" * 4000, "Invalid JSON"),
+        (b"[" * 33 + b"]" * 33, "nested"),
+        (b'[{"a":' * 20 + b"1" + b"}]" * 20, "nested"),
+        (b"[" * 4000 + b"]" * 4000, "values"),
+        (b"[]" * 40 + b"]", "Invalid JSON"),
+        (b'{"' + b"k" * 257 + b'": 1}', "longer than 256 characters"),
     ],
 )
 def test_what_is_not_sound_json_is_refused_with_the_reason(client: TestClient, body: bytes, says: str):
@@ -82,6 +86,53 @@ def test_what_is_not_sound_json_is_refused_with_the_reason(client: TestClient, b
 
     assert answer.status_code == 400
     assert says in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("body", [b"[" * 32 + b"]" * 32, b'{"' + b"k" * 256 + b'": 1}', b"[" + b"1," * 3998 + b"1]"])
+def test_a_body_at_a_limit_is_read(client: TestClient, body: bytes):
+    assert post(client, body).status_code == 200
+
+
+def test_a_byte_order_mark_is_ignored(client: TestClient):
+    assert post(client, b"\xef\xbb\xbf{}").json() == {"read": {}}
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b'{"duration": 4, "prompt": "x", "duration": 60}', "duration"),
+        (b'{"a": [{"b": 1, "b": 1}]}', "b"),
+        (b'{"caf\\u00e9": 1, "caf\xc3\xa9": 2}', "café"),
+        (b'{"": 1, "": null}', ""),
+        (b'{"' + b"k" * 200 + b'": 1, "' + b"k" * 200 + b'": 2}', "k" * 100),
+    ],
+)
+def test_a_key_that_occurs_twice_in_one_object_is_refused_by_its_name(client: TestClient, body: bytes, name: str):
+    problem = post(client, body).json()["error"]["metadata"]["problems"][0]
+
+    assert problem["code"] == "duplicate_key"
+    assert f"`{name}` occurs twice" in problem["message"]
+
+
+def test_a_key_may_occur_in_several_objects(client: TestClient):
+    assert post(client, b'{"a": [{"b": 1}, {"b": 1}], "b": {"a": {"b": 1}}}').status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd", "identity, gzip", "GZIP", "x-unknown"])
+@pytest.mark.parametrize("path", ["/json", "/form"])
+def test_a_compressed_body_is_refused_by_the_name_of_its_coding(client: TestClient, coding: str, path: str):
+    kind = "application/json" if path == "/json" else "multipart/form-data; boundary=a"
+    headers = {"content-encoding": coding, "content-type": kind}
+    answer = client.post(path, content=b"{}", headers=headers)
+
+    assert answer.status_code == 415
+    assert coding.rpartition(" ")[2].lower() in answer.json()["error"]["message"]
+    assert answer.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_a_body_without_a_coding_is_read(client: TestClient, coding: str):
+    assert post(client, b"{}", **{"content-encoding": coding}).status_code == 200
 
 
 def test_the_least_integer_of_64_bits_is_taken(client: TestClient):

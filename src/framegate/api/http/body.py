@@ -1,22 +1,29 @@
-"""Request bodies, read within limits: streamed, or whole as strict JSON."""
+"""Request bodies, read within limits: streamed, or whole as strict JSON.
+
+This is the only JSON parser for what clients send. A body that costs more than it may is rejected before it is parsed.
+"""
 
 import asyncio
 import hashlib
 import json
 import math
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Collection
 from typing import Any, cast
 
+import jiter
 from fastapi import Request
-from pydantic_core import from_json
 
-from framegate.api.http.validation import INTEGER_MAX
+from framegate.api.http.json_scan import KEY_CHARS_MAX, JsonScan, invalid_json
+from framegate.api.http.validation import INTEGER_MAX, NAME_CHARS_MAX, json_pointer
 from framegate.domain import Problem
 from framegate.domain.errors import FramegateError, InvalidRequest, TooLarge, UnsupportedMediaType
 
-DEPTH_MAX = 32
-TEXT_CHARS_MAX = 10_000
+INLINE_BYTES_MAX = 2**18  # a larger body is parsed in a thread
+TEXT_CHARS_MAX = 10_000  # a longer text is hashed before it is compared
 IDLE_SECONDS_MAX = 60.0  # between two chunks of a body
+BOM = b"\xef\xbb\xbf"
+DUPLICATE = re.compile(r'Detected duplicate key "(.*)" at line \d+ column \d+', re.DOTALL)
 
 
 class TooSlow(FramegateError):
@@ -26,8 +33,19 @@ class TooSlow(FramegateError):
     status = 408
 
 
+class UnsupportedCoding(UnsupportedMediaType):
+    """Compressed request bodies are not supported."""
+
+    code = "unsupported_content_encoding"
+
+
 async def chunks(request: Request, *, bytes_max: int) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives. Raises `TooLarge` as early as possible, `TooSlow` after a minute without a byte."""
+    """Yield the body as it arrives.
+
+    Raises `UnsupportedCoding` for a compressed body, `TooLarge` as early as possible, `TooSlow` after a minute without
+    a byte.
+    """
+    _check_coding(request)
     problem = f"The body is larger than the maximum of {bytes_max:,} bytes."
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > bytes_max:
@@ -53,28 +71,58 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_json(request: Request, *, bytes_max: int) -> Any:  # noqa: ANN401 - JSON is what it is
-    """Return the JSON body.
+async def read_json(request: Request, *, bytes_max: int, base64_fields: Collection[bytes] = ()) -> Any:  # noqa: ANN401 - JSON is what it is
+    """Return the JSON body, of at most `bytes_max` with its data URLs; the other limits are those of `json_scan`.
 
-    Raises `UnsupportedMediaType` for another content type (a web page of another origin can send those without a
-    preflight), and `InvalidRequest` for JSON that cannot be stored: NaN, infinity, integers beyond 64 bits, NUL
-    characters, more than 32 levels.
+    `base64_fields` are keys whose value may be as long as a data URL. Raises `UnsupportedMediaType` for another content
+    type (a web page of another origin can send those without a preflight), `TooLarge`, and `InvalidRequest` for what
+    `parse_json` rejects.
     """
     kind = media_type(request)
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        received = f"`{kind}`" if kind else "no content type"
+        received = f"`{kind[:NAME_CHARS_MAX]}`" if kind else "no content type"
         raise UnsupportedMediaType(f"The body must be JSON with `Content-Type: application/json`; received {received}.")
-    text = bytearray()
+    body, scan = bytearray(), JsonScan(base64_fields)
     async for chunk in chunks(request, bytes_max=bytes_max):
-        text += chunk
-    if not text.strip():
-        raise _not_json("The body is empty; it must be a JSON object.")
+        body += chunk
+        scan.extend(body)
+    return await asyncio.to_thread(_parse, body) if len(body) > INLINE_BYTES_MAX else _parse(body)
+
+
+def parse_json(text: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
+    """Return the value of JSON that a client sent outside of a body, for example in a header.
+
+    Raises `TooLarge`, and `InvalidRequest` for JSON that costs too much (see `json_scan`), that says two things
+    (duplicate keys), or that cannot be stored: NaN, infinity, integers beyond 64 bits, NUL characters.
+    """
+    body = bytearray(text)
+    JsonScan().extend(body)
+    return _parse(body)
+
+
+def _parse(body: bytearray) -> object:
+    if not body or body.isspace():
+        raise invalid_json("The body is empty; it must be a JSON object.")
+    text = bytes(memoryview(body)[len(BOM) :] if body.startswith(BOM) else body)
+    body.clear()
     try:
-        value = from_json(text, allow_inf_nan=False)
+        value = jiter.from_json(text, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
-        raise _not_json(f"Invalid JSON: {error}.") from error
+        message = str(error)
+        if duplicate := DUPLICATE.fullmatch(message):
+            message = f"The key `{duplicate[1][:NAME_CHARS_MAX]}` occurs twice in one object. Send it once."
+            raise InvalidRequest([Problem(code="duplicate_key", pointer="", message=message)]) from error
+        raise invalid_json(f"Invalid JSON: {message[:NAME_CHARS_MAX]}.") from error
     _check_values(value)
     return value
+
+
+def _check_coding(request: Request) -> None:
+    codings = [coding.strip().lower() for coding in ",".join(request.headers.getlist("content-encoding")).split(",")]
+    coding = next((coding for coding in codings if coding not in ("", "identity")), None)
+    if coding is not None:
+        name = coding[:NAME_CHARS_MAX]
+        raise UnsupportedCoding(f"`Content-Encoding: {name}` is not supported. Send the body uncompressed.")
 
 
 def fingerprint(value: object) -> str:
@@ -94,30 +142,25 @@ def _shortened(value: object) -> object:
     return value
 
 
-def _not_json(message: str) -> InvalidRequest:
-    return InvalidRequest([Problem(code="invalid_json", pointer="", message=message)])
-
-
 def _check_values(value: object) -> None:
-    stack: list[tuple[object, int, tuple[str | int, ...]]] = [(value, 1, ())]
+    stack: list[tuple[object, tuple[str | int, ...]]] = [(value, ())]
     while stack:
-        item, depth, path = stack.pop()
-        rule = _broken_rule(item, depth)
-        if rule:
-            pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-            raise InvalidRequest([Problem(code="invalid_json", pointer=pointer, message=rule)])
+        item, path = stack.pop()
+        if rule := _broken_rule(item):
+            raise invalid_json(rule, pointer=json_pointer(path))
         if isinstance(item, dict):
             for key, child in cast("dict[str, object]", item).items():
                 if "\0" in key:
-                    raise _not_json("A key contains a NUL character, which is not allowed.")
-                stack.append((child, depth + 1, (*path, key)))
+                    raise invalid_json("A key contains a NUL character, which is not allowed.")
+                if len(key) > KEY_CHARS_MAX:
+                    name = key[:NAME_CHARS_MAX]
+                    raise invalid_json(f"The key `{name}…` is longer than {KEY_CHARS_MAX} characters.")
+                stack.append((child, (*path, key)))
         elif isinstance(item, list):
-            stack.extend((child, depth + 1, (*path, index)) for index, child in enumerate(cast("list[object]", item)))
+            stack.extend((child, (*path, index)) for index, child in enumerate(cast("list[object]", item)))
 
 
-def _broken_rule(item: object, depth: int) -> str:
-    if depth > DEPTH_MAX:
-        return f"The body is nested deeper than {DEPTH_MAX} levels."
+def _broken_rule(item: object) -> str:
     if isinstance(item, str) and "\0" in item:
         return "A text contains a NUL character, which is not allowed."
     if isinstance(item, int) and not -INTEGER_MAX - 1 <= item <= INTEGER_MAX:

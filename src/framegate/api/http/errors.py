@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from framegate.api.http.body import UnsupportedCoding
 from framegate.api.http.validation import rule_of
 from framegate.domain import Problem
 from framegate.domain.errors import Busy, FramegateError, InvalidRequest, NotFound
@@ -86,6 +87,8 @@ def _invalid_parameter(detail: ErrorDetails) -> Problem:
 def _headers(error: FramegateError) -> dict[str, str]:
     if isinstance(error, Busy):
         return {"Retry-After": str(math.ceil(error.retry_after))}
+    if isinstance(error, UnsupportedCoding):
+        return {"Accept-Encoding": "identity"}
     return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)} if error.status == 503 else {}
 
 

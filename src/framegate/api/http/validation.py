@@ -9,10 +9,11 @@ from pydantic_core import ErrorDetails
 
 from framegate.api.http.field_names import hint_for
 from framegate.domain import Problem
-from framegate.domain.errors import InvalidRequest
+from framegate.domain.errors import PROBLEMS_MAX, InvalidRequest
 
 SUBJECT = re.compile(r"^(Value error, |Input |String |List |Dictionary )")
 INTEGER_MAX = 2**63 - 1
+NAME_CHARS_MAX = 100  # of a name that a client made up, in a message
 
 
 def _integral(value: object) -> object:
@@ -54,18 +55,24 @@ def validated(shape: type[Shape], body: object, *, tags: frozenset[str] = frozen
     try:
         return shape.model_validate(body)
     except ValidationError as error:
-        raise InvalidRequest(list(_problems(error.errors(include_url=False), shape, tags | {"[key]"}))) from error
+        errors = error.errors(include_url=False, include_input=False)
+        problems = list(_problems(errors[:PROBLEMS_MAX], shape, tags | {"[key]"}))
+        raise InvalidRequest(problems, omitted=len(errors) - len(problems)) from error
+
+
+def json_pointer(path: Iterable[str | int]) -> str:
+    """Return the JSON pointer of a path into a body, with each name of the client truncated."""
+    return "".join(f"/{str(part)[:NAME_CHARS_MAX].replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
 def _problems(errors: Iterable[ErrorDetails], shape: type[BaseModel], tags: frozenset[str]) -> Iterable[Problem]:
     for error in errors:
         path = [part for part in error["loc"] if part not in tags]
-        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-        yield _problem(error, path, pointer, shape)
+        yield _problem(error, path, json_pointer(path), shape)
 
 
 def _problem(error: ErrorDetails, path: Sequence[str | int], pointer: str, shape: type[BaseModel]) -> Problem:
-    name, kind = ".".join(str(part) for part in path), error["type"]
+    name, kind = ".".join(str(part)[:NAME_CHARS_MAX] for part in path), error["type"]
     if kind == "missing":
         return Problem(code="missing", pointer=pointer, message=f"`{name}` is required.")
     if kind == "extra_forbidden":

@@ -5,15 +5,17 @@ Both repeat the message as `message`: @fal-ai/client shows only that.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NoReturn, cast
 
 from starlette.responses import JSONResponse
 
 from framegate.api.dialects.fal.endpoints import Endpoint, Field
 from framegate.domain import Fault, Job, Problem, State
-from framegate.domain.errors import FramegateError, IdempotencyConflict, InvalidRequest
+from framegate.domain.errors import PROBLEMS_MAX, FramegateError, IdempotencyConflict, InvalidRequest
 
 ECHO_CHARS_MAX = 200
+ECHO_ITEMS_MAX = 64  # of a list or object
 QUOTE_CHARS_MAX = 60
 ERROR_TYPE = "X-Fal-Error-Type"
 TIMEOUT_TYPE = "X-Fal-Request-Timeout-Type"
@@ -60,7 +62,8 @@ class Detail:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object of the response."""
-        detail = {"loc": list(self.loc), "msg": self.msg, "type": self.type}
+        loc = [part[:ECHO_CHARS_MAX] if isinstance(part, str) else part for part in self.loc]
+        detail: dict[str, Any] = {"loc": loc, "msg": self.msg, "type": self.type}
         detail["url"] = f"https://docs.fal.ai/errors#{self.type}"
         return detail | ({"ctx": dict(self.ctx)} if self.ctx else {}) | {"input": truncate(self.input)}
 
@@ -72,7 +75,10 @@ class Unprocessable(FramegateError):
     status = 422
 
     def __init__(self, details: Sequence[Detail]) -> None:
-        self.details = tuple(details)
+        self.details = tuple(details[:PROBLEMS_MAX])
+        if len(details) > PROBLEMS_MAX:
+            rest = f"{len(details) - PROBLEMS_MAX:,} more problems are not listed."
+            self.details += (Detail(loc=("body",), msg=rest, type="more_problems"),)
         super().__init__(" ".join(detail.msg for detail in self.details))
 
 
@@ -98,13 +104,14 @@ def quote(value: object) -> str:
 
 
 def truncate(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Return the value with long texts (data URIs) truncated: an error need not echo them in full."""
+    """Return the value with long texts (data URIs), lists and objects truncated: an error echoes only a part."""
     if isinstance(value, str):
         return value if len(value) <= ECHO_CHARS_MAX else f"{value[:ECHO_CHARS_MAX]}…"
     if isinstance(value, dict):
-        return {key: truncate(item) for key, item in cast("dict[str, Any]", value).items()}
+        items = islice(cast("dict[str, Any]", value).items(), ECHO_ITEMS_MAX)
+        return {key[:ECHO_CHARS_MAX]: truncate(item) for key, item in items}
     if isinstance(value, list):
-        return [truncate(item) for item in cast("list[Any]", value)]
+        return [truncate(item) for item in cast("list[Any]", value)[:ECHO_ITEMS_MAX]]
     return value
 
 

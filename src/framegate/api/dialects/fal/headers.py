@@ -1,15 +1,16 @@
 """Headers and query parameters of fal's clients: start timeout, priority, file lifecycle, idempotency key, webhook."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
 from starlette.datastructures import Headers
 
 from framegate.api.dialects.fal.errors import Detail, Unprocessable
+from framegate.api.http.body import parse_json
 from framegate.api.http.callbacks import callback_problem
 from framegate.config.settings import Settings
 from framegate.domain import JobPolicy
+from framegate.domain.errors import InvalidRequest, TooLarge
 
 START_TIMEOUT = "x-fal-request-start-timeout"
 OLD_START_TIMEOUT = "x-fal-request-timeout"
@@ -58,8 +59,8 @@ def lifecycle_of(headers: Headers) -> tuple[int | None, bool]:
     if name is None:
         return None, False
     try:
-        value = json.loads(headers[name])
-    except ValueError:
+        value = parse_json(headers[name].encode("latin-1"))
+    except (InvalidRequest, TooLarge):
         value = ""
     if value is None:
         return None, False

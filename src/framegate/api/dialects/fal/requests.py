@@ -10,6 +10,7 @@ from framegate.api.dialects.fal.endpoints import Endpoint, Field, endpoints
 from framegate.api.dialects.fal.errors import Detail, Loc, Unprocessable, fail, format_loc, make_detail, quote
 from framegate.api.http.field_names import hint_for
 from framegate.domain import JobPolicy, Kind, Reference, Request, Role, Routing
+from framegate.domain.errors import PROBLEMS_MAX
 
 URL_CHARS_MAX = 8192  # a data URI is limited by the size of the body
 NAME_CHARS_MAX = 64
@@ -344,9 +345,11 @@ def _object(value: object, loc: Loc, parts: Sequence[str], *, required: Sequence
 
 def _unknown_fields(endpoint: Endpoint, document: Mapping[str, Any]) -> Iterator[Detail]:
     names = [name for row in endpoint.fields for name in (row.name, *row.aliases)]
-    for key in document:
-        if key not in names:
-            yield _unknown_field(("body", key), names, document[key])
+    unknown = [key for key in document if key not in names]
+    for key in unknown[:PROBLEMS_MAX]:
+        yield _unknown_field(("body", key), names, document[key])
+    for key in unknown[PROBLEMS_MAX:]:  # only counted
+        yield make_detail(("body", key), "", "extra_forbidden", None)
 
 
 def _unknown_field(loc: Loc, names: Sequence[str], value: object) -> Detail:

@@ -20,7 +20,7 @@ from framegate.storage.private import make_private_folder
 UPLOAD_PURPOSE = "fal upload"
 UNFINISHED_SECONDS_MAX = 24 * 3600
 SWEEP_SECONDS = 3600
-PARTS_MAX = 10_000
+PARTS_MAX = 1_000  # each is three values of the JSON that completes the upload
 PART_BYTES_MAX = 64 * 2**20
 NAME_CHARS_MAX = 100
 CHUNK_BYTES = 2**20

@@ -18,6 +18,7 @@ from framegate.domain.errors import InvalidRequest
 
 PROMPT_CHARS_MAX = 32_000
 REFERENCES_MAX = 64
+BASE64_FIELDS = (b"data",)  # of `Medium`: base64 without `data:` before it
 DEFAULT_MODEL = "sora-2"  # Phaseo's default; OpenAI has retired it
 REFERENCE_KINDS = ("image_url", "video_url", "audio_url", "image", "video", "audio", "mask")
 UNION_TAGS = frozenset(f"{kind} item" for kind in REFERENCE_KINDS)

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from framegate.api.context import CallerDependency, Owner, base_url, context_of, owner_of, request_context_of
 from framegate.api.dialects.phaseo.downloads import download_url, verify_download
-from framegate.api.dialects.phaseo.requests import UNION_TAGS, DownloadRequest, VideoRequest, to_request
+from framegate.api.dialects.phaseo.requests import BASE64_FIELDS, UNION_TAGS, DownloadRequest, VideoRequest, to_request
 from framegate.api.dialects.phaseo.responses import DIALECT, show
 from framegate.api.http.body import fingerprint, read_json
 from framegate.api.http.file_response import send_file
@@ -46,7 +46,7 @@ Key = Annotated[str | None, Header(min_length=1, max_length=KEY_CHARS_MAX, patte
 async def create(request: Request, caller: CallerDependency, *, idempotency_key: Key = None) -> Response:
     """Create a job. The same `Idempotency-Key` with the same body returns the same job."""
     context = context_of(request)
-    body = await read_json(request, bytes_max=context.settings.body_bytes_max)
+    body = await read_json(request, bytes_max=context.settings.body_bytes_max, base64_fields=BASE64_FIELDS)
     video_request = validated(VideoRequest, body, tags=UNION_TAGS)
     job = await context.jobs.create(
         to_request(video_request, catalogue=context.jobs.catalogue, settings=context.settings),
