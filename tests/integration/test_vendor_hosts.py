@@ -74,6 +74,20 @@ def test_urls_in_a_response_work_at_the_same_host(gateway: TestClient):
     assert cancelled.json()["status"] == "cancelled"
 
 
+def test_fals_queue_has_the_origin_that_the_client_used_even_with_a_public_url(tmp_path: Path):
+    settings = Settings(
+        data_dir=tmp_path, render_workers=1, api_key=KEY, sandbox=True, public_url="https://gateway.example"
+    )
+    with TestClient(build_app(settings), base_url="https://queue.fal.run") as client:
+        headers = {"authorization": f"Key {KEY}"}
+        body = {"prompt": "a street at night", "duration": "4s"}
+        job = client.post("/fal-ai/veo3.1", json=body, headers=headers).json()
+
+        assert job["response_url"].startswith("https://queue.fal.run/")
+        assert client.get(job["status_url"], headers=headers).json()["request_id"] == job["request_id"]
+        client.put(job["cancel_url"], headers=headers)
+
+
 def test_other_hostnames_are_rejected(gateway: TestClient):
     for host in ("evil.example", "phaseo.app", "api.phaseo.app.evil.example", "x.api.phaseo.app"):
         assert gateway.get("/v1/videos", headers={"host": host}).status_code == 421

@@ -15,11 +15,13 @@ one table per endpoint and one row per field:
   and `fps` is the rate if no field sets one.
 
 `like` takes over the fields of an earlier endpoint, except those in `without`; a field with the same name replaces one.
-`outputs` are the keys of the result beside the video.
+`outputs` are the keys of the result beside the video. `task_of` is the endpoint whose model the endpoint belongs to: of
+these, an order goes to the one that takes its references.
 """
 
 import tomllib
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
@@ -29,6 +31,7 @@ from framegate.domain import Kind, Role
 
 NAMESPACES = ("workflows", "comfy")
 
+REFERENCE_TYPES = frozenset({"url", "urls", "elements", "named_images"})
 FieldType = Literal["string", "boolean", "integer", "number", "url", "urls", "elements", "named_images", "shots"]
 
 
@@ -66,10 +69,17 @@ class Endpoint:
     id: str
     fields: tuple[Field, ...]
     outputs: tuple[str, ...] = ()
+    task_of: str = ""
 
     def field(self, name: str) -> Field | None:
         """The field with that name or alias."""
         return next((field for field in self.fields if name in (field.name, *field.aliases)), None)
+
+    def takes(self, places: AbstractSet[tuple[Role, Kind]]) -> bool:
+        """Whether an order with references of these roles and kinds fits, and lacks none that is required."""
+        holders = [field for field in self.fields if field.type in REFERENCE_TYPES]
+        required = {field.role_and_kind for field in holders if field.required}
+        return required <= places <= {field.role_and_kind for field in holders}
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the input."""
@@ -95,9 +105,24 @@ def endpoints() -> Mapping[str, Endpoint]:
         for endpoint_id in table["ids"]:
             outputs = tuple(table.get("outputs", ()))
             endpoints_by_id[endpoint_id] = Endpoint(
-                id=endpoint_id, fields=(*merged, *replacing.values()), outputs=outputs
+                id=endpoint_id,
+                fields=(*merged, *replacing.values()),
+                outputs=outputs,
+                task_of=table.get("task_of", ""),
             )
     return endpoints_by_id
+
+
+def endpoint_for(offer_id: str, places: AbstractSet[tuple[Role, Kind]]) -> Endpoint | None:
+    """The endpoint of an offer that takes references of these roles and kinds: its own, or one of its tasks.
+
+    Its own if none does; None if the offer has no endpoint that is known.
+    """
+    own = endpoints().get(offer_id)
+    if own is None or own.takes(places):
+        return own
+    tasks = (endpoint for endpoint in endpoints().values() if endpoint.task_of == offer_id)
+    return next((endpoint for endpoint in tasks if endpoint.takes(places)), own)
 
 
 def app_of(endpoint_id: str) -> str:

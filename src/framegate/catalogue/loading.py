@@ -23,6 +23,7 @@ from framegate.catalogue.model import (
     Offer,
     Price,
     PromptLimits,
+    ResolutionRule,
     Source,
     Total,
 )
@@ -109,10 +110,13 @@ def _limits(table: Table, label: str) -> Limits:
         "sizes": MappingProxyType,
         "sizes_except": tuple,
         "fps": _integers,
+        "no_seed_with": _roles,
+        "no_negative_prompt_with": _roles,
         "prompt": lambda value: _build(PromptLimits, value, f"{label}: prompt"),
         "references": _references,
         "totals": lambda value: tuple(_total(total, label) for total in value),
         "duration_rules": lambda value: tuple(_duration_rule(rule, label) for rule in value),
+        "resolution_rules": lambda value: tuple(_resolution_rule(rule, label) for rule in value),
         "prompt_tokens": lambda value: MappingProxyType({Kind(kind): token for kind, token in value.items()}),
         "images": lambda value: _build(ImageLimits, _with_tuples(value, "formats"), f"{label}: images"),
         "videos": lambda value: _build(ClipLimits, value, f"{label}: videos"),
@@ -143,6 +147,10 @@ def _references(value: Mapping[str, Mapping[str, list[int]]]) -> Mapping[Role, M
     )
 
 
+def _roles(names: list[str]) -> tuple[Role, ...]:
+    return tuple(map(Role, names))
+
+
 def _role_and_kind(text: str) -> tuple[Role, Kind]:
     role, kind = text.split(".")
     return Role(role), Kind(kind)
@@ -160,6 +168,11 @@ def _duration_rule(table: Table, label: str) -> DurationRule:
     if "role" in facts:
         facts["role"] = Role(facts["role"])
     return _build(DurationRule, facts, f"{label}: duration_rules")
+
+
+def _resolution_rule(table: Table, label: str) -> ResolutionRule:
+    facts = _with_tuples(table, "resolutions") | {"roles": _roles(table["roles"])}
+    return _build(ResolutionRule, facts, f"{label}: resolution_rules")
 
 
 def _price(table: Table, label: str) -> Price:

@@ -42,6 +42,14 @@ class DurationRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResolutionRule:
+    """`resolutions` are supported only with a reference of one of `roles`."""
+
+    resolutions: tuple[str, ...]
+    roles: tuple[Role, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLimits:
     """Image references that the model accepts; other images are converted to fit."""
 
@@ -99,9 +107,12 @@ class Limits:
     seed: bool | None = None
     negative_prompt: bool | None = None
     negative_prompt_max_chars: int | None = None
+    no_seed_with: tuple[Role, ...] = ()  # with references of these roles a seed is not supported
+    no_negative_prompt_with: tuple[Role, ...] = ()
     previous_job: bool = False  # can continue the video of an earlier job of this gateway
     extends: bool = False  # appends to a source video: the file is the source followed by the new seconds
     duration_rules: tuple[DurationRule, ...] = ()
+    resolution_rules: tuple[ResolutionRule, ...] = ()
     prompt_tokens: Mapping[Kind, str] = field(default_factory=lambda: MappingProxyType[Kind, str]({}))
     images: ImageLimits = ImageLimits()
     videos: ClipLimits = ClipLimits()

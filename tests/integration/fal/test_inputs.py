@@ -80,8 +80,8 @@ def test_every_endpoint_has_a_schema(endpoint_id: str):
     assert schema["additionalProperties"] is False
 
 
-def test_every_reference_to_video_endpoint_is_known():
-    assert len(ENDPOINT_IDS) == 43
+def test_every_reference_to_video_endpoint_and_every_task_of_veo_is_known():
+    assert len(ENDPOINT_IDS) == 57
     apps = {app_of(endpoint_id) for endpoint_id in ENDPOINT_IDS}
     assert apps >= {"fal-ai/veo3.1", "bytedance/seedance-2.0", "wan/v2.6", "minimax/h3"}
 
@@ -261,10 +261,40 @@ def test_every_model_of_the_catalogue_is_an_endpoint():
         endpoint = find(name, builtin())
         assert endpoint is not None
         assert endpoint.field("prompt") is not None
-    assert find("fal-ai/bytedance/seedance-2.0/reference-to-video", builtin()) == endpoints().get(
-        "bytedance/seedance-2.0/reference-to-video"
-    )
+    seedance = find("fal-ai/bytedance/seedance-2.0/reference-to-video", builtin())
+    assert seedance is not None
+    assert seedance.id == "bytedance/seedance-2.0/reference-to-video"
     assert find("nobody/nothing", builtin()) is None
+
+
+SINGLE_IMAGE = [
+    ("fal-ai/veo3.1/reference-to-video", Role.REFERENCE),
+    ("xai/grok-imagine-video/reference-to-video", Role.REFERENCE),
+    ("fal-ai/minimax/video-01-subject-reference", Role.REFERENCE),
+    ("fal-ai/veo3.1/image-to-video", Role.FIRST_FRAME),
+    ("google/veo-3.1", Role.FIRST_FRAME),
+]
+
+
+@pytest.mark.parametrize(("endpoint_id", "role"), SINGLE_IMAGE)
+def test_image_url_is_one_reference_where_no_field_has_that_name(endpoint_id: str, role: Role):
+    endpoint = find(endpoint_id, builtin())
+    assert endpoint is not None
+
+    (reference,) = parse(endpoint, {"prompt": "x", "image_url": PICTURE}).references
+
+    assert (reference.url, reference.role, reference.pointer) == (PICTURE, role, "/image_url")
+
+
+def test_two_names_of_one_field_are_not_chosen_between():
+    endpoint = find("fal-ai/veo3.1/reference-to-video", builtin())
+    assert endpoint is not None
+    with pytest.raises(Unprocessable) as error:
+        parse(endpoint, {"prompt": "x", "image_url": PICTURE, "image_urls": [PICTURE]})
+
+    assert [detail.msg for detail in error.value.details] == [
+        "`image_url` means the same as `image_urls`. Send only `image_urls`."
+    ]
 
 
 JSON = st.recursive(

@@ -231,6 +231,9 @@ def test_the_proxy_reaches_both_the_queue_and_the_direct_call(gateway: TestClien
     status = gateway.get("/proxy", headers=proxied(unknown))
 
     assert queued.json()["status"] == "IN_QUEUE"
+    url = f"https://queue.fal.run{REQUESTS.removeprefix('/queue')}/{queued.json()['request_id']}"
+    assert queued.json()["response_url"] == url
+    assert gateway.get("/proxy", headers=proxied(f"{url}/status")).json()["response_url"] == url
     assert run.json()["video"]["content_type"] == "video/mp4"
     assert (status.status_code, status.json()["status"]) == (404, "NOT_FOUND")
 

@@ -5,8 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from framegate.catalogue import Limits, builtin
-from framegate.catalogue.fal_schema import Field, endpoints
+from framegate.catalogue.fal_schema import Field, endpoint_for, endpoints
+from framegate.domain import Kind, Role
 
+REFERENCE, FIRST, LAST = ((role, Kind.IMAGE) for role in (Role.REFERENCE, Role.FIRST_FRAME, Role.LAST_FRAME))
+SOURCE = (Role.SOURCE, Kind.VIDEO)
+# The rules of an offer with several endpoints depend on the references: test_fal_input.py tries them.
+SEVERAL = {endpoint.task_of for endpoint in endpoints().values() if endpoint.task_of}
 OFFERS = [offer for model in builtin() for offer in model.open_offers if offer.provider == "fal"]
 VARIED = ("fal-ai/wan-vace-14b", "fal-ai/wan-22-vace-fun-a14b/pose")  # one of their endpoints needs no prompt
 
@@ -45,7 +50,7 @@ def _durations(field: Field, limits: Limits) -> Iterator[str]:
             yield f"duration: {seconds} s"
 
 
-@pytest.mark.parametrize("offer", OFFERS, ids=lambda offer: offer.id)
+@pytest.mark.parametrize("offer", [offer for offer in OFFERS if offer.id not in SEVERAL], ids=lambda offer: offer.id)
 def test_validation_enforces_every_limit_of_the_endpoint(offer):
     fields = endpoints()[offer.id].fields
     assert [limit for field in fields for limit in unenforced(field, offer.limits)] == []
@@ -55,3 +60,23 @@ def test_validation_enforces_every_limit_of_the_endpoint(offer):
 def test_validation_requires_a_prompt_exactly_if_the_endpoint_does(offer):
     is_required = any(field.to == "prompt" and field.required for field in endpoints()[offer.id].fields)
     assert bool(offer.limits.prompt.required) == is_required
+
+
+@pytest.mark.parametrize(
+    ("offer_id", "places", "endpoint_id"),
+    [
+        ("fal-ai/veo3.1/reference-to-video", set(), "fal-ai/veo3.1"),
+        ("fal-ai/veo3.1/reference-to-video", {REFERENCE}, "fal-ai/veo3.1/reference-to-video"),
+        ("fal-ai/veo3.1/reference-to-video", {FIRST}, "fal-ai/veo3.1/image-to-video"),
+        ("fal-ai/veo3.1/reference-to-video", {FIRST, LAST}, "fal-ai/veo3.1/first-last-frame-to-video"),
+        ("fal-ai/veo3.1/reference-to-video", {SOURCE}, "fal-ai/veo3.1/extend-video"),
+        ("fal-ai/veo3.1/fast", {SOURCE}, "fal-ai/veo3.1/fast/extend-video"),
+        ("fal-ai/veo3.1/lite", {FIRST}, "fal-ai/veo3.1/lite/image-to-video"),
+        ("xai/grok-imagine-video/reference-to-video", {FIRST}, "xai/grok-imagine-video/reference-to-video"),
+    ],
+)
+def test_an_order_goes_to_the_endpoint_that_takes_its_references(offer_id, places, endpoint_id):
+    endpoint = endpoint_for(offer_id, places)
+
+    assert endpoint is not None
+    assert endpoint.id == endpoint_id

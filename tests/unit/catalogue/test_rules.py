@@ -40,6 +40,12 @@ VALID: list[tuple[str, dict[str, Any]]] = [
     ("google/veo-3.1", {"resolution": "4k", "duration": 8, "negative_prompt": "rain"}),
     ("veo3.1", {"references": refs(1), "generate_audio": False}),
     ("fal-ai/veo3.1/reference-to-video", {"references": refs(3), "routing": Routing(only=("fal",))}),
+    ("google/veo-3.1", {"references": (source(),), "duration": 7, "routing": Routing(only=("fal",))}),
+    (
+        "google/veo-3.1",
+        {"references": refs(first=True, last=True), "resolution": "4K", "routing": Routing(only=("fal",))},
+    ),
+    ("google/veo-3.1-lite", {"generate_audio": False, "routing": Routing(only=("fal",))}),
     ("google/veo-3.1-lite", {"references": refs(first=True), "generate_audio": True}),
     ("bytedance/seedance-2.0", {"references": refs(9, videos=3)}),
     ("bytedance/seedance-2.0", {"references": refs(1, audios=3), "duration": 15, "resolution": "4K"}),
@@ -99,7 +105,31 @@ INVALID: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
     ("google/veo-3.1", {"previous_job_id": "j"}, [("previous_job_unsupported", "/previous_job_id")]),
     ("google/veo-3.1-lite", {"references": refs(1)}, [("role_unsupported", "/references/0/role")]),
     ("google/veo-3.1-lite", {"resolution": "4K"}, [("resolution_unsupported", "/resolution")]),
-    ("google/veo-3.1-lite", {"generate_audio": False}, [("audio_required", "/generate_audio")]),
+    (
+        "google/veo-3.1-lite",
+        {"generate_audio": False, "routing": Routing(ignore=("fal",))},
+        [("audio_required", "/generate_audio")],
+    ),
+    (
+        "google/veo-3.1",
+        {"references": (source(),), "duration": 8, "routing": Routing(only=("fal",))},
+        [("duration_unsupported", "/duration")],
+    ),
+    (
+        "google/veo-3.1",
+        {"references": (source(),), "resolution": "1080p", "routing": Routing(only=("fal",))},
+        [("duration_unsupported", "/duration")],
+    ),
+    (
+        "google/veo-3.1",
+        {"size": "3840x2160", "duration": 8, "routing": Routing(only=("fal",))},
+        [("size_unsupported", "/size")],
+    ),
+    (
+        "google/veo-3.1",
+        {"references": refs(1), "seed": 7, "negative_prompt": "blur", "routing": Routing(only=("fal",))},
+        [("negative_prompt_unsupported", "/negative_prompt"), ("seed_unsupported", "/seed")],
+    ),
     (
         "bytedance/seedance-2.0",
         {"references": refs(9, videos=3, audios=1)},
@@ -159,6 +189,7 @@ def test_all_broken_rules_are_reported_at_once():
         generate_audio=False,
         previous_job_id="j",
         references=refs(2),
+        routing=Routing(ignore=("fal",)),
     )
 
     assert {problem.code for problem in verdict.problems} == {
@@ -227,12 +258,12 @@ def test_an_unavailable_model_is_validated_too():
 
 
 def test_an_offer_without_an_account_is_not_considered():
-    request = Request(model="google/veo-3.1", prompt="A street", duration=4)
+    request = Request(model="google/veo-3.1", prompt="A street", duration=4, references=refs(1))
 
     verdict = check(request, catalogue=builtin(), usable=lambda offer: offer.provider == "fal")
 
-    assert {problem.code for problem in verdict.problems} == {"duration_unsupported", "too_few_references"}
-    assert "google/veo-3.1 at fal supports 8 s, not 4 s" in verdict.problems[0].message
+    assert {problem.code for problem in verdict.problems} == {"duration_unsupported"}
+    assert "google/veo-3.1 at fal supports 8 s with a reference, not 4 s" in verdict.problems[0].message
 
 
 def test_a_rule_of_every_offer_is_reported_for_the_model():

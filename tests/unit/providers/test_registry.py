@@ -8,9 +8,9 @@ import pytest
 
 from framegate import catalogue
 from framegate.catalogue import Model, Offer
-from framegate.catalogue.fal_schema import endpoints
+from framegate.catalogue.fal_schema import endpoint_for, endpoints
 from framegate.config.accounts import KEY_VARIABLES
-from framegate.domain import Role
+from framegate.domain import Kind, Role
 from framegate.providers.fal.adapter import MASK_ENDPOINTS
 from framegate.providers.fal.input import build_input
 from framegate.providers.registry import ADAPTERS
@@ -18,6 +18,8 @@ from support.ordering import make_order
 from support.pages import page
 
 OFFERS = [(model, offer) for model in catalogue.builtin() for offer in model.offers]
+# The limits of an offer with several endpoints depend on the references: test_fal_input.py tries them.
+SEVERAL = {endpoint.task_of for endpoint in endpoints().values()} - {""}
 FRAMES = {Role.FIRST_FRAME, Role.LAST_FRAME}
 
 
@@ -27,12 +29,17 @@ def offers_of(provider: str):
     return pytest.mark.parametrize(("model", "offer"), offers, ids=[offer.id for _, offer in offers])
 
 
+FAL = [(model, offer) for model, offer in OFFERS if offer.provider == "fal" and offer.id not in SEVERAL]
+single_endpoint_offers = pytest.mark.parametrize(("model", "offer"), FAL, ids=[offer.id for _, offer in FAL])
+
+
 def fal_body(model: Model, offer: Offer, folder: Path, references: list[dict[str, Any]], **target: Any) -> str:
     """fal's input for an order, as text; references that the endpoint requires are added."""
     present = {(row["role"], row["kind"]) for row in references}
-    endpoint = endpoints()[
-        MASK_ENDPOINTS.get(offer.id, offer.id) if "mask" in {role for role, _ in present} else offer.id
-    ]
+    places = {(Role(role), Kind(kind)) for role, kind in present}
+    has_mask = "mask" in {role for role, _ in present}
+    endpoint = endpoint_for(MASK_ENDPOINTS.get(offer.id, offer.id) if has_mask else offer.id, places)
+    assert endpoint is not None
     needed = [row for row in endpoint.fields if row.required and row.type in ("url", "urls", "named_images")]
     missing_rows = [{"role": row.role_and_kind[0].value, "kind": row.role_and_kind[1].value} for row in needed]
     rows = [*references, *(row for row in missing_rows if (row["role"], row["kind"]) not in present)]
@@ -44,7 +51,7 @@ def fal_body(model: Model, offer: Offer, folder: Path, references: list[dict[str
     return str(body)
 
 
-@offers_of("fal")
+@single_endpoint_offers
 def test_fal_input_expresses_every_duration_and_size_of_the_catalogue(model: Model, offer: Offer, tmp_path: Path):
     limits = offer.limits
     seconds = limits.durations or (model.defaults.duration,)
@@ -58,10 +65,14 @@ def test_fal_input_has_a_field_for_every_reference_of_the_catalogue(model: Model
     for role, kinds in offer.limits.references.items():
         for kind in kinds:
             row = {"role": role.value, "kind": kind.value, "url": "https://pictures.test/it"}
-            assert "https://pictures.test/it" in fal_body(model, offer, tmp_path, [row]), (role, kind)
+            needs_first = role is Role.LAST_FRAME and offer.limits.last_frame_needs_first
+            first = [{"role": "first_frame", "kind": "image"}] if needs_first else []
+            by_role = (rule.durations[0] for rule in offer.limits.duration_rules if rule.role is role)
+            shape = {"duration": next(by_role, model.defaults.duration)}
+            assert "https://pictures.test/it" in fal_body(model, offer, tmp_path, [*first, row], **shape), (role, kind)
 
 
-@offers_of("fal")
+@single_endpoint_offers
 def test_validation_requires_the_references_that_a_fal_endpoint_requires(model: Model, offer: Offer):
     references = offer.limits.references
     for endpoint in {endpoints()[offer.id], endpoints()[MASK_ENDPOINTS.get(offer.id, offer.id)]}:

@@ -12,6 +12,7 @@ from framegate.catalogue.dimensions import (
     short_side_px,
     size_of,
 )
+from framegate.catalogue.model import ResolutionRule
 from framegate.catalogue.rules.context import CheckContext, listed, quoted, short_number
 from framegate.domain import Problem, Role, Target
 
@@ -38,7 +39,7 @@ def settle(context: CheckContext) -> Target:
         width=width,
         height=height,
         fps=request.fps or context.defaults.fps or NOMINAL_FPS,
-        duration=request.duration or context.defaults.duration,
+        duration=request.duration or _default_duration(context),
         audio=audio == "always" or (audio != "never" and wants_audio),
         seed=request.seed,
         resolution=None if context.limits.resolutions == () else resolution,
@@ -59,18 +60,30 @@ def chosen(context: CheckContext) -> tuple[str, str]:
 
 
 def durations(context: CheckContext) -> tuple[int, ...] | None:
-    """The durations that are supported together with the request's resolution and references."""
-    allowed = context.limits.durations
-    resolution = chosen(context)[0]
-    for rule in context.limits.duration_rules:
-        with_role = rule.role is not None and context.has(rule.role)
-        if with_role or resolution in rule.resolutions:
-            allowed = tuple(seconds for seconds in rule.durations if allowed is None or seconds in allowed)
+    """The durations that are supported together with the request's resolution and references.
+
+    The rule for a role replaces the usual durations: an extension may have a length that no other video has.
+    """
+    resolution, rules = chosen(context)[0], context.limits.duration_rules
+    by_role = [rule.durations for rule in rules if rule.role is not None and context.has(rule.role)]
+    allowed = by_role[0] if by_role else context.limits.durations
+    for choices in (*by_role[1:], *(rule.durations for rule in rules if resolution in rule.resolutions)):
+        allowed = tuple(seconds for seconds in choices if allowed is None or seconds in allowed)
     return allowed
+
+
+def _default_duration(context: CheckContext) -> int:
+    """The model's default; where it is not supported with this request, the nearest duration that is."""
+    default, allowed = context.defaults.duration, durations(context)
+    return min(allowed, key=lambda seconds: (abs(seconds - default), seconds)) if allowed else default
 
 
 def _duration(context: CheckContext) -> Iterator[Problem]:
     duration, allowed = context.request.duration, durations(context)
+    if allowed == () and context.limits.durations:
+        text = f"{context.subject} supports no duration{_condition(context, allowed)}. Use another resolution."
+        yield _problem("duration", text, [], None)
+        return
     if duration is None or (duration >= 1 if allowed is None else duration in allowed):
         return
     value = short_number(duration)
@@ -98,6 +111,14 @@ def _condition(context: CheckContext, allowed: Sequence[int]) -> str:
 
 def _resolution(context: CheckContext) -> Iterator[Problem]:
     resolution, allowed = context.request.resolution, context.limits.resolutions
+    if rule := _broken_resolution_rule(context):
+        name = "resolution" if resolution is not None else "size"
+        other = [choice for choice in allowed or () if choice not in rule.resolutions]
+        roles = listed(f"a {role.replace('_', ' ')}" for role in rule.roles)
+        text = f"{context.subject} supports {chosen(context)[0]} only with {roles}. Use {listed(other)}."
+        nearest = nearest_resolution(chosen(context)[0], other) if other else None
+        yield _problem(name, text, other, nearest)
+        return
     if resolution is None or allowed is None or canonical_resolution(resolution) in allowed:
         return
     if not allowed:
@@ -105,6 +126,12 @@ def _resolution(context: CheckContext) -> Iterator[Problem]:
         return
     nearest = nearest_resolution(canonical_resolution(resolution), allowed) or context.defaults.resolution
     yield _not_supported(context, "resolution", resolution, allowed, nearest)
+
+
+def _broken_resolution_rule(context: CheckContext) -> ResolutionRule | None:
+    """The rule that forbids the requested resolution without a reference of its roles."""
+    resolution, rules = chosen(context)[0], context.limits.resolution_rules
+    return next((rule for rule in rules if resolution in rule.resolutions and not context.has(*rule.roles)), None)
 
 
 def nearest_resolution(resolution: str, allowed: Sequence[str]) -> str | None:

@@ -49,9 +49,11 @@ def _negative(context: CheckContext) -> Iterator[Problem]:
     if negative is None:
         return
     most, length = limits.negative_prompt_max_chars, len(negative)
-    if limits.negative_prompt is False:
+    excluded = context.has(*limits.no_negative_prompt_with)
+    if limits.negative_prompt is False or excluded:
         hint = "Omit it, and describe in the prompt what should appear."
-        text = f"{subject} does not support a negative prompt. {hint}"
+        condition = f" with a {limits.no_negative_prompt_with[0]}" if excluded else ""
+        text = f"{subject} does not support a negative prompt{condition}. {hint}"
         yield _problem("negative_prompt_unsupported", text, name="negative_prompt")
     elif most is not None and length > most:
         text = f"{subject} accepts at most {most} characters, and this one has {length}. Remove {length - most}."

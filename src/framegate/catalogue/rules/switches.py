@@ -16,6 +16,9 @@ def problems(context: CheckContext) -> Iterator[Problem]:
         yield _problem("audio_required", "generate_audio", text, True)
     if request.seed is not None and limits.seed is False:
         yield _problem("seed_unsupported", "seed", f"{subject} does not support a seed. Omit it.", None)
+    elif request.seed is not None and context.has(*limits.no_seed_with):
+        text = f"{subject} does not support a seed with a {limits.no_seed_with[0]}. Omit it."
+        yield _problem("seed_unsupported", "seed", text, None)
     if request.previous_job_id is not None and not limits.previous_job:
         text = f"{subject} cannot continue an earlier job. Omit it, or send frames of that job's video as references."
         yield _problem("previous_job_unsupported", "previous_job_id", text, None)

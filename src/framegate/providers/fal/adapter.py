@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
 from urllib.parse import quote
 
-from framegate.catalogue.fal_schema import Endpoint, app_of, endpoints
+from framegate.catalogue.fal_schema import Endpoint, app_of, endpoint_for, endpoints
 from framegate.domain import Failed, Handle, Order, PreparedReference, Role, Running, Update
 from framegate.domain.errors import NotSent, ProviderError, Refused
 from framegate.domain.json import as_list, at
@@ -188,15 +188,17 @@ class Fal(HttpProvider):
 
 
 def endpoint_of(order: Order) -> Endpoint:
-    """The endpoint that the client named, if the model has it; else the model's own, or its endpoint for masks."""
+    """The endpoint that the client named, if the model has one per task; else the model's that takes the references."""
     requested, endpoint = order.request.model, order.model_id
     if requested in endpoints() and app_of(requested) == app_of(endpoint) and app_of(endpoint) in MODELS_WITH_TASKS:
         return endpoints()[requested]
     if has_reference(order, Role.MASK) and "task" not in order.request.options.get("fal", {}):
         endpoint = MASK_ENDPOINTS.get(endpoint, endpoint)
-    if endpoint not in endpoints():
+    places = {(prepared.reference.role, prepared.reference.kind) for prepared in order.references}
+    described = endpoint_for(endpoint, places)
+    if described is None:
         raise Refused(f"Unknown fal endpoint: `{endpoint}`. Its input is not described in the catalogue.")
-    return endpoints()[endpoint]
+    return described
 
 
 def _headers(order: Order) -> dict[str, str]:

@@ -10,17 +10,31 @@ from framegate.domain import Kind, Role
 __all__ = ["Endpoint", "Field", "app_of", "endpoints", "find"]
 
 PREFIX = "fal-ai/"  # some clients put it before every id
+SINGLE_IMAGE = "image_url"
+REFERENCE_IMAGE = f"{Role.REFERENCE}.{Kind.IMAGE}"
 
 
 def find(endpoint_id: str, catalogue: Catalogue) -> Endpoint | None:
     """The endpoint with that id, or one for the model with that name, derived from its catalog entry."""
     for name in (endpoint_id, endpoint_id.removeprefix(PREFIX)):
         if name in endpoints():
-            return endpoints()[name]
+            return _with_single_image(endpoints()[name])
         model = catalogue.get(name)
         if model is not None:
-            return Endpoint(id=name, fields=tuple(_fields_of(model)))
+            return _with_single_image(Endpoint(id=name, fields=tuple(_fields_of(model))))
     return None
+
+
+def _with_single_image(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, whose only field of reference images also accepts one as `image_url`.
+
+    Some clients, such as @ai-sdk/fal and huggingface_hub, send an image by this name to every endpoint.
+    """
+    images = [field for field in endpoint.fields if field.type in ("url", "urls") and field.to == REFERENCE_IMAGE]
+    if len(images) != 1 or endpoint.field(SINGLE_IMAGE) is not None:
+        return endpoint
+    accepting = replace(images[0], aliases=(*images[0].aliases, SINGLE_IMAGE))
+    return replace(endpoint, fields=tuple(accepting if field is images[0] else field for field in endpoint.fields))
 
 
 def _fields_of(model: Model) -> Iterator[Field]:

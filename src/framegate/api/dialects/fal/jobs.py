@@ -10,10 +10,12 @@ from framegate.api.context import base_url, context_of, request_context_of
 from framegate.api.dialects.fal.endpoints import Endpoint, endpoints, find
 from framegate.api.dialects.fal.errors import unprocessable
 from framegate.api.dialects.fal.headers import idempotency_key_of, policy_of, webhook_of
+from framegate.api.dialects.fal.proxy import QUEUE_URL
 from framegate.api.dialects.fal.requests import parse
 from framegate.api.dialects.fal.responses import REQUEST_ID, apps_of, endpoint_of, status_body, status_word
 from framegate.api.dialects.fal.uploads import resolve_own_files
 from framegate.api.http.body import fingerprint, read_json
+from framegate.api.middleware.vendor_hosts import route_of
 from framegate.catalogue.rules.context import listed
 from framegate.domain import Caller, Job
 from framegate.domain.errors import Busy, InvalidRequest, NotFound
@@ -81,12 +83,23 @@ async def check_queue_length(request: Request, length_max: int | None) -> None:
         raise Busy(f"{queued} requests are queued; `fal_max_queue_length` allows {length_max}. No request was created.")
 
 
+def queue_url_of(request: Request) -> str:
+    """Return the URL of the queue at the origin that this client used: some send their key only there.
+
+    Through the proxy and by fal's own host name it differs from the gateway's `public_url`.
+    """
+    context = context_of(request)
+    if route_of(request.scope, context.settings):
+        return f"{request.url.scheme}://{request.url.netloc}/fal/queue"
+    return request.scope.get(QUEUE_URL) or f"{base_url(request)}/queue"
+
+
 async def status_of(request: Request, job: Job, *, logs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """Return a job's status, with its place in the queue and the base URL of this client."""
     context = context_of(request)
     position = await context.jobs.ahead(job.id) if status_word(job) == "IN_QUEUE" else 0
     endpoint = endpoint_of(job, context.jobs.catalogue)
-    return status_body(job, base=base_url(request), position=position, logs=logs, endpoint=endpoint)
+    return status_body(job, queue_url=queue_url_of(request), position=position, logs=logs, endpoint=endpoint)
 
 
 def job_response(body: object, job: Job, *, status: int = 200, headers: dict[str, str] | None = None) -> JSONResponse:

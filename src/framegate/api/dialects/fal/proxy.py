@@ -1,4 +1,8 @@
-"""fal's proxy: one path for every call, with fal's URL in a header. The gateway serves the call itself."""
+"""fal's proxy: one path for every call, with fal's URL in a header. The gateway serves the call itself.
+
+The URLs of a request then begin with fal's own host: a client that sends its key only there, and whatever it requests
+there through the proxy, follows them.
+"""
 
 from urllib.parse import urlsplit
 
@@ -22,6 +26,8 @@ REST_PATHS = (
     "/storage/auth/token",
     "/tokens/",
 )
+QUEUE_HOSTS = {"fal.run": "queue.fal.run", "falrun.com": "queue.falrun.com"}
+QUEUE_URL = "framegate.fal_queue_url"  # key of the ASGI scope
 PATH = "/proxy"
 
 
@@ -45,7 +51,14 @@ class Proxy:
             await JSONResponse({"detail": detail, "message": message}, status_code=400)(scope, receive, send)
             return
         path, query = f"{root}{target[0]}", target[1]
-        scope = {**scope, "path": path, "raw_path": path.encode(), "query_string": query.encode()}
+        host = urlsplit(url).hostname or ""
+        scope = {
+            **scope,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            QUEUE_URL: f"https://{QUEUE_HOSTS.get(host, host)}",
+        }
         await self.app(scope, receive, send)
 
 

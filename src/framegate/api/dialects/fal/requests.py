@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
-from framegate.api.dialects.fal.endpoints import Endpoint, Field, endpoints
+from framegate.api.dialects.fal.endpoints import SINGLE_IMAGE, Endpoint, Field, endpoints
 from framegate.api.dialects.fal.errors import Detail, Loc, Unprocessable, fail, format_loc, make_detail, quote
 from framegate.api.http.field_names import hint_for
 from framegate.domain import JobPolicy, Kind, Reference, Request, Role, Routing
@@ -59,8 +59,9 @@ def parse(
     document = cast("dict[str, Any]", body)
     parsed = ParsedInput(details=list(_unknown_fields(endpoint, document)))
     for row in endpoint.fields:
-        name = next((name for name in (row.name, *row.aliases) if document.get(name) is not None), row.name)
-        _parse_field(row, name, document, parsed)
+        names = [name for name in (row.name, *row.aliases) if document.get(name) is not None]
+        parsed.details += (_duplicate(row, name, document) for name in names[1:])
+        _parse_field(row, names[0] if names else row.name, document, parsed)
     parsed.details += _prompt_conflicts(endpoint, document)
     if parsed.details:
         raise Unprocessable(parsed.details)
@@ -74,6 +75,11 @@ def parse(
         callback_url=callback_url,
         **parsed.values,
     )
+
+
+def _duplicate(row: Field, name: str, document: Mapping[str, Any]) -> Detail:
+    rule = f"means the same as `{row.name}`. Send only `{row.name}`."
+    return make_detail(("body", name), f"`{name}` {rule}", "value_error", document[name])
 
 
 def _parse_field(row: Field, name: str, document: Mapping[str, Any], parsed: ParsedInput) -> None:
@@ -207,6 +213,9 @@ def _url(row: Field, value: object, loc: Loc, parsed: ParsedInput) -> None:
 
 def _urls(row: Field, value: object, loc: Loc, parsed: ParsedInput) -> None:
     role, kind = row.role_and_kind
+    if loc[-1] == SINGLE_IMAGE and isinstance(value, str):
+        parsed.references.append(_reference(value, loc, role=role, kind=kind))
+        return
     for index, url in enumerate(_list(row, value, loc)):
         parsed.references.append(_reference(url, (*loc, index), role=role, kind=kind))
 

@@ -42,9 +42,9 @@ def apps_of(job: Job, catalogue: Catalogue) -> set[str]:
     return apps | {app_of(f"fal-ai/{name}") for name in names}
 
 
-def request_urls(job: Job, base: str) -> dict[str, str]:
-    """Return the id and the three URLs of a request; `base` is the absolute base URL of the API."""
-    url = f"{base}/queue/{app_of(job.request.model)}/requests/{job.id}"
+def request_urls(job: Job, queue_url: str) -> dict[str, str]:
+    """Return the id and the three URLs of a request; `queue_url` is that of the queue as the client reaches it."""
+    url = f"{queue_url}/{app_of(job.request.model)}/requests/{job.id}"
     return {
         "request_id": job.id,
         "response_url": url,
@@ -54,11 +54,11 @@ def request_urls(job: Job, base: str) -> dict[str, str]:
 
 
 def status_body(
-    job: Job, *, base: str, position: int, logs: Sequence[Mapping[str, Any]] | None, endpoint: Endpoint | None
+    job: Job, *, queue_url: str, position: int, logs: Sequence[Mapping[str, Any]] | None, endpoint: Endpoint | None
 ) -> dict[str, Any]:
     """Return a job's status. `position` is its place in the queue; `logs` is None if they were not requested."""
     word = status_word(job)
-    body: dict[str, Any] = {"status": word, **request_urls(job, base), "logs": None, "metrics": {}}
+    body: dict[str, Any] = {"status": word, **request_urls(job, queue_url), "logs": None, "metrics": {}}
     if word == "IN_QUEUE":
         return body | {"queue_position": position}
     body["logs"] = None if logs is None else list(logs)

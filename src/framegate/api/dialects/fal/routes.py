@@ -11,7 +11,14 @@ from starlette.responses import StreamingResponse
 from framegate.api.context import base_url, context_of
 from framegate.api.dialects.fal.auth import CallerDependency, Owner
 from framegate.api.dialects.fal.errors import failure_of
-from framegate.api.dialects.fal.jobs import check_queue_length, create_job, get_job, job_response, status_of
+from framegate.api.dialects.fal.jobs import (
+    check_queue_length,
+    create_job,
+    get_job,
+    job_response,
+    queue_url_of,
+    status_of,
+)
 from framegate.api.dialects.fal.responses import (
     BILLABLE_UNITS,
     IN_PROGRESS,
@@ -79,7 +86,7 @@ async def result(request: Request, owner: Owner, app: str, request_id: str) -> J
     """Get the result: the output, 400 while the request is in progress, or the error of a failed request."""
     job = await get_job(request, owner, app, request_id)
     if not job.state.is_final:
-        body = {"detail": IN_PROGRESS, **request_urls(job, base_url(request)), "message": IN_PROGRESS}
+        body = {"detail": IN_PROGRESS, **request_urls(job, queue_url_of(request)), "message": IN_PROGRESS}
         return job_response(body, job, status=400)
     return _result(request, job)
 
