@@ -31,6 +31,8 @@ MATCHED = [
     "end on the last image",
     "mail me at someone@hero.example or a@b.com",
     "by @studio.com",
+    r"a T-shirt that says \@nike, and @hero",
+    r"\@Image9 and \@hero in quotes",
     "see https://video.test/@somebody",
     "the first snow of the year",
     "2 images of cats on the wall",
@@ -70,6 +72,15 @@ def test_a_mention_that_matches_no_reference_is_a_problem(prompt: str, code: str
     reported = problems(prompt, "hero", None)
 
     assert [(problem.code, problem.pointer, problem.nearest) for problem in reported] == [(code, "/prompt", nearest)]
+
+
+@pytest.mark.parametrize("name", ["nike", "Image7", "a-b_c"])
+def test_the_message_says_how_to_write_a_plain_at_sign_and_what_it_says_works(name: str):
+    (problem,) = problems(f"a T-shirt that says @{name}", "hero", None)
+    written = problem.message.partition("For a plain @, write ")[2].removesuffix(".")
+
+    assert written == rf"\@{name}"
+    assert problems(f"a T-shirt that says {written}", "hero", None) == ()
 
 
 def test_without_references_every_certain_mention_is_a_problem():
@@ -117,7 +128,8 @@ def test_an_unknown_name_is_reported_with_the_existing_names():
     (reported,) = problems("@hera walks", "hero", "dog")
 
     assert reported.message == (
-        "prompt: @hera does not match a reference. The names are @hero and @dog. Did you mean @hero?"
+        "prompt: @hera does not match a reference. The names are @hero and @dog. Did you mean @hero? "
+        "For a plain @, write \\@hera."
     )
     assert reported.allowed == ["hero", "dog"]
 
@@ -160,4 +172,4 @@ def test_the_number_of_reported_mentions_is_limited():
 def test_a_duplicate_name_is_suggested_once():
     reported = problems("@dog sleeps", "cat", "cat")
     messages = [problem.message for problem in reported if problem.code == "reference_name_unknown"]
-    assert messages == ["prompt: @dog does not match a reference. The name is @cat."]
+    assert messages == ["prompt: @dog does not match a reference. The name is @cat. For a plain @, write \\@dog."]

@@ -27,6 +27,7 @@ CLIP = Reference(url="https://h/d.mp4", name="clip", kind=Kind.VIDEO)
         ("@dog as in @clip", (HERO, DOG, CLIP), {}, "the second image as in the first video"),
         ("write to a@hero.example, @heroes", (HERO,), {Kind.IMAGE: "@Image{n}"}, "write to a@hero.example, @heroes"),
         (r"\1 @hero \g<0>", (HERO,), {Kind.IMAGE: "@Image{n}"}, r"\1 @Image1 \g<0>"),
+        (r"\@hero says \@nike, @hero runs", (HERO,), {Kind.IMAGE: "@Image{n}"}, "@hero says @nike, @Image1 runs"),
         ("nobody", (HERO,), {Kind.IMAGE: "@Image{n}"}, "nobody"),
         (None, (HERO,), {Kind.IMAGE: "@Image{n}"}, None),
         ("a @hero-like dog, @hero- runs", (HERO,), {Kind.IMAGE: "@Image{n}"}, "a @Image1-like dog, @Image1- runs"),

@@ -145,7 +145,7 @@ def draw_title_card(prompt: str | None, output: Size, seed: int) -> Pixels:
     light = np.clip(66 - 52 * distance, 10, 70)[..., None]
     grain = rng.random((height, width, 1))  # avoids banding of the gradient
     plate = Image.fromarray((light + tint + grain).astype(np.uint8))
-    text = " ".join((prompt or "").split())
+    text = " ".join((prompt or "").replace("\\@", "@").split())
     if len(text) > TITLE_CHARS_MAX:
         text = text[: TITLE_CHARS_MAX - 1] + "\u2026"
     if text_in_font := _text_in_font(text):

@@ -1,5 +1,7 @@
 """Mentions of references in a prompt, by name or by number: `@hero`, `@Image2`, "the third image", "images 1 and 2".
 
+A backslash before an at sign makes it plain text: `\\@hero` mentions nothing, and the model reads `@hero`.
+
 Every pattern is bounded, so that parsing takes time in proportion to the length of the prompt.
 """
 
@@ -34,8 +36,8 @@ class Mentions:
     numbers: tuple[Mention, ...]
 
 
-# Not in an e-mail address, a path, or before the dot of a domain.
-_NAMED = re.compile(r"(?<![\w@./+-])@([^\W\d][\w-]{0,63}+)(?!\.[a-z]{2})")
+# Not in an e-mail address, a path, after a backslash, or before the dot of a domain.
+_NAMED = re.compile(r"(?<![\w@./+\\-])@([^\W\d][\w-]{0,63}+)(?!\.[a-z]{2})")
 _NUMBERED = re.compile(r"(image|picture|video|audio|element|character|subject|reference)[_-]?(\d{1,2})", re.IGNORECASE)
 
 _ORDINALS: list[str] = [
@@ -60,6 +62,11 @@ _INDEFINITE = re.compile(r"\b(?:an?|another|every|each|no|one) $", re.IGNORECASE
 _KINDS = {"video": Kind.VIDEO, "clip": Kind.VIDEO, "audio": Kind.AUDIO}
 _IMAGES = ("image", "picture", "photo", "photograph")
 _CERTAIN_NOUNS = ("image", "reference")
+
+
+def without_escapes(prompt: str) -> str:
+    """The prompt with plain at signs as the model reads them."""
+    return prompt.replace("\\@", "@")
 
 
 @lru_cache(maxsize=32)

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 
+from framegate.catalogue.prompts.mentions import without_escapes
 from framegate.domain import Kind, Request, Role
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 NOUNS = {Kind.IMAGE: "image", Kind.VIDEO: "video", Kind.AUDIO: "audio track"}
 
-_MENTION = re.compile(r"(?<![\w@])@([^\W\d][\w-]*)")
+_MENTION = re.compile(r"(?<![\w@\\])@([^\W\d][\w-]*)")
 
 
 def rewrite_prompt(request: Request, tokens: Mapping[Kind, str]) -> str | None:
@@ -38,11 +39,11 @@ def rewrite_prompt(request: Request, tokens: Mapping[Kind, str]) -> str | None:
 
 
 def replace_mentions(prompt: str, replacements: Mapping[str, str]) -> str:
-    """The prompt with every `@name` replaced, also before a hyphen (`@hero-like`).
+    """The prompt with every `@name` replaced, also before a hyphen (`@hero-like`), and every `\\@` as a plain at sign.
 
     All names are replaced at once: a replacement that looks like another name is not replaced again.
     """
-    return _MENTION.sub(lambda match: _replacement(match[1], replacements) or match[0], prompt)
+    return without_escapes(_MENTION.sub(lambda match: _replacement(match[1], replacements) or match[0], prompt))
 
 
 def _replacement(name: str, replacements: Mapping[str, str]) -> str | None:

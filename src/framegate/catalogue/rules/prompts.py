@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from itertools import islice
 
-from framegate.catalogue.prompts.mentions import NAME, Mention, numbered, parse_mentions, token
+from framegate.catalogue.prompts.mentions import NAME, Mention, numbered, parse_mentions, token, without_escapes
 from framegate.catalogue.rules.context import CheckContext, counted, listed, pointer_to, quoted
 from framegate.domain import Kind, Problem, Role
 
@@ -24,7 +24,8 @@ def problems(context: CheckContext) -> Iterator[Problem]:
 
 
 def _length(context: CheckContext) -> Iterator[Problem]:
-    prompt, limits, subject = context.request.prompt or "", context.limits.prompt, context.subject
+    prompt = without_escapes(context.request.prompt or "")
+    limits, subject = context.limits.prompt, context.subject
     if not prompt.strip():
         has_picture = any(reference.kind is not Kind.AUDIO for reference in context.request.references)
         if limits.required or not has_picture:
@@ -130,7 +131,7 @@ def _unknown_name(name: str, names: list[str]) -> Problem:
     hint = f" Did you mean @{near[0]}?" if near else ""
     return _problem(
         "reference_name_unknown",
-        f"@{name} does not match a reference. {existing}{hint}",
+        f"@{name} does not match a reference. {existing}{hint} For a plain @, write \\@{name}.",
         allowed=names,
         nearest=near[0] if near else None,
     )
@@ -139,9 +140,10 @@ def _unknown_name(name: str, names: list[str]) -> Problem:
 def _unknown_number(mention: Mention, count: int) -> Problem:
     noun = mention.kind or "reference"
     total = counted(count, noun) if count else f"no {noun}"
+    escape = f" For a plain @, write \\{mention.phrase}." if mention.phrase.startswith("@") else ""
     return _problem(
         "reference_ordinal_unknown",
-        f"{quoted(mention.phrase)} does not match a reference: this request has {total}.",
+        f"{quoted(mention.phrase)} does not match a reference: this request has {total}.{escape}",
         allowed={"min": 1, "max": count} if count else None,
         nearest=min(max(mention.number, 1), count) or None,
     )
