@@ -1,6 +1,6 @@
-"""Mentions of references in a prompt, by name or by number: `@hero`, `@Image2`, "the third image", "images 1 and 2".
+r"""Mentions of references in a prompt, by name or by number: `@hero`, `@Image2`, "the third image", "images 1 and 2".
 
-A backslash before an at sign makes it plain text: `\\@hero` mentions nothing, and the model reads `@hero`.
+A backslash before an at sign makes it plain text: `\@hero` mentions nothing, and the model reads `@hero`.
 
 Every pattern is bounded, so that parsing takes time in proportion to the length of the prompt.
 """

@@ -39,7 +39,7 @@ def rewrite_prompt(request: Request, tokens: Mapping[Kind, str]) -> str | None:
 
 
 def replace_mentions(prompt: str, replacements: Mapping[str, str]) -> str:
-    """The prompt with every `@name` replaced, also before a hyphen (`@hero-like`), and every `\\@` as a plain at sign.
+    r"""The prompt with every `@name` replaced, also before a hyphen (`@hero-like`), and every `\@` as a plain at sign.
 
     All names are replaced at once: a replacement that looks like another name is not replaced again.
     """
