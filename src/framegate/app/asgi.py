@@ -75,7 +75,8 @@ def build_app(
         return parts().keys.needs_key
 
     async def ready(_: Request) -> JSONResponse:
-        await parts().store.count_active()
+        await parts().store.check_writable()
+        await parts().jobs.blobs.check_room()
         if not parts().worker.alive:
             raise Unavailable("The worker has stopped.")
         if not parts().dispatcher.alive:

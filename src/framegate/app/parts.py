@@ -136,7 +136,7 @@ async def _open_resources(
     for provider in registry:
         stack.push_async_callback(provider.close)
     net = await stack.enter_async_context(Fetcher(settings, machine=machine))
-    blobs = BlobStore(settings.data_dir / "blobs", machine=machine)
+    blobs = BlobStore(settings.data_dir / "blobs", machine=machine, free_bytes_min=settings.disk_free_bytes_min)
     blobs.clean()
     return Resources(
         settings=settings,

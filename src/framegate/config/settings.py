@@ -109,6 +109,9 @@ class Settings(BaseModel):
     video_bytes_max: Annotated[int, Field(ge=1024)] = Field(
         default=2 * 2**30, description="Maximum size of a video, downloaded or uploaded."
     )
+    disk_free_bytes_min: Annotated[int, Field(ge=0)] = Field(
+        default=64 * 2**20, description="Free space of the data folder below which nothing new is accepted or ordered."
+    )
     fetch_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
         default=30.0, description="Maximum time to download one reference."
     )

@@ -16,6 +16,7 @@ FramegateError                500
 ├── GatewayLoop               421  the request was sent by this gateway itself
 ├── Busy                      429
 ├── Unavailable               503
+│   ├── StorageFull           507  no space is left for the files or the database
 │   └── DataFolderBusy        503  another process uses the data folder
 ├── NotDelivered              502  a webhook that its receiver did not accept (internal)
 ├── Stale                     409  a late transition of a job that has changed (internal)
@@ -188,6 +189,13 @@ class Unavailable(FramegateError):
     code = "unavailable"
     status = 503
     retryable = True
+
+
+class StorageFull(Unavailable):
+    """The gateway has no space left for its files. Try again later."""
+
+    code = "storage_full"
+    status = 507
 
 
 class DataFolderBusy(Unavailable):

@@ -68,6 +68,7 @@ class JobService:
 
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
         """Store an uploaded file for a tenant, after inspecting it; references name it `asset://SHA256`."""
+        await self.blobs.check_room()
         blob = await ingest.ingest_upload(stream, media_type, blobs=self.blobs, settings=self.settings)
         await self.share(blob, owner=owner)
         return blob
@@ -95,12 +96,13 @@ class JobService:
         that create.
 
         Raises `InvalidRequest` with every broken rule, `ReferenceUnusable` for a data URL or an asset that cannot be
-        used, `IdempotencyConflict`, `BudgetExceeded`, and `Busy` if too many jobs are open.
+        used, `IdempotencyConflict`, `BudgetExceeded`, `Busy` if too many jobs are open, and `StorageFull`.
         """
         with self._deduplicator.start(caller.owner, None if idempotency_key else context) as create:
             if earlier := await create.orphaned_duplicate():
                 return create.resolve(await self.get(earlier, owner=caller.owner))
             await self._queue_limit.check()
+            await self.blobs.check_room()
             job = await self._builder.build(request, caller=caller, dialect=dialect, base_url=base_url)
             since = self._machine.now() - self.settings.duplicate_create_window_seconds
             stored = await self._insert(

@@ -106,8 +106,8 @@ class Worker:
             self._store.notifier.work_available.clear()
             try:
                 wait = await self._claim_due()
-            except Unavailable as error:
-                _log.warning("Database unavailable; no job is claimed. Will be retried: %s", error.message)
+            except Unavailable as error:  # the store logs an outage once
+                _log.debug("No job is claimed: %s", error.message)
                 await self._machine.sleep(IDLE_SECONDS)
                 continue
             if wait > 0:
@@ -180,9 +180,7 @@ class Worker:
         except (Stale, NotFound):
             _log.info("Job %s was taken over or deleted.", job_id)
         except Unavailable as error:
-            _log.warning(
-                "Job %s: database unavailable; will be retried when its lease expires. %s", job_id, error.message
-            )
+            _log.info("Job %s goes on when its lease expires: %s", job_id, error.message)
         except Exception:  # noqa: BLE001 - top level of a job
             _log.exception("Job %s: internal error; will be retried when its lease expires.", job_id)
 
@@ -281,7 +279,9 @@ class Worker:
             raise
         except FramegateError as error:
             return await self._state_machine.after_error(job, Fault(code=error.code, message=error.message))
-        except Exception:  # noqa: BLE001 - top level of a job
+        except Exception as error:  # noqa: BLE001 - top level of a job
+            if isinstance(error, OSError) and (waiting := self._state_machine.wait_for_disk(job, error)):
+                return waiting
             _log.exception("Job %s: internal error in state %s.", job.id, job.state.value)
             fault = Fault(code="internal_error", message="Internal error. See the log of the gateway.")
             return await self._state_machine.after_error(job, fault)

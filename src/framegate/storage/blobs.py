@@ -13,9 +13,11 @@ from typing import BinaryIO
 import anyio
 
 from framegate.domain import Blob
-from framegate.domain.errors import NotFound, TooLarge
+from framegate.domain.errors import NotFound, TooLarge, Unavailable
 from framegate.domain.machine import REAL_MACHINE, Machine
+from framegate.storage import disk
 from framegate.storage.private import FILE_MODE, make_private_folder
+from framegate.telemetry.outage import OutageLog
 
 CHUNK_BYTES = 2**20
 PARTIAL = ".part"
@@ -30,11 +32,22 @@ class BlobStore:
     and two writers of the same content do not conflict.
     """
 
-    def __init__(self, root: Path, *, machine: Machine = REAL_MACHINE) -> None:
+    def __init__(self, root: Path, *, machine: Machine = REAL_MACHINE, free_bytes_min: int = 0) -> None:
         self.root = root
         self.machine = machine
+        self.free_bytes_min = free_bytes_min
+        self.outage = OutageLog("Data folder", machine.monotonic)
         self._tmp = root / "tmp"
         make_private_folder(self._tmp)
+
+    async def trouble(self) -> Unavailable | None:
+        """Return why nothing new should begin: the folder is gone, read-only or nearly full. None if all is well."""
+        return await self.machine.run_in_thread(disk.trouble, self._tmp, self.free_bytes_min)
+
+    async def check_room(self) -> None:
+        """Raise what `trouble` returns."""
+        if trouble := await self.trouble():
+            raise trouble
 
     def path(self, sha256: str) -> Path:
         """Return the path of a blob, stored or not. Raises `NotFound` if `sha256` is not a hash."""
@@ -170,6 +183,7 @@ class BlobStore:
         path.chmod(FILE_MODE)
         path.replace(place)
         _flush_folder(place.parent)
+        self.outage.worked()
         return Blob(sha256=sha256, size_bytes=size, media_type=media_type)
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, event, inspect, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from framegate.domain.errors import Unavailable
+from framegate.domain.errors import StorageFull, Unavailable
 from framegate.storage.private import make_private_file
 from framegate.store.tables import metadata
 
@@ -16,6 +16,10 @@ IDLE_TRANSACTION_SECONDS_MAX = 30  # a process that is frozen during a write blo
 SCHEMA_LOCK = 0x6672616D65  # arbitrary; no other program on the database should use it
 _MIGRATIONS = Path(__file__).parent / "migrations"
 FAILURES = (SQLAlchemyError, OSError)  # of a query; `OSError` without a connection
+_SQLITE_FULL = 13  # https://www.sqlite.org/rescode.html
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_POSTGRESQL_FULL = "53100"
+_POSTGRESQL_OUTAGES = ("08", "53", "57", "58", "25006")  # connection, resources, shutdown, system, read-only
 
 
 def make_engines(url: str, *, readers: int = 4) -> tuple[AsyncEngine, AsyncEngine]:
@@ -26,6 +30,29 @@ def make_engines(url: str, *, readers: int = 4) -> tuple[AsyncEngine, AsyncEngin
         event.listen(engine.sync_engine, "connect", _limit_idle_transactions)
         return engine, engine
     return _sqlite(parsed, pool=1, begin="BEGIN IMMEDIATE"), _sqlite(parsed, pool=readers, begin="BEGIN")
+
+
+def unavailable(error: Exception, what: str) -> Unavailable:
+    """Return a failed query as an error that clients may read: it names neither addresses nor paths."""
+    cause: object = getattr(error, "orig", None) or error
+    full = getattr(cause, "sqlite_errorcode", None) == _SQLITE_FULL
+    if full or getattr(cause, "sqlstate", None) == _POSTGRESQL_FULL:
+        return StorageFull()
+    return Unavailable(f"The database could not be {what}. Try again later.")
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether a failed query says that the database is away, full or cannot be written; else it is a bug."""
+    if isinstance(error, DBAPIError):
+        sqlstate = getattr(error.orig, "sqlstate", None) or ""
+        is_away = isinstance(error, OperationalError | InterfaceError | InternalError)
+        return error.connection_invalidated or is_away or sqlstate.startswith(_POSTGRESQL_OUTAGES)
+    return isinstance(error, OSError | TimeoutError)
+
+
+def outage_reason(error: Exception) -> str:
+    """Return the first line of what the driver says about an outage, for the log."""
+    return f"{getattr(error, 'orig', None) or error}".split("\n", 1)[0][:300]
 
 
 def sqlite_file(folder: Path) -> Path:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from framegate.domain.errors import FramegateError, Unavailable
+from framegate.store.engine import is_outage, outage_reason, unavailable
+from framegate.telemetry.outage import OutageLog
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +33,9 @@ class _PendingWrite:
 class GroupCommitWriter:
     """The one writer of a store: accepts writes from many tasks and commits them in groups of at most `group_max`."""
 
-    def __init__(self, engine: AsyncEngine, *, group_max: int) -> None:
+    def __init__(self, engine: AsyncEngine, *, group_max: int, outage: OutageLog) -> None:
         self._engine = engine
+        self._outage = outage
         self._group_max = group_max
         self._pending: list[_PendingWrite] = []
         self._wake = asyncio.Event()
@@ -72,14 +75,18 @@ class GroupCommitWriter:
         try:
             async with self._engine.begin() as connection:
                 results: list[Any] = await _apply(connection, group)
+            self._outage.worked()
         except Exception as error:  # noqa: BLE001 - top level of the writer's task: every caller gets an answer
             # If one write fails with an error, apply each alone, so that only that one fails.
             if len(group) > 1:
                 for pending in group:
                     await self._commit([pending])
                 return
-            _log.exception("Write failed: %s", type(group[0].write).__name__)
-            results = [Unavailable(f"The database could not be written ({type(error).__name__}).")]
+            if is_outage(error):
+                self._outage.failed(outage_reason(error))
+            else:
+                _log.exception("Write failed: %s", type(group[0].write).__name__)
+            results = [unavailable(error, "written")]
         for pending, result in zip(group, results, strict=True):
             if pending.result.done():
                 continue

@@ -6,15 +6,16 @@ from typing import Any
 from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from framegate.domain.errors import Unavailable
-from framegate.store.engine import FAILURES
+from framegate.store.engine import FAILURES, is_outage, outage_reason, unavailable
+from framegate.telemetry.outage import OutageLog
 
 
 class Reader:
     """Runs queries outside the writer's transactions. Raises `Unavailable`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, outage: OutageLog) -> None:
         self._engine = engine
+        self._outage = outage
 
     async def first(self, query: Executable) -> Any:  # noqa: ANN401 - a row of any columns
         rows = await self.all(query)
@@ -25,4 +26,6 @@ class Reader:
             async with self._engine.connect() as connection:
                 return (await connection.execute(query)).mappings().all()
         except FAILURES as error:
-            raise Unavailable(f"The database could not be read: {getattr(error, 'orig', error)}") from error
+            if is_outage(error):
+                self._outage.failed(outage_reason(error))
+            raise unavailable(error, "read") from error

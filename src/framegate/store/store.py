@@ -21,6 +21,7 @@ from framegate.store.notifier import JobNotifier
 from framegate.store.outbox import Outbox
 from framegate.store.reader import Reader
 from framegate.store.tables import assets, blob_references, events, jobs, orders, secrets
+from framegate.telemetry.outage import OutageLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ class Store:
         self._machine = machine
         self.notifier = JobNotifier()
         self._write_engine, self._read_engine = make_engines(url)
-        self._writer = GroupCommitWriter(self._write_engine, group_max=group_max)
-        self._reader = Reader(self._read_engine)
+        self._outage = OutageLog("Database", machine.monotonic)
+        self._writer = GroupCommitWriter(self._write_engine, group_max=group_max, outage=self._outage)
+        self._reader = Reader(self._read_engine, outage=self._outage)
         self.outbox = Outbox(self._writer, self._reader)
         self.keys = ApiKeyStore(self._writer, self._reader)
         self.ledger = LedgerQueries(self._writer, self._reader)
@@ -182,6 +184,10 @@ class Store:
         """Return every order of a job, in order."""
         rows = await self._reader.all(select(orders).where(orders.c.job_id == job_id).order_by(orders.c.attempt))
         return tuple(dict(row) for row in rows)
+
+    async def check_writable(self) -> None:
+        """Begin and commit a transaction that changes nothing. Raises `Unavailable`."""
+        await self._writer.apply(claim_writes.MakeDue("", 0.0))
 
     async def count_active(self) -> int:
         """Return the number of jobs that have not ended."""

@@ -1,5 +1,6 @@
 """Error handlers of every dialect: each exception becomes an error of our tree, shown in the dialect's shape."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -16,6 +17,9 @@ from framegate.api.http.body import UnsupportedCoding
 from framegate.api.http.validation import rule_of
 from framegate.domain import Problem
 from framegate.domain.errors import Busy, FramegateError, InvalidRequest, NotFound
+from framegate.storage.disk import disk_error
+
+_log = logging.getLogger(__name__)
 
 Show = Callable[[FramegateError, Mapping[str, str]], Response]
 NO_SUCH_PATH = "no_such_path"
@@ -66,6 +70,14 @@ def install(app: Starlette, show: Show) -> None:
     def on_client_disconnect(_: Request, __: Exception) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
 
+    def on_os_error(_: Request, error: Exception) -> Response:
+        """A full or missing disk is no bug; any other error of the operating system is one."""
+        failure = disk_error(cast("OSError", error))
+        if failure is None:
+            raise error
+        _log.error("Data folder unavailable: %s", error)
+        return show(failure, _headers(failure))
+
     def on_internal_error(_: Request, __: Exception) -> Response:
         """The server logs the traceback; the response says nothing of it."""
         return show(InternalError(), {})
@@ -74,6 +86,7 @@ def install(app: Starlette, show: Show) -> None:
     app.add_exception_handler(RequestValidationError, on_invalid_parameter)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(ClientDisconnect, on_client_disconnect)
+    app.add_exception_handler(OSError, on_os_error)
     app.add_exception_handler(Exception, on_internal_error)
 
 
@@ -88,8 +101,7 @@ def _headers(error: FramegateError) -> dict[str, str]:
     if isinstance(error, Busy):
         return {"Retry-After": str(math.ceil(error.retry_after))}
     if isinstance(error, UnsupportedCoding):
-        return {"Accept-Encoding": "identity"}
-    return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)} if error.status == 503 else {}
+        return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)} if error.status in (503, 507) else {}
 
 
 def _methods_at(request: Request) -> list[str]:

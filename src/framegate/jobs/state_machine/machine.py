@@ -10,9 +10,10 @@ from framegate.jobs.state_machine.fallback import fall_back_over_budget
 from framegate.jobs.state_machine.finalize import PERMANENT_ATTEMPTS_MAX
 from framegate.jobs.state_machine.poll import download, ended, next_poll, poll
 from framegate.jobs.state_machine.submit import INTERRUPTED, RECONCILE_SECONDS, prepare, submit
-from framegate.jobs.state_machine.transition import Transition, accepted
+from framegate.jobs.state_machine.transition import Transition, accepted, waiting_for_disk
 from framegate.media import videos
 from framegate.providers.base import Provider
+from framegate.storage.disk import disk_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,17 @@ class JobStateMachine(StepContext):
         if job.state is State.SUBMITTING:
             return Transition(self.fail(replace(fault, unsure=True)).changes, order="unsure")
         return self.fail(fault)
+
+    def wait_for_disk(self, job: Job, error: OSError) -> Transition | None:
+        """Return the transition of a job that the disk keeps from its next step: the job is not at fault, so it waits.
+
+        None for another error, and for an order that is being submitted: its outcome is unknown.
+        """
+        trouble = disk_error(error)
+        if trouble is None or job.state is State.SUBMITTING:
+            return None
+        self.finalizer.blobs.outage.failed(f"Job {job.id} waits. {error}")
+        return waiting_for_disk(job, trouble)
 
     async def last_poll(self, job: Job, *, recovered: bool) -> Transition | None:
         """Return what became of the order of a job past its deadline: the video may be ready, and is paid for.

@@ -16,6 +16,7 @@ from framegate.jobs.state_machine.transition import (
     account_missing,
     fault_of,
     retry_later,
+    waiting_for_disk,
     waiting_stage,
 )
 from framegate.net import loops
@@ -32,7 +33,7 @@ INTERRUPTED = "The gateway stopped while the order was being submitted."
 async def prepare(context: StepContext, job: Job) -> Transition:
     """Fetch, inspect and fit every reference; when they are ready, write the intent to submit."""
     if len(job.prepared) == len(job.request.references):
-        return _begin(context, job)
+        return await _begin(context, job)
     references = enumerate(job.request.references)
     try:
         ingested = [await context.preparer.ingest(reference, index, job.owner) for index, reference in references]
@@ -52,10 +53,12 @@ async def prepare(context: StepContext, job: Job) -> Transition:
     return Transition({**changes, "stage": "waiting"})
 
 
-def _begin(context: StepContext, job: Job) -> Transition:
+async def _begin(context: StepContext, job: Job) -> Transition:
     provider = context.providers.for_job(job)
     if provider is None:
         return fall_back(context, job, fault_of(account_missing(job)))
+    if trouble := await context.finalizer.blobs.trouble():  # nothing is ordered that could not be stored
+        return waiting_for_disk(job, trouble)
     if wait := context.account_health.retry_in(provider):
         return wait_or_fall_back(context, job, provider, wait)
     context.account_health.record_submit(provider)

@@ -7,12 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 from framegate.domain import Done, Fault, Handle, Job, Problem, State
-from framegate.domain.errors import FramegateError, ProviderError
+from framegate.domain.errors import FramegateError, ProviderError, StorageFull, Unavailable
 from framegate.providers.base import Provider
 
 RENDERED_PROGRESS = 0.95  # once the file is made; downloading and verifying are the rest
 STAGE_CHARS_MAX = 64
 ACCOUNT_CHECK_SECONDS = 15.0  # between two looks for a removed account
+DISK_RETRY_SECONDS = 10.0  # between two tries of a job that the disk keeps from its next step
 POLL_GROWTH_SECONDS = 60.0  # the poll interval grows by its first value per so much of a job's age
 JITTER = 0.2
 BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
@@ -92,6 +93,12 @@ def account_missing(job: Job) -> ProviderError:
     """Return the error of a job whose account was removed from the settings before its order was submitted."""
     url = job.account_url or job.provider
     return ProviderError(f"Account `{job.account}` at {url} is no longer configured.", code="provider_missing")
+
+
+def waiting_for_disk(job: Job, trouble: Unavailable) -> Transition:
+    """Return the transition of a job that waits for its gateway's disk."""
+    stage = "waiting for disk space" if isinstance(trouble, StorageFull) else "waiting for the data folder"
+    return without_progress(job, stage, DISK_RETRY_SECONDS)
 
 
 def wait_for_account(job: Job) -> Transition:
