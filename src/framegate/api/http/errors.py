@@ -101,7 +101,8 @@ def _headers(error: FramegateError) -> dict[str, str]:
     if isinstance(error, Busy):
         return {"Retry-After": str(math.ceil(error.retry_after))}
     if isinstance(error, UnsupportedCoding):
-        return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)} if error.status in (503, 507) else {}
+        return {"Accept-Encoding": "identity"}
+    return {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)} if error.status in (503, 507) else {}
 
 
 def _methods_at(request: Request) -> list[str]:
