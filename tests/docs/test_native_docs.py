@@ -13,7 +13,7 @@ from framegate.api.dialects.native.responses import VideoJob
 from support.pages import blocks, page
 
 DOCS, ERRORS = page("reference/api.md"), page("reference/errors.md")
-STATUSES = {400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 415, 421, 429, 503}
+STATUSES = {400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 415, 421, 429, 503, 507}
 DESCRIBED = native.build(needs_key=lambda: True).openapi()
 
 

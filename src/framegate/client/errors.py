@@ -76,6 +76,7 @@ ERRORS_BY_STATUS = {
     429: errors.Busy,
     502: errors.ProviderError,
     503: errors.Unavailable,
+    507: errors.StorageFull,
 }
 
 
