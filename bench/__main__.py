@@ -8,7 +8,14 @@ import sys
 from types import ModuleType
 
 NAMES = ("render", "cold_start", "download", "state_machine")
-BY_NAME_ONLY = ("crash", "crash_paid", "faults", "requests", "side_by_side")  # counts, or held against a peer; long
+BY_NAME_ONLY = (
+    "crash",
+    "crash_paid",
+    "faults",
+    "inbound",
+    "requests",
+    "side_by_side",
+)  # counts, or held against a peer; long
 
 
 def main() -> int:

@@ -4,12 +4,14 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from framegate.api.context import ApiContext
 from framegate.app.asgi import build_app
+from framegate.app.connections import LimitedHttp, connection_limits
 from framegate.app.parts import Parts
 from framegate.domain.errors import FramegateError, Unavailable
 from framegate.telemetry.logging import quiet_noisy_loggers, redact_request_logs
@@ -28,7 +30,8 @@ SOCKET_MESSAGE_BYTES_MAX = 4096  # clients send single words over websockets
 def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[str], object], log_level: str) -> None:
     """Serve on a bound socket until SIGINT or SIGTERM; `on_ready` receives the base URL.
 
-    Raises what kept the gateway from starting, for example `DataFolderBusy`. Requests are logged at `info`.
+    Raises what kept the gateway from starting, for example `DataFolderBusy` and `SettingsInvalid`. Requests are logged
+    at `info`.
     """
     quiet_noisy_loggers()
     redact_request_logs()
@@ -36,6 +39,7 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
     recorder = LifespanErrorRecorder(app)
     config = uvicorn.Config(
         recorder,
+        http=partial(LimitedHttp, limits=connection_limits(settings)),  # pyright: ignore[reportArgumentType] - it is only called
         lifespan="on",
         ws="websockets-sansio",
         ws_max_size=SOCKET_MESSAGE_BYTES_MAX,

@@ -74,6 +74,14 @@ class Settings(BaseModel):
         default=False,
         description="Allow references from private and loopback addresses, and webhooks to them, also by http.",
     )
+    connections_max: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=8192,
+        description="Maximum number of connections; those without a request give way to new ones. Each is an open "
+        "file.",
+    )
+    header_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=15.0, description="Maximum time to receive the header of a request."
+    )
     open_jobs_max: Annotated[int, Field(ge=1)] = Field(
         default=10_000, description="Maximum number of open jobs; further creates get a 429."
     )

@@ -76,11 +76,26 @@ def read(pieces: Iterator[bytes], **limits: Any) -> tuple[object, int]:
     ],
 )
 def test_a_large_body_that_is_no_upload_is_rejected_within_the_first_chunks(start: bytes, repeated: bytes):
-    error, received = read(chunked(start, repeated))
+    scan, body, received = JsonScan(), bytearray(), 0
+    problem = ""
+    for piece in chunked(start, repeated):
+        received += 1
+        body += piece
+        try:
+            scan.extend(body)
+        except (InvalidRequest, TooLarge) as error:
+            problem = error.message
+            break
 
-    assert isinstance(error, InvalidRequest | TooLarge)
-    assert len(error.message) < 400
+    assert 0 < len(problem) < 400
     assert received <= CHUNKS_READ_MAX
+
+
+def test_the_rest_of_a_rejected_body_is_received_so_that_its_client_reads_the_answer():
+    error, received = read(chunked(b'{"prompt": [', b"1,", size=2**20))
+
+    assert isinstance(error, InvalidRequest)
+    assert received > 2**20 // CHUNK_BYTES
 
 
 @pytest.mark.parametrize(

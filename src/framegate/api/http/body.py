@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import AsyncIterator, Collection
+from contextlib import suppress
 from typing import Any, cast
 
 import jiter
@@ -20,6 +21,7 @@ from framegate.domain import Problem
 from framegate.domain.errors import FramegateError, InvalidRequest, TooLarge, UnsupportedMediaType
 
 INLINE_BYTES_MAX = 2**18  # a larger body is parsed in a thread
+DISCARDED_BYTES_MAX = 8 * 2**20  # received of the rest of a rejected body
 TEXT_CHARS_MAX = 10_000  # a longer text is hashed before it is compared
 IDLE_SECONDS_MAX = 60.0  # between two chunks of a body
 BOM = b"\xef\xbb\xbf"
@@ -83,10 +85,25 @@ async def read_json(request: Request, *, bytes_max: int, base64_fields: Collecti
         received = f"`{kind[:NAME_CHARS_MAX]}`" if kind else "no content type"
         raise UnsupportedMediaType(f"The body must be JSON with `Content-Type: application/json`; received {received}.")
     body, scan = bytearray(), JsonScan(base64_fields)
-    async for chunk in chunks(request, bytes_max=bytes_max):
-        body += chunk
-        scan.extend(body)
+    pieces = chunks(request, bytes_max=bytes_max)
+    async for piece in pieces:
+        body += piece
+        try:
+            scan.extend(body)
+        except (InvalidRequest, TooLarge):
+            await _discard(pieces)
+            raise
     return await asyncio.to_thread(_parse, body) if len(body) > INLINE_BYTES_MAX else _parse(body)
+
+
+async def _discard(pieces: AsyncIterator[bytes]) -> None:
+    """Receive the rest of a body, within limits: a client that is still sending would not read the answer."""
+    size = 0
+    with suppress(TooLarge, TooSlow):
+        async for piece in pieces:
+            size += len(piece)
+            if size > DISCARDED_BYTES_MAX:
+                return
 
 
 def parse_json(text: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
