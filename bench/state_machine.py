@@ -17,6 +17,7 @@ import uuid_utils
 from framegate.config.settings import Settings
 from framegate.domain import Fault, Job, Request, State, Target
 from framegate.domain.machine import Machine
+from framegate.jobs.clock import JobClock
 from framegate.jobs.state_machine.machine import JobStateMachine
 from framegate.jobs.state_machine.transition import Transition
 from framegate.jobs.worker import Worker
@@ -46,6 +47,7 @@ class InstantStates:
 
     providers = ProviderRegistry(())
     settings = Settings()
+    clock = JobClock(Machine())
 
     async def step(self, job: Job, *, recovered: bool) -> Transition:
         state = NEXT[job.state]

@@ -19,6 +19,7 @@ from framegate.jobs.account_health import AccountHealth
 from framegate.jobs.background.blob_gc import BlobGarbageCollector
 from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
 from framegate.jobs.background.loop_check import LoopCheck
+from framegate.jobs.clock import JobClock
 from framegate.jobs.executor import Executor, LocalExecutor
 from framegate.jobs.references import ReferencePreparer
 from framegate.jobs.routing import Router
@@ -157,7 +158,8 @@ def _wire(resources: Resources, models: Catalogue) -> Parts:
     """Connect the parts; nothing is started."""
     settings, machine = resources.settings, resources.machine
     store, net, blobs = resources.store, resources.net, resources.blobs
-    account_health = AccountHealth(machine)
+    clock = JobClock(machine)
+    account_health = AccountHealth(clock)
     router = Router(models, resources.providers, paused=account_health.is_paused)
     signer = UrlSigner(secret=resources.link_secret, seconds=settings.signed_url_ttl_seconds, clock=machine)
     webhook_dialects = _webhook_dialects(resources, signer, models)
@@ -167,7 +169,7 @@ def _wire(resources: Resources, models: Catalogue) -> Parts:
         router=router,
         account_health=account_health,
         preparer=ReferencePreparer(settings, blobs, net, store.asset),
-        clock=machine,
+        clock=clock,
         finalizer=Finalizer(settings, blobs, net, machine, resources.executor),
         reference_url=_reference_url(settings, signer),
     )

@@ -41,6 +41,7 @@ class Order:
     prompt: str | None = None  # with reference names as the provider's model expects them
     target: Target
     references: tuple[PreparedReference, ...] = ()
+    age_seconds: float = 0.0  # since the job was created
     webhook: str | None = None  # inbound webhook of the gateway, if the provider can reach it
     audio_is_optional: bool = False  # whether the provider lets the request switch the audio of this model
 

@@ -48,7 +48,7 @@ class RateLimiter:
     """Submits of the last minute, against an account's limit of orders per minute."""
 
     def __init__(self) -> None:
-        self._submits: deque[float] = deque()  # Unix seconds
+        self._submits: deque[float] = deque()  # on the monotonic clock
 
     def retry_in(self, now: float, *, limit: int | None) -> float:
         """Seconds until the next submit is within the limit; 0 or less if it is."""
@@ -88,14 +88,14 @@ class AccountHealth:
 
     def retry_in(self, provider: Provider) -> float:
         """Seconds until the next order may be submitted to the account."""
-        account, now = self._account(provider), self._clock.now()
+        account, now = self._account(provider), self._clock.monotonic()
         limit = provider.requests_per_minute
         return max(0.0, account.breaker.retry_in(now), account.limiter.retry_in(now, limit=limit))
 
     def reason(self, provider: Provider) -> str:
         """Why orders wait, as words that follow the account's name."""
         account = self._account(provider)
-        if account.breaker.retry_in(self._clock.now()) > 0:
+        if account.breaker.retry_in(self._clock.monotonic()) > 0:
             return account.trouble or ACCEPTS_NO_ORDERS
         return f"accepts {provider.requests_per_minute} orders per minute"
 
@@ -105,7 +105,7 @@ class AccountHealth:
 
     def record_submit(self, provider: Provider) -> None:
         """Record that an order is submitted."""
-        self._account(provider).limiter.record_submit(self._clock.now())
+        self._account(provider).limiter.record_submit(self._clock.monotonic())
 
     def record_success(self, provider: Provider) -> None:
         """Record that the account accepted an order, or rejected it for what it asks."""
@@ -124,13 +124,13 @@ class AccountHealth:
         account = self._account(provider)
         account.breaker.record_success()
         trouble = "rejects its API key" if error.status == UNAUTHORIZED else "rejects all orders"
-        account.log.submit_failed(trouble, error, at=self._clock.now())
+        account.log.submit_failed(trouble, error, at=self._clock.monotonic())
 
     def record_failure(
         self, provider: Provider, error: FramegateError | None = None, *, retry_after: float | None = None
     ) -> None:
         """Record that the account could not accept an order; `retry_after` is the wait that it asked for."""
-        account, now = self._account(provider), self._clock.now()
+        account, now = self._account(provider), self._clock.monotonic()
         account.trouble = trouble_summary(error)
         account.breaker.record_failure(now, retry_after=retry_after)
         account.log.submit_failed(f"{account.trouble}; jobs wait or fall back", error, at=now)

@@ -156,11 +156,11 @@ class JobService:
 
     async def wait(self, job_id: str, *, owner: str, seconds: float) -> Job:
         """Wait until a job has ended, at most `seconds`; return the job."""
-        until = self._machine.now() + min(seconds, WAIT_SECONDS_MAX)
+        until = self._machine.monotonic() + min(seconds, WAIT_SECONDS_MAX)
         with self._store.notifier.watch(job_id) as watch:
             while True:
                 job = await self.get(job_id, owner=owner)
-                remaining = until - self._machine.now()
+                remaining = until - self._machine.monotonic()
                 if job.state.is_final or remaining <= 0:
                     return job
                 await watch.change(within=min(remaining, POLL_SECONDS))

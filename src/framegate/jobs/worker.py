@@ -4,19 +4,19 @@ import asyncio
 import logging
 import math
 from dataclasses import replace
+from functools import partial
 
 from framegate.domain import Fault, Job, State
-from framegate.domain.errors import BudgetExceeded, FramegateError, NotFound, Stale, Unavailable
-from framegate.domain.ledger import ledger_change
+from framegate.domain.errors import FramegateError, NotFound, Stale, Unavailable
 from framegate.domain.machine import Machine
 from framegate.jobs.background.periodic import PeriodicTask, wait_for_event
 from framegate.jobs.concurrency import ConcurrencyLimiter
 from framegate.jobs.state_machine.machine import JobStateMachine
-from framegate.jobs.state_machine.transition import Transition, order_key
+from framegate.jobs.state_machine.submit import RECONCILE_SECONDS
+from framegate.jobs.state_machine.transition import Transition
+from framegate.jobs.transition_writer import TransitionWriter
 from framegate.jobs.webhooks.dialect import WebhookDialects
 from framegate.store import ClaimedJob, Store
-from framegate.store.job_writes import OrderState, next_version
-from framegate.store.serialization import to_storable
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ LEASE_SECONDS = 60.0
 HEARTBEAT_SECONDS = 15.0
 WAIT_IN_MEMORY_SECONDS_MAX = 5.0  # a longer wait is spent in the store, except by a job with a counted slot
 SATURATED_SECONDS = 60.0  # until a job returns to an account where too many jobs waited for a slot
+REPEAT_SECONDS_MIN = 0.1  # before a step that changed nothing is repeated
+CLAIM_SECONDS_MIN = 0.01  # between two claims that found nothing
 IDLE_SECONDS = 1.0  # longest sleep: another process may have written
 WATCH_SECONDS = 1.0
 STOP_SECONDS_MAX = 20.0  # for the responses to orders that are being submitted
@@ -49,20 +51,22 @@ class Worker:
         self.worker = f"worker-{machine.random_bytes(6).hex()}"
         self._store = store
         self._state_machine = state_machine
-        self._machine = machine
-        self._webhook_dialects = webhook_dialects or WebhookDialects(machine=machine)
+        self._clock = state_machine.clock
+        dialects = webhook_dialects or WebhookDialects(machine=machine)
+        self._writer = TransitionWriter(store, state_machine, dialects)
         self._sole = sole
         self._concurrency = ConcurrencyLimiter()
         self._jobs: dict[str, asyncio.Task[None]] = {}  # the task that drives each claimed job
         self._submitting: set[str] = set()
-        self._deadlines: dict[str, float] = {}
+        self._deadlines: dict[str, float] = {}  # on the monotonic clock
         self._stopping = False
         self._claim_task: asyncio.Task[None] | None = None
         self._watch = PeriodicTask(
             "watch", self._watch_jobs, seconds=WATCH_SECONDS, first_seconds=WATCH_SECONDS, clock=machine
         )
-        self._awake_since = self._seen_at = machine.now()
+        self._awake_since = self._seen_at = machine.monotonic()
         self._heartbeat_at = self._seen_at + HEARTBEAT_SECONDS
+        self._was_set_back = False  # the wall clock, since the due times in the store were corrected
 
     async def start(self) -> None:
         """Start with the jobs that an earlier process left."""
@@ -82,14 +86,17 @@ class Worker:
             task.cancel()
         await self._watch.stop()
         if submitting := [self._jobs[job_id] for job_id in self._submitting]:
-            timeout = asyncio.create_task(self._machine.sleep(STOP_SECONDS_MAX))
+            timeout = asyncio.create_task(self._clock.sleep(STOP_SECONDS_MAX))
             responses = asyncio.gather(*submitting, return_exceptions=True)
             await asyncio.wait((responses, timeout), return_when=asyncio.FIRST_COMPLETED)
             timeout.cancel()
         for task in self._jobs.values():
             task.cancel()
         await asyncio.gather(*self._claim_tasks(), *self._jobs.values(), return_exceptions=True)
-        await self._store.release_all(self.worker)
+        try:
+            await self._store.release_all(self.worker)
+        except Unavailable as error:
+            _log.warning("Database unavailable; the jobs are released when their leases expire. %s", error.message)
 
     @property
     def alive(self) -> bool:
@@ -108,18 +115,19 @@ class Worker:
                 wait = await self._claim_due()
             except Unavailable as error:  # the store logs an outage once
                 _log.debug("No job is claimed: %s", error.message)
-                await self._machine.sleep(IDLE_SECONDS)
+                await self._clock.sleep(IDLE_SECONDS)
                 continue
             if wait > 0:
-                await wait_for_event(self._store.notifier.work_available, wait, clock=self._machine)
+                await wait_for_event(self._store.notifier.work_available, wait, clock=self._clock)
 
     async def _claim_due(self) -> float:
         """Claim the jobs that are due; return the seconds until the next one is."""
         limit = JOBS_MAX - len(self._jobs)
-        now = self._machine.now()
         if limit <= 0:
             return IDLE_SECONDS
-        await self._extend_leases(now)  # else a machine that was suspended would claim its own jobs
+        self._observe_clocks()
+        now = self._clock.now()
+        await self._extend_leases()  # else a machine that was suspended would claim its own jobs
         claims = await self._store.claim(self.worker, now=now, until=now + LEASE_SECONDS, limit=limit)
         for claim in claims:  # open orders get their slots before any other job waits for one
             if claim.job.state in _HAS_ORDER:
@@ -134,7 +142,7 @@ class Worker:
         if claims:
             return 0.0
         due_at = await self._store.next_due()
-        return IDLE_SECONDS if due_at is None else max(0.001, min(IDLE_SECONDS, due_at - now))
+        return IDLE_SECONDS if due_at is None else max(CLAIM_SECONDS_MIN, min(IDLE_SECONDS, due_at - now))
 
     def _drop(self, job_id: str, task: "asyncio.Task[None]") -> None:
         if self._jobs.get(job_id) is not task:
@@ -148,28 +156,38 @@ class Worker:
 
     async def _watch_jobs(self) -> None:
         """Interrupt jobs past their deadline and jobs that another process cancels; extend the leases."""
-        now = self._now()
+        monotonic = self._observe_clocks()
         for job_id, deadline_at in self._deadlines.items():
-            if now >= deadline_at:
+            if monotonic >= deadline_at:
                 self._store.notifier.interrupt(job_id)
-        await self._extend_leases(now)
+        await self._extend_leases()
+        if self._was_set_back:
+            await self._store.make_all_due(now=self._clock.now())
+            self._was_set_back = False
         if not self._sole and self._jobs:
-            for job_id in await self._store.cancelled(self.worker, now=now):
+            for job_id in await self._store.cancelled(self.worker, now=self._clock.now()):
                 self._store.notifier.interrupt(job_id)
 
-    def _now(self) -> float:
-        """Wall clock. Notices a suspended machine, whose late jobs get a chance before they expire."""
-        now = self._machine.now()
-        if now - self._seen_at > SUSPENDED_SECONDS_MIN:
-            self._awake_since = now
-        self._seen_at = now
-        return now
+    def _observe_clocks(self) -> float:
+        """Return the monotonic clock. Notices a changed wall clock, and a machine or process that was suspended.
 
-    async def _extend_leases(self, now: float) -> None:
+        After a suspension, late jobs get a chance before they expire. Leases are Unix times, so each change of the
+        clock renews them; after a clock was set back, the jobs that wait in the store would wait too long.
+        """
+        monotonic, step = self._clock.monotonic(), self._clock.observe()
+        if monotonic - self._seen_at > SUSPENDED_SECONDS_MIN or step > SUSPENDED_SECONDS_MIN:
+            self._awake_since = monotonic
+        if step:
+            self._heartbeat_at = monotonic
+        self._was_set_back = self._was_set_back or step < 0
+        self._seen_at = monotonic
+        return monotonic
+
+    async def _extend_leases(self) -> None:
         """Extend the leases of the jobs that are driven. A job that was dropped after an error waits for its end."""
-        if now >= self._heartbeat_at and self._jobs:
-            await self._store.extend(self.worker, self._jobs, until=now + LEASE_SECONDS)
-            self._heartbeat_at = now + HEARTBEAT_SECONDS
+        if self._clock.monotonic() >= self._heartbeat_at and self._jobs:
+            await self._store.extend(self.worker, self._jobs, until=self._clock.now() + LEASE_SECONDS)
+            self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
 
     # -- one job
 
@@ -188,10 +206,11 @@ class Worker:
         job, recovered = claim.job, True
         while not job.state.is_final:
             if self._store.notifier.pop_interrupt(job.id):
-                job = await self._reload(job)
+                job = await self._writer.until_available(job.id, partial(self._reload, job))
                 continue  # it may have ended
-            late_at = self._late_at(job)
-            self._deadlines[job.id] = late_at if self._now() < late_at else math.inf  # a late job ends in this step
+            late_in = self._late_in(job)
+            # A late job ends in this step.
+            self._deadlines[job.id] = self._clock.monotonic() + late_in if late_in > 0 else math.inf
             transition = await self._early_end(job, recovered=recovered) or await self._step(job, recovered=recovered)
             if transition is None:  # interrupted
                 continue
@@ -200,15 +219,21 @@ class Worker:
             has_slot = transition.changes.get("state", job.state) in _HAS_ORDER and self._concurrency.is_limited(job.id)
             release = transition.wait > WAIT_IN_MEMORY_SECONDS_MAX and not has_slot
             if transition.changes:
-                job, transition = await self._write(job, transition, claim.fence, release=release)
+                job, transition = await self._writer.write(
+                    job, transition, claim.fence, due_at=self._due_at, release=release
+                )
                 recovered = False
             elif release:
-                await self._store.release(ClaimedJob(job, claim.fence), due_at=self._due_at(job, transition.wait))
+                release_job = partial(
+                    self._store.release, ClaimedJob(job, claim.fence), due_at=self._due_at(job, transition.wait)
+                )
+                await self._writer.until_available(job.id, release_job)
             self._release_resources(job)
             if (release and not job.state.is_final) or (self._stopping and job.id not in self._submitting):
                 return
-            if transition.wait and not job.state.is_final and not job.cancel_requested:
-                await self._wait(job, transition.wait)
+            wait = transition.wait if transition.changes else max(transition.wait, REPEAT_SECONDS_MIN)
+            if wait and not job.state.is_final and not job.cancel_requested:
+                await self._wait(job, wait)
 
     def _release_resources(self, job: Job) -> None:
         """Release the job's concurrency slot and shutdown grace if its state no longer needs them."""
@@ -234,26 +259,25 @@ class Worker:
     async def _wait(self, job: Job, seconds: float) -> None:
         """Wait, unless interrupted."""
         with self._store.notifier.cancellable(job.id):
-            await self._machine.sleep(max(0.0, self._due_at(job, seconds) - self._machine.now()))
+            await self._clock.sleep(self._wait_seconds(job, seconds))
 
     async def _early_end(self, job: Job, *, recovered: bool) -> Transition | None:
         if job.cancel_requested:
             fault = Fault(code="cancelled", message="The job was cancelled.")
             return await self._end(job, State.CANCELLED, fault, recovered=recovered)
-        now, late_at = self._now(), self._late_at(job)
-        if now < late_at:
+        if self._late_in(job) > 0:
             return None
-        if now < job.deadline_at:
+        if self._deadline_in(job) > 0:
             seconds = f"{job.request.policy.start_seconds:g}"
             fault = Fault(
                 code="start_timeout", message=f"The job did not start within the requested {seconds} seconds."
             )
         else:
             transition = await self._last_poll(job, recovered=recovered)
-            may_wait = now < max(job.deadline_at, self._awake_since) + LAST_POLL_SECONDS_MAX
+            may_wait = self._grace_in(job) + LAST_POLL_SECONDS_MAX > 0
             if transition and (transition.changes or may_wait):
                 return transition
-            seconds = f"{late_at - job.created_at:.0f}"
+            seconds = f"{job.deadline_at - job.created_at:.0f}"
             fault = Fault(code="expired", message=f"The job did not end within {seconds} seconds of its acceptance.")
         return await self._end(job, State.EXPIRED, fault, recovered=recovered)
 
@@ -262,7 +286,7 @@ class Worker:
             return await self._state_machine.last_poll(job, recovered=recovered)
         except Exception:  # noqa: BLE001 - top level of a job, which ends all the same
             _log.exception("Job %s: internal error in its last poll.", job.id)
-            return None
+            return Transition(wait=RECONCILE_SECONDS)
 
     async def _end(self, job: Job, state: State, fault: Fault, *, recovered: bool) -> Transition:
         try:
@@ -275,9 +299,9 @@ class Worker:
     async def _guarded_step(self, job: Job, *, recovered: bool) -> Transition:
         try:
             return await self._state_machine.step(job, recovered=recovered)
-        except Unavailable:
-            raise
         except FramegateError as error:
+            if isinstance(error, Unavailable) and job.state is not State.SUBMITTING:
+                return Transition(wait=IDLE_SECONDS)
             return await self._state_machine.after_error(job, Fault(code=error.code, message=error.message))
         except Exception as error:  # noqa: BLE001 - top level of a job
             if isinstance(error, OSError) and (waiting := self._state_machine.wait_for_disk(job, error)):
@@ -286,40 +310,6 @@ class Worker:
             fault = Fault(code="internal_error", message="Internal error. See the log of the gateway.")
             return await self._state_machine.after_error(job, fault)
 
-    async def _write(self, job: Job, transition: Transition, fence: int, *, release: bool) -> tuple[Job, Transition]:
-        """Make a transition durable; return the job after it, and the transition that was written.
-
-        If the job was changed meanwhile in the same state, the transition is applied to that. If the key's budget does
-        not cover the transition's route, the next one is used.
-        """
-        allow_unpriced = self._state_machine.settings.allow_unpriced_jobs
-        while True:
-            now = self._machine.now()
-            after = next_version(job, now, **{name: to_storable(value) for name, value in transition.changes.items()})
-            try:
-                written = await self._store.apply(
-                    after,
-                    due_at=now if after.cancel_requested else self._due_at(after, transition.wait),
-                    fence=fence,
-                    release=release or after.state.is_final,
-                    order=OrderState(transition.order, order_key(job), now) if transition.order else None,
-                    deliveries=self._webhook_dialects.deliveries(job, after),
-                    ledger_change=ledger_change(job, after, allow_unpriced=allow_unpriced),
-                )
-            except BudgetExceeded as error:
-                transition = self._state_machine.fall_back_over_budget(job, transition, error)
-            except Stale:
-                job = await self._reload_claimed(job, fence)
-            else:
-                return written, transition
-
-    async def _reload_claimed(self, job: Job, fence: int) -> Job:
-        """Return the stored job if it is in the same state and the claim holds. Raises `Stale` if not."""
-        claim = await self._store.get_with_fence(job.id)
-        if claim is None or claim.fence != fence or claim.job.state is not job.state:
-            raise Stale
-        return claim.job
-
     async def _reload(self, job: Job) -> Job:
         stored = await self._store.get(job.id)
         if stored is None:
@@ -327,20 +317,32 @@ class Worker:
         return stored
 
     def _due_at(self, job: Job, wait: float) -> float:
-        now, late_at = self._machine.now(), self._late_at(job)
-        return min(now + wait, late_at) if now < late_at else now + wait
+        return self._clock.now() + self._wait_seconds(job, wait)
 
-    def _late_at(self, job: Job) -> float:
-        """When the job expires: its deadline, or the requested limit on its start while it has no order.
+    def _wait_seconds(self, job: Job, wait: float) -> float:
+        """Return a wait that ends when the job expires, if it has not."""
+        late_in = self._late_in(job)
+        return max(min(wait, late_in) if late_in > 0 else wait, 0.0)
+
+    def _deadline_in(self, job: Job) -> float:
+        """Seconds until the job's deadline."""
+        return job.deadline_at - job.created_at - self._clock.elapsed(job.created_at)
+
+    def _grace_in(self, job: Job) -> float:
+        """Seconds until the deadline, or since the machine woke, whichever is later: what is paid for gets time."""
+        return max(self._deadline_in(job), self._awake_since - self._clock.monotonic())
+
+    def _late_in(self, job: Job) -> float:
+        """Seconds until the job expires: at its deadline, or at the requested limit on its start while it has no order.
 
         A finished video is paid for and gets more time, also if the gateway was down when it was finished.
         """
         if job.state in (State.FETCHING, State.CHECKING):
-            return max(job.deadline_at, self._awake_since) + DOWNLOAD_SECONDS_MAX
+            return self._grace_in(job) + DOWNLOAD_SECONDS_MAX
         start_seconds = job.request.policy.start_seconds
         if start_seconds is None or job.state not in (State.QUEUED, State.PREPARING):
-            return job.deadline_at
-        return min(job.created_at + start_seconds, job.deadline_at)
+            return self._deadline_in(job)
+        return min(start_seconds - self._clock.elapsed(job.created_at), self._deadline_in(job))
 
 
 def _account(job: Job) -> str:

@@ -93,6 +93,20 @@ class MakeDue:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeAllDue:
+    """Make every unclaimed job due."""
+
+    now: float
+
+    @classmethod
+    async def apply(cls, connection: AsyncConnection, writes: Sequence["MakeAllDue"], /) -> list[None]:
+        for write in writes:
+            waits = and_(jobs.c.is_open, jobs.c.worker.is_(None), jobs.c.due_at > write.now)
+            await connection.execute(update(jobs).where(waits).values(due_at=write.now))
+        return [None] * len(writes)
+
+
+@dataclass(frozen=True, slots=True)
 class ExtendLeases:
     """Extend the leases of a worker's jobs."""
 

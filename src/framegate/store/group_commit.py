@@ -56,6 +56,7 @@ class GroupCommitWriter:
         if self._task is None:
             raise Unavailable("The store is closed.")
         pending = _PendingWrite(write)
+        pending.result.add_done_callback(_retrieve)  # its caller may have gone
         self._pending.append(pending)
         self._wake.set()
         # A cancelled caller does not revoke its write, which may be durable already.
@@ -84,9 +85,10 @@ class GroupCommitWriter:
                 return
             if is_outage(error):
                 self._outage.failed(outage_reason(error))
-            else:
+                results = [unavailable(error, "written")]
+            else:  # the same write would fail again
                 _log.exception("Write failed: %s", type(group[0].write).__name__)
-            results = [unavailable(error, "written")]
+                results = [FramegateError(f"The database does not accept a write ({type(error).__name__}).")]
         for pending, result in zip(group, results, strict=True):
             if pending.result.done():
                 continue
@@ -94,6 +96,11 @@ class GroupCommitWriter:
                 pending.result.set_exception(result)
             else:
                 pending.result.set_result(result)
+
+
+def _retrieve(result: "asyncio.Future[Any]") -> None:
+    if not result.cancelled():
+        result.exception()
 
 
 async def _apply(connection: AsyncConnection, group: list[_PendingWrite]) -> list[Any]:

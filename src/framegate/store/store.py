@@ -127,6 +127,11 @@ class Store:
         self.notifier.interrupt(job_id)
         self.notifier.work_available.set()
 
+    async def make_all_due(self, *, now: float) -> None:
+        """Make every waiting job due at once."""
+        await self._writer.apply(claim_writes.MakeAllDue(now))
+        self.notifier.work_available.set()
+
     async def extend(self, worker: str, job_ids: Iterable[str], *, until: float) -> None:
         """Extend the leases of a worker's jobs."""
         await self._writer.apply(claim_writes.ExtendLeases(worker, until, tuple(job_ids)))

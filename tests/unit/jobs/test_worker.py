@@ -418,7 +418,7 @@ async def test_a_completed_order_without_a_file_fails_its_job_and_may_be_charged
 async def test_an_internal_error_during_a_write_releases_the_job_and_it_is_claimed_again(world, caplog, monkeypatch):
     gateway = world()
     async with gateway.open():
-        hooks, real = gateway.worker._webhook_dialects, gateway.worker._webhook_dialects.deliveries
+        hooks, real = gateway.worker._writer._webhook_dialects, gateway.worker._writer._webhook_dialects.deliveries
         faults = [ZeroDivisionError("a bug")]
 
         def deliveries(before, after):

@@ -7,8 +7,8 @@ from framegate.catalogue.model import Limits
 from framegate.catalogue.prompts.rewrite import rewrite_prompt
 from framegate.config.settings import Settings
 from framegate.domain import Blob, Fault, Job, Order, State
-from framegate.domain.machine import Clock
 from framegate.jobs.account_health import AccountHealth
+from framegate.jobs.clock import JobClock
 from framegate.jobs.references import ReferencePreparer
 from framegate.jobs.routing import Router
 from framegate.jobs.state_machine.finalize import Finalizer
@@ -27,7 +27,7 @@ class StepContext:
     router: Router
     account_health: AccountHealth
     preparer: ReferencePreparer
-    clock: Clock
+    clock: JobClock
     finalizer: Finalizer
     reference_url: Callable[[Blob], str | None] = lambda _: None  # public URL of a blob, if the gateway has one
 
@@ -58,6 +58,7 @@ class StepContext:
                 replace(reference, signed_url=self.reference_url(reference.blob)) for reference in job.prepared
             ),
             webhook=self._webhook(job),
+            age_seconds=self.clock.elapsed(job.created_at),
             audio_is_optional=limits.audio == "optional",
         )
 

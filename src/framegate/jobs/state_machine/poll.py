@@ -48,7 +48,7 @@ def ended(context: StepContext, job: Job, update: Done | Failed) -> Transition:
 
 def next_poll(context: StepContext, job: Job, provider: Provider) -> float:
     """Seconds until the next poll."""
-    return poll_wait(job, provider, now=context.clock.now())
+    return poll_wait(job, provider, age=context.clock.elapsed(job.started_at or job.created_at))
 
 
 def _progress(context: StepContext, job: Job, update: Running, provider: Provider) -> Transition:
@@ -67,7 +67,7 @@ def _lost(context: StepContext, job: Job, provider: Provider, *, recovered: bool
     now, wait = context.clock.now(), next_poll(context, job, provider)
     if job.missing_since is None:
         return Transition({"missing_since": now, "stage": "not found at the provider"}, wait=wait)
-    if now - job.missing_since < MISSING_SECONDS_MAX:
+    if context.clock.elapsed(job.missing_since) < MISSING_SECONDS_MAX:
         return Transition(wait=wait)
     message = "The provider no longer knows this order."
     return context.fail(Fault(code="order_lost", message=message, may_charge=True))

@@ -80,8 +80,7 @@ async def submit(context: StepContext, job: Job, *, recovered: bool) -> Transiti
     provider = context.provider(job)
     if (recovered or job.submit_unconfirmed) and not provider.resubmittable:
         return await reconcile(context, job, provider, OutcomeUnknown(INTERRUPTED))
-    is_late = context.clock.now() - (job.submitted_at or 0.0) > SUBMIT_SECONDS_MAX  # nothing was sent yet
-    if recovered or is_late:
+    if recovered or _is_late(context, job):  # nothing was sent yet, or it is free
         return resubmit()
     try:
         with loops.job_path(job.via):
@@ -122,11 +121,16 @@ async def reconcile(context: StepContext, job: Job, provider: Provider, error: P
         return lookup_later
     if handle is not None:
         return accepted(handle, wait=provider.poll_seconds)
-    submitted_at = job.submitted_at or job.updated_at
-    if context.clock.now() - submitted_at < ARRIVAL_SECONDS_MAX:
+    if context.clock.elapsed(job.submitted_at or job.updated_at) < ARRIVAL_SECONDS_MAX:
         return lookup_later
-    retry = resubmit()
-    return replace(retry, changes={**retry.changes, "submit_unconfirmed": False})
+    fault = Fault(code=NotSent.code, message="The order did not arrive at the provider.", retryable=True)
+    return retry_submit(context, job, fault)
+
+
+def _is_late(context: StepContext, job: Job) -> bool:
+    """Whether another worker may have the job: in a suspended process, only the wall clock moved."""
+    submitted_at = job.submitted_at or 0.0
+    return max(context.clock.now() - submitted_at, context.clock.elapsed(submitted_at)) > SUBMIT_SECONDS_MAX
 
 
 def _outcome_unknown(context: StepContext, error: ProviderError) -> Transition:

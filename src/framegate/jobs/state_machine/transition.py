@@ -15,6 +15,7 @@ STAGE_CHARS_MAX = 64
 ACCOUNT_CHECK_SECONDS = 15.0  # between two looks for a removed account
 DISK_RETRY_SECONDS = 10.0  # between two tries of a job that the disk keeps from its next step
 POLL_GROWTH_SECONDS = 60.0  # the poll interval grows by its first value per so much of a job's age
+POLL_SECONDS_MIN = 0.1
 JITTER = 0.2
 BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
 RETRY_STAGE = "waiting to retry"
@@ -27,6 +28,7 @@ NO_ORDER: Mapping[str, Any] = MappingProxyType(
         "account_url": "",
         "account_key": "",
         "missing_since": None,
+        "submit_unconfirmed": False,
     }
 )
 
@@ -81,11 +83,10 @@ def order_key(job: Job) -> str:
     return hashlib.sha256(f"framegate order {job.id}".encode()).hexdigest()[:32]
 
 
-def poll_wait(job: Job, provider: Provider, *, now: float) -> float:
-    """Seconds until the next poll: longer as the job gets older, with a jitter of its own."""
-    age = now - (job.started_at or job.created_at)
+def poll_wait(job: Job, provider: Provider, *, age: float) -> float:
+    """Seconds until the next poll: longer as the job gets older (`age` in seconds), with a jitter of its own."""
     interval = provider.poll_seconds * (1 + age / POLL_GROWTH_SECONDS)
-    wait = min(interval, provider.poll_seconds_max or provider.poll_seconds)
+    wait = max(min(interval, provider.poll_seconds_max or provider.poll_seconds), POLL_SECONDS_MIN)
     return wait * (1 + JITTER * (int(order_key(job)[:4], 16) / 0xFFFF - 0.5))
 
 

@@ -50,7 +50,10 @@ class WebhookDispatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._store.outbox.release_all(self.worker)
+        try:
+            await self._store.outbox.release_all(self.worker)
+        except Unavailable as error:
+            _log.warning("Database unavailable; webhooks are released when their leases expire. %s", error.message)
 
     @property
     def alive(self) -> bool:
@@ -95,12 +98,12 @@ class WebhookDispatcher:
 
     async def _deliver(self, claim: ClaimedDelivery) -> None:
         delivery, dialect = claim.delivery, self._dialects.get(claim.delivery.dialect)
-        started_at = self._machine.now()
+        started_at, began = self._machine.now(), self._machine.monotonic()
         status, error = await self._guarded_send(delivery, dialect, at=started_at)
         attempt = Attempt(
             number=delivery.attempts + 1,
             at=started_at,
-            milliseconds=round((self._machine.now() - started_at) * 1000),
+            milliseconds=round((self._machine.monotonic() - began) * 1000),
             status=status,
             error=error,
         )
