@@ -154,3 +154,16 @@ def day_of(at: float) -> str:
 def dollars(micro_usd: int) -> str:
     """Return an amount for people: `$0.40`, `$0.0225`."""
     return f"${format_usd(from_micro_usd(micro_usd))}"
+
+
+def cost_sentence(entry: Entry) -> str:
+    """Return what a job costs, as a sentence for its client."""
+    reserved, settled = entry.reserved_micro_usd, entry.settled_micro_usd
+    estimate = "its cost, which is unknown," if reserved is None else dollars(reserved)
+    if entry.state is EntryState.VOID:
+        return "Nothing is charged."
+    if entry.state is EntryState.SETTLED:
+        return "Its cost is unknown." if settled is None else f"It costs {dollars(settled)}."
+    if entry.state is EntryState.HELD:
+        return f"The provider may charge for it, so {estimate} is held."
+    return f"Until it has ended, {estimate} stays reserved."

@@ -18,6 +18,7 @@ class RequestContext(Protocol):
     """The inbound request that creates a job, as far as deduplication needs it."""
 
     created: list[str]  # ids of the jobs that this request created
+    replayed: bool  # the job that answers this request was created by an earlier one
 
     @property
     def fingerprint(self) -> str:

@@ -6,7 +6,7 @@ from framegate.catalogue import Catalogue
 from framegate.config.settings import Settings
 from framegate.domain import Blob, Caller, Delivery, Event, Job, Output, Problem, Request, State, Status, Verdict
 from framegate.domain.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, Stale
-from framegate.domain.ledger import Entry, LedgerChange
+from framegate.domain.ledger import Entry, LedgerChange, cost_sentence, entry_of
 from framegate.domain.machine import Machine
 from framegate.jobs.admission import QueueLimit
 from framegate.jobs.builder import JobBuilder, retry_key, retry_request
@@ -93,14 +93,14 @@ class JobService:
         """Accept a job: once this returns, it is durable. `base_url` is the start of the URLs in its webhooks.
 
         Without an idempotency key, `context` lets a request that repeats a create without a response return the job of
-        that create.
+        that create. `context.replayed` tells whether an earlier request created the job.
 
         Raises `InvalidRequest` with every broken rule, `ReferenceUnusable` for a data URL or an asset that cannot be
         used, `IdempotencyConflict`, `BudgetExceeded`, `Busy` if too many jobs are open, and `StorageFull`.
         """
         with self._deduplicator.start(caller.owner, None if idempotency_key else context) as create:
             if earlier := await create.orphaned_duplicate():
-                return create.resolve(await self.get(earlier, owner=caller.owner))
+                return create.resolve(_replayed(context, await self.get(earlier, owner=caller.owner)))
             await self._queue_limit.check()
             await self.blobs.check_room()
             job = await self._builder.build(request, caller=caller, dialect=dialect, base_url=base_url)
@@ -113,7 +113,7 @@ class JobService:
                 unacknowledged=create.unacknowledged(job, since=since),
             )
             self._queue_limit.admit()
-            return create.resolve(stored)
+            return create.resolve(stored if stored.id == job.id else _replayed(context, stored))
 
     async def retry(self, job_id: str, *, caller: Caller, void_first: bool = False) -> Job:
         """Submit an order of unknown outcome again, as a new job: one, however often this is called.
@@ -203,7 +203,7 @@ class JobService:
             if job.state is State.CANCELLED:
                 return job
             if job.state.is_final:
-                raise Conflict(f"The job is already {job.state.value} and cannot be cancelled.", code="job_over")
+                raise Conflict(await self._over(job), code="job_over")
             if job.cancel_requested:
                 break
             now = self._machine.now()
@@ -216,6 +216,11 @@ class JobService:
             raise Busy("The job is changing too fast to be cancelled. Try again.")
         self._store.notifier.interrupt(job_id)
         return await self.wait(job_id, owner=owner, seconds=CANCEL_SECONDS)
+
+    async def _over(self, job: Job) -> str:
+        """Return why a job that has ended cannot be cancelled, and what it costs."""
+        entry = await self._store.ledger.entry(job.id) or entry_of(job)
+        return f"The job is already {job.state.value} and cannot be cancelled. {cost_sentence(entry)}"
 
     async def delete(self, job_id: str, *, owner: str) -> None:
         """Delete a job that has ended, and its files unless another job uses them. Raises `NotFound`, `Conflict`."""
@@ -316,3 +321,10 @@ class JobService:
     def webhook_secret(self, *, owner: str) -> str:
         """Return the secret with which a tenant verifies webhooks, as `whsec_…`."""
         return self._webhook_dialects.secret(owner)
+
+
+def _replayed(context: RequestContext | None, job: Job) -> Job:
+    """Record that an earlier request created the job."""
+    if context is not None:
+        context.replayed = True
+    return job

@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from framegate.api.context import REQUEST_CONTEXT
 
+REPLAYED = (b"idempotency-replayed", b"true")  # of a response with the job of an earlier request
+
 
 class HttpRequestContext:
     """`RequestContext` of an HTTP request."""
@@ -27,6 +29,7 @@ class HttpRequestContext:
         self._gone = False
         self.response_started = False  # the client was connected when the response began
         self.created: list[str] = []
+        self.replayed = False
         self._ends: list[Callable[[], None]] = []
 
     def on_close(self, do: Callable[[], None]) -> None:
@@ -80,8 +83,11 @@ class ClientDisconnect:
         scope[REQUEST_CONTEXT] = context
 
         async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start" and context.created:
-                context.response_started = not await context.is_disconnected()
+            if message["type"] == "http.response.start":
+                if context.created:
+                    context.response_started = not await context.is_disconnected()
+                if context.replayed:
+                    message = {**message, "headers": [*message["headers"], REPLAYED]}
             await send(message)
 
         try:

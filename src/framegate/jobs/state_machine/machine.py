@@ -15,6 +15,9 @@ from framegate.media import videos
 from framegate.providers.base import Provider
 from framegate.storage.disk import disk_error
 
+UNCHARGED = "Nothing is charged."
+CHARGED = "The video was already made and is charged."
+
 
 @dataclass(frozen=True, slots=True)
 class JobStateMachine(StepContext):
@@ -98,12 +101,14 @@ class JobStateMachine(StepContext):
         provider = self.providers.for_job(job)
         if job.state is State.SUBMITTING:
             if not (recovered or job.submit_unconfirmed) or (provider is not None and provider.resubmittable):
-                return Transition(self.fail(fault, state).changes, order="not_sent")
+                return Transition(self.fail(_with_text(fault, UNCHARGED), state).changes, order="not_sent")
             message = f"{fault.message} {INTERRUPTED} The provider may charge for it."
             return Transition(self.fail(replace(fault, message=message, unsure=True), state).changes, order="unsure")
         if job.handle is not None and not await _cancelled(job.handle, provider):
             message = f"{fault.message} The provider could not cancel the order and may charge for it."
             fault = Fault(code=fault.code, message=message, may_charge=True)
+        else:
+            fault = _with_text(fault, CHARGED if job.provider_files else UNCHARGED)
         return self.fail(fault, state)
 
     def fall_back_over_budget(self, job: Job, transition: Transition, error: BudgetExceeded) -> Transition:
@@ -116,6 +121,10 @@ class JobStateMachine(StepContext):
             return None
         provider = self.providers.for_job(job)
         return None if provider is None or self.account_health.retry_in(provider) else provider
+
+
+def _with_text(fault: Fault, text: str) -> Fault:
+    return replace(fault, message=f"{fault.message} {text}")
 
 
 async def _cancelled(handle: Handle, provider: Provider | None) -> bool:

@@ -126,9 +126,10 @@ def show(error: FramegateError, headers: Mapping[str, str]) -> JSONResponse:
         details = [detail_of(problem, None, None) for problem in error.problems]
         return JSONResponse(_details_body(details), status_code=422, headers=dict(headers))
     # A conflict of idempotency keys is final: after 409 fal's Python client would retry forever.
-    status = 422 if isinstance(error, IdempotencyConflict) else error.status
+    is_key_conflict = isinstance(error, IdempotencyConflict)
+    status = 422 if is_key_conflict else error.status
     body = {"detail": error.message, "message": error.message}
-    kind = TYPES.get(status)
+    kind = error.code if is_key_conflict else TYPES.get(status)
     if kind is None:
         return JSONResponse(body, status_code=status, headers=dict(headers))
     return JSONResponse(body | {"error_type": kind}, status_code=status, headers={**headers, ERROR_TYPE: kind})

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers
 from framegate.api.dialects.fal.errors import Detail, Unprocessable
 from framegate.api.http.body import parse_json
 from framegate.api.http.callbacks import callback_problem
+from framegate.api.http.idempotency import KEY_RULE, is_valid_key
 from framegate.config.settings import Settings
 from framegate.domain import JobPolicy
 from framegate.domain.errors import InvalidRequest, TooLarge
@@ -21,7 +22,6 @@ IDEMPOTENCY = "idempotency-key"
 START_SECONDS_MIN = 0.1
 START_SECONDS_MAX = 7 * 24 * 3600
 RETAIN_SECONDS_MAX = 10 * 365 * 24 * 3600
-KEY_CHARS_MAX = 255
 YES = ("1", "true", "yes")
 
 
@@ -87,8 +87,8 @@ def _is_private(name: str, acl: object) -> bool:
 def idempotency_key_of(headers: Headers) -> str | None:
     """Return the `Idempotency-Key`, if there is one. Raises `Unprocessable`."""
     key = headers.get(IDEMPOTENCY)
-    if key is not None and not (key.strip() and len(key) <= KEY_CHARS_MAX and key.isascii() and key.isprintable()):
-        _fail("Idempotency-Key", f"must be 1 to {KEY_CHARS_MAX} printable ASCII characters")
+    if key is not None and not is_valid_key(key):
+        _fail("Idempotency-Key", KEY_RULE)
     return key
 
 

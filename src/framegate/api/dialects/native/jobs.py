@@ -22,6 +22,7 @@ from framegate.api.dialects.native.responses import (
 )
 from framegate.api.dialects.native.webhooks import DIALECT
 from framegate.api.http.body import fingerprint, read_json
+from framegate.api.http.idempotency import IdempotencyKey
 from framegate.api.http.openapi import json_body
 from framegate.api.http.query import KNOWN_QUERY_ONLY
 from framegate.api.http.sse import event_stream, format_event, until_closing
@@ -31,7 +32,6 @@ from framegate.domain import Request as VideoJobRequest
 from framegate.domain.errors import InvalidRequest, NotFound, NotReady
 
 WAIT_SECONDS_MAX = 60
-KEY_CHARS_MAX = 255
 
 router = APIRouter(tags=["videos"], responses=ERRORS, generate_unique_id_function=operation_id)
 BODY = json_body(VideoRequest)
@@ -41,9 +41,7 @@ Cursor = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
 @router.post("/videos", status_code=202, responses={202: {"model": VideoJob}}, openapi_extra=BODY)
-async def create(
-    request: Request, caller: CallerDependency, *, idempotency_key: Annotated[str | None, Header()] = None
-) -> Response:
+async def create(request: Request, caller: CallerDependency, *, idempotency_key: IdempotencyKey) -> Response:
     """Create a job. The same `Idempotency-Key` with the same body returns the same job; with another body, 409."""
     context = context_of(request)
     body, video_request = await _read_request(request)
@@ -52,7 +50,7 @@ async def create(
         caller=caller,
         dialect=DIALECT,
         context=request_context_of(request),
-        idempotency_key=_valid_key(idempotency_key),
+        idempotency_key=idempotency_key,
         body_hash=fingerprint(body) if idempotency_key else "",
         base_url=base_url(request),
     )
@@ -168,14 +166,6 @@ async def _read_request(request: Request) -> tuple[object, VideoJobRequest]:
     body = await read_json(request, bytes_max=settings.body_bytes_max)
     session_id = request.headers.get("x-session-id", "")[:256]
     return body, to_request(validated(VideoRequest, body, tags=UNION_TAGS), settings, session_id=session_id or None)
-
-
-def _valid_key(key: str | None) -> str | None:
-    if key is None:
-        return None
-    if not key.strip() or len(key) > KEY_CHARS_MAX or not (key.isascii() and key.isprintable()):
-        raise _bad_header("Idempotency-Key", f"must be 1 to {KEY_CHARS_MAX} printable ASCII characters")
-    return key
 
 
 def _bad_header(name: str, rule: str) -> InvalidRequest:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from framegate.api.context import CallerDependency, Owner, base_url, context_of, owner_of, request_context_of
@@ -13,13 +13,13 @@ from framegate.api.dialects.phaseo.requests import BASE64_FIELDS, UNION_TAGS, Do
 from framegate.api.dialects.phaseo.responses import DIALECT, show
 from framegate.api.http.body import fingerprint, read_json
 from framegate.api.http.file_response import send_file
+from framegate.api.http.idempotency import IdempotencyKey
 from framegate.api.http.openapi import json_body
 from framegate.api.http.validation import validated
 from framegate.domain import Job, Problem, State, Status
 from framegate.domain.errors import InvalidRequest, NotFound
 
 PAGE_JOBS_MAX = 100
-KEY_CHARS_MAX = 255
 SMALL_BODY_BYTES_MAX = 4096
 QUOTED_CHARS_MAX = 64
 STATUSES = {
@@ -39,11 +39,10 @@ STATUSES = {
 
 router = APIRouter(prefix="/videos", tags=["videos"])
 Index = Annotated[int | None, Query(ge=0, le=99, description="Which of the job's videos.")]
-Key = Annotated[str | None, Header(min_length=1, max_length=KEY_CHARS_MAX, pattern=r"^[!-~][ -~]*$")]
 
 
 @router.post("", status_code=202, openapi_extra=json_body(VideoRequest))
-async def create(request: Request, caller: CallerDependency, *, idempotency_key: Key = None) -> Response:
+async def create(request: Request, caller: CallerDependency, *, idempotency_key: IdempotencyKey) -> Response:
     """Create a job. The same `Idempotency-Key` with the same body returns the same job."""
     context = context_of(request)
     body = await read_json(request, bytes_max=context.settings.body_bytes_max, base64_fields=BASE64_FIELDS)

@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse
 from framegate.api.context import base_url, callers, context_of, key_in, request_context_of
 from framegate.api.dialects.pictory.requests import TokenRequest, VideoRequest, parse
 from framegate.api.dialects.pictory.responses import DIALECT, show, show_created
-from framegate.api.http.body import read_json
+from framegate.api.http.body import fingerprint, read_json
 from framegate.api.http.errors import NO_SUCH_PATH
 from framegate.api.http.file_response import send_file
+from framegate.api.http.idempotency import IdempotencyKey
 from framegate.api.http.openapi import json_body
 from framegate.api.http.validation import validated
 from framegate.domain import Blob, Caller, Output, Scope
@@ -34,8 +35,8 @@ FILES = {
 
 
 @router.post("/v1/aistudio/videos", openapi_extra=json_body(VideoRequest))
-async def create(request: Request, caller: CallerDependency) -> Response:
-    """Create a job."""
+async def create(request: Request, caller: CallerDependency, *, idempotency_key: IdempotencyKey) -> Response:
+    """Create a job. The same `Idempotency-Key` with the same body returns the same job; with another body, 409."""
     context = context_of(request)
     body = await read_json(request, bytes_max=context.settings.body_bytes_max)
     job = await context.jobs.create(
@@ -43,6 +44,8 @@ async def create(request: Request, caller: CallerDependency) -> Response:
         caller=caller,
         dialect=DIALECT,
         context=request_context_of(request),
+        idempotency_key=idempotency_key,
+        body_hash=fingerprint(body) if idempotency_key else "",
         base_url=base_url(request),
     )
     return JSONResponse(show_created(job))
