@@ -76,7 +76,7 @@ class GroupCommitWriter:
         try:
             async with self._engine.begin() as connection:
                 results: list[Any] = await _apply(connection, group)
-            self._outage.worked()
+            self._outage.worked(use="write")
         except Exception as error:  # noqa: BLE001 - top level of the writer's task: every caller gets an answer
             # If one write fails with an error, apply each alone, so that only that one fails.
             if len(group) > 1:
@@ -84,7 +84,7 @@ class GroupCommitWriter:
                     await self._commit([pending])
                 return
             if is_outage(error):
-                self._outage.failed(outage_reason(error))
+                self._outage.failed(outage_reason(error), use="write")
                 results = [unavailable(error, "written")]
             else:  # the same write would fail again
                 _log.exception("Write failed: %s", type(group[0].write).__name__)

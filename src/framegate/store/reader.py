@@ -24,8 +24,10 @@ class Reader:
     async def all(self, query: Executable) -> Sequence[Any]:
         try:
             async with self._engine.connect() as connection:
-                return (await connection.execute(query)).mappings().all()
+                rows = (await connection.execute(query)).mappings().all()
         except FAILURES as error:
             if is_outage(error):
-                self._outage.failed(outage_reason(error))
+                self._outage.failed(outage_reason(error), use="read")
             raise unavailable(error, "read") from error
+        self._outage.worked(use="read")
+        return rows

@@ -65,8 +65,8 @@ class WebhookDispatcher:
             self._store.notifier.delivery_available.clear()
             try:
                 wait = await self._claim_due()
-            except Unavailable as error:
-                _log.warning("Database unavailable; no webhook is sent. Will be retried: %s", error.message)
+            except Unavailable as error:  # the store logs an outage once
+                _log.debug("No webhook is sent: %s", error.message)
                 wait = IDLE_SECONDS
             if wait > 0:
                 await wait_for_event(self._store.notifier.delivery_available, wait, clock=self._machine)
