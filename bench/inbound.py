@@ -114,7 +114,8 @@ async def _measure_clients(gateway: Gateway, name: str, request: str, count: int
         writer.close()
     p99 = statistics.quantiles(taken, n=100)[98]
     print(
-        f"{count} x {name:12} health: median {statistics.median(taken):5.1f} ms, p99 {p99:.1f}, worst {max(taken):.1f}; "
+        f"{count} x {name:12} health: median {statistics.median(taken):5.1f} ms, p99 {p99:.1f}, "
+        f"worst {max(taken):.1f}; "
         f"load of the loop {load:4.1f} %, connecting {connecting / count:.2f} ms each, still open {is_open}",
         flush=True,
     )
