@@ -33,6 +33,7 @@ docstring of a class is its default message.
 import inspect
 from collections.abc import Sequence
 
+from framegate.domain.provider_text import clean_text
 from framegate.domain.requests import Problem
 
 PROBLEMS_MAX = 32  # listed in one error
@@ -221,10 +222,16 @@ class Stale(FramegateError):
 
 
 class ProviderError(FramegateError):
-    """The request to the provider failed."""
+    """The request to the provider failed.
+
+    The message may repeat what the provider sent, so control characters and the keys of all accounts are removed.
+    """
 
     code = "provider_error"
     status = 502
+
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(clean_text(message), code=code)
 
 
 class Refused(ProviderError):

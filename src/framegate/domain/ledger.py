@@ -6,9 +6,8 @@ from enum import StrEnum
 
 from framegate.domain import BudgetPeriod, Job, State
 from framegate.domain.errors import BudgetExceeded
-from framegate.domain.money import format_usd, from_micro_usd
+from framegate.domain.money import format_usd, from_micro_usd, is_believable
 
-COST_MICRO_USD_MAX = 10**15  # a billion dollars; a higher cost is not plausible
 PERIOD_CHARS = {BudgetPeriod.TOTAL: 0, BudgetPeriod.MONTH: 7, BudgetPeriod.DAY: 10}  # of "2026-11-21"
 PERIOD_WORDS = {BudgetPeriod.TOTAL: "in total", BudgetPeriod.MONTH: "a month", BudgetPeriod.DAY: "a day"}
 
@@ -137,7 +136,7 @@ def ledger_change(
 def _ended(entry: Entry, job: Job) -> Entry:
     fault, cost = job.fault, job.cost_micro_usd
     if job.state is State.COMPLETED or job.provider_files:
-        is_plausible = cost is not None and 0 <= cost <= COST_MICRO_USD_MAX
+        is_plausible = cost is not None and is_believable(cost)
         settled = cost if is_plausible else entry.reserved_micro_usd
         changes = {"state": EntryState.SETTLED, "settled_micro_usd": settled, "provider_reported": is_plausible}
     else:

@@ -1,9 +1,14 @@
 """Money: US dollars as decimals, amounts as whole millionths of a dollar, and their text."""
 
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from framegate.domain.numbers import bounded_number
 
 MICRO_USD = 1_000_000  # millionths in a dollar
 DECIMALS_MIN = 2
+USD_MAX = 10**9  # largest amount that is read at all
+JOB_COST_USD_MAX = 10_000  # largest cost of one job that is believed
+COST_NOT_BELIEVED = -1  # in place of a cost: the provider reported one that cannot be right
 
 
 def micro_usd(usd: Decimal, *, rounding: str = ROUND_HALF_EVEN) -> int:
@@ -16,15 +21,25 @@ def from_micro_usd(amount: int) -> Decimal:
     return Decimal(amount) / MICRO_USD
 
 
-def parse_usd(value: object) -> Decimal | None:
-    """Dollars from a JSON number or its text; None for anything else, and for a negative or infinite amount."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+def parse_usd(value: object, *, maximum: int = USD_MAX) -> Decimal | None:
+    """Dollars from a JSON number or its text, at most `maximum`; None for anything else, also a negative amount."""
+    return bounded_number(value, maximum)
+
+
+def reported_cost(usd: object) -> int | None:
+    """A provider's cost of one job in millionths, from dollars as a number or its text.
+
+    None if it reports none, `COST_NOT_BELIEVED` if it is not from 0 to 10,000 dollars.
+    """
+    if usd is None or isinstance(usd, bool | dict | list) or usd == "":
         return None
-    try:
-        usd = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return usd if usd.is_finite() and usd >= 0 else None
+    amount = parse_usd(usd, maximum=JOB_COST_USD_MAX)
+    return COST_NOT_BELIEVED if amount is None else micro_usd(amount)
+
+
+def is_believable(cost_micro_usd: int) -> bool:
+    """Whether one job can have cost this much."""
+    return 0 <= cost_micro_usd <= JOB_COST_USD_MAX * MICRO_USD
 
 
 def format_usd(usd: Decimal) -> str:

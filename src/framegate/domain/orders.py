@@ -70,6 +70,7 @@ class Fault:
     unsure: bool = False  # the order may have been accepted; it is not resubmitted automatically
     may_charge: bool = False  # the order was accepted and its end is unknown: the provider may charge for it
     problems: tuple[Problem, ...] = ()
+    provider_code: str = ""  # the provider's own code of the error, if it reports one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The order is completed; `cost_micro_usd` is its cost, if the provider reports it.
+    """The order is completed; `cost_micro_usd` is its cost, if the provider reports it (see `money.reported_cost`).
 
     `notes` are sentences for the client about differences from the request; `metadata` is what the provider reports
     about the video, unchanged.
@@ -103,7 +104,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """The provider does not know the order, for example a local renderer that was restarted."""
+    """The provider does not know the order or its files, for example a local renderer that was restarted.
+
+    If that does not change within `patience_seconds` (None: the gateway's default), the job fails with this error.
+    """
+
+    code: str = "order_lost"
+    message: str = "The provider no longer knows this order."
+    patience_seconds: float | None = None
 
 
 Update = Running | Done | Failed | Lost

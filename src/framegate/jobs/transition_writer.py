@@ -14,7 +14,7 @@ from framegate.jobs.state_machine.transition import Transition, order_key
 from framegate.jobs.webhooks.dialect import WebhookDialects
 from framegate.store import Store
 from framegate.store.job_writes import OrderState, next_version
-from framegate.store.serialization import to_storable
+from framegate.store.serialization import storable_changes
 
 T = TypeVar("T")
 
@@ -126,7 +126,7 @@ class TransitionWriter:
         return stored
 
     def _after(self, job: Job, transition: Transition) -> Job:
-        changes = {name: to_storable(value) for name, value in transition.changes.items()}
+        changes = storable_changes(transition.changes)
         after = next_version(job, self._clock.now(), **changes)
         fault = after.fault
         if fault is None or (job.state in _HAS_ORDER and transition.order not in ("refused", "not_sent")):

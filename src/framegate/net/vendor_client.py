@@ -4,38 +4,33 @@
 Nothing is retried, and no redirect is followed except of a finished file within the origin.
 """
 
-import email.utils
-import json
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import httpx2
 
 from framegate.domain.errors import GatewayLoop, MovedOrigin, NotSent, OutcomeUnknown, ProviderError, Refused
-from framegate.domain.json import as_object
 from framegate.domain.machine import REAL_MACHINE, Machine
+from framegate.domain.provider_text import clean_line, register_secret
 from framegate.net import loops
+from framegate.net.answers import RESPONSE_BYTES_MAX, Response, Unreadable, decompressed, find_error_message
+from framegate.net.lenient_http import LenientTransport
 from framegate.net.resume import Mismatch, ResumableFile
 from framegate.net.tls import trusted_certificates
 
 _log = logging.getLogger(__name__)
 
-RESPONSE_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS_MAX = 10.0
 SUBMIT_SECONDS_MAX = 120.0  # services download and check references before they respond
 QUERY_SECONDS_MAX = 30.0
 DOWNLOAD_SECONDS_MAX = 1800.0
 DOWNLOAD_READ_SECONDS_MAX = 60.0  # between two chunks of a file
-RETRY_AFTER_SECONDS_MAX = 3600.0
-MESSAGE_CHARS_MAX = 500
-SECRET_CHARS_MIN = 8  # shorter words of a header ("Bearer", "Key") are not secret
-ERROR_MESSAGE_KEYS = ("error", "detail", "message", "msg", "reason", "error_message", "data")  # by priority
-ERROR_DEPTH_MAX = 5
+KEEPALIVE_CONNECTIONS_MAX = 20
 
 # The order was certainly not accepted: services send these before they look at a request.
 NOT_SENT_STATUSES = frozenset({425, 429})
@@ -48,75 +43,30 @@ REDIRECTS_MAX = 5  # of a finished file, within the origin
 TEMPORARY_FILE_STATUSES = frozenset({404, 408, 409, 425, 429})  # and all from 500
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A service's response."""
+@dataclass(slots=True)
+class _Received:
+    """A response while its body arrives."""
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    received_at: float = 0.0  # wall clock, in Unix seconds
+    response: httpx2.Response
+    body: bytearray = field(default_factory=bytearray)
+    is_cut: bool = True
 
-    @property
-    def ok(self) -> bool:
-        """Whether the status is 2xx."""
-        return 200 <= self.status < 300
+    async def read_body(self) -> None:
+        """Read the body; what has arrived is kept if the connection fails or the body is too large."""
+        with suppress(httpx2.HTTPError):
+            async for chunk in self.response.aiter_raw():
+                self.body += chunk
+                if len(self.body) > RESPONSE_BYTES_MAX:
+                    return
+            self.is_cut = False
 
-    def json(self) -> Any:  # noqa: ANN401 - a JSON value
-        """The body as JSON. Raises `ProviderError` if it is not JSON."""
+    def as_response(self, received_at: float) -> Response:
+        headers = {name.lower(): value for name, value in self.response.headers.items()}
         try:
-            return json.loads(self.body)
-        except ValueError as error:
-            start = self.body[:80].decode("utf-8", "replace")
-            raise ProviderError(f"The response ({self.status}) is not JSON: {start!r}.") from error
-
-    def object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises `ProviderError` if it is not one."""
-        value = self.json()
-        if not isinstance(value, dict):
-            raise ProviderError(f"The response ({self.status}) is not a JSON object.")
-        return cast("dict[str, Any]", value)
-
-    def fields(self) -> dict[str, Any]:
-        """The fields of a JSON object; none for any other body."""
-        try:
-            return as_object(json.loads(self.body))
-        except ValueError:
-            return {}
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds to wait before the next request, if the service says so."""
-        text = self.headers.get("retry-after", "")
-        if text.strip().isdecimal():
-            return min(float(text), RETRY_AFTER_SECONDS_MAX)
-        try:
-            retry_at = email.utils.parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        return min(max(0.0, retry_at.timestamp() - self.received_at), RETRY_AFTER_SECONDS_MAX)
-
-
-def find_error_message(response: Response) -> str:
-    """The error message in a response, at the places where services commonly put it."""
-    try:
-        value: Any = json.loads(response.body)
-    except ValueError:
-        return response.body[:MESSAGE_CHARS_MAX].decode("utf-8", "replace").strip()
-    for _ in range(ERROR_DEPTH_MAX):
-        inner = _inner(value)
-        if inner is None:
-            break
-        value = inner
-    return (value if isinstance(value, str) else json.dumps(value))[:MESSAGE_CHARS_MAX]
-
-
-def _inner(value: Any) -> Any:  # noqa: ANN401 - a JSON value
-    if isinstance(value, list):
-        items = cast("list[Any]", value)
-        return items[0] if items else None
-    fields = as_object(value)
-    return next((fields[key] for key in ERROR_MESSAGE_KEYS if fields.get(key)), None)
+            body = decompressed(bytes(self.body[:RESPONSE_BYTES_MAX]), headers.get("content-encoding", ""))
+        except Unreadable:
+            return Response(self.response.status_code, headers, b"", received_at, is_cut=True)
+        return Response(self.response.status_code, headers, body, received_at, is_cut=self.is_cut)
 
 
 def _never(_: Response) -> bool:
@@ -124,11 +74,17 @@ def _never(_: Response) -> bool:
     return False
 
 
+def _names_none(_: Response) -> str | None:
+    """Most error responses name no order."""
+    return None
+
+
 class VendorClient:
     """HTTP client for one account.
 
-    `headers` carry the key. `read_error` finds the service's own message in an error response, and
-    `rejected_before_work` tells whether an error response promises that the order was not accepted.
+    `headers` carry the key. `read_error` finds the service's own message in an error response,
+    `rejected_before_work` tells whether an error response promises that the order was not accepted, and
+    `pending_order` returns the id of the order that an error response nevertheless names as accepted.
     """
 
     def __init__(
@@ -139,6 +95,7 @@ class VendorClient:
         name: str = "the service",
         read_error: Callable[[Response], str] = find_error_message,
         rejected_before_work: Callable[[Response], bool] = _never,
+        pending_order: Callable[[Response], str | None] = _names_none,
         machine: Machine = REAL_MACHINE,
     ) -> None:
         self.machine = machine
@@ -147,21 +104,21 @@ class VendorClient:
         self.name = name
         self._read_error = read_error
         self._rejected_before_work = rejected_before_work
-        words = (word for value in headers.values() for word in value.split())
-        self._secrets = tuple(word for word in words if len(word) >= SECRET_CHARS_MIN)
-        self._query_client = self._client(headers)
+        self._pending_order = pending_order
+        register_secret(headers.get("authorization", ""))
+        self._query_client = self._client(headers, KEEPALIVE_CONNECTIONS_MAX)
         # A server may close a kept-alive connection just as an order is sent on it, and then it is unknown whether the
         # order was accepted: every order gets a connection of its own.
-        self._submit_client = self._client(headers, limits=httpx2.Limits(max_keepalive_connections=0))
+        self._submit_client = self._client(headers, 0)
 
-    def _client(self, headers: Mapping[str, str], **options: Any) -> httpx2.AsyncClient:  # noqa: ANN401 - httpx2's own
+    def _client(self, headers: Mapping[str, str], keepalive_connections_max: int) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
             base_url=self.base_url + "/",
-            headers={"user-agent": "framegate", **headers},
+            headers={"user-agent": "framegate", "accept-encoding": "gzip, deflate", **headers},
             follow_redirects=False,
             trust_env=False,
             transport=self.machine.http_transport(
-                lambda: httpx2.AsyncHTTPTransport(verify=trusted_certificates(), **options)
+                lambda: LenientTransport(trusted_certificates(), keepalive_connections_max=keepalive_connections_max)
             ),
         )
 
@@ -171,7 +128,10 @@ class VendorClient:
         await self._submit_client.aclose()
 
     async def submit(self, method: str, path: str, **request: Any) -> Response:  # noqa: ANN401 - httpx2's own arguments
-        """Send an order once. Returns a 2xx response; raises `Refused`, `NotSent` or `OutcomeUnknown`."""
+        """Send an order once. Returns a response that accepts it: a 2xx, or a redirect that names it as accepted.
+
+        Raises `Refused`, `NotSent` or `OutcomeUnknown`.
+        """
         try:
             response = await self._send(self._submit_client, method, path, SUBMIT_SECONDS_MAX, request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
@@ -184,6 +144,10 @@ class VendorClient:
         if loops.LOOP in response.headers:
             raise Refused(self._loop_message(), code=GatewayLoop.code)
         message = self.error_message(response)
+        if named := self._pending_order(response):
+            if response.status in REDIRECT_STATUSES:
+                return response
+            raise OutcomeUnknown(f"{message} It names the order `{named}` as accepted.")
         if response.status in NOT_SENT_STATUSES or self._rejected_before_work(response):
             raise NotSent(message, retry_after=response.retry_after)
         if response.status in AMBIGUOUS_STATUSES or (response.status >= 500 and response.status != NOT_IMPLEMENTED):
@@ -209,6 +173,8 @@ class VendorClient:
             raise ProviderError(f"The request to {self.name} failed ({type(error).__name__}).") from error
         if loops.LOOP in response.headers:
             raise Refused(self._loop_message(), code=GatewayLoop.code)
+        if response.is_cut and response.value() is None:
+            raise ProviderError(f"The request to {self.name} failed: the response is incomplete or too large.")
         if (response.status >= 500 and not any_status) or response.status in NOT_SENT_STATUSES:
             raise ProviderError(self.error_message(response))
         return response
@@ -220,8 +186,8 @@ class VendorClient:
         return response
 
     def error_message(self, response: Response) -> str:
-        """The service's error as a sentence, without the key."""
-        reason = self.without_key(self._read_error(response)).rstrip(".")
+        """The service's error as a sentence, without keys."""
+        reason = clean_line(self._read_error(response)).rstrip(".")
         return f"{self.name} returned {response.status}: {reason or 'no message'}."
 
     def _loop_message(self) -> str:
@@ -231,12 +197,6 @@ class VendorClient:
         )
         _log.error("%s", message)
         return message
-
-    def without_key(self, text: str) -> str:
-        """A text with the key replaced, for texts in which the service repeats it."""
-        for secret in self._secrets:
-            text = text.replace(secret, "[key]")
-        return text
 
     async def download(self, url: str, into: Path, *, bytes_max: int) -> None:
         """Download a file from the account's own origin to the file `into`.
@@ -338,15 +298,14 @@ class VendorClient:
     async def _send(
         self, client: httpx2.AsyncClient, method: str, path: str, seconds: float, request: Mapping[str, Any]
     ) -> Response:
-        with anyio.fail_after(seconds):
+        received: _Received | None = None
+        with anyio.move_on_after(seconds):
             async with self._open(client, method, path, seconds, **request) as response:
-                body = bytearray()
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if len(body) > RESPONSE_BYTES_MAX:
-                        raise httpx2.ReadError("the response is too large")
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Response(response.status_code, headers, bytes(body), self.machine.now())
+                received = _Received(response)
+                await received.read_body()
+        if received is None:
+            raise TimeoutError
+        return received.as_response(self.machine.now())
 
     @asynccontextmanager
     async def _open(

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from framegate.domain.errors import GatewayLoop, ProviderError
-from framegate.net.vendor_client import Response, VendorClient
+from framegate.net.answers import Response
+from framegate.net.vendor_client import VendorClient
 
 SECONDS_MAX = 5.0
 NO_JOB = "00000000-0000-0000-0000-000000000000"  # an id that no service issues

@@ -5,9 +5,11 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, cast
+from urllib.parse import quote, urlsplit
 
 from framegate.domain import (
     Done,
@@ -25,18 +27,35 @@ from framegate.domain import (
     Role,
     Running,
     Target,
+    Update,
 )
 from framegate.domain.errors import OutcomeUnknown, ProviderError
-from framegate.domain.json import as_object, at
+from framegate.domain.json import as_list, as_object, at
 from framegate.domain.machine import REAL_MACHINE, Machine
-from framegate.domain.money import micro_usd, parse_usd
-from framegate.net.vendor_client import Response, VendorClient, find_error_message
+from framegate.domain.numbers import bounded_number
+from framegate.domain.provider_text import clean_line, clean_text, register_secret
+from framegate.net.answers import ErrorText, Response, find_error, find_error_message, salvage
+from framegate.net.vendor_client import VendorClient
+from framegate.providers import statuses
 from framegate.providers.base import Provider
+from framegate.providers.files import video_urls
 from framegate.providers.references import ReferenceTransport, address, out_of_reach, transport_of
 
-JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")  # safe in a path without escaping
-MESSAGE_CHARS_MAX = 1000
+ORDER_ID_CHARS_MAX = 4096
+STATUS_CHARS_MAX = 100
+FILES_SECONDS_MAX = 60.0  # for the URL of a finished file, after which the job fails and its cost is held
 FINGERPRINT_CHARS = 16
+UNKNOWN_STATUSES_MAX = 100  # that are logged
+OUTPUTS_MAX = 16  # files of one job
+ENVELOPES = ("data", "result", "response", "job", "video", "task", "order", "output")
+ORDER_ID_NAMES = ("id", "job_id", "jobId", "task_id", "taskId", "video_id", "videoId")
+UNREADABLE = re.compile("[\ufffd\ud800-\udfff]")  # bytes that were not UTF-8, and lone surrogates
+FAULT_CODES = {
+    statuses.FAILED: "provider_failed",
+    statuses.CANCELLED: "provider_cancelled",
+    statuses.EXPIRED: "provider_expired",
+    statuses.REFUSED: "content_refused",
+}
 METADATA_CHARS_MAX = 8192
 METADATA_DEPTH_MAX = 6
 URL_OR_PATH = re.compile(r"[a-z][a-z0-9+.-]*://|^data:|^/", re.IGNORECASE)
@@ -55,7 +74,8 @@ class HttpProvider(Provider):
 
     title: ClassVar[str]  # the service's name as people write it
     model_list_path: ClassVar[str | None] = None  # of the list of models, below the base URL
-    status_map: ClassVar[Mapping[str, str]] = {}  # the service's words for the status of an unfinished job: ours
+    order_id_path: ClassVar[tuple[str, ...]] = ("id",)  # in the response to an order
+    status_map: ClassVar[Mapping[str, str]] = {}  # the service's own status words: those of `statuses`
     reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = ("upload",)  # by preference
     propagation_seconds = 120.0  # for this long, the service may not find a new job
     poll_seconds = 10.0
@@ -68,8 +88,10 @@ class HttpProvider(Provider):
             name=self.title,
             read_error=self.read_error,
             rejected_before_work=self.rejected_before_work,
+            pending_order=self._pending_order,
             machine=machine,
         )
+        register_secret(api_key)
         self.account = account
         self.base_url = self.client.base_url
         self.key_fingerprint = hashlib.sha256(api_key.encode()).hexdigest()[:FINGERPRINT_CHARS] if api_key else ""
@@ -152,6 +174,18 @@ class HttpProvider(Provider):
         """The content of a reference's file."""
         return await self.client.machine.run_in_thread(Path(prepared.path).read_bytes)
 
+    def accepted(self, response: Response, **extra: object) -> Handle:
+        """The handle of an accepted order. Raises `OutcomeUnknown` if the response has no id."""
+        return self.handle_of(order_id_from(response, *self.order_id_path), **extra)
+
+    def _pending_order(self, response: Response) -> str | None:
+        """The id of an order that an error response names as not ended."""
+        value = response.value()
+        order_id = find_order_id(value, *self.order_id_path)
+        words = (fields.get("status") for fields in _envelopes(value))
+        is_open = any(self.meaning_of(word) in (statuses.QUEUED, statuses.RUNNING) for word in words)
+        return order_id if is_open else None
+
     def handle_of(self, job_id: str, **extra: object) -> Handle:
         """The handle of an accepted order."""
         return {"id": job_id, "at": self.client.machine.now(), **without_empty(extra)}
@@ -162,16 +196,60 @@ class HttpProvider(Provider):
             raise ProviderError(f"{self.title} does not find the job yet.")
         return Lost()
 
-    def running(self, status: str, progress: object = None) -> Running:
+    def meaning_of(self, status: object) -> str | None:
+        """What the service's status word says, as one of the words of `statuses`; None if that is unknown."""
+        return statuses.meaning_of(status, self.status_map)
+
+    def job_in(self, response: Response) -> dict[str, Any]:
+        """The job in a response to a poll, also in an envelope. Raises `ProviderError` if there is none."""
+        jobs = _envelopes(self.client.require_ok(response).json())
+        return next((job for job in jobs if "status" in job), None) or response.object()
+
+    def running(self, status: object, progress: object = None) -> Running:
         """The update for an unfinished job. `progress` is in percent; an unknown status is logged once."""
-        if status not in self.status_map and status not in self._unknown_statuses:
-            self._unknown_statuses.add(status)
-            _log.warning("%s: unknown job status %r, treated as running.", self.name, status)
-        is_percent = isinstance(progress, int | float) and not isinstance(progress, bool) and 0 <= progress <= 100
+        meaning = self.meaning_of(status)
+        if meaning is None:
+            self._log_unknown(status)
+        percent = None if isinstance(progress, str) else bounded_number(progress, 100)
         return Running(
-            progress=float(cast("float", progress)) / 100 if is_percent else None,
-            stage=self.status_map.get(status, "running"),
+            progress=None if percent is None else float(percent) / 100,
+            stage=statuses.QUEUED if meaning == statuses.QUEUED else statuses.RUNNING,
         )
+
+    def _log_unknown(self, status: object) -> None:
+        word = clean_line(str(status), STATUS_CHARS_MAX)
+        if word not in self._unknown_statuses and len(self._unknown_statuses) < UNKNOWN_STATUSES_MAX:
+            self._unknown_statuses.add(word)
+            _log.warning("%s: unknown job status %r, treated as running.", self.name, word)
+
+    def update(
+        self,
+        handle: Handle,
+        job: Mapping[str, Any],
+        *,
+        status: object,
+        files: Iterable[str],
+        error: object = None,
+        cost_micro_usd: int | None = None,
+        notes: Iterable[str] = (),
+        progress: object = None,
+    ) -> Update:
+        """The update that a job's status says; `job` is what the service reports of it.
+
+        `files` are the URLs of its files where the service documents them. A status that is unknown counts as the end
+        if the job has a file or an error next to it, else as running.
+        """
+        meaning = self.meaning_of(status)
+        if meaning is None and (urls := video_urls(job, certain=True)):
+            return self.done(handle, urls, job, cost_micro_usd=cost_micro_usd, notes=notes)
+        if meaning is None and find_error(error).message:
+            self._log_unknown(status)
+            return failure(error, may_charge=True)
+        if meaning == statuses.COMPLETED:
+            return self.done(handle, files, job, cost_micro_usd=cost_micro_usd, notes=notes)
+        if meaning in statuses.ENDED:
+            return failure(error, code=FAULT_CODES[meaning])
+        return self.running(status, progress)
 
     def done(
         self,
@@ -181,14 +259,32 @@ class HttpProvider(Provider):
         *,
         cost_micro_usd: int | None = None,
         notes: Iterable[str] = (),
-    ) -> Done:
-        """The update for a finished job; `response` is what the service reports of it."""
+    ) -> Done | Lost:
+        """The update for a finished job; `response` is what the service reports of it.
+
+        Without `urls`, its files are searched in the whole response.
+        """
+        outputs = self._outputs(urls) or self._outputs(video_urls(response))
+        notes = (*handle.get("notes", ()), *notes)
+        if len(outputs) > OUTPUTS_MAX:
+            notes = (*notes, f"The provider names {len(outputs)} files; the first {OUTPUTS_MAX} are stored.")
+        if not outputs:
+            message = "The provider reports the video as done but names no file. It may charge for it."
+            return Lost(code="output_missing", message=message, patience_seconds=FILES_SECONDS_MAX)
         return Done(
-            outputs=tuple(map(self.output, urls)),
+            outputs=outputs[:OUTPUTS_MAX],
             cost_micro_usd=cost_micro_usd,
-            notes=(*handle.get("notes", ()), *notes),
+            notes=notes,
             metadata=self.public_metadata(response),
         )
+
+    def _outputs(self, urls: Iterable[str]) -> tuple[ProviderFile, ...]:
+        """The finished files; without a URL that is not of HTTP."""
+        files: list[ProviderFile] = []
+        for url in dict.fromkeys(urls):
+            with suppress(ProviderError):
+                files.append(self.output(url))
+        return tuple(file for file in files if urlsplit(file.url or "").scheme in ("https", "http"))
 
     def output(self, url: str) -> ProviderFile:
         """A finished file at a URL from a response."""
@@ -202,34 +298,78 @@ class HttpProvider(Provider):
         fields of the request; empty if it is too large to store.
         """
         fields = {name: value for name, value in as_object(response).items() if name not in REQUEST_FIELDS}
-        text = self.client.without_key(json.dumps(_without_private_parts(fields)))
-        return json.loads(text) if len(text) <= METADATA_CHARS_MAX else {}
+        public = _without_private_parts(fields)
+        return public if len(json.dumps(public)) <= METADATA_CHARS_MAX else {}
 
 
-def job_id_from(response: Response, *path: str) -> str:
-    """The job id at `path` in the response to an order.
+def segment(value: object) -> str:
+    """An id as one segment of a path."""
+    return quote(str(value), safe="")
+
+
+def order_id_from(response: Response, *path: str) -> str:
+    """The order's id at `path` in the response to an order, else wherever the response has it.
 
     Raises `OutcomeUnknown` if there is none: the order was accepted, and its id is unknown.
     """
+    order_id = find_order_id(response.value(), *path) or _valid_id(salvage(response.body, path[-1]))
+    if order_id is not None:
+        return order_id
     try:
-        value = at(response.object(), *path)
+        response.json()
     except ProviderError as error:
-        raise OutcomeUnknown(f"The order was accepted, but the response cannot be read. {error.message}") from error
-    if not isinstance(value, str) or not JOB_ID.fullmatch(value):
-        raise OutcomeUnknown(f"The order was accepted, but the response has no valid `{'.'.join(path)}`.")
-    return value
+        raise OutcomeUnknown(f"The order was accepted, but its id is missing. {error.message}") from error
+    raise OutcomeUnknown(f"The order was accepted, but the response has no valid `{'.'.join(path)}`.")
 
 
-def failure(message: object, *, code: str = "provider_failed", retryable: bool = False) -> Failed:
-    """The update for a job that failed, with the provider's message."""
-    text = str(message or "").strip()[:MESSAGE_CHARS_MAX]
-    return Failed(fault=Fault(code=code, message=text or "The provider gives no reason.", retryable=retryable))
+def find_order_id(value: object, *path: str) -> str | None:
+    """The order's id in a parsed response: at `path`, else in another envelope, else under a similar name."""
+    if order_id := _valid_id(at(value, *path)):
+        return order_id
+    envelopes = list(_envelopes(value))
+    candidates = (fields.get(name) for name in (path[-1], *ORDER_ID_NAMES) for fields in envelopes)
+    return next(filter(None, map(_valid_id, candidates)), None)
 
 
-def cost_from(usd: object) -> int | None:
-    """Dollars from a response, as a number or a text, in millionths; None for anything else."""
-    amount = parse_usd(usd)
-    return None if amount is None else micro_usd(amount)
+def _envelopes(value: object, depth: int = 3) -> Iterator[dict[str, Any]]:
+    """The objects of a response in which the order itself may be."""
+    if isinstance(value, list):
+        yield from (found for item in as_list(value)[:1] for found in _envelopes(item, depth))
+    elif isinstance(value, dict) and depth:
+        fields = as_object(value)
+        yield fields
+        for name in ENVELOPES:
+            yield from _envelopes(fields.get(name), depth - 1)
+
+
+def _valid_id(value: object) -> str | None:
+    """An id as text; None for what cannot be one. Ids are opaque: a number, or any text."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    text = str(value)
+    is_path = text.strip() in ("", ".", "..")  # a path with such a segment leads elsewhere
+    return None if is_path or len(text) > ORDER_ID_CHARS_MAX or UNREADABLE.search(text) else text
+
+
+def failure(message: object, *, code: str = "", retryable: bool = False, may_charge: bool = False) -> Failed:
+    """The update for a job that failed. `message` is the provider's error: a text, or an object or list that has it."""
+    error = find_error(message)
+    code = code or FAULT_CODES[statuses.FAILED]
+    if code == FAULT_CODES[statuses.FAILED] and statuses.meaning_of(error.code) == statuses.REFUSED:
+        code = FAULT_CODES[statuses.REFUSED]
+    return Failed(
+        fault=Fault(
+            code=code,
+            message=error.message or _without_reason(error),
+            retryable=retryable,
+            may_charge=may_charge,
+            provider_code=error.code,
+        )
+    )
+
+
+def _without_reason(error: ErrorText) -> str:
+    return f"The provider's error code is {error.code}." if error.code else "The provider gives no reason."
 
 
 def job_list(response: Response) -> list[Any]:
@@ -277,7 +417,7 @@ def _without_private_parts(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 -
         fields = {} if depth == METADATA_DEPTH_MAX else cast("dict[str, Any]", value)
         return without_empty(
             {
-                name: _without_private_parts(item, depth + 1)
+                clean_line(name): _without_private_parts(item, depth + 1)
                 for name, item in fields.items()
                 if name not in OPERATOR_FIELDS
             }
@@ -286,4 +426,6 @@ def _without_private_parts(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 -
         items = [] if depth == METADATA_DEPTH_MAX else cast("list[Any]", value)
         parts = [_without_private_parts(item, depth + 1) for item in items]
         return [part for part in parts if part is not None and part not in ({}, [])]
-    return None if isinstance(value, str) and URL_OR_PATH.search(value) else value
+    if not isinstance(value, str):
+        return value
+    return None if URL_OR_PATH.search(value) else clean_text(value)

@@ -4,14 +4,16 @@ Facts: openrouter.ai/docs (API reference, Videos) and the PyPI package `openrout
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import Any
 
 from framegate.domain import Handle, Order, PreparedReference, Role, Update
 from framegate.domain.errors import OutcomeUnknown, ProviderError, Refused
-from framegate.domain.json import at
-from framegate.net.vendor_client import Response
+from framegate.domain.json import as_list, at
+from framegate.domain.money import reported_cost
+from framegate.net.answers import Response
+from framegate.providers.files import video_urls
 from framegate.providers.health import NO_JOB, is_list, probe
-from framegate.providers.http import HttpProvider, cost_from, failure, has_reference, job_id_from, prompt, without_empty
+from framegate.providers.http import HttpProvider, has_reference, prompt, segment, without_empty
 
 FRAMES = (Role.FIRST_FRAME, Role.LAST_FRAME)
 # The API has no field for a negative prompt; the upstream providers have options of their own for it.
@@ -31,12 +33,6 @@ class OpenRouter(HttpProvider):
     base_url = "https://openrouter.ai/api/v1"
     model_list_path = "videos/models"
     reference_transports = ("url", "link", "data")
-    status_map: ClassVar[Mapping[str, str]] = {
-        "pending": "queued",
-        "queued": "queued",
-        "in_progress": "running",
-        "processing": "running",
-    }
 
     def auth_headers(self, api_key: str) -> dict[str, str]:
         """The key, and the application's name for the service's statistics."""
@@ -53,7 +49,7 @@ class OpenRouter(HttpProvider):
         """Submit the order."""
         body = await self.encode(order)
         response = await self.client.submit("POST", "videos", json=body, headers={"idempotency-key": order.key})
-        return self.handle_of(job_id_from(response, "id"), notes=_notes(order))
+        return self.accepted(response, notes=_notes(order))
 
     async def encode(self, order: Order) -> dict[str, Any]:
         """The order as a request body. Raises `Refused` for what OpenRouter would ignore."""
@@ -88,18 +84,19 @@ class OpenRouter(HttpProvider):
 
     async def poll(self, handle: Handle) -> Update:
         """Get the job's status."""
-        response = await self.client.query("GET", f"videos/{handle['id']}")
+        response = await self.client.query("GET", f"videos/{segment(handle['id'])}")
         if response.status == 404:
             return self.not_found(handle)
-        job = self.client.require_ok(response).object()
-        match job.get("status"):
-            case "completed":
-                urls = [_below_base_url(url, handle["id"]) for url in _file_urls(job, handle)]
-                return self.done(handle, urls, job, cost_micro_usd=cost_from(at(job, "usage", "cost")))
-            case "failed" | "cancelled" | "expired" as status:
-                return failure(job.get("error"), code=f"provider_{status}")
-            case status:
-                return self.running(str(status), job.get("progress"))
+        job = self.job_in(response)
+        return self.update(
+            handle,
+            job,
+            status=job.get("status"),
+            files=[_below_base_url(url, handle["id"]) for url in _file_urls(job, handle)],
+            error=job.get("error") or job.get("failure_reason") or job.get("message"),
+            cost_micro_usd=reported_cost(at(job, "usage", "cost")),
+            progress=job.get("progress"),
+        )
 
     async def probe(self) -> str:
         """Request a job that cannot exist, which requires the key, and the list of models, which is public."""
@@ -143,11 +140,10 @@ def _options(order: Order) -> dict[str, dict[str, Any]]:
 
 def _file_urls(job: dict[str, Any], handle: Handle) -> list[str]:
     """The URLs of the finished files; those that require the key come first, because they expire last."""
-    urls = job.get("unsigned_urls") or job.get("urls") or [f"videos/{handle['id']}/content?index=0"]
-    items = cast("list[Any]", urls) if isinstance(urls, list) else []
-    if not items or not all(isinstance(url, str) for url in items):
-        raise ProviderError("The URLs of the finished files cannot be read.")
-    return items
+    for name in ("unsigned_urls", "urls"):
+        if urls := [url for url in as_list(job.get(name)) if isinstance(url, str) and url]:
+            return urls
+    return video_urls(job) or [f"videos/{segment(handle['id'])}/content?index=0"]
 
 
 def _below_base_url(url: str, job_id: str) -> str:
@@ -156,8 +152,9 @@ def _below_base_url(url: str, job_id: str) -> str:
     A service behind a proxy names its own origin there, which does not get the key.
     """
     path, mark, query = url.partition("?")
-    content = f"videos/{job_id}/content"
-    return f"{content}{mark}{query}" if path.endswith(f"/{content}") else url
+    content = f"videos/{segment(job_id)}/content"
+    is_own = path.endswith((f"/{content}", f"/videos/{job_id}/content"))
+    return f"{content}{mark}{query}" if is_own else url
 
 
 def _is_no_such_job(response: Response) -> bool:

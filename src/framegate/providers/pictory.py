@@ -1,23 +1,23 @@
 """Pictory AI Studio. Facts: docs.pictory.ai (AI Studio: generate video; Jobs: get video job)."""
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
-from framegate.domain import Done, Handle, Order, PreparedReference, Role, Update
-from framegate.domain.errors import ProviderError, Refused
-from framegate.domain.json import at
-from framegate.net.vendor_client import Response
+from framegate.domain import Handle, Order, PreparedReference, Role, Update
+from framegate.domain.errors import Refused
+from framegate.domain.json import as_object, at
+from framegate.domain.money import reported_cost
+from framegate.domain.numbers import bounded_number
+from framegate.net.answers import Response
 from framegate.providers.health import NO_JOB, probe
 from framegate.providers.http import (
     HttpProvider,
-    cost_from,
     dropped_option_notes,
-    failure,
-    job_id_from,
     prompt,
+    segment,
     without_empty,
 )
+from framegate.providers.statuses import FAILED
 
 # It accepts one kind of input per order, each in its own field.
 FIELD_BY_ROLE = {
@@ -26,6 +26,7 @@ FIELD_BY_ROLE = {
     Role.REFERENCE: "referenceImageUrls",
 }
 JOB_NOT_FOUND = "JOB_NOT_FOUND"
+CREDITS_MAX = 10**6  # of one job; a larger number is not read
 
 
 class Pictory(HttpProvider):
@@ -38,7 +39,7 @@ class Pictory(HttpProvider):
     title = "Pictory"
     base_url = "https://api.pictory.ai/pictoryapis"
     reference_transports = ("url", "link")
-    status_map: ClassVar[Mapping[str, str]] = {"in-progress": "running", "queued": "queued"}
+    order_id_path = ("data", "jobId")
     poll_seconds = 15.0  # it asks for 10 to 30
     usd_per_credit: Decimal | None = None
 
@@ -60,7 +61,7 @@ class Pictory(HttpProvider):
         headers = {"idempotency-key": order.key}
         response = await self.client.submit("POST", "v1/aistudio/videos", json=body, headers=headers)
         notes = dropped_option_notes("Pictory", generate_audio=order.request.generate_audio)
-        return self.handle_of(job_id_from(response, "data", "jobId"), notes=notes)
+        return self.accepted(response, notes=notes)
 
     async def encode(self, order: Order) -> dict[str, Any]:
         """The order as a request body. Raises `Refused` for several kinds of input."""
@@ -89,23 +90,24 @@ class Pictory(HttpProvider):
 
     async def poll(self, handle: Handle) -> Update:
         """Get the job's status."""
-        response = await self.client.query("GET", f"v1/jobs/{handle['id']}")
+        response = await self.client.query("GET", f"v1/jobs/{segment(handle['id'])}")
         is_unknown = JOB_NOT_FOUND in self.read_error(response)
         if response.status == 404 or (not response.ok and is_unknown):
             return self.not_found(handle)
         answer = self.client.require_ok(response).object()
-        job = answer.get("data")
-        match _status(answer):
-            case "completed":
-                return self._done(job, handle)
-            case "failed" if is_unknown:
-                return self.not_found(handle)
-            case "failed":
-                return failure(
-                    at(job, "error_message") or at(answer, "error", "error_message") or at(job, "error_code")
-                )
-            case status:
-                return self.running(str(status))
+        job, status = as_object(answer.get("data")), _status(answer)
+        if is_unknown and self.meaning_of(status) == FAILED:
+            return self.not_found(handle)
+        url, credit = job.get("url"), bounded_number(job.get("aiCreditsUsed"), CREDITS_MAX)
+        return self.update(
+            handle,
+            job,
+            status=status,
+            files=[url] if isinstance(url, str) and url else [],
+            error=_error(answer),
+            cost_micro_usd=self._cost(credit),
+            notes=[] if credit is None else [f"Pictory charged {credit:f} AI credit{'' if credit == 1 else 's'}."],
+        )
 
     async def probe(self) -> str:
         """Request a job that cannot exist."""
@@ -116,25 +118,20 @@ class Pictory(HttpProvider):
         """Whether it is Pictory's error for an unknown job, whose status is not documented."""
         return bool(response.fields()) and JOB_NOT_FOUND in self.read_error(response)
 
-    def _done(self, job: object, handle: Handle) -> Done:
-        url, credit = at(job, "url"), at(job, "aiCreditsUsed")
-        if not isinstance(url, str):
-            raise ProviderError("Pictory reports a finished video without its URL.")
-        notes = (
-            [f"Pictory charged {credit:g} AI credit{'' if credit == 1 else 's'}."]
-            if isinstance(credit, int | float)
-            else []
-        )
-        return self.done(handle, [url], job, cost_micro_usd=self._cost(credit), notes=notes)
+    def _cost(self, credit: Decimal | None) -> int | None:
+        return None if self.usd_per_credit is None or credit is None else reported_cost(credit * self.usd_per_credit)
 
-    def _cost(self, credit: object) -> int | None:
-        if self.usd_per_credit is None or isinstance(credit, bool) or not isinstance(credit, int | float):
-            return None
-        return cost_from(str(Decimal(str(credit)) * self.usd_per_credit))
+
+def _error(answer: dict[str, Any]) -> object:
+    """The job's error, at the places where Pictory has it."""
+    job = answer.get("data")
+    message = at(job, "error_message") or at(answer, "error", "error_message") or at(job, "error")
+    code = at(job, "error_code") or at(answer, "error", "error_code")
+    return without_empty({"message": message, "error_code": code})
 
 
 def _status(answer: dict[str, Any]) -> object:
     """The job's status. An unknown job, and one that failed long ago, has an error instead."""
     status = at(answer, "data", "status")
     error = at(answer, "data", "error_code") or at(answer, "error", "error_code")
-    return "failed" if status is None and answer.get("success") is False and error else status
+    return FAILED if status is None and answer.get("success") is False and error else status

@@ -1,8 +1,10 @@
 """Values to rows and back. A job's request is written once; the rest of the job with every transition."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from enum import StrEnum
+from math import isfinite
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -10,10 +12,13 @@ from pydantic import TypeAdapter
 
 from framegate.domain import Attempt, BudgetPeriod, Delivery, DeliveryState, Event, Job, Key, Request, Scope, State
 from framegate.domain.ledger import Entry, EntryState
+from framegate.domain.provider_text import clean_line, clean_text
 
 DEPTH_MAX = 100  # of a provider's JSON as it is stored
 TOO_DEEP = "(nested too deeply to be stored)"
 HOST_CHARS_MAX = 255
+STAGE_CHARS_MAX = 64
+_OPAQUE_FIELDS = frozenset({"handle", "provider_files", "prepared", "outputs", "account_url", "account_key", "target"})
 DELIVERY_FIELDS = tuple(field.name for field in fields(Delivery) if field.name != "log")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -142,22 +147,41 @@ def _fields(value: Attempt | Key | Entry) -> dict[str, Any]:
 # -- what a provider sends
 
 
-def to_storable(value: Any, depth: int = DEPTH_MAX) -> Any:  # noqa: ANN401 - any field of a job
-    """Return a field of a job so that it can be stored: lone surrogates become "?", and the nesting is limited.
+def storable_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changed fields of a job so that they can be stored and shown.
+
+    Text of a provider loses control characters and the keys of all accounts. Ids and URLs at the provider are kept.
+    """
+    storable = {name: to_storable(value, _cleaner(name)) for name, value in changes.items()}
+    if "stage" in storable:
+        storable["stage"] = clean_line(storable["stage"], STAGE_CHARS_MAX)
+    return storable
+
+
+def _cleaner(field: str) -> Callable[[str], str]:
+    return _without_surrogates if field in _OPAQUE_FIELDS else clean_text
+
+
+def _without_surrogates(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def to_storable(value: Any, clean: Callable[[str], str] = _without_surrogates, depth: int = DEPTH_MAX) -> Any:  # noqa: ANN401 - any field of a job
+    """Return a field of a job so that it can be stored: each text is cleaned, and the nesting is limited.
 
     A paid job is not lost because its provider's response cannot be written.
     """
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
         pairs = cast("Mapping[str, Any]", value).items()
-        return {to_storable(name): to_storable(item, depth - 1) for name, item in pairs} if depth else TOO_DEEP
+        return {clean(name): to_storable(item, clean, depth - 1) for name, item in pairs} if depth else TOO_DEEP
     if isinstance(value, list | tuple):
         items = cast("tuple[Any, ...]", value)
-        return tuple(to_storable(item, depth - 1) for item in items) if depth else TOO_DEEP
+        return tuple(to_storable(item, clean, depth - 1) for item in items) if depth else TOO_DEEP
     if is_dataclass(value) and not isinstance(value, type):
         before = {field.name: getattr(value, field.name) for field in fields(value)}
-        after = {name: to_storable(item, depth - 1) for name, item in before.items()}
+        after = {name: to_storable(item, clean, depth - 1) for name, item in before.items()}
         changed = {name: item for name, item in after.items() if item != before[name]}
         return replace(value, **changed) if changed else value
-    return value
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return clean(value) if isinstance(value, str) and not isinstance(value, StrEnum) else value

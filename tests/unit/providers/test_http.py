@@ -10,14 +10,18 @@ import pytest
 from framegate.config.accounts import Account
 from framegate.domain import Lost, Running
 from framegate.domain.errors import ProviderError, Refused
+from framegate.domain.money import COST_NOT_BELIEVED, reported_cost
 from framegate.providers.base import Provider
-from framegate.providers.http import HttpProvider, cost_from
+from framegate.providers.http import HttpProvider
 from framegate.providers.openrouter import OpenRouter
 from framegate.providers.references import ReferenceTransport, address
 from framegate.providers.registry import ADAPTERS, build_provider
 from support.ordering import make_order
 
-NO_COST = (None, "free", "", -1, True, "NaN", "Infinity", float("nan"), {})
+NO_COST = (None, "", True, {}, [])
+IMPOSSIBLE_COSTS = (
+    "free", -1, "NaN", "Infinity", float("nan"), float("inf"), "1e400", "1e1000000", "9" * 6000, 10**400, -0.01, 10_001,
+)  # fmt: skip
 
 
 def address_of(folder: Path, *transports: ReferenceTransport, **reference: Any) -> str:
@@ -46,10 +50,14 @@ def test_a_url_that_only_the_gateway_can_read_is_not_sent(url: str, tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("usd", "expected"),
-    [(0.25, 250_000), ("0.000001", 1), (3, 3_000_000), (0, 0), *[(value, None) for value in NO_COST]],
+    [
+        *[(0.25, 250_000), ("0.000001", 1), (3, 3_000_000), (0, 0)],
+        *[(value, None) for value in NO_COST],
+        *[(value, COST_NOT_BELIEVED) for value in IMPOSSIBLE_COSTS],
+    ],
 )
 def test_a_cost_is_read_in_millionths_or_not_at_all(usd: object, expected: int | None):
-    assert cost_from(usd) == expected
+    assert reported_cost(usd) == expected
 
 
 def provider_of(name: str, /, **fields: Any) -> Provider:

@@ -36,7 +36,7 @@ async def poll(context: StepContext, job: Job, *, recovered: bool) -> Transition
         case Done() | Failed():
             return ended(context, job, update)
         case Lost():
-            return _lost(context, job, provider, recovered=recovered)
+            return _lost(context, job, provider, update, recovered=recovered)
         case _:
             assert_never(update)
 
@@ -60,17 +60,17 @@ def _progress(context: StepContext, job: Job, update: Running, provider: Provide
     return Transition({"progress": progress, "stage": stage, "missing_since": None}, wait=wait)
 
 
-def _lost(context: StepContext, job: Job, provider: Provider, *, recovered: bool) -> Transition:
+def _lost(context: StepContext, job: Job, provider: Provider, lost: Lost, *, recovered: bool) -> Transition:
     if provider.resubmittable:
         fault = Fault(code="order_lost", message="The render process stopped unexpectedly several times.")
         return resubmit() if recovered else retry_submit(context, job, fault)
     now, wait = context.clock.now(), next_poll(context, job, provider)
     if job.missing_since is None:
         return Transition({"missing_since": now, "stage": "not found at the provider"}, wait=wait)
-    if context.clock.elapsed(job.missing_since) < MISSING_SECONDS_MAX:
+    patience = MISSING_SECONDS_MAX if lost.patience_seconds is None else lost.patience_seconds
+    if context.clock.elapsed(job.missing_since) < patience:
         return Transition(wait=wait)
-    message = "The provider no longer knows this order."
-    return context.fail(Fault(code="order_lost", message=message, may_charge=True))
+    return context.fail(Fault(code=lost.code, message=lost.message, may_charge=True))
 
 
 async def download(context: StepContext, job: Job, *, recovered: bool) -> Transition:

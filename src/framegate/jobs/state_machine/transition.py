@@ -1,13 +1,14 @@
 """One transition of a job: what it changes, and how long until the next step."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from framegate.domain import Done, Fault, Handle, Job, Problem, State
 from framegate.domain.errors import FramegateError, ProviderError, StorageFull, Unavailable
+from framegate.domain.money import JOB_COST_USD_MAX, is_believable
 from framegate.providers.base import Provider
 
 RENDERED_PROGRESS = 0.95  # once the file is made; downloading and verifying are the rest
@@ -19,6 +20,10 @@ POLL_SECONDS_MIN = 0.1
 JITTER = 0.2
 BACK_OFF_SECONDS = (1.0, 5.0, 20.0)
 RETRY_STAGE = "waiting to retry"
+COST_NOT_BELIEVED_NOTE = (
+    f"The cost that the provider reported was not believed: it is not from 0 to {JOB_COST_USD_MAX:,} US dollars. The "
+    "estimate is settled."
+)
 # Changes of a job that has no open order.
 NO_ORDER: Mapping[str, Any] = MappingProxyType(
     {
@@ -113,21 +118,24 @@ def order_done(job: Job, done: Done, *, at: float) -> Transition:
     if not done.outputs:
         message = "The provider reports the video as done but names no file. It may charge for it."
         return failed(Fault(code="output_missing", message=message, may_charge=True), at=at)
+    cost = done.cost_micro_usd
+    is_believed = cost is None or is_believable(cost)
+    notes = done.notes if is_believed else (*done.notes, COST_NOT_BELIEVED_NOTE)
     return Transition(
         {
             "state": State.FETCHING,
             "stage": "fetching",
             "progress": RENDERED_PROGRESS,
             "provider_files": done.outputs,
-            "cost_micro_usd": done.cost_micro_usd,
-            "warnings": _with_notes(job, done),
+            "cost_micro_usd": cost if is_believed else None,
+            "warnings": _with_notes(job, notes),
             "provider_metadata": done.metadata,
         }
     )
 
 
-def _with_notes(job: Job, done: Done) -> tuple[Problem, ...]:
+def _with_notes(job: Job, provider_notes: Sequence[str]) -> tuple[Problem, ...]:
     """Return the job's warnings and the provider's notes, each once: a note may have been a warning of the check."""
     messages = {warning.message for warning in job.warnings}
-    notes = [note for note in dict.fromkeys(done.notes) if not messages & {note, f"prompt: {note}."}]
+    notes = [note for note in dict.fromkeys(provider_notes) if not messages & {note, f"prompt: {note}."}]
     return (*job.warnings, *(Problem(code="render_note", pointer="", message=note) for note in notes))

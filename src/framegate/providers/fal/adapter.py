@@ -10,13 +10,16 @@ from urllib.parse import quote
 from framegate.catalogue.fal_schema import Endpoint, app_of, endpoint_for, endpoints
 from framegate.domain import Failed, Handle, Order, PreparedReference, Role, Running, Update
 from framegate.domain.errors import NotSent, ProviderError, Refused
-from framegate.domain.json import as_list, at
+from framegate.domain.json import as_list, as_object, at
 from framegate.domain.machine import REAL_MACHINE, Machine
-from framegate.net.vendor_client import Response, VendorClient
+from framegate.domain.numbers import bounded_number
+from framegate.net.answers import Response, find_error
+from framegate.net.vendor_client import VendorClient
 from framegate.providers.fal.input import build_input
 from framegate.providers.fal.webhook import FalWebhookVerifier
 from framegate.providers.health import NO_JOB, probe
-from framegate.providers.http import HttpProvider, failure, has_reference, job_id_from
+from framegate.providers.http import HttpProvider, failure, has_reference, segment
+from framegate.providers.statuses import COMPLETED, ENDED, QUEUED
 
 REST_URL, CDN_URL = "https://rest.fal.ai", "https://v3.fal.media"  # upload tokens and webhook keys; uploads
 UPLOAD_BYTES_MAX = 90 * 2**20  # a larger file needs a multipart upload
@@ -31,6 +34,8 @@ MASK_ENDPOINTS = {
     "fal-ai/wan-vace-14b": "fal-ai/wan-vace-14b/inpainting",
     "fal-ai/wan-22-vace-fun-a14b/pose": "fal-ai/wan-22-vace-fun-a14b/inpainting",
 }
+BILLABLE_UNITS_MAX = 10**9  # a larger number is not read
+QUEUE_POSITION_MAX = 10**6
 PROBE_APP = "fal-ai/veo3.1"
 CANCELLED_TYPE = "client_cancelled"
 CANCELLATION_REQUESTED = "CANCELLATION_REQUESTED"
@@ -50,6 +55,7 @@ class Fal(HttpProvider):
     base_url = "https://queue.fal.run"
     reference_transports = ("url", "link", "upload")
     status_map: ClassVar[Mapping[str, str]] = {"IN_QUEUE": "queued", "IN_PROGRESS": "running"}
+    order_id_path = ("request_id",)
     poll_seconds = 5.0
     sends_webhooks = True
 
@@ -79,7 +85,7 @@ class Fal(HttpProvider):
         body, notes = build_input(endpoint, order, urls)
         query = {"fal_webhook": order.webhook} if order.webhook else {}
         response = await self.client.submit("POST", endpoint.id, json=body, headers=_headers(order), params=query)
-        return self.handle_of(job_id_from(response, "request_id"), app=app_of(endpoint.id), notes=notes)
+        return self.accepted(response, app=app_of(endpoint.id), notes=notes)
 
     async def verify_webhook(self, headers: Mapping[str, str], raw: bytes, *, now: float) -> str | None:
         """The id of the request that a webhook of fal is about."""
@@ -92,10 +98,11 @@ class Fal(HttpProvider):
         if response.status == 404:
             return self.not_found(handle)
         status = self.client.require_ok(response).object()
-        if status.get("status") != "COMPLETED":
+        meaning = self.meaning_of(status.get("status"))
+        if meaning not in ENDED and (meaning is not None or not status.get("error")):
             return self._waiting(status)
         result = await self.client.query("GET", path, any_status=True)
-        if result.ok and not status.get("error"):
+        if result.ok and not status.get("error") and (meaning == COMPLETED or any(_video_urls(result.fields()))):
             return self._finished(result, handle)
         if result.status == 404 and not status.get("error"):  # results expire after an hour, large ones after minutes
             return self.not_found(handle)
@@ -119,19 +126,16 @@ class Fal(HttpProvider):
         return "it responds and accepts the key"
 
     def _waiting(self, status: dict[str, Any]) -> Running:
-        word, position = str(status.get("status")), status.get("queue_position")
-        running = self.running(word)
-        is_behind = word == "IN_QUEUE" and isinstance(position, int) and position > 0
-        return Running(stage=f"queued, {position} ahead") if is_behind else running
+        running = self.running(status.get("status"))
+        position = bounded_number(status.get("queue_position"), QUEUE_POSITION_MAX) or 0
+        is_behind = running.stage == QUEUED and position > 0
+        return Running(stage=f"queued, {int(position)} ahead") if is_behind else running
 
     def _finished(self, result: Response, handle: Handle) -> Update:
-        output = result.object()
-        urls = list(_video_urls(output))
-        if not urls:
-            return failure("fal's result contains no video.")
-        units = result.headers.get("x-fal-billable-units")
-        notes = [f"Billable units at fal: {units}."] if units else []
-        return self.done(handle, urls, output, notes=notes)
+        output = result.json()
+        units = bounded_number(result.headers.get("x-fal-billable-units"), BILLABLE_UNITS_MAX)
+        notes = [] if units is None else [f"Billable units at fal: {units:f}."]
+        return self.done(handle, _video_urls(as_object(output)), output, notes=notes)
 
     def _failed(self, status: dict[str, Any], result: Response) -> Update:
         """The end of a failed request: the status may have an error, and the result is the model's own response."""
@@ -139,11 +143,13 @@ class Fal(HttpProvider):
         detail = body.get("detail")
         if detail == IN_PROGRESS_DETAIL:
             return self.running("IN_PROGRESS")
-        result_type = at(detail, 0, "type") or body.get("error_type") or result.headers.get("x-fal-error-type")
-        error_type = str(result_type or status.get("error_type") or "")
+        types = (at(detail, 0, "type"), body.get("error_type"), result.headers.get("x-fal-error-type"))
+        texts = (kind for kind in (*types, status.get("error_type")) if isinstance(kind, str))
+        error_type = next(filter(None, texts), "")
         # Without an error type, such a status is about this poll and not about the job.
         is_poll_error = (result.status in ACCOUNT_STATUSES or result.status >= 500) and not error_type
-        if not status.get("error") and (detail is None or is_poll_error):
+        has_failed = bool(status.get("error")) or self.meaning_of(status.get("status")) != COMPLETED
+        if not has_failed and (detail is None or is_poll_error):
             raise ProviderError(self.client.error_message(result))
         return _failure_from(detail or status.get("error"), error_type)
 
@@ -212,7 +218,7 @@ def _headers(order: Order) -> dict[str, str]:
 
 
 def _path(handle: Handle) -> str:
-    return f"{quote(handle['app'])}/requests/{handle['id']}"
+    return f"{quote(handle['app'])}/requests/{segment(handle['id'])}"
 
 
 def _is_fal_response(response: Response) -> bool:
@@ -230,12 +236,13 @@ def _video_urls(output: dict[str, Any]) -> Iterator[str]:
 
 
 def _failure_from(detail: Any, error_type: str) -> Failed:  # noqa: ANN401 - a JSON value
-    message = " ".join(map(_sentence, as_list(detail)[:3])) or f"{detail}"
-    code, retryable = CODES.get(error_type, "provider_failed"), error_type.startswith(RETRYABLE_TYPE_PREFIXES)
-    return failure(message, code=code, retryable=retryable)
+    sentences = " ".join(filter(None, map(_sentence, as_list(detail)[:3])))
+    error = {"message": sentences or detail, "code": error_type}
+    return failure(error, code=CODES.get(error_type, ""), retryable=error_type.startswith(RETRYABLE_TYPE_PREFIXES))
 
 
 def _sentence(problem: object) -> str:
     """One problem of a model's response, with the field."""
-    field = ".".join(str(part) for part in as_list(at(problem, "loc"))[1:])
-    return f"{field}: {at(problem, 'msg')}" if field else str(at(problem, "msg"))
+    field = ".".join(str(part) for part in as_list(at(problem, "loc"))[1:5] if isinstance(part, str | int))
+    message = find_error(problem).message
+    return f"{field}: {message}" if field and message else message

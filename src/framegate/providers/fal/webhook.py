@@ -19,7 +19,7 @@ CLOCK_SKEW_SECONDS_MAX = 300.0
 KEYS_AGE_SECONDS_MAX = 24 * 3600.0
 KEYS_AGE_SECONDS_MIN = 300.0  # an unknown signature reads the keys again, but not more often than this
 KEYS_MAX = 16
-REQUEST_ID_CHARS_MAX = 200
+REQUEST_ID_CHARS_MAX = 4096
 JWKS_PATH = ".well-known/jwks.json"
 
 

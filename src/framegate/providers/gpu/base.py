@@ -14,7 +14,8 @@ from framegate.domain.json import as_list, at
 from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.media import letterbox
 from framegate.providers.health import probe
-from framegate.providers.http import HttpProvider, failure, job_id_from
+from framegate.providers.http import HttpProvider, segment
+from framegate.providers.statuses import CANCELLED
 
 MODEL_SECONDS_MAX = 5.0  # for the response that names the served model
 Part = tuple[Any, ...]  # of a multipart body: file name or None, content, and for a file its media type
@@ -35,7 +36,9 @@ class GpuServer(HttpProvider):
     It serves one model under the name `served_name`, which is asked from time to time.
     """
 
-    status_map: ClassVar[Mapping[str, str]] = {"queued": "queued", "in_progress": "running"}
+    status_map: ClassVar[Mapping[str, str]] = {"deleted": CANCELLED}
+    # Fields of its response that have the server's default and not the length of the clip.
+    unreliable_fields: ClassVar[frozenset[str]] = frozenset({"seconds"})
     resubmittable = True
     concurrency = 2  # one running and one queued there; the others wait in the gateway, where they survive a restart
     poll_seconds = 2.0
@@ -61,27 +64,28 @@ class GpuServer(HttpProvider):
         headers = {"idempotency-key": order.key}
         try:
             response = await self.client.submit("POST", "v1/videos", headers=headers, **encoded.body)
-            return self.handle_of(job_id_from(response, "id"), notes=list(encoded.notes))
+            return self.accepted(response, notes=list(encoded.notes))
         except OutcomeUnknown as error:
             raise NotSent(f"{error.message} It is free, so it will be submitted again.") from error
 
     async def poll(self, handle: Handle) -> Update:
         """Get the job's status. The response for a failed job may have an error status, and the job as its body."""
-        response = await self.client.query("GET", f"v1/videos/{handle['id']}", any_status=True)
+        response = await self.client.query("GET", f"v1/videos/{segment(handle['id'])}", any_status=True)
         job = response.fields()
         if job.get("object") != "video" and not (response.ok and "status" in job):
             if response.status == 404:
                 return self.not_found(handle)
             raise ProviderError(self.client.error_message(response))
-        match job.get("status"):
-            case "completed":
-                return self.done(handle, self.file_urls(job, handle), job, cost_micro_usd=0)
-            case "failed":
-                return failure(at(job, "error", "message") or job.get("error"))
-            case "deleted":
-                return failure("The job was deleted on the server.", code="provider_cancelled")
-            case status:
-                return self.running(str(status), self.progress(job))
+        error = job.get("error") or ("The job was deleted on the server." if job.get("status") == "deleted" else None)
+        return self.update(
+            handle,
+            {name: value for name, value in job.items() if name not in self.unreliable_fields},
+            status=job.get("status"),
+            files=self.file_urls(job, handle),
+            error=error,
+            cost_micro_usd=0,
+            progress=self.progress(job),
+        )
 
     async def probe(self) -> str:
         """Ask which model is served, and remember it."""

@@ -10,7 +10,7 @@ from framegate.domain.json import as_list
 from framegate.providers.gpu.base import EncodedOrder, GpuServer, Parts, form_parts, reject_duplicates, seed_of
 from framegate.providers.gpu.families import H3, family_for, frame_count_notes
 from framegate.providers.gpu.minimax_h3 import KEYFRAMES, SHORT_EDGE, sorted_references, task_of
-from framegate.providers.http import prompt, without_empty
+from framegate.providers.http import prompt, segment, without_empty
 from framegate.providers.references import ReferenceTransport
 
 # Fields of the server that duplicate the request in another form: options must not set them.
@@ -72,7 +72,7 @@ class SGLang(GpuServer):
         if cloud_urls := [url for url in urls if isinstance(url, str) and url.startswith(("https://", "http://"))]:
             return cloud_urls
         count = len(as_list(job.get("file_paths"))) or 1
-        return [f"v1/videos/{handle['id']}/content?variant={number}" for number in range(count)]
+        return [f"v1/videos/{segment(handle['id'])}/content?variant={number}" for number in range(count)]
 
     async def _other_model(self, served: frozenset[str]) -> str | None:
         """The model that it serves instead, if any. None if it cannot be asked: the order itself will show that."""

@@ -16,7 +16,7 @@ from framegate.media import letterbox
 from framegate.providers.gpu.base import EncodedOrder, GpuServer, Parts, form_parts, seed_of
 from framegate.providers.gpu.families import H3, family_for, frame_count_notes
 from framegate.providers.gpu.vllm_minimax_h3 import encode_h3
-from framegate.providers.http import job_created_at, job_list, prompt
+from framegate.providers.http import job_created_at, job_list, prompt, segment
 
 JOB_LIST_MAX = 100
 CLOCK_SKEW_MAX = timedelta(minutes=5)  # between the server's clock and ours
@@ -57,7 +57,7 @@ class VllmOmni(GpuServer):
 
     async def cancel(self, handle: Handle) -> bool:
         """Stop the render: the server aborts it, and 409 means that it is still stopping."""
-        response = await self.client.query("DELETE", f"v1/videos/{handle['id']}")
+        response = await self.client.query("DELETE", f"v1/videos/{segment(handle['id'])}")
         return response.ok or response.status in (404, 409)
 
     async def reconcile(self, order: Order) -> Handle | None:
@@ -72,7 +72,7 @@ class VllmOmni(GpuServer):
 
     def file_urls(self, job: dict[str, Any], handle: Handle) -> Iterable[str]:  # noqa: ARG002 - the URL follows from the id
         """The URL of the finished file."""
-        return [f"v1/videos/{handle['id']}/content"]
+        return [f"v1/videos/{segment(handle['id'])}/content"]
 
     def progress(self, job: dict[str, Any]) -> object:  # noqa: ARG002 - it is 0 until it is 100
         """None: the server does not report it."""

@@ -5,28 +5,29 @@ Facts: its OpenAPI document and gateway source (github.com/phaseoteam/Phaseo) an
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from framegate.domain import Handle, Kind, Order, PreparedReference, Update
 from framegate.domain.errors import OutcomeUnknown, Refused
 from framegate.domain.json import as_list, at
-from framegate.net.vendor_client import Response
+from framegate.domain.money import reported_cost
+from framegate.domain.numbers import bounded_number
+from framegate.net.answers import Response
 from framegate.providers.health import is_list, probe
 from framegate.providers.http import (
     HttpProvider,
-    cost_from,
-    failure,
     job_created_at,
-    job_id_from,
     job_list,
     prompt,
+    segment,
     without_empty,
 )
 from framegate.providers.phaseo.model_list import records
 
 JOB_LIST_MAX = 100
 CLOCK_SKEW_MAX = timedelta(minutes=5)  # between its clock and ours
-NANOS_PER_MICRO = 1000
+NANOS_PER_USD = 10**9
+NANOS_MAX = 10**18
 # Its upstream providers and the conditions of its prices compare these case-sensitively.
 RESOLUTION_SPELLING = {"4K": "4k", "768p": "768P"}
 # The fields of `provider.options.phaseo` that Phaseo has itself; the others go to its upstream provider.
@@ -44,7 +45,6 @@ class Phaseo(HttpProvider):
     base_url = "https://api.phaseo.app/v1"
     model_list_path = "videos/models"
     reference_transports = ("url", "link")  # it rejects data URLs
-    status_map: ClassVar[Mapping[str, str]] = {"queued": "queued", "processing": "running", "in_progress": "running"}
 
     def read_error(self, response: Response) -> str:
         """Its errors are flat: a code, a reason, and what is wrong with each field."""
@@ -57,7 +57,7 @@ class Phaseo(HttpProvider):
         """Submit the order."""
         body = await self.encode(order)
         response = await self.client.submit("POST", "videos", json=body, headers={"idempotency-key": order.key})
-        return self.handle_of(job_id_from(response, "id"))
+        return self.accepted(response)
 
     async def encode(self, order: Order) -> dict[str, Any]:
         """The order as a request body, with explicit roles: by default, the first picture is the first frame.
@@ -93,20 +93,20 @@ class Phaseo(HttpProvider):
 
     async def poll(self, handle: Handle) -> Update:
         """Get the job's status."""
-        response = await self.client.query("GET", f"videos/{handle['id']}")
+        response = await self.client.query("GET", f"videos/{segment(handle['id'])}")
         if response.status == 404:
             return self.not_found(handle)
-        job = self.client.require_ok(response).object()
-        match job.get("status"):
-            case "completed":
-                return self.done(handle, _file_urls(job, handle), job, cost_micro_usd=_cost(job))
-            case "failed" | "cancelled" | "expired" as status:
-                error = job.get("error")
-                message = at(error, "message") or at(error, "reason") or error
-                return failure(message, code=f"provider_{status}")
-            case status:
-                has_progress = job.get("progress_source") != "none"
-                return self.running(str(status), job.get("progress") if has_progress else None)
+        job = self.job_in(response)
+        has_progress = job.get("progress_source") != "none"
+        return self.update(
+            handle,
+            job,
+            status=job.get("status") or job.get("lifecycle_status"),
+            files=_file_urls(job, handle),
+            error=job.get("error") or job.get("reason"),
+            cost_micro_usd=_cost(job),
+            progress=job.get("progress") if has_progress else None,
+        )
 
     async def models(self) -> object:
         """Phaseo's list of models, in OpenRouter's format."""
@@ -151,19 +151,23 @@ def _file_urls(job: dict[str, Any], handle: Handle) -> Iterator[str]:
     outputs = as_list(job.get("outputs"))
     indexes = [at(output, "index") for output in outputs] or [0]
     for position, index in enumerate(indexes):
-        yield f"videos/{handle['id']}/content?index={index if isinstance(index, int) else position}"
+        yield f"videos/{segment(handle['id'])}/content?index={index if isinstance(index, int) else position}"
 
 
 def _cost(job: dict[str, Any]) -> int | None:
     """The job's cost: from its settled bill if there is one, else from its usage."""
     bill = job.get("billing")
-    if at(bill, "state") == "settled":
-        cost = cost_from(at(bill, "settled_user_cost")) if at(bill, "currency") in (None, "USD") else None
-        nanos = at(bill, "total_nanos")
-        if cost is not None or isinstance(nanos, int):
-            return round(nanos / NANOS_PER_MICRO) if cost is None else cost
-    cost = cost_from(at(job, "usage", "cost_usd"))
-    return cost_from(at(job, "usage", "cost")) if cost is None else cost
+    costs: list[int | None] = []
+    if _word(at(bill, "state")) == "settled" and _word(at(bill, "currency")) in ("", "usd"):
+        nanos = bounded_number(at(bill, "total_nanos"), NANOS_MAX)
+        costs.append(reported_cost(at(bill, "settled_user_cost")))
+        costs.append(None if nanos is None else reported_cost(nanos / NANOS_PER_USD))
+    costs += [reported_cost(at(job, "usage", name)) for name in ("cost_usd", "cost")]
+    return next((cost for cost in costs if cost is not None), None)
+
+
+def _word(value: object) -> str:
+    return value.strip().lower() if isinstance(value, str) else ""
 
 
 def _time(value: object) -> datetime:
