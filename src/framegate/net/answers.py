@@ -186,7 +186,7 @@ def decompressed(body: bytes, encoding: str) -> bytes:
     """
     if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
         return body
-    for window_bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # gzip or zlib by its header; raw deflate
+    for is_raw, window_bits in ((False, zlib.MAX_WBITS | 32), (True, -zlib.MAX_WBITS)):  # by its header; without one
         stream = zlib.decompressobj(window_bits)
         try:
             plain = stream.decompress(body, RESPONSE_BYTES_MAX + 1)
@@ -194,7 +194,8 @@ def decompressed(body: bytes, encoding: str) -> bytes:
             continue
         if len(plain) > RESPONSE_BYTES_MAX:
             raise Unreadable(f"it is larger than {RESPONSE_BYTES_MAX:,} bytes")
-        return plain
+        if stream.eof or not is_raw:
+            return plain
     return body
 
 

@@ -31,6 +31,7 @@ QUERY_SECONDS_MAX = 30.0
 DOWNLOAD_SECONDS_MAX = 1800.0
 DOWNLOAD_READ_SECONDS_MAX = 60.0  # between two chunks of a file
 KEEPALIVE_CONNECTIONS_MAX = 20
+ID_CHARS_SHOWN = 100  # of an order, in a message
 
 # The order was certainly not accepted: services send these before they look at a request.
 NOT_SENT_STATUSES = frozenset({425, 429})
@@ -145,9 +146,9 @@ class VendorClient:
             raise Refused(self._loop_message(), code=GatewayLoop.code)
         message = self.error_message(response)
         if named := self._pending_order(response):
-            if response.status in REDIRECT_STATUSES:
+            if 300 <= response.status < 400:
                 return response
-            raise OutcomeUnknown(f"{message} It names the order `{named}` as accepted.")
+            raise OutcomeUnknown(f"{message} It names the order `{named[:ID_CHARS_SHOWN]}` as accepted.")
         if response.status in NOT_SENT_STATUSES or self._rejected_before_work(response):
             raise NotSent(message, retry_after=response.retry_after)
         if response.status in AMBIGUOUS_STATUSES or (response.status >= 500 and response.status != NOT_IMPLEMENTED):

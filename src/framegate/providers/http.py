@@ -279,12 +279,14 @@ class HttpProvider(Provider):
         )
 
     def _outputs(self, urls: Iterable[str]) -> tuple[ProviderFile, ...]:
-        """The finished files; without a URL that is not of HTTP."""
+        """The finished files; without those whose URL is not one of HTTP."""
         files: list[ProviderFile] = []
-        for url in dict.fromkeys(urls):
-            with suppress(ProviderError):
-                files.append(self.output(url))
-        return tuple(file for file in files if urlsplit(file.url or "").scheme in ("https", "http"))
+        for url in dict.fromkeys(filter(str.strip, urls)):
+            with suppress(ProviderError, ValueError):
+                file = self.output(url)
+                parts = urlsplit(file.url or "")
+                files += [file] if parts.scheme in ("https", "http") and parts.hostname else []
+        return tuple(files)
 
     def output(self, url: str) -> ProviderFile:
         """A finished file at a URL from a response."""

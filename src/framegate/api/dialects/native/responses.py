@@ -128,6 +128,7 @@ class VideoJob(Answer):
     webhooks_url: str | None = None
     cancel_url: str | None = None
     error_code: str | None = None
+    provider_error_code: str | None = None
     problems: list[ProblemAnswer] | None = None
     metadata: dict[str, str] | None = None
     estimate: EstimateAnswer | None = None
@@ -265,7 +266,12 @@ def _failure(job: Job) -> dict[str, Any]:
     if job.fault is None:
         return {}
     problems = problem_answers(job.fault.problems) or None
-    return {"error": job.fault.message, "error_code": job.fault.code, "problems": problems}
+    return {
+        "error": job.fault.message,
+        "error_code": job.fault.code,
+        "provider_error_code": job.fault.provider_code or None,
+        "problems": problems,
+    }
 
 
 def _files(job: Job, url: str, signer: UrlSigner) -> dict[str, Any]:
