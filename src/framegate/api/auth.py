@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from framegate.domain import Key, Scope
 from framegate.domain.errors import Busy, Forbidden, Unauthorized
-from framegate.domain.keys import OPERATOR, Caller, hash_key
+from framegate.domain.keys import OPERATOR, Caller, hash_key, operator_credential
 from framegate.domain.machine import Clock
 from framegate.store.api_keys import ApiKeyStore
 
@@ -14,6 +14,7 @@ CACHE_SECONDS = 5.0  # how long a key that was revoked elsewhere may still work
 CACHED_KEYS_MAX = 10_000
 USED_SECONDS = 60.0  # resolution of `last_used_at`
 KEY_CHARS_MAX = 200
+_KEY_ID = re.compile(r"[a-z0-9]{12}")
 _KEY = re.compile(r"fg_([a-z0-9]{12})_[A-Za-z0-9_-]{43}")
 
 
@@ -52,6 +53,7 @@ class Authenticator:
         self._keyring = keyring
         self._operator_key = operator_key
         self._clock = clock
+        self._operator_credential = operator_credential(operator_key)
         self._cache = _Cache(needed=operator_key is not None)
 
     @property
@@ -80,8 +82,47 @@ class Authenticator:
             if self._operator_key and hmac.compare_digest(text.encode(), self._operator_key.encode()):
                 return OPERATOR
             raise Unauthorized
+        return await self._admit(key, scope)
+
+    async def authenticate_credential(self, credential: str, scope: Scope) -> Caller:
+        """Return the caller that a token stands for, which has exactly the rights, rate and life of its key.
+
+        Raises what `authenticate` raises.
+        """
+        key = await self._get(credential) if _KEY_ID.fullmatch(credential) else None
+        if key is not None:
+            return await self._admit(key, scope)
+        if not await self.is_valid(credential):
+            raise Unauthorized
+        return OPERATOR
+
+    async def is_valid(self, credential: str) -> bool:
+        """Whether a credential (see `credential`) still gives access; the answer is at most five seconds old."""
+        if not credential:
+            return not await self.look()
+        if _KEY_ID.fullmatch(credential):
+            key = await self._get(credential)
+            return key is not None and _ended(key, self._clock.now()) is None
+        return bool(self._operator_credential) and hmac.compare_digest(
+            credential.encode(), self._operator_credential.encode()
+        )
+
+    def credential(self, key_id: str | None) -> str:
+        """Return what signed URLs and tokens of a key carry, to end with it."""
+        return key_id or self._operator_credential
+
+    async def check(self, caller: Caller) -> None:
+        """Raise `Unauthorized` if the key of a caller has ended since it was authenticated: for open streams."""
+        key = await self._get(caller.key_id) if caller.key_id else None
+        if key is not None and (error := _ended(key, self._clock.now())):
+            raise error
+        if not await self.is_valid(self.credential(caller.key_id)):
+            raise Unauthorized
+
+    async def _admit(self, key: Key, scope: Scope) -> Caller:
         now = self._clock.now()
-        _check_alive(key, now)
+        if error := _ended(key, now):
+            raise error
         self._meter(key, now)
         if scope not in key.scopes:
             raise Forbidden(f"This key may not {_MEANS[scope]}: it lacks the scope `{scope}`.", code="scope_missing")
@@ -90,9 +131,11 @@ class Authenticator:
 
     async def _known(self, text: str) -> Key | None:
         match = _KEY.fullmatch(text)
-        if match is None:
-            return None
-        now, key_id = self._clock.now(), match[1]
+        key = await self._get(match[1]) if match else None
+        return key if key is not None and hmac.compare_digest(key.sha256, hash_key(text)) else None
+
+    async def _get(self, key_id: str) -> Key | None:
+        now = self._clock.now()
         key, seen_at = self._cache.keys.get(key_id, (None, 0.0))
         if key is None or not 0 <= now - seen_at <= CACHE_SECONDS:  # a clock may be put back
             key = await self._keyring.get(key_id)
@@ -101,7 +144,7 @@ class Authenticator:
             if len(self._cache.keys) >= CACHED_KEYS_MAX:
                 self._cache.keys.clear()
             self._cache.keys[key_id] = (key, now)
-        return key if hmac.compare_digest(key.sha256, hash_key(text)) else None
+        return key
 
     def _meter(self, key: Key, now: float) -> None:
         if key.requests_per_minute is None:
@@ -130,8 +173,9 @@ _MEANS = {
 }
 
 
-def _check_alive(key: Key, now: float) -> None:
+def _ended(key: Key, now: float) -> Unauthorized | None:
     if key.revoked_at is not None:
-        raise Unauthorized("This key was revoked. Ask the operator for a new one.", code="key_revoked")
+        return Unauthorized("This key was revoked. Ask the operator for a new one.", code="key_revoked")
     if key.expires_at is not None and now >= key.expires_at:
-        raise Unauthorized("This key has expired. Ask the operator for a new one.", code="key_expired")
+        return Unauthorized("This key has expired. Ask the operator for a new one.", code="key_expired")
+    return None

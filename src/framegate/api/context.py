@@ -9,10 +9,11 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from framegate.api.auth import Authenticator
-from framegate.api.http.signed_urls import UrlSigner
+from framegate.api.http.signed_urls import FileLink, UrlSigner
 from framegate.catalogue import Offer
 from framegate.config.settings import Settings
-from framegate.domain import Caller, Scope
+from framegate.domain import Caller, Output, Scope
+from framegate.domain.errors import PrivateFile, Unauthorized
 from framegate.domain.machine import Machine
 from framegate.jobs.deduplication import RequestContext
 from framegate.jobs.service import JobService
@@ -20,6 +21,7 @@ from framegate.net import loops
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 REQUEST_CONTEXT = "framegate.request_context"  # key of the ASGI scope
+CALLER = "framegate.caller"  # the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +66,55 @@ async def authenticate(connection: HTTPConnection, key: str | None, scope: Scope
 
     Every API authenticates here. Raises `Unauthorized`, `Forbidden` and `Busy`.
     """
-    caller = await context_of(connection).keys.authenticate(key, scope)
+    return remember(connection, await context_of(connection).keys.authenticate(key, scope))
+
+
+def remember(connection: HTTPConnection, caller: Caller) -> Caller:
+    """Return the caller with the path of the request, and keep it for signed URLs and later checks of its key."""
     path = loops.parse_path(connection.headers.get(loops.VIA))
-    return replace(caller, via=path) if path else caller
+    caller = replace(caller, via=path) if path else caller
+    connection.scope[CALLER] = caller
+    return caller
+
+
+def url_signer_of(connection: HTTPConnection) -> UrlSigner:
+    """Return the signer of URLs for the caller of an authenticated request: they end with its key."""
+    caller: Caller = connection.scope[CALLER]
+    return context_of(connection).url_signer.for_key(caller.key_id)
+
+
+async def check_access(connection: HTTPConnection) -> None:
+    """Raise `Unauthorized` if the key of an authenticated request was revoked or has expired since."""
+    await context_of(connection).keys.check(connection.scope[CALLER])
+
+
+async def ended_access(connection: HTTPConnection) -> Unauthorized | None:
+    """Return the error of `check_access`, for streams that end with it."""
+    try:
+        await check_access(connection)
+    except Unauthorized as error:
+        return error
+    return None
+
+
+async def readable_output(
+    connection: HTTPConnection, link: FileLink, owner_of: Callable[[HTTPConnection], Awaitable[str]]
+) -> Output:
+    """Return the output of a URL that its caller may read: by a signature whose key is valid, else as its owner.
+
+    Every API reads outputs here. Raises what `owner_of`, `JobService.output` and `JobService.linked_output` raise.
+    """
+    context = context_of(connection)
+    if link.credential is None or not await context.keys.is_valid(link.credential):
+        return await context.jobs.output(link.job_id, owner=await owner_of(connection), index=link.index)
+    try:
+        return await context.jobs.linked_output(link.job_id, index=link.index)
+    except PrivateFile as error:
+        try:
+            owner = await owner_of(connection)
+        except Unauthorized:
+            raise error from None
+        return await context.jobs.output(link.job_id, owner=owner, index=link.index)
 
 
 def callers(
@@ -108,5 +156,6 @@ def request_context_of(connection: HTTPConnection) -> RequestContext | None:
 def base_url(connection: HTTPConnection) -> str:
     """Return the absolute base URL of the dialect as this client reaches it, without a slash at the end."""
     mounted = connection.scope.get("root_path", "").removeprefix(connection.scope.get("app_root_path", ""))
-    public = context_of(connection).settings.public_url or f"{connection.url.scheme}://{connection.url.netloc}"
+    scheme = {"ws": "http", "wss": "https"}.get(connection.url.scheme, connection.url.scheme)
+    public = context_of(connection).settings.public_url or f"{scheme}://{connection.url.netloc}"
     return public.rstrip("/") + mounted

@@ -19,6 +19,7 @@ from framegate.api.middleware.client_disconnect import ClientDisconnect
 from framegate.api.middleware.host_guard import HostGuard
 from framegate.api.middleware.loop_guard import LoopGuard
 from framegate.api.middleware.vendor_hosts import VendorHosts
+from framegate.api.own_files import OwnFiles
 from framegate.app.parts import Parts, build_parts
 from framegate.config.settings import Settings
 from framegate.domain.errors import Unavailable
@@ -31,6 +32,7 @@ EXPOSED_HEADERS = (
     *("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After"),
     *("X-Fal-Request-Id", "X-Fal-Billable-Units", "X-Fal-Error-Type", "X-Fal-Request-Timeout-Type"),
 )
+FILE_LINKS = (phaseo.file_link, fal.file_link, pictory.file_link, native.file_link)
 SHOWS = {  # how each dialect shows an error, by its mount point
     native.PATH: native.show,
     fal.PATH: fal.errors.show,
@@ -64,6 +66,7 @@ def build_app(
                 gateway_id=parts.gateway_id,
                 orderable=lambda offer: bool(parts.providers.for_offer(offer.provider, offer.id)),
             )
+            parts.jobs.recognise(OwnFiles(context, links=FILE_LINKS, uploads=[fal.uploaded_blob]).find)
             app.state.gateway, app.state.parts = context, parts
             yield {"gateway": context}
             context.closing.set()

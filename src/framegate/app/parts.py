@@ -14,6 +14,7 @@ from framegate.catalogue import Catalogue
 from framegate.catalogue.pricing import with_credit_prices
 from framegate.config.settings import Settings, SettingsInvalid, check_protected
 from framegate.domain import Blob
+from framegate.domain.keys import operator_credential
 from framegate.domain.machine import Machine
 from framegate.jobs.account_health import AccountHealth
 from framegate.jobs.background.blob_gc import BlobGarbageCollector
@@ -161,7 +162,12 @@ def _wire(resources: Resources, models: Catalogue) -> Parts:
     clock = JobClock(machine)
     account_health = AccountHealth(clock)
     router = Router(models, resources.providers, paused=account_health.is_paused)
-    signer = UrlSigner(secret=resources.link_secret, seconds=settings.signed_url_ttl_seconds, clock=machine)
+    signer = UrlSigner(
+        secret=resources.link_secret,
+        seconds=settings.signed_url_ttl_seconds,
+        clock=machine,
+        operator=operator_credential(settings.api_key),
+    )
     webhook_dialects = _webhook_dialects(resources, signer, models)
     state_machine = JobStateMachine(
         settings=settings,
@@ -214,7 +220,7 @@ def _webhook_dialects(resources: Resources, signer: UrlSigner, models: Catalogue
         native.webhook_dialect(signer),
         phaseo.webhook_dialect(signer, resources.settings),
         pictory.webhook_dialect(signer),
-        fal.webhook_dialect(resources.link_secret, models),
+        fal.webhook_dialect(signer, models),
     ]
     return WebhookDialects(dialects, machine=resources.machine, master=resources.webhook_secret)
 

@@ -4,6 +4,7 @@ FramegateError                500
 ├── InvalidRequest            400  one Problem for every broken rule
 │   └── ReferenceUnusable     400  a reference cannot be downloaded, decoded or stored; the code tells which
 ├── Unauthorized              401
+│   └── PrivateFile           401
 ├── BudgetExceeded            402  the job would exceed the key's budget, or no price is known to check against it
 ├── Forbidden                 403
 ├── NotFound                  404
@@ -102,6 +103,12 @@ class Unauthorized(FramegateError):
 
     code = "unauthorized"
     status = 401
+
+
+class PrivateFile(Unauthorized):
+    """This file is private. Send the key of its owner."""
+
+    code = "file_private"
 
 
 class BudgetExceeded(FramegateError):

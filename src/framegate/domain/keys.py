@@ -115,6 +115,11 @@ def check_budget(micro_usd: int | None, period: BudgetPeriod | None) -> None:
         raise InvalidRequest([Problem(code="budget_invalid", pointer="/budget", message=rule)])
 
 
+def operator_credential(operator_key: str | None) -> str:
+    """Return what stands for the operator's key in signed URLs and tokens; empty for a gateway without one."""
+    return f"operator-{hash_key(operator_key)[:16]}" if operator_key else ""
+
+
 def hash_key(text: str) -> str:
     """Return the SHA-256 of a key's text. A key has 256 random bits, so one round is enough."""
     return hashlib.sha256(text.encode()).hexdigest()

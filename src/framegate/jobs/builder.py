@@ -3,23 +3,37 @@
 Two requests become jobs with a history: one that continues an earlier video, and one that retries an unsure order.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
 from framegate.config.settings import Settings
 from framegate.domain import Blob, Caller, Job, Kind, Problem, Reference, Request, Role, State, Verdict
-from framegate.domain.errors import BudgetExceeded, Conflict, InvalidRequest
+from framegate.domain.errors import (
+    BudgetExceeded,
+    Conflict,
+    Gone,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    PrivateFile,
+)
 from framegate.domain.ledger import LedgerChange, ledger_change
 from framegate.domain.machine import Machine
 from framegate.jobs.check import DryRun
-from framegate.jobs.lookup import get_owned_job
+from framegate.jobs.lookup import get_owned_job, is_retained
 from framegate.jobs.references import ReferencePreparer, reference_problems
 from framegate.jobs.routing import Route, Router
 from framegate.net.fetcher import Fetcher
 from framegate.storage.blobs import BlobStore
 from framegate.store import Store
 
+OwnFile = Callable[[str, str], Awaitable[Blob | None]]  # by URL and tenant; None for a URL of another server
 RETRY_OF = "retry_of"  # key in a job's metadata
+
+
+async def _no_own_file(_url: str, _owner: str) -> None:
+    return None
 
 
 class JobBuilder:
@@ -35,11 +49,13 @@ class JobBuilder:
         self._machine = machine
         self._preparer = ReferencePreparer(settings, blobs, net, store.asset)
         self._dry_run = DryRun(router, self._preparer)
+        self.own_file: OwnFile = _no_own_file
 
     async def check(self, request: Request, *, caller: Caller) -> Verdict:
         """Return the verdict on a request, including its references and the budget of the caller's key."""
         known: tuple[Problem, ...] = ()
         try:
+            request = await self._with_own_files(request, caller.owner)
             request = await self._extended(request, caller.owner)
         except InvalidRequest as error:
             known = error.problems
@@ -52,6 +68,7 @@ class JobBuilder:
 
     async def build(self, request: Request, *, caller: Caller, dialect: str, base_url: str) -> Job:
         """Return the job for a request. Raises `InvalidRequest`, `NotFound` and `ReferenceUnusable`."""
+        request = await self._with_own_files(request, caller.owner)
         request = await self._extended(request, caller.owner)
         candidates = self._router.candidates(request)
         route, verdict = candidates.require()
@@ -93,13 +110,33 @@ class JobBuilder:
             **route.job_fields(),
         )
 
+    async def _with_own_files(self, request: Request, owner: str) -> Request:
+        """Return the request with the files of this gateway as assets of the tenant. Raises `InvalidRequest`."""
+        references: list[Reference] = []
+        problems: list[Problem] = []
+        for index, reference in enumerate(request.references):
+            try:
+                blob = await self.own_file(reference.url, owner)
+            except (NotFound, NotReady, Gone, PrivateFile) as error:
+                code = "reference_forbidden" if isinstance(error, PrivateFile) else "reference_not_found"
+                pointer = reference.pointer or f"/references/{index}"
+                message = f"A reference at this gateway: {error.message}"
+                problems.append(Problem(code=code, pointer=pointer, message=message))
+                continue
+            url = reference.url if blob is None else await self.share(blob, owner=owner)
+            references.append(replace(reference, url=url))
+        if problems:
+            raise InvalidRequest(problems)
+        return replace(request, references=tuple(references))
+
     async def _extended(self, request: Request, owner: str) -> Request:
         """Return the request with the video of `previous_job_id` as its source, if its model can extend a video."""
         model = self._router.catalogue.get(request.model)
         if request.previous_job_id is None or model is None or not model.limits.previous_job:
             return request
         previous = await get_owned_job(self._store, request.previous_job_id, owner)
-        is_stored = bool(previous.outputs) and self._blobs.has(previous.outputs[0].blob.sha256)
+        is_kept = bool(previous.outputs) and is_retained(previous, self._machine.now())
+        is_stored = is_kept and self._blobs.has(previous.outputs[0].blob.sha256)
         extended = extend_request(request, previous, model=model.id, is_stored=is_stored)
         await self.share(previous.outputs[0].blob, owner=owner)
         return extended

@@ -1,6 +1,6 @@
 """Validation of a request without submitting it, its references and its key's budget included."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from framegate.domain import Problem, Request, Verdict
@@ -26,7 +26,7 @@ class DryRun:
         """
         candidates = self.router.candidates(request)
         verdict, route = candidates.select()
-        ingested, unusable = await self._ingest(request, owner)
+        ingested, unusable = await self._ingest(request, owner, {problem.pointer for problem in known})
         problems = (*known, *verdict.problems, *unusable)
         if not problems and ingested:
             verdict, route = await self._select_measured(candidates, ingested)
@@ -35,10 +35,15 @@ class DryRun:
             problems = (Problem(code=exceeded.code, pointer="", message=exceeded.message),)
         return verdict if not problems else replace(verdict, problems=problems, target=None, estimate=None)
 
-    async def _ingest(self, request: Request, owner: str) -> tuple[list[IngestedReference], list[Problem]]:
+    async def _ingest(
+        self, request: Request, owner: str, known: Collection[str]
+    ) -> tuple[list[IngestedReference], list[Problem]]:
+        """The references that can be used, and the problems of the others but for those already known."""
         ingested: list[IngestedReference] = []
         problems: list[Problem] = []
         for index, reference in enumerate(request.references):
+            if (reference.pointer or f"/references/{index}") in known:
+                continue
             try:
                 ingested.append(await self.preparer.ingest(reference, index, owner))
             except ReferenceUnusable as error:

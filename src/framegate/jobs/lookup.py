@@ -34,3 +34,9 @@ async def get_owned_job(store: Store, job_id: str, owner: str) -> Job:
     if job.owner != owner:
         raise job_not_found(job_id)
     return job
+
+
+def is_retained(job: Job, now: float) -> bool:
+    """Whether the outputs of a job are still served: its client may have limited how long."""
+    seconds = job.request.policy.retain_seconds
+    return seconds is None or now < (job.finished_at or job.updated_at) + seconds

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from framegate.catalogue import Catalogue
 from framegate.config.settings import Settings
 from framegate.domain import Blob, Caller, Delivery, Event, Job, Output, Problem, Request, State, Status, Verdict
-from framegate.domain.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, Stale
+from framegate.domain.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, PrivateFile, Stale
 from framegate.domain.ledger import Entry, LedgerChange, cost_sentence, entry_of
 from framegate.domain.machine import Machine
 from framegate.jobs.admission import QueueLimit
-from framegate.jobs.builder import JobBuilder, retry_key, retry_request
+from framegate.jobs.builder import JobBuilder, OwnFile, retry_key, retry_request
 from framegate.jobs.deduplication import CreateDeduplicator, RequestContext
-from framegate.jobs.lookup import get_job, get_owned_job, is_job_id, job_not_found
+from framegate.jobs.lookup import get_job, get_owned_job, is_job_id, is_retained, job_not_found
 from framegate.jobs.routing import Router
 from framegate.jobs.webhooks.dialect import WebhookDialects
 from framegate.net.fetcher import Fetcher
@@ -54,6 +54,10 @@ class JobService:
         self._webhook_dialects = webhook_dialects or WebhookDialects(machine=machine)
         self._queue_limit = QueueLimit(store, machine, jobs_max=settings.open_jobs_max)
         self._deduplicator = CreateDeduplicator()
+
+    def recognise(self, own_file: OwnFile) -> None:
+        """Read references at URLs of this gateway by `own_file`, without the network."""
+        self._builder.own_file = own_file
 
     @property
     def catalogue(self) -> Catalogue:
@@ -153,6 +157,10 @@ class JobService:
     async def get(self, job_id: str, *, owner: str) -> Job:
         """Return a job. Raises `NotFound`."""
         return await get_owned_job(self._store, job_id, owner)
+
+    async def exists(self, job_id: str) -> bool:
+        """Whether there is a job with this id, of any tenant."""
+        return is_job_id(job_id) and await self._store.get(job_id) is not None
 
     async def wait(self, job_id: str, *, owner: str, seconds: float) -> Job:
         """Wait until a job has ended, at most `seconds`; return the job."""
@@ -265,12 +273,14 @@ class JobService:
         return self._stored_output(await self.get(job_id, owner=owner), index)
 
     async def linked_output(self, job_id: str, *, index: int = 0) -> Output:
-        """Return a finished video for the holder of a signed URL: the signature stands for the tenant."""
-        return self._stored_output(await self.linked(job_id), index)
+        """Return a finished video for the holder of a signed URL, which stands for the tenant.
 
-    async def linked(self, job_id: str) -> Job:
-        """Return a job for the holder of a signed URL to one of its files. Raises `NotFound`."""
-        return await get_job(self._store, job_id)
+        Raises what `output` raises, and `PrivateFile` for one that only its owner may read.
+        """
+        job = await get_job(self._store, job_id)
+        if job.request.policy.private:
+            raise PrivateFile
+        return self._stored_output(job, index)
 
     def _stored_output(self, job: Job, index: int) -> Output:
         if not job.state.is_final:
@@ -281,6 +291,8 @@ class JobService:
         if not 0 <= index < len(job.outputs):
             raise NotFound(f"Output {index} not found: the job has {len(job.outputs)} output(s), counted from 0.")
         output = job.outputs[index]
+        if not is_retained(job, self._machine.now()):
+            raise Gone("This file has expired.")
         if not self.blobs.has(output.blob.sha256):
             raise Gone
         return output

@@ -10,11 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from framegate.api.dialects.fal.auth import issue_token, verify_token
-from framegate.api.dialects.fal.responses import file_token, is_file_token
+from framegate.api.dialects.fal.responses import file_link, file_name
 from framegate.api.dialects.fal.uploads import Upload, sign_upload
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.api.http.signing import Signer
 from framegate.api.middleware.client_disconnect import HttpRequestContext
-from framegate.domain import Caller, Scope
 from support.fal_client import ENDPOINT, REQUESTS, cancel, submit, submit_and_wait, upload, video_input
 from support.opened import parts_of
 
@@ -205,25 +205,31 @@ def test_a_token_stands_for_the_key_until_it_expires(
     assert gateway.get(status_url, params={"fal_jwt_token": "fgt.."}).status_code == 401
 
 
-def test_urls_and_tokens_of_earlier_versions_stay_valid():
+def test_urls_of_earlier_versions_stay_valid_on_an_open_gateway_and_tokens_name_their_key():
     def sign(*lines: str) -> str:
         return hmac.new(SECRET, "\n".join(lines).encode(), hashlib.sha256).hexdigest()
 
-    signer = Signer(SECRET)
-    payload = urlsafe_b64encode(b"2000\nacme\nkey-1").rstrip(b"=").decode()
-    token = f"fgt.{payload}.{sign('fal token 2', payload)}"
-    caller = Caller(owner="acme", scopes=frozenset({Scope.CREATE, Scope.READ}), key_id="key-1")
-    upload_id = "0" * 32
-    file_name = sign("fal file", "job-1", "0")[:32]
+    signer, urls = Signer(SECRET), UrlSigner(secret=SECRET, seconds=60)
+    payload = urlsafe_b64encode(b"2000\nkey-1").rstrip(b"=").decode()
+    token = f"fgt.{payload}.{sign('fal token 3', payload)}"
+    upload_id, job_id = "0" * 32, "0190a000-0000-7000-8000-000000000001"
 
-    assert verify_token(token, signer, now=1999) == caller
+    assert verify_token(token, signer, now=1999) == "key-1"
     assert verify_token(token, signer, now=2000) is None
-    assert issue_token(caller, signer, now=1000, seconds=1000) == (token, 2000)
+    assert issue_token("key-1", signer, now=1000, seconds=1000) == (token, 2000)
     upload_record = Upload(id=upload_id, owner="acme", name="a", created_at=0)
     assert sign_upload(signer, upload_record) == sign("fal upload", upload_id)
-    assert file_token(signer, "job-1", 0) == file_name
-    assert is_file_token(signer, file_name, "job-1", 0)
-    assert not is_file_token(signer, file_name, "job-1", 1)
+    name = f"{sign('fal file', job_id, '0')[:32]}.mp4"
+    assert file_name(urls, job_id, 0) == name
+    for path, credential in (
+        (f"/fal/cdn/files/{job_id}/0/{name}", ""),
+        (f"/fal/cdn/files/{job_id}/1/{name}", None),
+        (f"/fal/cdn/files/{job_id}/0/{'k' * 12}_{name}", None),
+        (f"/fal/cdn/files/{job_id}/0/{file_name(urls.for_key('k' * 12), job_id, 0)}", "k" * 12),
+    ):
+        link = file_link(path, {}, urls)
+        assert link is not None
+        assert link.credential == credential
 
 
 @pytest.mark.parametrize("authorization", ["Key sk-test", "Bearer sk-test", "sk-test", "key sk-test"])

@@ -2,17 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from fastapi.sse import format_sse_event
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 QUIET_SECONDS_MAX = 15.0
 RETRY_MS = 2000
 PING = "still here"
 
 T = TypeVar("T")
+Refusal = Callable[[], Awaitable[bytes | None]]
+
+
+async def _no_refusal() -> None:
+    return None
 
 
 def format_event(name: str | None, data: Mapping[str, Any], *, number: int | None = None) -> bytes:
@@ -22,20 +27,31 @@ def format_event(name: str | None, data: Mapping[str, Any], *, number: int | Non
 
 
 def event_stream(
-    frames: AsyncGenerator[bytes], closing: asyncio.Event, *, ping: str = PING, retry: bool = True
+    frames: AsyncGenerator[bytes],
+    closing: asyncio.Event,
+    *,
+    refusal: Refusal,
+    ping: str = PING,
+    retry: bool = True,
 ) -> StreamingResponse:
     """Return a response of server-sent events: `frames`, comments in between, an end when the gateway stops.
 
+    `refusal` is called before each event and comment: it returns the last event once the client has lost access.
     `retry` sends the reconnection time first; some clients mistake that line for an event.
     """
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        _kept_alive(frames, closing, ping, retry=retry), media_type="text/event-stream", headers=headers
+        _kept_alive(frames, closing, refusal, ping, retry=retry), media_type="text/event-stream", headers=headers
     )
 
 
 async def _kept_alive(
-    frames: AsyncGenerator[bytes], closing: asyncio.Event, ping: str = PING, *, retry: bool = True
+    frames: AsyncGenerator[bytes],
+    closing: asyncio.Event,
+    refusal: Refusal = _no_refusal,
+    ping: str = PING,
+    *,
+    retry: bool = True,
 ) -> AsyncGenerator[bytes]:
     if retry:
         yield format_sse_event(retry=RETRY_MS)
@@ -45,6 +61,9 @@ async def _kept_alive(
         while not stop.done():
             next_frame = next_frame or asyncio.ensure_future(anext(frames, None))
             await asyncio.wait({next_frame, stop}, timeout=QUIET_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.done() and (last := await refusal()) is not None:
+                yield last
+                return
             if next_frame.done():
                 frame, next_frame = next_frame.result(), None
                 if frame is None:
@@ -55,6 +74,11 @@ async def _kept_alive(
     finally:
         await _cancel(stop, next_frame)
         await frames.aclose()
+
+
+def refusal_event(response: Response) -> bytes:
+    """Return the event `error` with the body of an error response: the last one of a stream."""
+    return format_sse_event(data_str=bytes(response.body).decode(), event="error")
 
 
 async def until_closing(waiting: Awaitable[T], closing: asyncio.Event) -> T | None:

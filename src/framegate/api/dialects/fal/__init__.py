@@ -12,6 +12,8 @@ from framegate.api.context import context_of
 from framegate.api.dialects.fal import errors, files, routes
 from framegate.api.dialects.fal.endpoints import Endpoint, endpoints
 from framegate.api.dialects.fal.proxy import Proxy
+from framegate.api.dialects.fal.responses import file_link
+from framegate.api.dialects.fal.uploads import uploaded_blob
 from framegate.api.dialects.fal.webhooks import jwks, seed_of, webhook_dialect
 from framegate.api.http.errors import install
 from framegate.api.http.openapi import install_openapi
@@ -19,7 +21,7 @@ from framegate.api.http.openapi import install_openapi
 PATH = "/fal"
 JWKS = "/.well-known/jwks.json"
 KEY = {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Key KEY`"}
-__all__ = ["JWKS", "PATH", "build", "public_keys", "webhook_dialect"]
+__all__ = ["JWKS", "PATH", "build", "file_link", "public_keys", "uploaded_blob", "webhook_dialect"]
 
 
 def build(*, needs_key: Callable[[], bool]) -> FastAPI:

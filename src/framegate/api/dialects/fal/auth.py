@@ -5,16 +5,15 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from framegate.api.context import callers, context_of, key_in
+from framegate.api.context import callers, context_of, key_in, remember, scope_needed
 from framegate.api.http.signing import Signer, decode_payload, encode_payload
-from framegate.domain import Caller, Scope
+from framegate.domain import Caller
 from framegate.domain.errors import Unauthorized
 
 TOKEN_PREFIX = "fgt."  # noqa: S105 - tells a token from a key
-TOKEN_PURPOSE = "fal token 2"  # noqa: S105 - what the signature is for
+TOKEN_PURPOSE = "fal token 3"  # noqa: S105 - what the signature is for
 TOKEN_SECONDS = 3600
 TOKEN_SECONDS_MAX = 24 * 3600
-TOKEN_SCOPES = frozenset({Scope.CREATE, Scope.READ})
 
 
 def read_key(connection: HTTPConnection) -> str | None:
@@ -38,10 +37,10 @@ async def caller_of(connection: HTTPConnection) -> Caller:
     if token is None:
         return await caller_by_key(connection)
     context = context_of(connection)
-    caller = verify_token(token, Signer(context.jobs.secret), now=context.machine.now())
-    if caller is None:
+    credential = verify_token(token, Signer(context.jobs.secret), now=context.machine.now())
+    if credential is None:
         raise Unauthorized("Invalid or expired token. Request a new one.")
-    return caller
+    return remember(connection, await context.keys.authenticate_credential(credential, scope_needed(connection)))
 
 
 CallerDependency = Annotated[Caller, Depends(caller_of)]
@@ -60,17 +59,20 @@ async def owner_of(connection: HTTPConnection) -> str:
     return (await caller_of(connection)).owner
 
 
-def issue_token(caller: Caller, signer: Signer, *, now: float, seconds: int = TOKEN_SECONDS) -> tuple[str, int]:
-    """Return a token that stands for the caller's key, and when it expires, in Unix seconds."""
+def issue_token(credential: str, signer: Signer, *, now: float, seconds: int = TOKEN_SECONDS) -> tuple[str, int]:
+    """Return a token that stands for the key with this credential, and when it expires, in Unix seconds."""
     expires_at = int(now) + min(seconds, TOKEN_SECONDS_MAX)
-    payload = encode_payload(f"{expires_at}\n{caller.owner}\n{caller.key_id or ''}".encode())
+    payload = encode_payload(f"{expires_at}\n{credential}".encode())
     return f"{TOKEN_PREFIX}{payload}.{signer.sign(TOKEN_PURPOSE, payload)}", expires_at
 
 
-def verify_token(token: str, signer: Signer, *, now: float) -> Caller | None:
-    """Return the caller that a token stands for; None if the token is forged or has expired."""
+def verify_token(token: str, signer: Signer, *, now: float) -> str | None:
+    """Return the credential of the key that a token stands for; None if the token is forged or has expired.
+
+    The key may have ended since: authenticate it at each use.
+    """
     payload, _, signature = token.removeprefix(TOKEN_PREFIX).rpartition(".")
     if not signer.verify(signature, TOKEN_PURPOSE, payload):
         return None
-    expires_at, owner, key_id = decode_payload(payload).decode().split("\n")
-    return Caller(owner=owner, scopes=TOKEN_SCOPES, key_id=key_id or None) if int(expires_at) > now else None
+    expires_at, credential = decode_payload(payload).decode().split("\n")
+    return credential if int(expires_at) > now else None

@@ -6,24 +6,30 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import base_url, context_of
-from framegate.api.dialects.fal.auth import KeyCaller, Owner, issue_token, owner_of
+from framegate.api.context import base_url, context_of, readable_output
+from framegate.api.dialects.fal.auth import CallerDependency, KeyCaller, issue_token, owner_of
 from framegate.api.dialects.fal.headers import lifecycle_of
-from framegate.api.dialects.fal.responses import is_file_token
-from framegate.api.dialects.fal.uploads import PARTS_MAX, UPLOAD_PURPOSE, Upload, Uploads, sign_upload
+from framegate.api.dialects.fal.responses import file_link
+from framegate.api.dialects.fal.uploads import (
+    PARTS_MAX,
+    UNFINISHED_SECONDS_MAX,
+    UPLOAD_PURPOSE,
+    Upload,
+    Uploads,
+    is_public,
+    sign_upload,
+)
 from framegate.api.http.body import chunks, media_type, read_json
 from framegate.api.http.file_response import send_file
 from framegate.api.http.signing import Signer
-from framegate.domain import Problem
-from framegate.domain.errors import Gone, InvalidRequest, NotFound, Unauthorized
+from framegate.domain import Caller, Problem, Scope
+from framegate.domain.errors import InvalidRequest, NotFound, PrivateFile, Unauthorized
 
 router = APIRouter(tags=["files"])
 BODY_BYTES_MAX = 2**20
 TEXT_CHARS_MAX = 255
 TOKEN_SECONDS = 60  # of a token for a page, if the request names no other lifetime
 FILE_NOT_FOUND = "File not found."
-FILE_PRIVATE = "This file is private. Send the key of its owner."
-FILE_EXPIRED = "This file has expired."
 Storage = Annotated[str | None, Query(max_length=TEXT_CHARS_MAX)]
 
 
@@ -34,7 +40,8 @@ Storage = Annotated[str | None, Query(max_length=TEXT_CHARS_MAX)]
 async def cdn_token(request: Request, caller: KeyCaller, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one storage type
     """Get a token for uploads, and their base URL."""
     context = context_of(request)
-    token, expires_at = issue_token(caller, Signer(context.jobs.secret), now=context.machine.now())
+    credential = context.keys.credential(caller.key_id)
+    token, expires_at = issue_token(credential, Signer(context.jobs.secret), now=context.machine.now())
     body = {
         "token": token,
         "token_type": "Bearer",
@@ -51,37 +58,43 @@ async def token(request: Request, caller: KeyCaller) -> JSONResponse:
     if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
         raise _invalid_value("token_expiration", "must be an integer number of seconds, 1 or more")
     context = context_of(request)
-    return JSONResponse(issue_token(caller, Signer(context.jobs.secret), now=context.machine.now(), seconds=seconds)[0])
+    credential, signer = context.keys.credential(caller.key_id), Signer(context.jobs.secret)
+    return JSONResponse(issue_token(credential, signer, now=context.machine.now(), seconds=seconds)[0])
 
 
 # -- uploads
 
 
 @router.post("/rest/storage/upload/initiate")
-async def initiate(request: Request, owner: Owner, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one storage type
+async def initiate(request: Request, caller: CallerDependency, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one storage type
     """Start an upload; returns the URL to PUT the file to, and the URL of the file."""
-    upload = await _begin(request, owner, _text(await _read_object(request), "file_name"))
+    upload = await _begin(request, caller, _text(await _read_object(request), "file_name"))
     return _upload_urls(request, upload)
 
 
 @router.post("/rest/storage/upload/initiate-multipart")
-async def initiate_multipart(request: Request, owner: Owner, *, storage_type: Storage = None) -> JSONResponse:  # noqa: ARG001 - there is one storage type
+async def initiate_multipart(
+    request: Request,
+    caller: CallerDependency,
+    *,
+    storage_type: Storage = None,  # noqa: ARG001 - there is one storage type
+) -> JSONResponse:
     """Start an upload in parts: `PUT {upload_url}/{number}`, then `POST {upload_url}/complete`."""
-    upload = await _begin(request, owner, _text(await _read_object(request), "file_name"))
+    upload = await _begin(request, caller, _text(await _read_object(request), "file_name"))
     return _upload_urls(request, upload, "/multipart")
 
 
 @router.post("/cdn/files/upload")
-async def upload_whole(request: Request, owner: Owner) -> JSONResponse:
+async def upload_whole(request: Request, caller: CallerDependency) -> JSONResponse:
     """Upload a file in one request."""
-    upload = await _begin(request, owner, request.headers.get("x-fal-file-name", ""))
+    upload = await _begin(request, caller, request.headers.get("x-fal-file-name", ""))
     return await _store(request, upload)
 
 
 @router.post("/cdn/files/upload/multipart")
-async def begin_multipart(request: Request, owner: Owner) -> JSONResponse:
+async def begin_multipart(request: Request, caller: CallerDependency) -> JSONResponse:
     """Start an upload in parts."""
-    upload = await _begin(request, owner, request.headers.get("x-fal-file-name", ""))
+    upload = await _begin(request, caller, request.headers.get("x-fal-file-name", ""))
     return JSONResponse({"access_url": f"{base_url(request)}{upload.path}", "uploadId": upload.id})
 
 
@@ -128,9 +141,13 @@ def _parts(value: object) -> list[tuple[int, str]]:
     raise _invalid_value("parts", 'must be a list such as [{"partNumber": 1, "etag": "…"}]')
 
 
-async def _begin(request: Request, owner: str, name: str) -> Upload:
+async def _begin(request: Request, caller: Caller, name: str) -> Upload:
     retain_seconds, private = lifecycle_of(request.headers)
-    return await Uploads(context_of(request)).begin(owner, name, retain_seconds=retain_seconds, private=private)
+    context = context_of(request)
+    credential = context.keys.credential(caller.key_id)
+    return await Uploads(context).begin(
+        caller.owner, name, credential=credential, retain_seconds=retain_seconds, private=private
+    )
 
 
 async def _store(request: Request, upload: Upload) -> JSONResponse:
@@ -153,11 +170,20 @@ async def _writable(request: Request, upload_id: str, name: str, same_id: str | 
     if name != upload.name or same_id not in (None, upload_id):
         raise NotFound(FILE_NOT_FOUND)
     signature = request.query_params.get("signature")
-    if Signer(context.jobs.secret).verify(signature, UPLOAD_PURPOSE, upload.id):
+    is_current = context.machine.now() < upload.created_at + UNFINISHED_SECONDS_MAX
+    if is_current and Signer(context.jobs.secret).verify(signature, UPLOAD_PURPOSE, upload.id):
+        await context.keys.authenticate_credential(upload.credential, Scope.CREATE)
         return upload
     if await owner_of(request) != upload.owner:
         raise NotFound(FILE_NOT_FOUND)
     return upload
+
+
+async def _owner_if_known(request: Request) -> str | None:
+    try:
+        return await owner_of(request)
+    except Unauthorized:
+        return None
 
 
 async def _read_object(request: Request) -> dict[str, Any]:
@@ -185,19 +211,11 @@ def _invalid_value(name: str, rule: str) -> InvalidRequest:
 @router.get("/cdn/files/{job_id}/{index}/{name}", response_class=Response)
 async def output(request: Request, job_id: str, index: int, name: str) -> Response:
     """Download a video. Supports `Range`; needs no key: the URL is the secret."""
-    context = context_of(request)
-    jobs = context.jobs
-    token, _, suffix = name.partition(".")
-    if suffix != "mp4" or not is_file_token(Signer(jobs.secret), token, job_id, index):
+    jobs, path = context_of(request).jobs, f"/files/{job_id}/{index}/{name}"
+    link = file_link(path, request.query_params, context_of(request).url_signer)
+    if link is None or link.credential is None:
         raise NotFound(FILE_NOT_FOUND)
-    video = await jobs.linked_output(job_id, index=index)
-    job = await jobs.linked(job_id)
-    policy = job.request.policy
-    if policy.private and await owner_of(request) != job.owner:
-        raise Unauthorized(FILE_PRIVATE)
-    ended_at = job.finished_at or job.updated_at
-    if policy.retain_seconds is not None and context.machine.now() >= ended_at + policy.retain_seconds:
-        raise Gone(FILE_EXPIRED)
+    video = await readable_output(request, link, owner_of)
     return await send_file(request, jobs.blobs.path(video.blob.sha256), video.blob, name=name)
 
 
@@ -209,7 +227,7 @@ async def uploaded_file(request: Request, upload_id: str, name: str) -> Response
     upload = await Uploads(context).get(upload_id)
     if name != upload.name:
         raise NotFound(FILE_NOT_FOUND)
-    if upload.private and await owner_of(request) != upload.owner:
-        raise Unauthorized(FILE_PRIVATE)
+    if not await is_public(upload, context.keys) and await _owner_if_known(request) != upload.owner:
+        raise PrivateFile
     blob = upload.blob(now=context.machine.now())
     return await send_file(request, context.jobs.blobs.path(blob.sha256), blob, name=name)

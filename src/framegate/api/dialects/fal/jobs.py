@@ -13,7 +13,6 @@ from framegate.api.dialects.fal.headers import idempotency_key_of, policy_of, we
 from framegate.api.dialects.fal.proxy import QUEUE_URL
 from framegate.api.dialects.fal.requests import parse
 from framegate.api.dialects.fal.responses import REQUEST_ID, apps_of, endpoint_of, status_body, status_word
-from framegate.api.dialects.fal.uploads import resolve_own_files
 from framegate.api.http.body import fingerprint, read_json
 from framegate.api.middleware.vendor_hosts import route_of
 from framegate.catalogue.rules.context import listed
@@ -36,7 +35,6 @@ async def create_job(request: Request, caller: Caller, endpoint_id: str, *, webh
     callback_url = webhook_of(webhook, context.settings)
     body = await read_json(request, bytes_max=context.settings.body_bytes_max)
     video_request = parse(endpoint, body, policy=policy, callback_url=callback_url)
-    video_request = await resolve_own_files(video_request, context, caller.owner)
     try:
         return await context.jobs.create(
             video_request,

@@ -8,6 +8,7 @@ from typing import Any
 
 from framegate.api.dialects.fal.endpoints import Endpoint, app_of, find
 from framegate.api.dialects.fal.errors import failure_of
+from framegate.api.http.signed_urls import FileLink, UrlSigner
 from framegate.api.http.signing import Signer
 from framegate.catalogue import Catalogue
 from framegate.domain import Event, Job, Output, State
@@ -16,6 +17,7 @@ REQUEST_ID = "x-fal-request-id"
 BILLABLE_UNITS = "x-fal-billable-units"
 IN_PROGRESS = "Request is still in progress"  # clients compare this text
 QUEUED_STATES = (State.QUEUED, State.PREPARING)
+OUTPUT_PATH = re.compile(r"/files/([0-9a-f-]{36})/(\d{1,2})/(?:([a-z0-9-]{1,64})_)?([0-9a-f]{32})\.mp4$", re.ASCII)
 FILE_PURPOSE = "fal file"
 FILE_TOKEN_CHARS = 32  # 128 bits
 PROGRESS_STEP_PERCENT = 10
@@ -115,7 +117,7 @@ def _line(event: Event, message: str, level: str) -> dict[str, Any]:
     return {"timestamp": timestamp, "message": message, "level": level, "source": "USER", "labels": {}}
 
 
-def result_body(job: Job, *, base: str, signer: Signer, endpoint: Endpoint | None) -> dict[str, Any]:
+def result_body(job: Job, *, base: str, signer: UrlSigner, endpoint: Endpoint | None) -> dict[str, Any]:
     """Return the output of a completed job, in the form of its endpoint."""
     body: dict[str, Any] = {"video": _file(job, job.outputs[0], base, signer)}
     fields = endpoint.outputs if endpoint else ()
@@ -126,8 +128,8 @@ def result_body(job: Job, *, base: str, signer: Signer, endpoint: Endpoint | Non
     return body
 
 
-def _file(job: Job, output: Output, base: str, signer: Signer) -> dict[str, Any]:
-    name = f"{file_token(signer, job.id, output.index)}.mp4"
+def _file(job: Job, output: Output, base: str, signer: UrlSigner) -> dict[str, Any]:
+    name = file_name(signer, job.id, output.index)
     return {
         "url": f"{base}/cdn/files/{job.id}/{output.index}/{name}",
         "content_type": output.blob.media_type,
@@ -141,14 +143,25 @@ def _file(job: Job, output: Output, base: str, signer: Signer) -> dict[str, Any]
     }
 
 
-def file_token(signer: Signer, job_id: str, index: int) -> str:
-    """Return the secret part of a video's public URL, which grants access to it."""
-    return signer.sign(FILE_PURPOSE, job_id, index)[:FILE_TOKEN_CHARS]
+def file_name(signer: UrlSigner, job_id: str, index: int) -> str:
+    """Return the file name in a video's public URL, which is secret: it grants access until its key ends."""
+    key = f"{signer.credential}_" if signer.credential else ""
+    return f"{key}{_file_token(signer, signer.credential, job_id, index)}.mp4"
 
 
-def is_file_token(signer: Signer, token: str, job_id: str, index: int) -> bool:
-    """Whether a token is that of `file_token`, compared in constant time."""
-    return hmac.compare_digest(token.encode(), file_token(signer, job_id, index).encode())
+def file_link(path: str, query: Mapping[str, str], signer: UrlSigner) -> FileLink | None:  # noqa: ARG001 - signed in its path
+    """Return the video that a URL of this API names; None for another URL."""
+    match = OUTPUT_PATH.search(path)
+    if match is None:
+        return None
+    job_id, index, credential, token = match[1], int(match[2]), match[3] or "", match[4]
+    is_signed = hmac.compare_digest(token, _file_token(signer, credential, job_id, index))
+    return FileLink(job_id=job_id, file="content", index=index, credential=credential if is_signed else None)
+
+
+def _file_token(signer: UrlSigner, credential: str, job_id: str, index: int) -> str:
+    fields = (job_id, index, credential) if credential else (job_id, index)
+    return Signer(signer.secret).sign(FILE_PURPOSE, *fields)[:FILE_TOKEN_CHARS]
 
 
 def billable_seconds(job: Job) -> str:

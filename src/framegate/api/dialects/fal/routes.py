@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
-from framegate.api.context import base_url, context_of
+from framegate.api.context import base_url, check_access, context_of, ended_access, url_signer_of
 from framegate.api.dialects.fal.auth import CallerDependency, Owner
-from framegate.api.dialects.fal.errors import failure_of
+from framegate.api.dialects.fal.errors import failure_of, show
 from framegate.api.dialects.fal.jobs import (
     check_queue_length,
     create_job,
@@ -30,8 +30,7 @@ from framegate.api.dialects.fal.responses import (
     result_body,
     status_word,
 )
-from framegate.api.http.signing import Signer
-from framegate.api.http.sse import event_stream, format_event, until_closing
+from framegate.api.http.sse import event_stream, format_event, refusal_event, until_closing
 from framegate.domain import Event, Job
 from framegate.domain.errors import Conflict, NotFound
 from framegate.jobs.service import WAIT_SECONDS_MAX
@@ -127,6 +126,7 @@ async def run(request: Request, caller: CallerDependency, endpoint_id: str) -> J
         changed = await until_closing(waiting, context.closing)
         if changed is None:
             return _shutting_down(job)
+        await check_access(request)
         job = changed
     return _result(request, job)
 
@@ -156,11 +156,17 @@ def _result(request: Request, job: Job) -> JSONResponse:
 def _output(request: Request, job: Job) -> dict[str, Any]:
     jobs = context_of(request).jobs
     endpoint = endpoint_of(job, jobs.catalogue)
-    return result_body(job, base=base_url(request), signer=Signer(jobs.secret), endpoint=endpoint)
+    return result_body(job, base=base_url(request), signer=url_signer_of(request), endpoint=endpoint)
 
 
 def _stream(request: Request, job: Job, frames: AsyncGenerator[bytes]) -> StreamingResponse:
-    response = event_stream(frames, context_of(request).closing, ping="ping", retry=False)
+
+    async def refusal() -> bytes | None:
+        error = await ended_access(request)
+        return refusal_event(show(error, {})) if error else None
+
+    closing = context_of(request).closing
+    response = event_stream(frames, closing, refusal=refusal, ping="ping", retry=False)
     response.headers[REQUEST_ID] = job.id
     return response
 

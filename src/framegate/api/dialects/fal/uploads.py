@@ -7,13 +7,12 @@ import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from framegate.api.auth import Authenticator
 from framegate.api.context import ApiContext
-from framegate.api.dialects.fal.responses import is_file_token
 from framegate.api.http.signing import Signer
-from framegate.domain import Blob, Problem, Reference, Request
-from framegate.domain.errors import FramegateError, Gone, InvalidRequest, NotFound
+from framegate.domain import Blob, Problem
+from framegate.domain.errors import Gone, InvalidRequest, NotFound, PrivateFile
 from framegate.domain.machine import Machine
 from framegate.storage.private import make_private_folder
 
@@ -27,8 +26,7 @@ CHUNK_BYTES = 2**20
 ID_BYTES = 16  # an id of 128 random bits cannot be guessed
 ID = re.compile(r"[0-9a-f]{32}")
 UNSAFE_CHARS = re.compile(r"[^A-Za-z0-9._-]+")
-UPLOAD_PATH = re.compile(r"/cdn/files/([0-9a-f]{32})/[^/]+$")
-OUTPUT_PATH = re.compile(r"/cdn/files/([0-9a-f-]{36})/(\d{1,2})/([0-9a-f]{32})\.mp4$")
+UPLOAD_PATH = re.compile(r"/files/([0-9a-f]{32})/[^/]+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +39,7 @@ class Upload:
     created_at: float
     expires_at: float | None = None
     private: bool = False
+    credential: str = ""  # of the key that uploads it: its public URL ends with the key
     sha256: str = ""  # empty until the upload is complete
     media_type: str = ""
     size_bytes: int = 0
@@ -68,7 +67,9 @@ class Uploads:
         self._machine = context.machine
         self._bytes_max = context.settings.video_bytes_max
 
-    async def begin(self, owner: str, name: str, *, retain_seconds: int | None = None, private: bool = False) -> Upload:
+    async def begin(
+        self, owner: str, name: str, *, credential: str = "", retain_seconds: int | None = None, private: bool = False
+    ) -> Upload:
         """Register an upload."""
         now = self._machine.now()
         upload = Upload(
@@ -78,6 +79,7 @@ class Uploads:
             created_at=now,
             expires_at=None if retain_seconds is None else now + retain_seconds,
             private=private,
+            credential=credential,
         )
         await self._machine.run_in_thread(self._sweep, now)
         await self._machine.run_in_thread(self._write, upload)
@@ -165,40 +167,31 @@ class Uploads:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+async def is_public(upload: Upload, keys: Authenticator) -> bool:
+    """Whether the holder of an upload's URL may read it without a key."""
+    return not upload.private and await keys.is_valid(upload.credential)
+
+
 def sign_upload(signer: Signer, upload: Upload) -> str:
     """Return the signature that permits uploading a file without a key."""
     return signer.sign(UPLOAD_PURPOSE, upload.id)
 
 
-async def resolve_own_files(request: Request, context: ApiContext, owner: str) -> Request:
-    """Return the request with URLs of this gateway's uploads and outputs replaced by `asset://` URLs."""
-    references = [await _resolve(reference, context, owner) for reference in request.references]
-    return replace(request, references=tuple(references))
+async def uploaded_blob(context: ApiContext, path: str, owner: str) -> Blob | None:
+    """Return the upload that the path of a URL names, if its owner or the public may read it; None for another URL.
 
-
-async def _resolve(reference: Reference, context: ApiContext, owner: str) -> Reference:
-    blob = await _blob_at(reference.url, context, owner)
-    return reference if blob is None else replace(reference, url=await context.jobs.share(blob, owner=owner))
-
-
-async def _blob_at(url: str, context: ApiContext, owner: str) -> Blob | None:
-    """Return the file behind a URL of this API; None for other URLs and for files that the owner may not use."""
-    if not url[:8].lower().startswith(("http://", "https://")):
-        return None
+    Raises `NotFound` for an incomplete one, `PrivateFile` and `Gone`.
+    """
+    match = UPLOAD_PATH.search(path)
     try:
-        path = urlsplit(url).path
-    except ValueError:
+        upload = await Uploads(context).get(match[1]) if match else None
+    except NotFound:  # of another gateway
         return None
-    try:
-        if match := UPLOAD_PATH.search(path):
-            upload = await Uploads(context).get(match[1])
-            return upload.blob(now=context.machine.now()) if upload.owner == owner or not upload.private else None
-        match = OUTPUT_PATH.search(path)
-        if match and is_file_token(Signer(context.jobs.secret), match[3], match[1], int(match[2])):
-            return (await context.jobs.linked_output(match[1], index=int(match[2]))).blob
-    except FramegateError:
+    if upload is None:
         return None
-    return None
+    if upload.owner != owner and not await is_public(upload, context.keys):
+        raise PrivateFile
+    return upload.blob(now=context.machine.now())
 
 
 async def _chunks(paths: Sequence[Path], machine: Machine) -> AsyncGenerator[bytes]:

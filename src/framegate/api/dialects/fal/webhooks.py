@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from framegate.api.dialects.fal.errors import failure_of
 from framegate.api.dialects.fal.jobs import DIALECT
 from framegate.api.dialects.fal.responses import endpoint_of, result_body
-from framegate.api.http.signing import Signer
+from framegate.api.http.signed_urls import UrlSigner
 from framegate.catalogue import Catalogue
 from framegate.domain import Job
 from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, WebhookEvent, ended
@@ -19,9 +19,9 @@ from framegate.jobs.webhooks.dialect import DeliveryAttempt, WebhookDialect, Web
 SCHEDULE_SECONDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3080.0)
 
 
-def webhook_dialect(secret: bytes, catalogue: Catalogue) -> WebhookDialect:
+def webhook_dialect(signer: UrlSigner, catalogue: Catalogue) -> WebhookDialect:
     """Return fal's webhook: one call at the end of the request, however it ended."""
-    signer, seed = Signer(secret), seed_of(secret)
+    seed = seed_of(signer.secret)
 
     def body(event: WebhookEvent) -> dict[str, Any]:
         return webhook_body(event.after, signer, catalogue)
@@ -35,7 +35,7 @@ def webhook_dialect(secret: bytes, catalogue: Catalogue) -> WebhookDialect:
     )
 
 
-def webhook_body(job: Job, signer: Signer, catalogue: Catalogue) -> dict[str, Any]:
+def webhook_body(job: Job, signer: UrlSigner, catalogue: Catalogue) -> dict[str, Any]:
     """Return the body of the webhook, with the output or the error that the result has."""
     endpoint = endpoint_of(job, catalogue)
     failure = failure_of(job, endpoint)
@@ -43,7 +43,7 @@ def webhook_body(job: Job, signer: Signer, catalogue: Catalogue) -> dict[str, An
         status, error, payload = "ERROR", f"Invalid status code: {failure.status}", dict(failure.body)
     else:
         status, error = "OK", None
-        payload = result_body(job, base=job.base_url, signer=signer, endpoint=endpoint)
+        payload = result_body(job, base=job.base_url, signer=signer.for_key(job.key_id), endpoint=endpoint)
     return {
         "request_id": job.id,
         "gateway_request_id": job.id,

@@ -6,12 +6,13 @@ from fastapi import FastAPI
 
 from framegate.api.dialects.native import billing, files, jobs, models, operator, webhooks
 from framegate.api.dialects.native.errors import show
+from framegate.api.dialects.native.files import file_link
 from framegate.api.dialects.native.requests import VideoRequest
 from framegate.api.dialects.native.webhooks import webhook_dialect
 from framegate.api.http import errors
 from framegate.api.http.openapi import install_openapi
 
-__all__ = ["PATH", "build", "show", "webhook_dialect"]
+__all__ = ["PATH", "build", "file_link", "show", "webhook_dialect"]
 
 PATH = "/api/v1"
 

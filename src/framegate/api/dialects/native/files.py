@@ -1,24 +1,28 @@
 """Routes of files: the video, its poster and contact sheet; uploads of assets."""
 
+import re
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import Owner, context_of, owner_of
+from framegate.api.context import Owner, context_of, owner_of, readable_output
 from framegate.api.dialects.native.errors import ERRORS, operation_id
 from framegate.api.dialects.native.responses import AssetAnswer, asset_answer
 from framegate.api.http.body import chunks, media_type
 from framegate.api.http.file_response import send_file
-from framegate.api.http.signed_urls import asset_file
+from framegate.api.http.signed_urls import FileLink, UrlSigner, asset_file, signed_link
 from framegate.api.http.uploads import file_of_form
 from framegate.domain import Blob, Output
-from framegate.domain.errors import NotFound, Unauthorized, UnsupportedMediaType
+from framegate.domain.errors import NotFound, PrivateFile, Unauthorized, UnsupportedMediaType
 
 router = APIRouter(tags=["files"], responses=ERRORS, generate_unique_id_function=operation_id)
 Index = Annotated[int | None, Query(ge=0, le=99, description="Index of the video, from 0.")]
 UPLOADS = ("image/", "video/", "audio/", "application/octet-stream")
 BYTES = {"schema": {"type": "string", "format": "binary"}}
+FILE_PATH = re.compile(r"/videos/([0-9a-f-]{36})/(content|poster\.jpg|contact-sheet\.jpg|matches/\d{1,2}\.jpg)$")
+INDEX_CHARS_MAX = 2
 PARTS = {
     206: {"description": "A range of the file."},
     304: {"description": "Not modified."},
@@ -99,11 +103,11 @@ async def asset(
     request: Request,
     sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
     kind: Annotated[str, Query(alias="type", pattern=r"^[a-z]{1,16}/[a-z0-9.+-]{1,64}$")],
-    expires: Annotated[str | None, Query(max_length=12)] = None,
-    signature: Annotated[str | None, Query(max_length=64)] = None,
+    expires: Annotated[str | None, Query(max_length=12)] = None,  # noqa: ARG001 - read from the query as signed
+    signature: Annotated[str | None, Query(max_length=64)] = None,  # noqa: ARG001 - the same
 ) -> Response:
     """Get a reference by the signed URL that a provider was given. A key is not accepted."""
-    if not context_of(request).url_signer.permits(sha256, asset_file(kind), expires=expires, signature=signature):
+    if not context_of(request).url_signer.permits(sha256, asset_file(kind), request.query_params):
         raise Unauthorized("Invalid or expired signed URL.")
     path = context_of(request).jobs.blobs.path(sha256)
     size = await context_of(request).machine.run_in_thread(lambda: path.stat().st_size if path.is_file() else 0)
@@ -138,16 +142,21 @@ async def _picture(request: Request, job_id: str, file: str, index: int | None) 
 
 async def _output(request: Request, job_id: str, file: str, index: int | None) -> Output:
     """Return the output, if the caller may fetch it: by key or by signed URL."""
-    context, number = context_of(request), index or 0
-    expires, signature = request.query_params.get("expires"), request.query_params.get("signature")
-    if context.url_signer.permits(job_id, f"{file}/{number}", expires=expires, signature=signature):
-        return await context.jobs.linked_output(job_id, index=number)
+    signer, query = context_of(request).url_signer, request.query_params
     try:
-        owner = await owner_of(request)
+        return await readable_output(request, signed_link(signer, job_id, file, index or 0, query), owner_of)
     except Unauthorized as error:
-        if not signature:
+        if "signature" not in query or isinstance(error, PrivateFile):
             raise
         raise Unauthorized(
             "Invalid or expired signed URL. Send the key as `Authorization: Bearer KEY`, or get the job again."
         ) from error
-    return await context.jobs.output(job_id, owner=owner, index=number)
+
+
+def file_link(path: str, query: Mapping[str, str], signer: UrlSigner) -> FileLink | None:
+    """Return the file that a URL of this API names; None for another URL."""
+    match = FILE_PATH.search(path)
+    index = query.get("index", "0")
+    if match is None or not (index.isascii() and index.isdecimal() and len(index) <= INDEX_CHARS_MAX):
+        return None
+    return signed_link(signer, match[1], match[2].removesuffix(".jpg"), int(index), query)

@@ -8,8 +8,18 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.responses import StreamingResponse
 
-from framegate.api.context import ApiContext, CallerDependency, Owner, base_url, context_of, request_context_of
-from framegate.api.dialects.native.errors import ERRORS, operation_id
+from framegate.api.context import (
+    ApiContext,
+    CallerDependency,
+    Owner,
+    base_url,
+    check_access,
+    context_of,
+    ended_access,
+    request_context_of,
+    url_signer_of,
+)
+from framegate.api.dialects.native.errors import ERRORS, operation_id, show
 from framegate.api.dialects.native.requests import UNION_TAGS, VideoRequest, to_request
 from framegate.api.dialects.native.responses import (
     Answer,
@@ -25,7 +35,8 @@ from framegate.api.http.body import fingerprint, read_json
 from framegate.api.http.idempotency import IdempotencyKey
 from framegate.api.http.openapi import json_body
 from framegate.api.http.query import KNOWN_QUERY_ONLY
-from framegate.api.http.sse import event_stream, format_event, until_closing
+from framegate.api.http.signed_urls import UrlSigner
+from framegate.api.http.sse import event_stream, format_event, refusal_event, until_closing
 from framegate.api.http.validation import validated
 from framegate.domain import Event, Job, Problem, Status
 from framegate.domain import Request as VideoJobRequest
@@ -92,6 +103,7 @@ async def get(request: Request, owner: Owner, job_id: str, wait: Wait = 0) -> Re
     job = await context.jobs.get(job_id, owner=owner)
     if wait and not job.state.is_final:
         ended_job = await until_closing(context.jobs.wait(job_id, owner=owner, seconds=wait), context.closing)
+        await check_access(request)
         job = ended_job or await context.jobs.get(job_id, owner=owner)
     return _response(job_response(request, job))
 
@@ -141,11 +153,19 @@ async def events(
         if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 10):
             raise _bad_header("Last-Event-ID", "must be the number of the last received event")
         after = int(last_event_id)
-    return event_stream(_frames(context, job_id, owner, after, base_url(request)), context.closing)
+    frames = _frames(context, job_id, owner, after, base_url(request), url_signer_of(request))
+
+    async def refusal() -> bytes | None:
+        error = await ended_access(request)
+        return refusal_event(show(error, {})) if error else None
+
+    return event_stream(frames, context.closing, refusal=refusal)
 
 
-async def _frames(context: ApiContext, job_id: str, owner: str, after: int, base: str) -> AsyncGenerator[bytes]:
-    signer, status = context.url_signer, None
+async def _frames(
+    context: ApiContext, job_id: str, owner: str, after: int, base: str, signer: UrlSigner
+) -> AsyncGenerator[bytes]:
+    status = None
     events = cast("AsyncGenerator[Event]", context.jobs.events(job_id, owner=owner, after=after))
     with suppress(NotFound):  # the job was deleted
         async with aclosing(events):
@@ -158,7 +178,7 @@ async def _frames(context: ApiContext, job_id: str, owner: str, after: int, base
 
 def job_response(request: Request, job: Job) -> VideoJob:
     """Return the response for a job."""
-    return job_answer(job, base=base_url(request), signer=context_of(request).url_signer)
+    return job_answer(job, base=base_url(request), signer=url_signer_of(request))
 
 
 async def _read_request(request: Request) -> tuple[object, VideoJobRequest]:

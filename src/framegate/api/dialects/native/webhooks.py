@@ -64,7 +64,7 @@ def webhook_dialect(signer: UrlSigner) -> WebhookDialect:
 
     def body(event: WebhookEvent) -> dict[str, Any]:
         job = event.after
-        fields = job_answer(job, base=job.base_url, signer=signer).sent()
+        fields = job_answer(job, base=job.base_url, signer=signer.for_key(job.key_id)).sent()
         at = dt.datetime.fromtimestamp(job.updated_at, dt.UTC).isoformat(timespec="milliseconds")
         data = {name: fields[name] for name in JOB_FIELDS if name in fields}
         return {"type": event.type, "created_at": at.replace("+00:00", "Z"), "data": data}

@@ -7,11 +7,12 @@ from fastapi.routing import APIRoute
 
 from framegate.api.dialects.phaseo import errors, models, routes, websocket
 from framegate.api.dialects.phaseo.requests import DownloadRequest, VideoRequest
+from framegate.api.dialects.phaseo.routes import file_link
 from framegate.api.dialects.phaseo.webhooks import webhook_dialect
 from framegate.api.http.errors import install
 from framegate.api.http.openapi import install_openapi
 
-__all__ = ["PATH", "build", "webhook_dialect"]
+__all__ = ["PATH", "build", "file_link", "webhook_dialect"]
 
 PATH = "/phaseo/v1"
 OLD_PREFIX = "/video/generations"  # Phaseo's former name of `/videos`

@@ -1,5 +1,6 @@
 """Routes of videos: create, list, get, cancel, delete, download."""
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any
@@ -7,14 +8,24 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from framegate.api.context import CallerDependency, Owner, base_url, context_of, owner_of, request_context_of
-from framegate.api.dialects.phaseo.downloads import download_url, verify_download
+from framegate.api.context import (
+    CallerDependency,
+    Owner,
+    base_url,
+    context_of,
+    owner_of,
+    readable_output,
+    request_context_of,
+    url_signer_of,
+)
+from framegate.api.dialects.phaseo.downloads import download_url, link_of, verify_download
 from framegate.api.dialects.phaseo.requests import BASE64_FIELDS, UNION_TAGS, DownloadRequest, VideoRequest, to_request
 from framegate.api.dialects.phaseo.responses import DIALECT, show
 from framegate.api.http.body import fingerprint, read_json
 from framegate.api.http.file_response import send_file
 from framegate.api.http.idempotency import IdempotencyKey
 from framegate.api.http.openapi import json_body
+from framegate.api.http.signed_urls import FileLink, UrlSigner
 from framegate.api.http.validation import validated
 from framegate.domain import Job, Problem, State, Status
 from framegate.domain.errors import InvalidRequest, NotFound
@@ -36,6 +47,8 @@ STATUSES = {
     "canceled": Status.CANCELLED,
     "expired": Status.EXPIRED,
 }
+
+FILE_PATH = re.compile(r"/videos/([0-9a-f-]{36})/content$")
 
 router = APIRouter(prefix="/videos", tags=["videos"])
 Index = Annotated[int | None, Query(ge=0, le=99, description="Which of the job's videos.")]
@@ -96,7 +109,7 @@ async def retrieve(request: Request, owner: Owner, video_id: str) -> Response:
     entry = None
     with suppress(NotFound):  # the job is older than the ledger
         entry = await context.jobs.bill(video_id, owner=owner)
-    signer = context.url_signer
+    signer = url_signer_of(request)
     return _response(show(job, base=base_url(request), signer=signer, entry=entry, deliveries=deliveries))
 
 
@@ -127,7 +140,7 @@ async def make_download_url(request: Request, owner: Owner, video_id: str) -> Re
     signed = download_url(
         job,
         f"{base_url(request)}/videos/{job.id}",
-        context.url_signer,
+        url_signer_of(request),
         index=output.index,
         seconds=download.ttl_seconds,
         disposition=download.disposition or "attachment",
@@ -146,19 +159,10 @@ def _not_completed(job: Job) -> Problem:
 async def content(request: Request, video_id: str, index: Index = None) -> Response:
     """Download the video, by key or by signed URL. Supports `Range`, `If-Range` and `If-None-Match`."""
     context, query = context_of(request), request.query_params
-    claims = verify_download(
-        context.url_signer,
-        token=query.get("download_token"),
-        signature=query.get("download_sig"),
-        expires_at=query.get("expires_at"),
-    )
-    disposition = None
-    if claims is not None and claims["video_id"] == video_id:
-        output = await context.jobs.linked_output(video_id, index=claims["index"])
-        disposition = claims["disposition"]
-    else:
-        owner = await owner_of(request)
-        output = await context.jobs.output(video_id, owner=owner, index=index or 0)
+    claims = verify_download(context.url_signer, query)
+    link = link_of(claims, video_id, index or 0)
+    output = await readable_output(request, link, owner_of)
+    disposition = claims["disposition"] if claims is not None and link.credential is not None else None
     name = f"{video_id}.mp4"
     response = await send_file(request, context.jobs.blobs.path(output.blob.sha256), output.blob, name=name)
     _set_disposition(response, disposition, name)
@@ -174,8 +178,15 @@ def _set_disposition(response: Response, disposition: str | None, name: str) -> 
 
 
 def _job_body(request: Request, job: Job) -> dict[str, Any]:
-    return show(job, base=base_url(request), signer=context_of(request).url_signer)
+    return show(job, base=base_url(request), signer=url_signer_of(request))
 
 
 def _response(body: Mapping[str, Any], *, status: int = 200) -> Response:
     return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def file_link(path: str, query: Mapping[str, str], signer: UrlSigner) -> FileLink | None:
+    """Return the file that a signed URL of this API names; None for another URL."""
+    match = FILE_PATH.search(path)
+    claims = verify_download(signer, query) if match else None
+    return link_of(claims, match[1], 0) if match and claims else None

@@ -118,7 +118,7 @@ def webhook_dialect(signer: UrlSigner, settings: Settings) -> WebhookDialect:
             "id": event.id,
             "type": event.type,
             "created_at": int(job.updated_at),
-            "data": {"kind": "video"} | show(job, base=job.base_url, signer=signer),
+            "data": {"kind": "video"} | show(job, base=job.base_url, signer=signer.for_key(job.key_id)),
         }
         if event.type == "video.status_changed" and before is not None:
             change = {"previous_status": public_status(before.state), "status": public_status(job.state)}

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from framegate.api.context import ApiContext, base_url, context_of, key_in
+from framegate.api.context import ApiContext, authenticate, base_url, context_of, ended_access, key_in, url_signer_of
 from framegate.api.dialects.phaseo import errors
 from framegate.api.dialects.phaseo.responses import show
 from framegate.domain import Job, Problem, Scope
@@ -17,6 +17,8 @@ INTERVAL_MS_MIN, INTERVAL_MS, INTERVAL_MS_MAX = 1000, 2500, 10_000
 INTERVAL_CHARS_MAX = 9
 NO = frozenset({"0", "false", "no", "off"})
 NORMAL_CLOSURE, GOING_AWAY, POLICY_VIOLATION = 1000, 1001, 1008
+UNAUTHORIZED = 4401  # as 401: the key was revoked or has expired
+REASON_CHARS_MAX = 100
 MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX = 20, 2
 
 router = APIRouter()
@@ -41,7 +43,7 @@ async def follow(socket: WebSocket, kind: str, video_id: str) -> None:
     context = context_of(socket)
     try:
         seconds, close_at_end = _parameters(socket, kind)
-        owner = (await context.keys.authenticate(key_in(socket), Scope.READ)).owner
+        owner = (await authenticate(socket, key_in(socket), Scope.READ)).owner
         await context.jobs.get(video_id, owner=owner)
     except FramegateError as error:
         await socket.send_denial_response(errors.show(error, {}))
@@ -101,6 +103,9 @@ class _Follower:
                 if self._is_flooding():
                     await self._socket.close(POLICY_VIOLATION, "Too many messages.")
                     return
+                if error := await ended_access(self._socket):
+                    await self._socket.close(UNAUTHORIZED, error.message[:REASON_CHARS_MAX])
+                    return
                 if message == "ping":
                     await self._send({"type": "pong"})
                 elif message in ("", "refresh"):
@@ -137,7 +142,7 @@ class _Follower:
         return not (job.state.is_final and self._close_at_end)
 
     def _job_body(self, job: Job) -> dict[str, Any]:
-        return show(job, base=base_url(self._socket), signer=self._context.url_signer)
+        return show(job, base=base_url(self._socket), signer=url_signer_of(self._socket))
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._socket.send_text(json.dumps(message, ensure_ascii=False, separators=(",", ":")))

@@ -6,11 +6,12 @@ from fastapi import FastAPI
 
 from framegate.api.dialects.pictory import errors, routes
 from framegate.api.dialects.pictory.requests import TokenRequest, VideoRequest
+from framegate.api.dialects.pictory.routes import file_link
 from framegate.api.dialects.pictory.webhooks import webhook_dialect
 from framegate.api.http.errors import install
 from framegate.api.http.openapi import RAW_KEY, install_openapi
 
-__all__ = ["PATH", "build", "webhook_dialect"]
+__all__ = ["PATH", "build", "file_link", "webhook_dialect"]
 
 PATH = "/pictory"
 

@@ -1,12 +1,24 @@
 """Routes of AI Studio: create, get and list jobs; download their files."""
 
+import re
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.requests import HTTPConnection
 
-from framegate.api.context import base_url, callers, context_of, key_in, request_context_of
+from framegate.api.context import (
+    authenticate,
+    base_url,
+    callers,
+    context_of,
+    key_in,
+    readable_output,
+    request_context_of,
+    url_signer_of,
+)
 from framegate.api.dialects.pictory.requests import TokenRequest, VideoRequest, parse
 from framegate.api.dialects.pictory.responses import DIALECT, show, show_created
 from framegate.api.http.body import fingerprint, read_json
@@ -14,6 +26,7 @@ from framegate.api.http.errors import NO_SUCH_PATH
 from framegate.api.http.file_response import send_file
 from framegate.api.http.idempotency import IdempotencyKey
 from framegate.api.http.openapi import json_body
+from framegate.api.http.signed_urls import FileLink, UrlSigner, signed_link
 from framegate.api.http.validation import validated
 from framegate.domain import Blob, Caller, Output, Scope
 from framegate.domain.errors import NotFound, Unauthorized
@@ -21,7 +34,15 @@ from framegate.media.thumbnails import last_frame_png
 
 router = APIRouter()
 caller_of = callers(partial(key_in, scheme=""))
+
+
+async def owner_of(connection: HTTPConnection) -> str:
+    """Return the tenant of the caller."""
+    return (await caller_of(connection)).owner
+
+
 CallerDependency = Annotated[Caller, Depends(caller_of)]
+FILE_PATH = re.compile(r"/v1/files/([0-9a-f-]{36})/([a-z-]{1,16}\.[a-z0-9]{3})$")
 TOKEN_SECONDS = 3600  # as Pictory documents; the key itself does not expire
 SMALL_BODY_BYTES_MAX = 4096
 
@@ -55,7 +76,7 @@ async def create(request: Request, caller: CallerDependency, *, idempotency_key:
 async def make_token(request: Request) -> Response:
     """Return the client secret, which is the API key, as the token. Pictory's older scripts ask for one first."""
     token_request = validated(TokenRequest, await read_json(request, bytes_max=SMALL_BODY_BYTES_MAX))
-    await context_of(request).keys.authenticate(token_request.client_secret, Scope.READ)
+    await authenticate(request, token_request.client_secret, Scope.READ)
     body = {"access_token": token_request.client_secret, "expires_in": TOKEN_SECONDS, "token_type": "Bearer"}
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
@@ -65,7 +86,7 @@ async def get_job(request: Request, caller: CallerDependency, job_id: str) -> Re
     """Get a job."""
     context = context_of(request)
     job = await context.jobs.get(job_id, owner=caller.owner)
-    return JSONResponse(show(job, base=base_url(request), signer=context.url_signer))
+    return JSONResponse(show(job, base=base_url(request), signer=url_signer_of(request)))
 
 
 @router.get("/v1/jobs")
@@ -79,7 +100,7 @@ async def list_jobs(
     """List jobs, newest first. `next` of a page is `after` of the next page."""
     context = context_of(request)
     page = await context.jobs.list(owner=caller.owner, limit=limit, after=after)
-    jobs = [show(job, base=base_url(request), signer=context.url_signer) for job in page.jobs]
+    jobs = [show(job, base=base_url(request), signer=url_signer_of(request)) for job in page.jobs]
     return JSONResponse({"success": True, "data": jobs} | ({"next": page.next} if page.next else {}))
 
 
@@ -87,14 +108,13 @@ async def list_jobs(
 @router.get("/v1/files/{job_id}/{name}", response_class=Response)
 async def get_file(request: Request, job_id: str, name: str) -> Response:
     """Download a file of a finished job by the signed URL in the job; needs no key."""
-    context, query = context_of(request), request.query_params
-    file = FILES.get(name)
+    context, file = context_of(request), FILES.get(name)
     if file is None:
         raise NotFound(f"File not found: {name[:64]}", code=NO_SUCH_PATH)
-    expires, signature = query.get("expires"), query.get("signature")
-    if not context.url_signer.permits(job_id, f"{file}/0", expires=expires, signature=signature):
+    link = signed_link(context.url_signer, job_id, file, 0, request.query_params)
+    if link.credential is None or not await context.keys.is_valid(link.credential):
         raise Unauthorized("Invalid or expired URL. Get the job again for a new one.", code="link")
-    output = await context.jobs.linked_output(job_id)
+    output = await readable_output(request, link, owner_of)
     if file == "last-frame":
         path = context.jobs.blobs.path(output.blob.sha256)
         return Response(await context.machine.run_in_thread(last_frame_png, path), media_type="image/png")
@@ -107,3 +127,10 @@ def _blob(output: Output, file: str) -> Blob:
     if blob is None:
         raise NotFound(f"This video has no {file}.", code=NO_SUCH_PATH)
     return blob
+
+
+def file_link(path: str, query: Mapping[str, str], signer: UrlSigner) -> FileLink | None:
+    """Return the file that a URL of this API names; None for another URL."""
+    match = FILE_PATH.search(path)
+    file = FILES.get(match[2]) if match else None
+    return signed_link(signer, match[1], file, 0, query) if match and file else None

@@ -15,7 +15,7 @@ def webhook_dialect(signer: UrlSigner) -> WebhookDialect:
     """Return Pictory's webhook: one call at the end of the job, with the body that `GET` of the job returns."""
 
     def body(event: WebhookEvent) -> dict[str, Any]:
-        return show(event.after, base=event.after.base_url, signer=signer)
+        return show(event.after, base=event.after.base_url, signer=signer.for_key(event.after.key_id))
 
     return WebhookDialect(dialect=DIALECT, events=_events, body=body, headers=_no_headers)
 
