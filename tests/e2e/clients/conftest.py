@@ -73,10 +73,19 @@ def _wanted(asset: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Run a script of `js/` with Node.js, its packages installed as the lock file says."""
+    return _node(JS, tmp_path_factory.mktemp("js"))
+
+
+@pytest.fixture(scope="session")
+def ai7_node(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Run a script of `js/ai7/`: version 7 of the AI SDK cannot be installed beside version 6."""
+    return _node(JS / "ai7", tmp_path_factory.mktemp("ai7"))
+
+
+def _node(scripts: Path, folder: Path) -> Callable[..., str]:
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("waits for Node.js and npm, which are not on this machine")
-    folder = tmp_path_factory.mktemp("js")
-    for file in JS.iterdir():
+    for file in scripts.iterdir():
         if file.is_file():
             shutil.copy(file, folder)
     installed = subprocess.run(

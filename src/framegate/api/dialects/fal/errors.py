@@ -1,6 +1,6 @@
 """Errors in fal's two shapes: a list of details for an invalid input, a sentence for everything else.
 
-Both repeat the message as `message`: @fal-ai/client shows only that.
+Both repeat the message as `message`, the only part that @fal-ai/client shows, and as `error.message`, for @ai-sdk/fal.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -121,14 +121,14 @@ def truncate(value: Any) -> Any:  # noqa: ANN401 - any JSON
 def show(error: FramegateError, headers: Mapping[str, str]) -> JSONResponse:
     """Return the response for an error."""
     if isinstance(error, Unprocessable):
-        return JSONResponse(_details_body(error.details), status_code=422, headers=dict(headers))
+        return JSONResponse(_details_body(error.details, 422), status_code=422, headers=dict(headers))
     if isinstance(error, InvalidRequest):
         details = [detail_of(problem, None, None) for problem in error.problems]
-        return JSONResponse(_details_body(details), status_code=422, headers=dict(headers))
+        return JSONResponse(_details_body(details, 422), status_code=422, headers=dict(headers))
     # A conflict of idempotency keys is final: after 409 fal's Python client would retry forever.
     is_key_conflict = isinstance(error, IdempotencyConflict)
     status = 422 if is_key_conflict else error.status
-    body = {"detail": error.message, "message": error.message}
+    body = error_body(error.message, status)
     kind = error.code if is_key_conflict else TYPES.get(status)
     if kind is None:
         return JSONResponse(body, status_code=status, headers=dict(headers))
@@ -190,9 +190,14 @@ def _value_at(body: Any, loc: Loc) -> object:  # noqa: ANN401 - any JSON
     return body
 
 
-def _details_body(details: Iterable[Detail]) -> dict[str, Any]:
+def _details_body(details: Iterable[Detail], status: int) -> dict[str, Any]:
     items = [detail.to_json() for detail in details]
-    return {"detail": items, "message": " ".join(item["msg"] for item in items)}
+    return error_body(" ".join(item["msg"] for item in items), status) | {"detail": items}
+
+
+def error_body(message: str, status: int) -> dict[str, Any]:
+    """Return the body of an error, with the message where each client looks for it."""
+    return {"detail": message, "message": message, "error": {"message": message, "code": status}}
 
 
 # -- failed jobs
@@ -220,7 +225,7 @@ def failure_of(job: Job, endpoint: Endpoint | None) -> Failure | None:
         return _with_sentence(504, fault, "request_timeout", {TIMEOUT_TYPE: "user"})
     if fault.problems:
         details = [detail_of(problem, endpoint, None) for problem in fault.problems]
-        return Failure(422, _details_body(details), details[0].type)
+        return Failure(422, _details_body(details, 422), details[0].type)
     if fault.code == "provider_refused":
         return _with_detail(400, fault, "downstream_service_error")
     retry = {NEEDS_RETRY: "1"} if fault.retryable and not fault.unsure else {}
@@ -229,10 +234,10 @@ def failure_of(job: Job, endpoint: Endpoint | None) -> Failure | None:
 
 
 def _with_sentence(status: int, fault: Fault, kind: str, headers: Mapping[str, str] | None = None) -> Failure:
-    body = {"detail": fault.message, "error_type": kind, "message": fault.message}
+    body = error_body(fault.message, status) | {"error_type": kind}
     return Failure(status, body, kind, {ERROR_TYPE: kind, **(headers or {})})
 
 
 def _with_detail(status: int, fault: Fault, kind: str, headers: Mapping[str, str] | None = None) -> Failure:
     detail = Detail(loc=("body",), msg=fault.message, type=kind)
-    return Failure(status, _details_body([detail]), kind, headers or {})
+    return Failure(status, _details_body([detail], status), kind, headers or {})

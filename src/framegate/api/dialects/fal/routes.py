@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from framegate.api.context import base_url, check_access, context_of, ended_access, url_signer_of
 from framegate.api.dialects.fal.auth import CallerDependency, Owner
-from framegate.api.dialects.fal.errors import failure_of, show
+from framegate.api.dialects.fal.errors import error_body, failure_of, show
 from framegate.api.dialects.fal.jobs import (
     check_queue_length,
     create_job,
@@ -72,7 +72,7 @@ async def cancel(request: Request, owner: Owner, app: str, request_id: str) -> J
     except NotFound as error:
         return _not_found(error)
     except Conflict as error:
-        body = {"status": "ALREADY_COMPLETED", "detail": error.message, "message": error.message}
+        body = {"status": "ALREADY_COMPLETED", **error_body(error.message, 400)}
         return JSONResponse(body, status_code=400, headers={REQUEST_ID: request_id})
     if job.state.is_final:
         return job_response({"status": "OK"}, job)
@@ -137,7 +137,7 @@ def _shutting_down(job: Job) -> JSONResponse:
         f"The gateway is shutting down. The request {job.id} continues after the restart: get its result from the "
         "queue."
     )
-    body = {"detail": message, "error_type": "internal_error", "message": message}
+    body = error_body(message, 500) | {"error_type": "internal_error"}
     return job_response(body, job, status=500)
 
 
@@ -218,5 +218,4 @@ def _with_logs(logs: str | None) -> bool:
 
 
 def _not_found(error: NotFound) -> JSONResponse:
-    body = {"status": "NOT_FOUND", "detail": error.message, "message": error.message}
-    return JSONResponse(body, status_code=404)
+    return JSONResponse({"status": "NOT_FOUND", **error_body(error.message, 404)}, status_code=404)
