@@ -241,7 +241,7 @@ def test_the_key_is_accepted_in_every_form_that_fals_clients_send(
 
     assert gateway.get(unknown, headers={"authorization": authorization}).status_code == 404
     rejected = gateway.get(unknown, headers={"authorization": f"{authorization}x"})
-    assert (rejected.status_code, set(rejected.json())) == (401, {"detail", "message"})
+    assert (rejected.status_code, set(rejected.json())) == (401, {"detail", "message", "error"})
 
 
 # -- jobs
