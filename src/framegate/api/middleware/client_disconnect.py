@@ -52,7 +52,7 @@ class HttpRequestContext:
         if message["type"] == "http.request":
             self._hash.update(message.get("body", b""))
             self._read = not message.get("more_body", False)
-        elif message["type"] == "http.disconnect":
+        elif message["type"] == "http.disconnect" and not self.response_started:  # else the server means its response
             self._gone = True
         return message
 
