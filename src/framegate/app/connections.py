@@ -55,6 +55,7 @@ class LimitedHttp(HttpToolsProtocol):
         self._limits = limits
         self._timer: asyncio.TimerHandle | None = None  # runs while a header is awaited
         self._header_bytes = 0
+        self._is_in_body = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Wait for the first request."""
@@ -76,15 +77,21 @@ class LimitedHttp(HttpToolsProtocol):
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             self._end_wait()
         elif self.cycle is None or self.cycle.response_complete:
-            self._expect_header()
-            self._header_bytes += len(data)
+            self._expect_header()  # also while the rest of a body arrives whose request is already answered
+            self._header_bytes += 0 if self._is_in_body else len(data)
             if self._header_bytes > HEADER_BYTES_MAX:
                 self._reject(TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         """Begin the request."""
         self._end_wait()
+        self._is_in_body = True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End the request."""
+        self._is_in_body = False
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Wait for the next request; until its first byte, the server's limit of kept connections counts."""

@@ -1,5 +1,6 @@
 """HTTP server: uvicorn in the foreground, on a bound socket."""
 
+import gc
 import logging
 import signal
 import socket
@@ -54,6 +55,8 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
         for name in ("uvicorn.error", "uvicorn.access"):
             logging.getLogger(name).setLevel(log_level.upper())
         on_ready(url)
+        gc.collect()
+        gc.freeze()  # what was built at the start stays: collections need not look at it, which blocks the loop for 0.1 s
 
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn's own handlers stop the server, then call these
         signal.signal(number, _exit)

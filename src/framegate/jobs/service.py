@@ -1,6 +1,7 @@
 """Job service: create, follow, cancel and delete jobs. Every dialect uses it; it knows no HTTP."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager
 
 from framegate.catalogue import Catalogue
 from framegate.config.settings import Settings
@@ -10,6 +11,7 @@ from framegate.domain.ledger import Entry, LedgerChange, cost_sentence, entry_of
 from framegate.domain.machine import Machine
 from framegate.jobs.admission import QueueLimit
 from framegate.jobs.builder import JobBuilder, OwnFile, retry_key, retry_request
+from framegate.jobs.change_feed import ChangeFeed
 from framegate.jobs.deduplication import CreateDeduplicator, RequestContext
 from framegate.jobs.lookup import get_job, get_owned_job, is_job_id, is_retained, job_not_found
 from framegate.jobs.routing import Router
@@ -20,11 +22,11 @@ from framegate.storage.blobs import BlobStore
 from framegate.store import Page, Store
 from framegate.store.job_writes import UnacknowledgedCreate, next_version
 from framegate.store.ledger import By, Spent
+from framegate.store.notifier import Watch as JobWatch
 
 JOBS_PER_PAGE_MAX = 100
 WAIT_SECONDS_MAX = 60.0
 CANCEL_SECONDS = 5.0  # how long a cancellation may take before the job is returned as it is
-POLL_SECONDS = 1.0  # poll interval for changes made by another process
 CANCEL_ATTEMPTS_MAX = 20
 _STATES = {status: tuple(state for state in State if state.status is status) for status in Status}
 
@@ -52,6 +54,7 @@ class JobService:
         self._builder = JobBuilder(settings=settings, store=store, router=router, blobs=blobs, net=net, machine=machine)
         self._machine = machine
         self._webhook_dialects = webhook_dialects or WebhookDialects(machine=machine)
+        self._changes = ChangeFeed(store, machine)
         self._queue_limit = QueueLimit(store, machine, jobs_max=settings.open_jobs_max)
         self._deduplicator = CreateDeduplicator()
 
@@ -165,13 +168,14 @@ class JobService:
     async def wait(self, job_id: str, *, owner: str, seconds: float) -> Job:
         """Wait until a job has ended, at most `seconds`; return the job."""
         until = self._machine.monotonic() + min(seconds, WAIT_SECONDS_MAX)
-        with self._store.notifier.watch(job_id) as watch:
+        with self._changes.watch(job_id) as watch:
             while True:
                 job = await self.get(job_id, owner=owner)
+                watch.version = job.version
                 remaining = until - self._machine.monotonic()
                 if job.state.is_final or remaining <= 0:
                     return job
-                await watch.change(within=min(remaining, POLL_SECONDS))
+                await watch.change(within=remaining)
 
     async def list(
         self,
@@ -246,7 +250,7 @@ class JobService:
     async def events(self, job_id: str, *, owner: str, after: int = 0) -> AsyncIterator[Event]:
         """Yield the events of a job after `after`, then new ones until the final one. Raises `NotFound`."""
         await self.get(job_id, owner=owner)
-        with self._store.notifier.watch(job_id) as watch:
+        with self._changes.watch(job_id) as watch:
             while True:
                 for event in await self._store.events(job_id, after=after):
                     after = event.seq
@@ -254,8 +258,13 @@ class JobService:
                 job = await self._store.get(job_id)
                 if job is None or (job.state.is_final and job.version <= after):
                     return
+                watch.version = job.version
                 if job.version <= after:
-                    await watch.change(within=POLL_SECONDS)
+                    await watch.change()
+
+    def watch(self, job_id: str) -> AbstractContextManager[JobWatch]:
+        """Watch a job for changes, in place of reading it again and again."""
+        return self._changes.watch(job_id)
 
     async def history(self, job_id: str, *, owner: str) -> tuple[Event, ...]:
         """Return the events of a job so far. Raises `NotFound`."""

@@ -1,6 +1,7 @@
 """In-process notification of job changes, and interruption of the worker."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import anyio
@@ -12,15 +13,26 @@ class JobNotifier:
     def __init__(self) -> None:
         self.work_available = asyncio.Event()
         self.delivery_available = asyncio.Event()  # a webhook is due
-        self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._watchers: dict[str, set[Watch]] = {}
         self._scopes: dict[str, anyio.CancelScope] = {}  # of the jobs that the worker drives
         self._interrupted: set[str] = set()
 
     def changed(self, job_id: str) -> None:
         """Report that a job has changed."""
         self.work_available.set()
-        for event in self._watchers.get(job_id, ()):
-            event.set()
+        for watch in self._watchers.get(job_id, ()):
+            watch.wake()
+
+    def watched(self) -> tuple[str, ...]:
+        """Return the ids of the jobs that are watched."""
+        return tuple(self._watchers)
+
+    def compare(self, job_ids: Sequence[str], versions: Mapping[str, int]) -> None:
+        """Wake those who have read another version of a job; a job without a version is deleted."""
+        for job_id in job_ids:
+            for watch in self._watchers.get(job_id, ()):
+                if watch.version != versions.get(job_id):
+                    watch.wake()
 
     def watch(self, job_id: str) -> "Watch":
         """Return a watch on one job; it sees every change after this call."""
@@ -59,23 +71,34 @@ class JobNotifier:
 class Watch:
     """A watch on one job, as a context manager."""
 
-    def __init__(self, watchers: dict[str, set[asyncio.Event]], job_id: str) -> None:
+    def __init__(self, watchers: "dict[str, set[Watch]]", job_id: str) -> None:
+        self.version: int | None = None  # of the job as its watcher last read it
         self._watchers = watchers
         self._job_id = job_id
         self._event = asyncio.Event()
 
     def __enter__(self) -> Self:
-        self._watchers.setdefault(self._job_id, set()).add(self._event)
+        self._watchers.setdefault(self._job_id, set()).add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        events = self._watchers.get(self._job_id, set())
-        events.discard(self._event)
-        if not events:
+        watches = self._watchers.get(self._job_id, set())
+        watches.discard(self)
+        if not watches:
             self._watchers.pop(self._job_id, None)
 
-    async def change(self, *, within: float) -> bool:
-        """Wait for a change, at most `within` seconds; return whether there was one since the last call."""
+    def wake(self) -> None:
+        """End the present call of `change`, or the next one."""
+        self._event.set()
+
+    def pop(self) -> bool:
+        """Whether there was a change since the last call of this or `change`."""
+        is_changed = self._event.is_set()
+        self._event.clear()
+        return is_changed
+
+    async def change(self, *, within: float | None = None) -> bool:
+        """Wait for a change, at most `within` seconds if they are given; return whether there was one since the last call."""
         try:
             async with asyncio.timeout(within):
                 await self._event.wait()

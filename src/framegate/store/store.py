@@ -23,6 +23,8 @@ from framegate.store.reader import Reader
 from framegate.store.tables import assets, blob_references, events, jobs, orders, secrets
 from framegate.telemetry.outage import OutageLog
 
+IDS_PER_QUERY = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -179,6 +181,14 @@ class Store:
         rows = await self._reader.all(query.order_by(jobs.c.id if oldest_first else jobs.c.id.desc()).limit(limit + 1))
         page = tuple(serialization.load_job(row["request"], row["state_json"]) for row in rows[:limit])
         return Page(page, page[-1].id if len(rows) > limit else None)
+
+    async def versions(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """Return the versions of those of the jobs that exist."""
+        versions: dict[str, int] = {}
+        for start in range(0, len(job_ids), IDS_PER_QUERY):
+            query = select(jobs.c.id, jobs.c.version).where(jobs.c.id.in_(job_ids[start : start + IDS_PER_QUERY]))
+            versions |= {row["id"]: row["version"] for row in await self._reader.all(query)}
+        return versions
 
     async def events(self, job_id: str, *, after: int = 0) -> tuple[Event, ...]:
         """Return a job's events after a sequence number, in order."""

@@ -105,6 +105,18 @@ def test_a_header_without_an_end_is_refused_by_its_size():
     played(script)
 
 
+def test_a_body_that_its_request_did_not_need_is_no_header():
+    async def script(connect: Any) -> None:
+        client = await connect()
+        size = 2 * connections.HEADER_BYTES_MAX
+        assert await status(client, HALF + b"Content-Length: %d\r\n\r\n" % size) == b"200"
+        await client[0].readuntil(b"ok")
+        client[1].write(b"x" * size)
+        assert await status(client) == b"200"
+
+    played(script)
+
+
 @pytest.mark.parametrize("sent", [b"", HALF])
 def test_half_sent_requests_keep_no_client_out(sent: bytes):
     async def script(connect: Any) -> None:

@@ -5,10 +5,14 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+import anyio
 from fastapi.sse import format_sse_event
 from starlette.responses import Response, StreamingResponse
 
+from framegate.domain.machine import REAL_MACHINE
+
 QUIET_SECONDS_MAX = 15.0
+PING_SPREAD = 0.6  # the shortest time between two pings, as a share of the longest
 RETRY_MS = 2000
 PING = "still here"
 
@@ -60,7 +64,8 @@ async def _kept_alive(
     try:
         while not stop.done():
             next_frame = next_frame or asyncio.ensure_future(anext(frames, None))
-            await asyncio.wait({next_frame, stop}, timeout=QUIET_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+            seconds = QUIET_SECONDS_MAX * REAL_MACHINE.uniform(PING_SPREAD, 1)  # not all streams at one moment
+            await asyncio.wait({next_frame, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if not stop.done() and (last := await refusal()) is not None:
                 yield last
                 return
@@ -72,8 +77,9 @@ async def _kept_alive(
             elif not stop.done():
                 yield format_sse_event(comment=ping)
     finally:
-        await _cancel(stop, next_frame)
-        await frames.aclose()
+        with anyio.CancelScope(shield=True):  # also if the client is gone: no task and no generator stays behind
+            await _cancel(stop, next_frame)
+            await frames.aclose()
 
 
 def refusal_event(response: Response) -> bytes:
@@ -88,7 +94,8 @@ async def until_closing(waiting: Awaitable[T], closing: asyncio.Event) -> T | No
         await asyncio.wait({result, stop}, return_when=asyncio.FIRST_COMPLETED)
         return result.result() if result.done() else None
     finally:
-        await _cancel(result, stop)
+        with anyio.CancelScope(shield=True):
+            await _cancel(result, stop)
 
 
 async def _cancel(*futures: asyncio.Future[Any] | None) -> None:

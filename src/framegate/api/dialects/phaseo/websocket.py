@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, WebSocket
@@ -12,6 +13,7 @@ from framegate.api.dialects.phaseo import errors
 from framegate.api.dialects.phaseo.responses import show
 from framegate.domain import Job, Problem, Scope
 from framegate.domain.errors import FramegateError, InvalidRequest, NotFound
+from framegate.jobs.service import JobWatch
 
 INTERVAL_MS_MIN, INTERVAL_MS, INTERVAL_MS_MAX = 1000, 2500, 10_000
 INTERVAL_CHARS_MAX = 9
@@ -49,11 +51,8 @@ async def follow(socket: WebSocket, kind: str, video_id: str) -> None:
         await socket.send_denial_response(errors.show(error, {}))
         return
     await socket.accept()
-    follower = _Follower(socket, context, video_id, owner, close_at_end=close_at_end)
-    try:
-        await follower.run(seconds)
-    except WebSocketDisconnect:
-        return
+    with suppress(WebSocketDisconnect), context.jobs.watch(video_id) as watch:
+        await _Follower(socket, context, video_id, owner, watch=watch, close_at_end=close_at_end).run(seconds)
 
 
 def _parameters(socket: WebSocket, kind: str) -> tuple[float, bool]:
@@ -76,12 +75,20 @@ class _Follower:
     """One client that follows one job."""
 
     def __init__(
-        self, socket: WebSocket, context: ApiContext, video_id: str, owner: str, *, close_at_end: bool
+        self,
+        socket: WebSocket,
+        context: ApiContext,
+        video_id: str,
+        owner: str,
+        *,
+        watch: JobWatch,
+        close_at_end: bool,
     ) -> None:
         self._socket = socket
         self._context = context
         self._id = video_id
         self._owner = owner
+        self._watch = watch
         self._close_at_end = close_at_end
         self._version: int | None = None  # of the job as it was last sent
         self._started_at = context.machine.monotonic()
@@ -108,7 +115,7 @@ class _Follower:
                     return
                 if message == "ping":
                     await self._send({"type": "pong"})
-                elif message in ("", "refresh"):
+                elif message == "refresh" or (message == "" and self._watch.pop()):
                     is_open = await self._report("job.updated", force=message == "refresh")
             await self._socket.close(NORMAL_CLOSURE)
         finally:
@@ -136,6 +143,7 @@ class _Follower:
         except NotFound:
             await self._send({"type": "job.deleted", "data": {"id": self._id, "kind": "video"}})
             return False
+        self._watch.version = job.version
         if force or job.version != self._version:
             self._version = job.version
             await self._send({"type": kind, "data": {"kind": "video"} | self._job_body(job)})
