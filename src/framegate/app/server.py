@@ -56,7 +56,7 @@ def run(settings: "Settings", listener: socket.socket, *, on_ready: Callable[[st
             logging.getLogger(name).setLevel(log_level.upper())
         on_ready(url)
         gc.collect()
-        gc.freeze()  # what was built at the start stays: collections need not look at it, which blocks the loop for 0.1 s
+        gc.freeze()  # collections skip what was built at the start; looking at it blocks the loop for 0.1 s
 
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn's own handlers stop the server, then call these
         signal.signal(number, _exit)

@@ -98,7 +98,7 @@ class Watch:
         return is_changed
 
     async def change(self, *, within: float | None = None) -> bool:
-        """Wait for a change, at most `within` seconds if they are given; return whether there was one since the last call."""
+        """Wait for a change, at most `within` seconds; return whether there was one since the last call."""
         try:
             async with asyncio.timeout(within):
                 await self._event.wait()
