@@ -112,7 +112,7 @@ def test_seconds_is_an_alias_of_duration():
     assert parsed(seconds="8").duration == 8
     assert parsed(seconds="8", duration=8).duration == 8
     assert problems_of(seconds="8", duration=4) == [("duration_combined", "/duration")]
-    assert problems_of(seconds="5") == [("invalid_value", "/seconds")]
+    assert problems_of(seconds="121") == [("invalid_value", "/seconds")]
 
 
 def test_a_prompt_is_required_without_an_image_or_video():
@@ -264,3 +264,70 @@ def test_statuses_have_phaseos_names():
         body = show(job(state), base="https://gateway.example/phaseo/v1", signer=signer)
         assert (body["status"], body["lifecycle_status"]) == (status, lifecycle)
     assert body["websocket_url"] == f"wss://gateway.example/phaseo/v1/async/video/{body['id']}/ws"
+
+
+OLDER = [
+    ({"input": "a street", "prompt": None}, "prompt", "a street"),
+    ({"ratio": "9:16"}, "aspect_ratio", "9:16"),
+    ({"ratio": "9:16", "aspect_ratio": "9:16"}, "aspect_ratio", "9:16"),
+    ({"quality": "1080p"}, "resolution", "1080p"),
+    ({"quality": "4K"}, "resolution", "4K"),
+    ({"seconds": 8}, "duration", 8),
+    ({"seconds": "8"}, "duration", 8),
+    ({"seconds": 8.0, "duration": 8}, "duration", 8),
+]
+
+
+@pytest.mark.parametrize(("fields", "name", "value"), OLDER)
+def test_an_older_spelling_with_one_meaning_is_accepted(fields: dict[str, Any], name: str, value: object):
+    assert getattr(parsed(**fields), name) == value
+
+
+@pytest.mark.parametrize("written", [A, {"url": A}, {"image_url": {"url": A}}, {"image_url": A}])
+@pytest.mark.parametrize(
+    ("field", "role"),
+    [("input_image", Role.FIRST_FRAME), ("first_frame", Role.FIRST_FRAME), ("last_frame", Role.LAST_FRAME)],
+)
+def test_an_older_field_for_one_image_has_its_role(field: str, role: Role, written: object):
+    (reference,) = parsed(**{field: written}).references
+
+    assert (reference.url, reference.role, reference.kind, reference.pointer) == (A, role, Kind.IMAGE, f"/{field}")
+
+
+def test_older_reference_images_are_all_references():
+    request = parsed(reference_images=[A, {"url": B}])
+
+    assert [(item.url, item.role) for item in request.references] == [(A, Role.REFERENCE), (B, Role.REFERENCE)]
+
+
+AMBIGUOUS = [
+    ({"quality": "high"}, ("invalid_value", "/quality")),
+    ({"ratio": "9:16", "aspect_ratio": "16:9"}, ("fields_combined", "/ratio")),
+    ({"input": "another prompt"}, ("fields_combined", "/input")),
+    ({"seconds": 0}, ("invalid_value", "/seconds")),
+    ({"seconds": "8s"}, ("invalid_value", "/seconds")),
+    ({"last_frame": 7}, ("wrong_type", "/last_frame")),
+]
+
+
+@pytest.mark.parametrize(("fields", "problem"), AMBIGUOUS)
+def test_an_older_spelling_without_a_certain_meaning_is_refused(fields: dict[str, Any], problem: tuple[str, str]):
+    assert problem in problems_of(**fields)
+
+
+def test_an_image_cannot_be_the_source_and_the_message_names_the_roles_that_it_can_have():
+    with pytest.raises(InvalidRequest) as error:
+        parsed(input_references=[image(A, role="source")])
+
+    (problem,) = error.value.problems
+    assert problem.pointer == "/input_references/0/role"
+    assert "`first_frame`" in problem.message
+    assert "`reference`" in problem.message
+
+
+def test_a_job_has_its_id_twice_and_no_null_for_a_time_that_is_to_come():
+    body = show(job(State.RUNNING), base="https://gateway.example", signer=UrlSigner(secret=b"s", seconds=60))
+
+    assert body["video_id"] == body["id"]
+    assert "started_at" not in body
+    assert "completed_at" not in body

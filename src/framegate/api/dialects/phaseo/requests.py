@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from framegate.api.dialects.phaseo.webhooks import Webhook, subscribe
 from framegate.api.http.validation import Body, Url, Whole, Word
@@ -38,7 +38,6 @@ UNSUPPORTED_ROUTING = (
 )  # fmt: skip
 
 RoleName = Literal["first_frame", "last_frame", "reference", "source", "mask"]
-Seconds = Literal["4", "8", "12", "16", "20"]
 Slugs = Annotated[list[Word], Field(max_length=32)]
 
 
@@ -114,6 +113,28 @@ class OpenAiReference(Body):
     image_url: Url | None = None
 
 
+def _as_image(value: object) -> object:
+    """An image as the older fields have it: a URL, `{"url": …}` or `{"image_url": {"url": …}}`."""
+    if isinstance(value, dict) and set(cast("dict[str, object]", value)) == {"image_url"}:
+        value = cast("dict[str, object]", value)["image_url"]
+    return {"url": value} if isinstance(value, str) else value
+
+
+OlderImage = Annotated[Address, BeforeValidator(_as_image)]
+OLDER_IMAGES = {"input_image": Role.FIRST_FRAME, "first_frame": Role.FIRST_FRAME, "last_frame": Role.LAST_FRAME}
+# By the older name of a field: the one that it means the same as.
+OLDER_TEXTS = {"input": "prompt", "ratio": "aspect_ratio", "quality": "resolution"}
+RESOLUTION = re.compile(r"\d{3,4}p|\dk", re.IGNORECASE | re.ASCII)
+
+
+def _as_seconds(value: object) -> object:
+    """Seconds as a string, as OpenAI has them, or as a number."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 4 else value
+
+
+Seconds = Annotated[Whole, Field(ge=1, le=120), BeforeValidator(_as_seconds)]
+
+
 class OutputConfig(Body):
     """Which URLs of the video the responses have."""
 
@@ -149,7 +170,7 @@ class VideoRequest(Body):
     prompt: Annotated[str, Field(max_length=PROMPT_CHARS_MAX)] | None = None
     duration: Annotated[Whole, Field(ge=1, le=120)] | None = Field(None, description="Seconds.")
     duration_seconds: Annotated[Whole, Field(ge=1, le=120)] | None = Field(None, description="The same as duration.")
-    seconds: Seconds | None = Field(None, description="The same as duration, in OpenAI's form.")
+    seconds: Seconds | None = Field(None, description="The same as duration, as a string or a number.")
     size: Word | None = Field(None, description="WIDTHxHEIGHT; not together with resolution or aspect_ratio.")
     resolution: Word | None = None
     aspect_ratio: Word | None = None
@@ -159,6 +180,15 @@ class VideoRequest(Body):
     input_references: Annotated[list[InputReference], Field(max_length=REFERENCES_MAX)] | None = None
     frame_images: Annotated[list[FrameImage], Field(max_length=2)] | None = None
     input_reference: OpenAiReference | None = Field(None, description="OpenAI's first frame, by its URL.")
+    input: Annotated[str, Field(max_length=PROMPT_CHARS_MAX)] | None = Field(None, description="Older: prompt.")
+    ratio: Word | None = Field(None, description="Older: aspect_ratio.")
+    quality: Word | None = Field(None, description="Older: resolution.")
+    input_image: OlderImage | None = Field(None, description="Older: the first frame.")
+    first_frame: OlderImage | None = Field(None, description="Older: the first frame.")
+    last_frame: OlderImage | None = Field(None, description="Older: the last frame.")
+    reference_images: Annotated[list[OlderImage], Field(max_length=REFERENCES_MAX)] | None = Field(
+        None, description="Older: images with the role reference."
+    )
     sample_count: Annotated[Whole, Field(ge=1, le=4)] | None = Field(None, description="One job makes one video.")
     input_video_duration: Annotated[float, Field(gt=0, le=3600)] | None = None
     input_audio_duration: Annotated[float, Field(ge=2, le=20)] | None = None
@@ -190,7 +220,8 @@ class DownloadRequest(Body):
 
 def to_request(body: VideoRequest, *, catalogue: Catalogue, settings: Settings) -> Request:
     """Return the `Request` of a body. Raises `InvalidRequest` for fields that no model supports."""
-    problems = list(_problems(body, catalogue))
+    body, problems = _with_current_names(body)
+    problems += _problems(body, catalogue)
     subscription = subscribe(body.webhook, settings, problems)
     references = tuple(_references(body, problems))
     durations = {value for value in _durations(body).values() if value is not None}
@@ -220,6 +251,25 @@ def to_request(body: VideoRequest, *, catalogue: Catalogue, settings: Settings) 
     )
 
 
+def _with_current_names(body: VideoRequest) -> tuple[VideoRequest, list[Problem]]:
+    """Return the body with the values of its older fields under their present names, and what is wrong with them."""
+    problems: list[Problem] = []
+    changes: dict[str, str] = {}
+    for older, name in OLDER_TEXTS.items():
+        value, current = getattr(body, older), getattr(body, name)
+        if value is None:
+            continue
+        if older == "quality" and not RESOLUTION.fullmatch(value):
+            message = f"`quality` means the resolution, such as 720p, not `{value[:32]}`. Send `resolution`."
+            problems.append(Problem(code="invalid_value", pointer="/quality", message=message))
+        elif current not in (None, value):
+            message = f"`{older}` means the same as `{name}`. Send only `{name}`."
+            problems.append(Problem(code="fields_combined", pointer=f"/{older}", message=message, nearest=name))
+        else:
+            changes[name] = value
+    return body.model_copy(update=changes), problems
+
+
 def _options(body: VideoRequest) -> dict[str, Mapping[str, Any]]:
     """Return the options that are passed on unchanged: Phaseo's own, and those of each provider."""
     own = {name: getattr(body, name) for name in PHASEO_OPTIONS if getattr(body, name) not in (None, {})}
@@ -232,8 +282,7 @@ def _routing(choice: ProviderChoice) -> Routing:
 
 
 def _durations(body: VideoRequest) -> dict[str, int | None]:
-    seconds = None if body.seconds is None else int(body.seconds)
-    return {"duration": body.duration, "duration_seconds": body.duration_seconds, "seconds": seconds}
+    return {"duration": body.duration, "duration_seconds": body.duration_seconds, "seconds": body.seconds}
 
 
 def _problems(body: VideoRequest, catalogue: Catalogue) -> Iterator[Problem]:
@@ -309,12 +358,30 @@ def _references(body: VideoRequest, problems: list[Problem]) -> Iterator[Referen
             problems.append(Problem(code="not_served", pointer="/input_reference", message=message))
         else:
             yield Reference(url=url, role=Role.FIRST_FRAME, pointer="/input_reference/image_url")
+    for name, role in OLDER_IMAGES.items():
+        image = cast("Address | None", getattr(body, name))
+        if image is not None:
+            yield Reference(url=image.url, role=role, pointer=f"/{name}")
+    for index, image in enumerate(body.reference_images or ()):
+        yield Reference(url=image.url, role=Role.REFERENCE, pointer=f"/reference_images/{index}")
     for index, item in enumerate(body.input_references or ()):
         kind = Kind.IMAGE if item.type == "mask" else Kind(item.type.removesuffix("_url"))
         url, pointer = _locate(item, f"/input_references/{index}", problems)
+        if kind is Kind.IMAGE and item.role == Role.SOURCE:
+            problems.append(_source_image(index))
         yield Reference(
             url=url, kind=kind, role=_role(item, index, kind), reference_type=item.reference_type, pointer=pointer
         )
+
+
+def _source_image(index: int) -> Problem:
+    message = (
+        f"`input_references.{index}.role`: `source` is the video to extend or edit. For an image, send `first_frame` "
+        "(the video starts with it) or `reference` (the video shows its subject)."
+    )
+    choices = ["first_frame", "reference", "last_frame"]
+    pointer = f"/input_references/{index}/role"
+    return Problem(code="role_unsupported", pointer=pointer, message=message, allowed=choices)
 
 
 def _role(item: ImageUrl | MediaUrl | Medium, index: int, kind: Kind) -> Role:

@@ -58,6 +58,7 @@ def show(
     access = job.request.dialect_state.get("access", "both")
     body: dict[str, Any] = {
         "id": job.id,
+        "video_id": job.id,
         "object": "video",
         "status": public_status(job.state),
         "lifecycle_status": LIFECYCLE.get(job.state.status, job.state.status.value),
@@ -71,8 +72,7 @@ def show(
         "generation_id": job.id,
         "native_video_id": None,
         "created_at": iso(job.created_at),
-        "started_at": iso(job.started_at),
-        "completed_at": iso(job.finished_at),
+        **_times(job),
         "provider": job.provider or None,
         "model": job.model,
         "seconds": target.duration,
@@ -95,6 +95,12 @@ def show(
     if job.warnings:
         body["warnings"] = details(job.warnings)
     return body | _webhook(job, deliveries)
+
+
+def _times(job: Job) -> dict[str, str | None]:
+    """Return when a job started and ended; Phaseo's description allows no null for a time."""
+    times = {"started_at": iso(job.started_at), "completed_at": iso(job.finished_at)}
+    return {name: at for name, at in times.items() if at is not None}
 
 
 def details(problems: Sequence[Problem]) -> list[dict[str, Any]]:
