@@ -16,6 +16,7 @@ from framegate.jobs.state_machine.submit import RECONCILE_SECONDS
 from framegate.jobs.state_machine.transition import Transition
 from framegate.jobs.transition_writer import TransitionWriter
 from framegate.jobs.webhooks.dialect import WebhookDialects
+from framegate.net.submission import watch_submission
 from framegate.store import ClaimedJob, Store
 
 _log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ REPEAT_SECONDS_MIN = 0.1  # before a step that changed nothing is repeated
 CLAIM_SECONDS_MIN = 0.01  # between two claims that found nothing
 IDLE_SECONDS = 1.0  # longest sleep: another process may have written
 WATCH_SECONDS = 1.0
-STOP_SECONDS_MAX = 20.0  # for the responses to orders that are being submitted
+STOP_SECONDS_MAX = 20.0  # for the work that a stop finishes first
 SUSPENDED_SECONDS_MIN = 60.0  # a longer gap between two looks at the clock: the machine was suspended
 LAST_POLL_SECONDS_MAX = 300.0  # after its deadline, for an order whose provider cannot be asked
 DOWNLOAD_SECONDS_MAX = 3600.0  # after its deadline, for a job whose video is ready
@@ -57,7 +58,7 @@ class Worker:
         self._sole = sole
         self._concurrency = ConcurrencyLimiter()
         self._jobs: dict[str, asyncio.Task[None]] = {}  # the task that drives each claimed job
-        self._submitting: set[str] = set()
+        self._in_hand: set[str] = set()  # jobs that a stop gives time: see `_is_in_hand`
         self._deadlines: dict[str, float] = {}  # on the monotonic clock
         self._stopping = False
         self._claim_task: asyncio.Task[None] | None = None
@@ -78,16 +79,17 @@ class Worker:
     async def stop(self) -> None:
         """Release every job in its state; the next process continues it.
 
-        An order that is being submitted gets time for its response, since its outcome would be unknown otherwise.
+        An order that is being submitted gets time for its response, since its outcome would be unknown otherwise. Where
+        other gateways share the store, a finished video is stored and checked first: they do not have its file.
         """
         self._stopping = True
-        idle = (task for job_id, task in self._jobs.items() if job_id not in self._submitting)
+        idle = (task for job_id, task in self._jobs.items() if job_id not in self._in_hand)
         for task in (*self._claim_tasks(), *idle):
             task.cancel()
         await self._watch.stop()
-        if submitting := [self._jobs[job_id] for job_id in self._submitting]:
+        if in_hand := [self._jobs[job_id] for job_id in self._in_hand if job_id in self._jobs]:
             timeout = asyncio.create_task(self._clock.sleep(STOP_SECONDS_MAX))
-            responses = asyncio.gather(*submitting, return_exceptions=True)
+            responses = asyncio.gather(*in_hand, return_exceptions=True)
             await asyncio.wait((responses, timeout), return_when=asyncio.FIRST_COMPLETED)
             timeout.cancel()
         for task in self._jobs.values():
@@ -149,7 +151,7 @@ class Worker:
             return  # its lease ran out, and this process claimed the job again
         self._jobs.pop(job_id, None)
         self._deadlines.pop(job_id, None)
-        self._submitting.discard(job_id)
+        self._in_hand.discard(job_id)
         self._concurrency.release(job_id)
         self._store.notifier.untrack(job_id)
         self._store.notifier.work_available.set()
@@ -204,6 +206,8 @@ class Worker:
 
     async def _run_steps(self, claim: ClaimedJob) -> None:
         job, recovered = claim.job, True
+        if job.state is not State.SUBMITTING and self._is_in_hand(job):
+            self._in_hand.add(job.id)
         while not job.state.is_final:
             if self._store.notifier.pop_interrupt(job.id):
                 job = await self._writer.until_available(job.id, partial(self._reload, job))
@@ -215,7 +219,7 @@ class Worker:
             if transition is None:  # interrupted
                 continue
             if transition.order == "sending":
-                self._submitting.add(job.id)
+                self._in_hand.add(job.id)
             has_slot = transition.changes.get("state", job.state) in _HAS_ORDER and self._concurrency.is_limited(job.id)
             release = transition.wait > WAIT_IN_MEMORY_SECONDS_MAX and not has_slot
             if transition.changes:
@@ -229,7 +233,7 @@ class Worker:
                 )
                 await self._writer.until_available(job.id, release_job)
             self._release_resources(job)
-            if (release and not job.state.is_final) or (self._stopping and job.id not in self._submitting):
+            if (release and not job.state.is_final) or (self._stopping and job.id not in self._in_hand):
                 return
             wait = transition.wait if transition.changes else max(transition.wait, REPEAT_SECONDS_MIN)
             if wait and not job.state.is_final and not job.cancel_requested:
@@ -237,10 +241,15 @@ class Worker:
 
     def _release_resources(self, job: Job) -> None:
         """Release the job's concurrency slot and shutdown grace if its state no longer needs them."""
-        if job.state is not State.SUBMITTING or job.submit_unconfirmed:
-            self._submitting.discard(job.id)
+        (self._in_hand.add if self._is_in_hand(job) else self._in_hand.discard)(job.id)
         if job.state not in _HAS_ORDER:
             self._concurrency.release(job.id)
+
+    def _is_in_hand(self, job: Job) -> bool:
+        """Whether a stop gives a job time for its next step."""
+        if job.state is State.SUBMITTING:
+            return not job.submit_unconfirmed
+        return not self._sole and job.state in (State.FETCHING, State.CHECKING)
 
     async def _step(self, job: Job, *, recovered: bool) -> Transition | None:
         """Return the job's next transition; None if it was interrupted. A submit is never interrupted."""
@@ -297,18 +306,20 @@ class Worker:
             return self._state_machine.fail(replace(fault, message=message, may_charge=True), state)
 
     async def _guarded_step(self, job: Job, *, recovered: bool) -> Transition:
-        try:
-            return await self._state_machine.step(job, recovered=recovered)
-        except FramegateError as error:
-            if isinstance(error, Unavailable) and job.state is not State.SUBMITTING:
-                return Transition(wait=IDLE_SECONDS)
-            return await self._state_machine.after_error(job, Fault(code=error.code, message=error.message))
-        except Exception as error:  # noqa: BLE001 - top level of a job
-            if isinstance(error, OSError) and (waiting := self._state_machine.wait_for_disk(job, error)):
-                return waiting
-            _log.exception("Job %s: internal error in state %s.", job.id, job.state.value)
-            fault = Fault(code="internal_error", message="Internal error. See the log of the gateway.")
-            return await self._state_machine.after_error(job, fault)
+        with watch_submission() as submission:
+            try:
+                return await self._state_machine.step(job, recovered=recovered)
+            except FramegateError as error:
+                if isinstance(error, Unavailable) and job.state is not State.SUBMITTING:
+                    return Transition(wait=IDLE_SECONDS)
+                fault = Fault(code=error.code, message=error.message)
+            except Exception as error:  # noqa: BLE001 - top level of a job
+                if isinstance(error, OSError) and (waiting := self._state_machine.wait_for_disk(job, error)):
+                    return waiting
+                _log.exception("Job %s: internal error in state %s.", job.id, job.state.value)
+                fault = Fault(code="internal_error", message="Internal error. See the log of the gateway.")
+        may_have_order = recovered or job.submit_unconfirmed or submission.may_have_left
+        return await self._state_machine.after_error(job, fault, may_have_order=may_have_order)
 
     async def _reload(self, job: Job) -> Job:
         stored = await self._store.get(job.id)

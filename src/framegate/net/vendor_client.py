@@ -21,6 +21,7 @@ from framegate.net import loops
 from framegate.net.answers import RESPONSE_BYTES_MAX, Response, Unreadable, decompressed, find_error_message
 from framegate.net.lenient_http import LenientTransport
 from framegate.net.resume import Mismatch, ResumableFile
+from framegate.net.submission import mark_leaving
 from framegate.net.tls import trusted_certificates
 
 _log = logging.getLogger(__name__)
@@ -133,6 +134,7 @@ class VendorClient:
 
         Raises `Refused`, `NotSent` or `OutcomeUnknown`.
         """
+        mark_leaving()
         try:
             response = await self._send(self._submit_client, method, path, SUBMIT_SECONDS_MAX, request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
@@ -294,7 +296,7 @@ class VendorClient:
 
     def _check_size(self, size: int, bytes_max: int) -> None:
         if size > bytes_max:
-            raise Refused(f"The file at {self.name} exceeds the limit of {bytes_max:,} bytes.")
+            raise Refused(f"The file at {self.name} exceeds the limit of {bytes_max:,} bytes.", code="file_too_large")
 
     async def _send(
         self, client: httpx2.AsyncClient, method: str, path: str, seconds: float, request: Mapping[str, Any]

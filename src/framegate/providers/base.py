@@ -21,6 +21,7 @@ class Provider(ABC):
     key_fingerprint: str = ""  # identifies the API key without revealing it
     reaches_gateway: bool = False  # whether it can download from the gateway's public URL
     served_models: frozenset[str] | None = None  # model ids that it makes; None: all that its offers name
+    marks_submission: bool = False  # it reports through `framegate.net.submission` when an order leaves
     resubmittable: bool = False  # orders are free, so a lost one is submitted again
     concurrency: int | None = None  # maximum number of simultaneous orders; None: no limit
     poll_seconds: float = 5.0  # between two polls of a new job

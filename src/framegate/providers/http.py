@@ -78,6 +78,7 @@ class HttpProvider(Provider):
     status_map: ClassVar[Mapping[str, str]] = {}  # the service's own status words: those of `statuses`
     reference_transports: ClassVar[tuple[ReferenceTransport, ...]] = ("upload",)  # by preference
     propagation_seconds = 120.0  # for this long, the service may not find a new job
+    marks_submission = True
     poll_seconds = 10.0
     poll_seconds_max = 30.0
 

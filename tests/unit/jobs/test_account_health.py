@@ -6,7 +6,7 @@ import pytest
 
 from framegate.domain import Running, State
 from framegate.domain.errors import NotSent, ProviderError, Refused
-from framegate.jobs.account_health import AccountHealth
+from framegate.jobs.account_health import FAILURES_MAX, PAUSE_SECONDS, PROBE_CHECK_SECONDS, AccountHealth
 from framegate.jobs.account_messages import FAILED_POLLS_MIN, LOG_INTERVAL_SECONDS
 from framegate.jobs.state_machine.transition import STAGE_CHARS_MAX, waiting_stage
 from support.fixed_clock import FixedClock
@@ -103,12 +103,12 @@ def test_an_intermittent_problem_is_logged_once_per_interval(world, caplog):
     provider, clock = world(account="studio").provider, FixedClock()
     standing = AccountHealth(clock)
     for _ in range(50):
-        standing.record_failure(provider, away())
+        standing.record_failure(provider, "job", away())
         standing.record_success(provider)
     assert len(told(caplog)) == 2
 
     clock.at += LOG_INTERVAL_SECONDS
-    standing.record_failure(provider, away())
+    standing.record_failure(provider, "job", away())
     assert len(told(caplog)) == 3
 
 
@@ -118,3 +118,76 @@ def test_a_stage_keeps_its_reason_however_long_the_account_name_is():
     assert len(stage) == STAGE_CHARS_MAX
     assert stage.startswith("waiting for vllm_omni/xxx")
     assert stage.endswith("…: cannot be reached")
+
+
+def test_one_job_that_fails_again_and_again_does_not_pause_its_account(world):
+    provider, clock = world().provider, FixedClock()
+    health = AccountHealth(clock)
+    for _ in range(100):
+        health.record_failure(provider, "poison", ProviderError("500"))
+
+    assert health.retry_in(provider, "another") == 0
+    assert health.retry_in(provider, "poison") == 0
+
+
+def paused(world):
+    provider, clock = world().provider, FixedClock()
+    health = AccountHealth(clock)
+    for number in range(FAILURES_MAX):
+        health.record_failure(provider, f"job-{number}", ProviderError("500"))
+    return provider, clock, health
+
+
+def test_the_first_accepted_order_ends_a_pause_for_all_jobs(world):
+    provider, clock, health = paused(world)
+    assert health.retry_in(provider) == PAUSE_SECONDS
+    clock.at += PAUSE_SECONDS
+
+    health.record_submit(provider)
+    assert 0 < health.retry_in(provider, "another") <= PROBE_CHECK_SECONDS  # one probe at once
+    health.record_success(provider)
+    assert health.retry_in(provider, "another") == 0
+
+
+def test_a_failed_probe_begins_a_longer_pause(world):
+    provider, clock, health = paused(world)
+    clock.at += PAUSE_SECONDS
+    health.record_submit(provider)
+    health.record_failure(provider, "job-0", ProviderError("500"))
+
+    assert health.retry_in(provider) == 2 * PAUSE_SECONDS
+
+
+def test_jobs_that_have_not_failed_probe_a_paused_account_first(world):
+    provider, clock, health = paused(world)
+    clock.at += PAUSE_SECONDS / 2
+
+    assert health.retry_in(provider, "another") < health.retry_in(provider, "job-0")
+
+
+def test_a_success_does_not_end_a_pause_that_the_account_asked_for(world):
+    provider, clock = world().provider, FixedClock()
+    health = AccountHealth(clock)
+    health.record_failure(provider, "job", NotSent("429"), retry_after=20.0)
+    health.record_success(provider)
+
+    assert health.retry_in(provider) == 20.0
+
+
+async def test_an_order_that_makes_its_server_fail_does_not_hold_up_healthy_jobs(world):
+    gateway = world()
+
+    async def submit(order):
+        gateway.provider.orders.append(order.job_id)
+        if order.request.prompt == "poison":
+            raise NotSent("500 before any work")
+        return {"id": order.job_id}
+
+    gateway.provider.submit = submit
+    async with gateway.open():
+        poison = [await gateway.create("poison") for _ in range(2)]
+        assert [(await gateway.end(job)).state for job in poison] == [State.FAILED] * 2
+        job = await gateway.end(await gateway.create())
+
+    assert job.state is State.COMPLETED
+    assert job.finished_at - job.created_at < 10

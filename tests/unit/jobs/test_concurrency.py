@@ -6,7 +6,8 @@ import pytest
 
 from framegate.domain import Running, State
 from framegate.domain.errors import NotSent
-from framegate.jobs.account_health import FAILURES_MAX, PAUSE_SECONDS_MAX, AccountHealth
+from framegate.jobs.account_health import FAILURES_MAX, PAUSE_SECONDS, PAUSE_SECONDS_MAX, AccountHealth
+from support.fixed_clock import FixedClock
 
 pytestmark = pytest.mark.anyio
 
@@ -75,9 +76,14 @@ async def test_a_long_queue_for_one_provider_waits_in_the_store_and_does_not_blo
 
 
 def test_the_pause_of_a_failing_account_is_bounded(world):
-    gateway = world()
-    standing = AccountHealth(gateway.clock)
-    for _ in range(FAILURES_MAX + 2000):
-        standing.record_failure(gateway.provider)
+    provider, clock = world().provider, FixedClock()
+    standing = AccountHealth(clock)
+    pauses = []
+    for number in range(2000):
+        standing.record_submit(provider)
+        standing.record_failure(provider, str(number))
+        pauses.append(standing.retry_in(provider))
+        clock.at += standing.retry_in(provider)
 
-    assert PAUSE_SECONDS_MAX - 60 < standing.retry_in(gateway.provider) <= PAUSE_SECONDS_MAX
+    assert pauses[: FAILURES_MAX + 1] == [*[0.0] * (FAILURES_MAX - 1), PAUSE_SECONDS, 2 * PAUSE_SECONDS]
+    assert max(pauses) == PAUSE_SECONDS_MAX

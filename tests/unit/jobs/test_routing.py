@@ -77,8 +77,8 @@ async def test_a_job_falls_back_without_an_order_if_its_account_became_unreachab
     gateway = world(**two_accounts())
     async with gateway.open(run=False):
         job = await gateway.create()
-        for _ in range(FAILURES_MAX):
-            gateway.parts.state_machine.account_health.record_failure(gateway.providers[0], unreachable())
+        for number in range(FAILURES_MAX):
+            gateway.parts.state_machine.account_health.record_failure(gateway.providers[0], str(number), unreachable())
         await gateway.worker.start()
         job = await gateway.end(job)
 

@@ -55,12 +55,23 @@ class StepContext:
             prompt=rewrite_prompt(job.request, limits.prompt_tokens),
             target=job.target,
             references=tuple(
-                replace(reference, signed_url=self.reference_url(reference.blob)) for reference in job.prepared
+                replace(
+                    reference,
+                    path=str(self.preparer.blobs.path(reference.blob.sha256)),
+                    signed_url=self.reference_url(reference.blob),
+                )
+                for reference in job.prepared
             ),
             webhook=self._webhook(job),
             age_seconds=self.clock.elapsed(job.created_at),
             audio_is_optional=limits.audio == "optional",
         )
+
+    async def has_references(self, job: Job) -> bool:
+        """Whether this gateway stores the prepared references of a job."""
+        blobs = self.preparer.blobs
+        hashes = [reference.blob.sha256 for reference in job.prepared]
+        return await blobs.machine.run_in_thread(lambda: all(map(blobs.has, hashes)))
 
     def _webhook(self, job: Job) -> str | None:
         """Return where the provider may report the order, if it can reach the gateway and sends webhooks."""

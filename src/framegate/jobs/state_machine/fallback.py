@@ -9,6 +9,7 @@ from framegate.jobs.state_machine.context import StepContext
 from framegate.jobs.state_machine.transition import NO_ORDER, Transition, waiting_stage, without_progress
 from framegate.providers.base import Provider
 
+CHECK_SECONDS = 30.0  # until a job that waits for a paused account looks whether the pause is over
 WAIT_SECONDS_MAX = 60.0  # longest wait for an account while another route is free
 
 
@@ -46,7 +47,7 @@ def fall_back_if_sooner(context: StepContext, job: Job, fault: Fault, stay: Tran
 def wait_or_fall_back(context: StepContext, job: Job, provider: Provider, wait: float) -> Transition:
     """Wait for a paused account; fall back if it cannot be reached or the wait is long."""
     reason, label = context.account_health.reason(provider), account_label(provider)
-    stay = without_progress(job, waiting_stage(label, reason), wait)
+    stay = without_progress(job, waiting_stage(label, reason), min(wait, CHECK_SECONDS))
     if reason != CANNOT_BE_REACHED and wait <= WAIT_SECONDS_MAX:
         return stay
     message = f"Account `{label}` {reason}. No order was placed."

@@ -22,7 +22,11 @@ from framegate.storage.blobs import BlobStore
 DOWNLOAD_ATTEMPTS_MAX = 40  # without progress, over half an hour: the video is paid for
 PERMANENT_ATTEMPTS_MAX = 8  # the same after a permanent error, since the file may only appear later
 WAIT_SECONDS_MAX = 60.0
-PROGRESS_BYTES_MIN = 2**20  # an attempt that receives so much does not count as failed
+PROGRESS_BYTES_MIN = 2**20  # an attempt that adds so much to a file does not count as failed
+TOO_LARGE_ATTEMPTS_MAX = 2
+TOO_LARGE_CODES = ("file_too_large", "reference_too_large")
+SMALL_FILE_BYTES_MAX = 2**20  # an unplayable file up to this size is probably a page in place of the video
+LARGE_UNPLAYABLE_ATTEMPTS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,19 @@ class Finalizer:
 
     async def has_local_files(self, files: Sequence[ProviderFile]) -> bool:
         """Whether every file that a local renderer wrote still exists."""
-        return await self.machine.run_in_thread(_all_present, files)
+        return await self.machine.run_in_thread(self._all_present, files)
+
+    async def are_stored(self, files: Sequence[ProviderFile]) -> bool:
+        """Whether this gateway stores every file; another one may have downloaded them to a folder of its own."""
+        return all([await self._is_stored(file) for file in files])
+
+    async def _is_stored(self, file: ProviderFile) -> bool:
+        return file.blob is not None and await self.machine.run_in_thread(self.blobs.has, file.blob.sha256)
+
+    def _all_present(self, files: Sequence[ProviderFile]) -> bool:
+        stored = {file.blob.sha256 for file in files if file.blob is not None and self.blobs.has(file.blob.sha256)}
+        rest = [file.path for file in files if file.blob is None or file.blob.sha256 not in stored]
+        return all(path is None or Path(path).is_file() for path in rest)
 
     async def download(self, job: Job, provider: Provider) -> Transition:
         """Store every output. An interrupted download is resumed by the next attempt."""
@@ -46,7 +62,7 @@ class Finalizer:
             path = await self.machine.run_in_thread(self.blobs.partial, f"{job.id}-{index}")
             before = _size(path)
             try:
-                stored.append(file if file.blob is not None else await self._store_file(file, path, provider))
+                stored.append(file if await self._is_stored(file) else await self._store_file(file, path, provider))
             except FramegateError as error:
                 retry = self._after_failure(job, file, path, error, received_bytes=_size(path) - before)
                 return replace(
@@ -56,7 +72,7 @@ class Finalizer:
 
     async def _store_file(self, file: ProviderFile, path: Path, provider: Provider) -> ProviderFile:
         if file.path is not None:
-            return ProviderFile(blob=await self._store_video(Path(file.path), file.media_type))
+            return replace(file, blob=await self._store_video(Path(file.path), file.media_type))
         url = file.url or ""
         if file.behind_key:
             try:
@@ -68,7 +84,7 @@ class Finalizer:
             await self._fetch(url, path)
         blob = await self._store_video(path, file.media_type)
         await self.machine.run_in_thread(resume.discard, path)
-        return ProviderFile(blob=blob)
+        return replace(file, blob=blob)  # with its address, from which it can be fetched again
 
     async def _fetch(self, url: str, path: Path) -> None:
         """Download a file from another origin, which gets no key."""
@@ -85,10 +101,12 @@ class Finalizer:
         self, job: Job, file: ProviderFile, path: Path, error: FramegateError, *, received_bytes: int
     ) -> Transition:
         """Retry a failed download, or fail the job. An attempt that received a good part does not count."""
-        if received_bytes >= PROGRESS_BYTES_MIN:
+        attempts_max = _attempts_max(error)
+        if received_bytes >= PROGRESS_BYTES_MIN and attempts_max == DOWNLOAD_ATTEMPTS_MAX:
             return Transition(wait=1.0)
-        is_permanent = isinstance(error, Refused) or (isinstance(error, ReferenceUnusable) and not error.retryable)
-        if retry := self.retry_download(job, PERMANENT_ATTEMPTS_MAX if is_permanent else DOWNLOAD_ATTEMPTS_MAX):
+        if attempts_max == TOO_LARGE_ATTEMPTS_MAX:
+            resume.discard(path)
+        if retry := self.retry_download(job, attempts_max):
             return retry
         resume.discard(path)
         message = f"The provider made the video, but the download failed: {error.message}"
@@ -128,7 +146,7 @@ class Finalizer:
                 return self._fail(Fault(code="output_lost", message="The downloaded file is no longer stored."))
             verified = await self.executor.run(verify, job, file.blob)
             if not verified.report.playable:
-                return self._unplayable(verified, report)
+                return self._refetch(job, index) or self._unplayable(file, verified, report)
             outputs.append(await self._output(index, file.blob, verified))
             report = report or _report(verified, outputs[-1])
         return Transition(
@@ -144,9 +162,10 @@ class Finalizer:
 
     def _verify_file(self, job: Job, blob: Blob) -> quality.Verification:
         images = [
-            quality.ReferenceImage(path=Path(prepared.path), role=reference.role, index=index, name=reference.name)
+            quality.ReferenceImage(path=path, role=reference.role, index=index, name=reference.name)
             for index, prepared in enumerate(job.prepared)
             if (reference := prepared.reference).kind is Kind.IMAGE
+            and (path := self.blobs.path(prepared.blob.sha256)).is_file()
         ]
         path = self.blobs.path(blob.sha256)
         return quality.verify_file(path, job.target, references=images, prompt=job.request.prompt)
@@ -173,9 +192,31 @@ class Finalizer:
             matches=tuple([await self.blobs.add_bytes(match.jpeg, "image/jpeg") for match in verified.matches]),
         )
 
-    def _unplayable(self, verified: quality.Verification, report: Mapping[str, Any] | None) -> Transition:
+    def refetch(self, job: Job) -> Transition | None:
+        """Return the transition to another download of every file; None if that has been tried often enough."""
+        return self._refetch(job, *range(len(job.provider_files)))
+
+    def _refetch(self, job: Job, *indexes: int) -> Transition | None:
+        """Download files again that cannot be played: the provider may have sent a page, or a part of the video."""
+        files = [job.provider_files[index] for index in indexes]
+        if not all(file.url for file in files):
+            return None
+        is_small = all(file.blob is not None and file.blob.size_bytes <= SMALL_FILE_BYTES_MAX for file in files)
+        retry = self.retry_download(job, PERMANENT_ATTEMPTS_MAX if is_small else LARGE_UNPLAYABLE_ATTEMPTS_MAX)
+        if retry is None:
+            return None
+        renewed = tuple(
+            replace(file, blob=None) if index in indexes else file for index, file in enumerate(job.provider_files)
+        )
+        return replace(retry, changes={**retry.changes, "stage": "fetching", "provider_files": renewed})
+
+    def _unplayable(
+        self, file: ProviderFile, verified: quality.Verification, report: Mapping[str, Any] | None
+    ) -> Transition:
         failures = (finding.sentence for finding in verified.report.findings if finding.verdict == "fail")
         message = f"The file cannot be played. {next(failures, 'It cannot be decoded.')}"
+        if file.url:
+            message = f"{message} It may still be available at {_url_without_query(file)}."
         ending = self._fail(Fault(code="output_unplayable", message=message))
         return replace(ending, changes={**ending.changes, "report": report or verified.report.as_json()})
 
@@ -183,8 +224,12 @@ class Finalizer:
         return failed(fault, at=self.machine.now())
 
 
-def _all_present(files: Sequence[ProviderFile]) -> bool:
-    return all(file.path is None or Path(file.path).is_file() for file in files)
+def _attempts_max(error: FramegateError) -> int:
+    """Return how often a download that fails with this error is attempted."""
+    if error.code in TOO_LARGE_CODES:
+        return TOO_LARGE_ATTEMPTS_MAX
+    is_permanent = isinstance(error, Refused) or (isinstance(error, ReferenceUnusable) and not error.retryable)
+    return PERMANENT_ATTEMPTS_MAX if is_permanent else DOWNLOAD_ATTEMPTS_MAX
 
 
 def _unlink(path: Path) -> None:

@@ -8,8 +8,8 @@ from framegate.domain.errors import BudgetExceeded, FramegateError, OutcomeUnkno
 from framegate.jobs.state_machine.context import StepContext
 from framegate.jobs.state_machine.fallback import fall_back_over_budget
 from framegate.jobs.state_machine.finalize import PERMANENT_ATTEMPTS_MAX
-from framegate.jobs.state_machine.poll import download, ended, next_poll, poll
-from framegate.jobs.state_machine.submit import INTERRUPTED, RECONCILE_SECONDS, prepare, submit
+from framegate.jobs.state_machine.poll import check, download, ended, next_poll, poll
+from framegate.jobs.state_machine.submit import INTERRUPTED, RECONCILE_SECONDS, prepare, retry_submit, submit
 from framegate.jobs.state_machine.transition import Transition, accepted, waiting_for_disk
 from framegate.media import videos
 from framegate.providers.base import Provider
@@ -42,27 +42,37 @@ class JobStateMachine(StepContext):
             case State.FETCHING:
                 return await download(self, job, recovered=recovered)
             case State.CHECKING:
-                return await self.finalizer.verify(job)
+                return await check(self, job, recovered=recovered)
             case _:
                 message = f"A job that has ended takes no step: {job.state}"
                 raise ValueError(message)
 
-    async def after_error(self, job: Job, fault: Fault) -> Transition:
+    async def after_error(self, job: Job, fault: Fault, *, may_have_order: bool) -> Transition:
         """Return the transition of a job whose step raised an unexpected error.
 
-        An order that may have been accepted has an unknown outcome, and one that was accepted is polled again. A
-        finished video is downloaded again, and is delivered even if it cannot be verified.
+        An order that did not leave is submitted again, a limited number of times. One that may have been accepted has
+        an unknown outcome, and one that was accepted is polled again. A finished video is downloaded again, and is
+        delivered even if it cannot be verified.
         """
-        if job.state is State.RUNNING and (provider := self.providers.for_job(job)):
-            return Transition(wait=next_poll(self, job, provider))
-        if job.state is State.FETCHING and (retry := self.finalizer.retry_download(job, PERMANENT_ATTEMPTS_MAX)):
-            return retry
-        if job.state is State.CHECKING:
-            with suppress(videos.Unreadable, OSError):
-                return await self.finalizer.verify(job, metadata_only=True)
-        if job.state is State.SUBMITTING:
-            return Transition(self.fail(replace(fault, unsure=True)).changes, order="unsure")
-        return self.fail(fault)
+        provider = self.providers.for_job(job)
+        match job.state:
+            case State.RUNNING if provider is not None:
+                return Transition(wait=next_poll(self, job, provider))
+            case State.FETCHING | State.CHECKING:
+                return await self._after_file_error(job) or self.fail(fault)
+            case State.SUBMITTING if may_have_order or provider is None or not provider.marks_submission:
+                return Transition(self.fail(replace(fault, unsure=True)).changes, order="unsure")
+            case State.SUBMITTING:
+                return retry_submit(self, job, fault)
+            case _:
+                return self.fail(replace(fault, may_charge=job.state is State.RUNNING))
+
+    async def _after_file_error(self, job: Job) -> Transition | None:
+        if job.state is State.FETCHING:
+            return self.finalizer.retry_download(job, PERMANENT_ATTEMPTS_MAX)
+        with suppress(videos.Unreadable, OSError):
+            return await self.finalizer.verify(job, metadata_only=True)
+        return self.finalizer.refetch(job)
 
     def wait_for_disk(self, job: Job, error: OSError) -> Transition | None:
         """Return the transition of a job that the disk keeps from its next step: the job is not at fault, so it waits.
@@ -102,7 +112,8 @@ class JobStateMachine(StepContext):
         if job.state is State.SUBMITTING:
             if not (recovered or job.submit_unconfirmed) or (provider is not None and provider.resubmittable):
                 return Transition(self.fail(_with_text(fault, UNCHARGED), state).changes, order="not_sent")
-            message = f"{fault.message} {INTERRUPTED} The provider may charge for it."
+            reason = OutcomeUnknown().message if job.submit_unconfirmed else INTERRUPTED
+            message = f"{fault.message} {reason} The provider may charge for it."
             return Transition(self.fail(replace(fault, message=message, unsure=True), state).changes, order="unsure")
         if job.handle is not None and not await _cancelled(job.handle, provider):
             message = f"{fault.message} The provider could not cancel the order and may charge for it."

@@ -1,5 +1,6 @@
 """Follow an accepted order: poll it, report its progress, and download its files."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from framegate.domain import Done, Failed, Fault, Job, Lost, Running
@@ -81,4 +82,25 @@ async def download(context: StepContext, job: Job, *, recovered: bool) -> Transi
     if provider.resubmittable and not await context.finalizer.has_local_files(job.provider_files):
         fault = Fault(code="output_lost", message="The rendered file was missing several times.")
         return resubmit() if recovered else retry_submit(context, job, fault)
-    return await context.finalizer.download(job, provider)
+    return await context.finalizer.download(await _with_fresh_addresses(job, provider), provider)
+
+
+async def check(context: StepContext, job: Job, *, recovered: bool) -> Transition:
+    """Verify every file. One that is not stored here is downloaded first: it may be in another gateway's folder."""
+    if await context.finalizer.are_stored(job.provider_files):
+        return await context.finalizer.verify(job)
+    return await download(context, job, recovered=recovered)
+
+
+async def _with_fresh_addresses(job: Job, provider: Provider) -> Job:
+    """Return the job with the addresses that its files have now: after a failed download, they may have expired."""
+    if not job.failed_downloads or job.handle is None:
+        return job
+    try:
+        update = await provider.poll(job.handle)
+    except FramegateError:
+        return job
+    if not isinstance(update, Done) or len(update.outputs) != len(job.provider_files):
+        return job
+    files = zip(job.provider_files, update.outputs, strict=True)
+    return replace(job, provider_files=tuple(old if old.blob else new for old, new in files))

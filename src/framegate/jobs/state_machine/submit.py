@@ -59,7 +59,9 @@ async def _begin(context: StepContext, job: Job) -> Transition:
         return fall_back(context, job, fault_of(account_missing(job)))
     if trouble := await context.finalizer.blobs.trouble():  # nothing is ordered that could not be stored
         return waiting_for_disk(job, trouble)
-    if wait := context.account_health.retry_in(provider):
+    if not await context.has_references(job):  # another gateway prepared them, in a folder of its own
+        return Transition({"prepared": (), "stage": "preparing"})
+    if wait := context.account_health.retry_in(provider, job.id):
         return wait_or_fall_back(context, job, provider, wait)
     context.account_health.record_submit(provider)
     intent = {
@@ -79,14 +81,15 @@ async def submit(context: StepContext, job: Job, *, recovered: bool) -> Transiti
     """Submit the order of a job whose intent is durable."""
     provider = context.provider(job)
     if (recovered or job.submit_unconfirmed) and not provider.resubmittable:
-        return await reconcile(context, job, provider, OutcomeUnknown(INTERRUPTED))
+        is_interrupted = recovered and not job.submit_unconfirmed
+        return await reconcile(context, job, provider, OutcomeUnknown(INTERRUPTED if is_interrupted else ""))
     if recovered or _is_late(context, job):  # nothing was sent yet, or it is free
         return resubmit()
     try:
         with loops.job_path(job.via):
             handle = await provider.submit(context.order(job))
     except NotSent as error:
-        context.account_health.record_failure(provider, error, retry_after=error.retry_after)
+        context.account_health.record_failure(provider, job.id, error, retry_after=error.retry_after)
         return retry_submit(
             context,
             job,
@@ -99,7 +102,7 @@ async def submit(context: StepContext, job: Job, *, recovered: bool) -> Transiti
         context.account_health.record_rejection(provider, error)
         return fall_back(context, job, fault_of(error, with_account(provider, error)), order="refused")
     except ProviderError as error:  # of any other kind: the order may have been accepted
-        context.account_health.record_failure(provider, error)
+        context.account_health.record_failure(provider, job.id, error)
         return await reconcile(context, job, provider, error)
     context.account_health.record_success(provider)
     return accepted(handle, wait=provider.poll_seconds)
