@@ -1,6 +1,7 @@
 """Orders as the worker passes them to a provider, built from a few fields."""
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ def make_order(folder: Path, **values: Any) -> Order:
     references = tuple(_prepared(folder, number, row) for number, row in enumerate(values.pop("references", ())))
     model = values.pop("model", "google/veo-3.1")
     requested_model = values.pop("requested_model", model)
+    job_id = values.pop("job_id", JOB_ID)
+    created_at = int(job_id.replace("-", "")[:12], 16) / 1000  # of a UUIDv7
     return Order(
-        job_id=values.pop("job_id", JOB_ID),
+        job_id=job_id,
+        age_seconds=values.pop("age_seconds", time.time() - created_at),
         key=values.pop("key", KEY),
         model=model,
         model_id=values.pop("model_id", model),

@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from math import isfinite
 from typing import Any, cast
@@ -85,6 +86,15 @@ class Response:
     def fields(self) -> dict[str, Any]:
         """The fields of a JSON object; none for any other body."""
         return as_object(self.value())
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When the service sent the response, by its own clock; None if it does not say so."""
+        try:
+            sent_at = email.utils.parsedate_to_datetime(self.headers.get("date", ""))
+        except (ValueError, TypeError, OverflowError):
+            return None
+        return sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC)
 
     @property
     def retry_after(self) -> float | None:

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, cast
 from urllib.parse import quote, urlsplit
@@ -44,6 +44,7 @@ from framegate.providers.references import ReferenceTransport, address, out_of_r
 ORDER_ID_CHARS_MAX = 4096
 STATUS_CHARS_MAX = 100
 FILES_SECONDS_MAX = 60.0  # for the URL of a finished file, after which the job fails and its cost is held
+ARRIVAL_TOLERANCE = timedelta(minutes=5)  # for a clock that was changed while the gateway was down
 FINGERPRINT_CHARS = 16
 UNKNOWN_STATUSES_MAX = 100  # that are logged
 OUTPUTS_MAX = 16  # files of one job
@@ -385,9 +386,14 @@ def job_list(response: Response) -> list[Any]:
     return cast("list[Any]", jobs)
 
 
-def job_created_at(order: Order) -> datetime:
-    """When the order's job was created: its id is a UUIDv7 (RFC 9562), which starts with the time."""
-    return datetime.fromtimestamp(int(order.job_id.replace("-", "")[:12], 16) / 1000, UTC)
+def earliest_arrival(order: Order, response: Response) -> datetime:
+    """The time, by the clock of the service that sent this response, before which the order cannot have arrived.
+
+    Raises `OutcomeUnknown` if the service does not send its time: its clock and ours cannot be compared.
+    """
+    if response.sent_at is None:
+        raise OutcomeUnknown("The list of jobs has no date, so it is unknown which of them are newer than the order.")
+    return response.sent_at - timedelta(seconds=order.age_seconds) - ARRIVAL_TOLERANCE
 
 
 def dropped_option_notes(subject: str, **values: object) -> list[str]:

@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from framegate.media import letterbox
 from framegate.providers.gpu.base import EncodedOrder, GpuServer, Parts, form_parts, seed_of
 from framegate.providers.gpu.families import H3, family_for, frame_count_notes
 from framegate.providers.gpu.vllm_minimax_h3 import encode_h3
-from framegate.providers.http import job_created_at, job_list, prompt, segment
+from framegate.providers.http import earliest_arrival, job_list, prompt, segment
 
 JOB_LIST_MAX = 100
-CLOCK_SKEW_MAX = timedelta(minutes=5)  # between the server's clock and ours
 FIELD_BYTES_MAX = 900 * 2**10  # of a text field of its form; the server rejects one above 1 MiB
 # Fields of the server that duplicate the request in another form: options must not set them.
 DERIVED_FIELDS = ("size", "seconds", "input_reference", "input_references", "image_reference")
@@ -64,7 +62,7 @@ class VllmOmni(GpuServer):
         """Find the job as new as the order with its prompt. Raises `OutcomeUnknown` if there are several."""
         response = await self.client.query("GET", "v1/videos", params={"limit": JOB_LIST_MAX, "order": "desc"})
         jobs = job_list(response)
-        since = (job_created_at(order) - CLOCK_SKEW_MAX).timestamp()
+        since = earliest_arrival(order, response).timestamp()
         matches = [job for job in jobs if _may_be(job, order, since)]
         if len(matches) > 1 or (len(jobs) == JOB_LIST_MAX and not matches):
             raise OutcomeUnknown("It is unknown which of the server's jobs is this order.")

@@ -4,7 +4,7 @@ Facts: its OpenAPI document and gateway source (github.com/phaseoteam/Phaseo) an
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from framegate.domain import Handle, Kind, Order, PreparedReference, Update
@@ -16,7 +16,7 @@ from framegate.net.answers import Response
 from framegate.providers.health import is_list, probe
 from framegate.providers.http import (
     HttpProvider,
-    job_created_at,
+    earliest_arrival,
     job_list,
     prompt,
     segment,
@@ -25,7 +25,6 @@ from framegate.providers.http import (
 from framegate.providers.phaseo.model_list import records
 
 JOB_LIST_MAX = 100
-CLOCK_SKEW_MAX = timedelta(minutes=5)  # between its clock and ours
 NANOS_PER_USD = 10**9
 NANOS_MAX = 10**18
 # Its upstream providers and the conditions of its prices compare these case-sensitively.
@@ -121,8 +120,9 @@ class Phaseo(HttpProvider):
         """None if the account has no job as new as the order. No field tells which order a newer job belongs to."""
         query = {"limit": JOB_LIST_MAX, "order": "desc"}
         response = await self.client.query("GET", "videos", params=query)
-        since = job_created_at(order) - CLOCK_SKEW_MAX
-        if any(_time(at(job, "created_at")) >= since for job in job_list(response)):
+        jobs = job_list(response)
+        since = earliest_arrival(order, response)
+        if any(_time(at(job, "created_at")) >= since for job in jobs):
             raise OutcomeUnknown(
                 "Phaseo has a job that may be this order, and does not report which order a job belongs to."
             )
