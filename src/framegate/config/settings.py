@@ -74,6 +74,10 @@ class Settings(BaseModel):
         default=False,
         description="Allow references from private and loopback addresses, and webhooks to them, also by http.",
     )
+    allow_http_webhooks: bool = Field(
+        default=False,
+        description="Allow webhooks by http as well; their content and signature are then readable on the way.",
+    )
     connections_max: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default=8192,
         description="Maximum number of connections; those without a request give way to new ones. Each is an open "

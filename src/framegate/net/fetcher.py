@@ -135,7 +135,8 @@ class Fetcher:
         """
         try:
             target = _parse(url)
-            if target.scheme != "https" and not self._settings.allow_private_addresses:
+            settings = self._settings
+            if target.scheme != "https" and not (settings.allow_private_addresses or settings.allow_http_webhooks):
                 raise NotDelivered(f"{without_query(target)} is not an https:// URL.")
             with anyio.fail_after(seconds_max), _as_reference_errors(target):
                 async with self._client.stream("POST", target, content=body, headers=dict(headers)) as response:

@@ -10,17 +10,19 @@ from framegate.domain import Problem
 def callback_problem(url: str, settings: Settings, *, field: str) -> Problem | None:
     """Return the problem of a webhook URL, which must be https.
 
-    If private addresses are allowed, http to a loopback address is accepted too.
+    http is accepted where a setting allows it, and to a loopback address if private addresses are allowed.
     """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
-    is_local = settings.allow_private_addresses and parts.scheme == "http" and _is_loopback(host or "")
-    if host and (parts.scheme == "https" or is_local):
+    may_be_http = settings.allow_http_webhooks or (settings.allow_private_addresses and _is_loopback(host or ""))
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and may_be_http)):
         return None
     message = f"`{field}` must be an https URL, not `{url[:80]}`."
+    if parts.scheme == "http":
+        message += " The operator can allow http with the setting `allow_http_webhooks`."
     return Problem(code="invalid_value", pointer=f"/{field.replace('.', '/')}", message=message)
 
 

@@ -30,6 +30,7 @@ from framegate.api.http.signed_urls import FileLink, UrlSigner, signed_link
 from framegate.api.http.validation import validated
 from framegate.domain import Blob, Caller, Output, Scope
 from framegate.domain.errors import NotFound, Unauthorized
+from framegate.domain.money import format_usd, from_micro_usd
 from framegate.media.thumbnails import last_frame_png
 
 router = APIRouter()
@@ -45,6 +46,7 @@ CallerDependency = Annotated[Caller, Depends(caller_of)]
 FILE_PATH = re.compile(r"/v1/files/([0-9a-f-]{36})/([a-z-]{1,16}\.[a-z0-9]{3})$")
 TOKEN_SECONDS = 3600  # as Pictory documents; the key itself does not expire
 SMALL_BODY_BYTES_MAX = 4096
+AMOUNTS = ("settled", "reserved", "held")
 
 
 FILES = {
@@ -89,6 +91,7 @@ async def get_job(request: Request, caller: CallerDependency, job_id: str) -> Re
     return JSONResponse(show(job, base=base_url(request), signer=url_signer_of(request)))
 
 
+@router.get("/v1/aistudio/videos")
 @router.get("/v1/jobs")
 async def list_jobs(
     request: Request,
@@ -102,6 +105,17 @@ async def list_jobs(
     page = await context.jobs.list(owner=caller.owner, limit=limit, after=after)
     jobs = [show(job, base=base_url(request), signer=url_signer_of(request)) for job in page.jobs]
     return JSONResponse({"success": True, "data": jobs} | ({"next": page.next} if page.next else {}))
+
+
+@router.get("/v1/quota")
+@router.get("/v1/aicredits/usage")
+async def get_usage(request: Request, caller: CallerDependency) -> Response:
+    """Return what the caller's jobs cost, in US dollars: the gateway has no credits of its own and no quota in them."""
+    groups = await context_of(request).jobs.spent("model", owner=caller.owner)
+    amounts = {name: sum(getattr(group, f"{name}_micro_usd") for group in groups) for name in AMOUNTS}
+    data: dict[str, object] = {"currency": "USD", "jobs": sum(group.jobs for group in groups)}
+    data |= {name: format_usd(from_micro_usd(amount)) for name, amount in amounts.items()}
+    return JSONResponse({"success": True, "data": data})
 
 
 @router.head("/v1/files/{job_id}/{name}", include_in_schema=False)
