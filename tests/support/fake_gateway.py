@@ -146,6 +146,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.respond(200, {"verdict": "pass"})
             case "GET", ["videos", _]:
                 self.respond(200, self.job())
+            case "POST", ["videos", _, "rerun"]:
+                self.respond(202, self.job() | {"status": "pending"})
             case "POST", ["videos", _, "cancel"]:
                 self.respond(200, self.job() | {"status": "cancelled"})
             case "DELETE", ["videos", _]:

@@ -129,6 +129,11 @@ class Authenticator:
         await self._note_use(key, now)
         return Caller(owner=key.owner, scopes=frozenset(key.scopes), key_id=key.id)
 
+    def forget(self, key_id: str) -> None:
+        """Read a key again at its next use, because it was just changed, and whether keys are needed."""
+        self._cache.keys.pop(key_id, None)
+        self._cache.needed_at = -1e9
+
     async def _known(self, text: str) -> Key | None:
         match = _KEY.fullmatch(text)
         key = await self._get(match[1]) if match else None
@@ -169,7 +174,7 @@ class Authenticator:
 _MEANS = {
     Scope.CREATE: "place or change anything",
     Scope.READ: "look at jobs or fetch their files",
-    Scope.ADMIN: "manage keys",
+    Scope.ADMIN: "manage keys or see other owners' jobs",
 }
 
 

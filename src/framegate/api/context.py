@@ -16,6 +16,7 @@ from framegate.domain import Caller, Output, Scope
 from framegate.domain.errors import PrivateFile, Unauthorized
 from framegate.domain.machine import Machine
 from framegate.jobs.deduplication import RequestContext
+from framegate.jobs.operator import Operator
 from framegate.jobs.service import JobService
 from framegate.net import loops
 
@@ -34,6 +35,7 @@ class ApiContext:
 
     settings: Settings
     jobs: JobService
+    operator: Operator
     keys: Authenticator
     machine: Machine
     closing: asyncio.Event

@@ -25,6 +25,7 @@ from framegate.config.settings import Settings
 from framegate.domain.errors import Unavailable
 from framegate.domain.machine import Machine
 from framegate.jobs.executor import Executor
+from framegate.jobs.operator import Operator
 from framegate.jobs.state_machine.provider_webhook import PATH as PROVIDER_WEBHOOK_PATH
 from framegate.providers.base import Provider
 
@@ -59,6 +60,7 @@ def build_app(
             context = ApiContext(
                 settings=settings,
                 jobs=parts.jobs,
+                operator=Operator(parts.jobs, parts.store, parts.machine),
                 keys=parts.keys,
                 machine=parts.machine,
                 closing=asyncio.Event(),

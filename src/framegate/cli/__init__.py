@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from framegate.cli import console, db, demo, doctor, generate, jobs, keys, models, serve, spend, verify
+from framegate.cli import again, console, db, demo, doctor, generate, jobs, keys, models, serve, spend, verify
 from framegate.domain.errors import FramegateError
 
 EPILOG = (
@@ -35,7 +35,9 @@ app.add_typer(jobs.app, name="jobs")
 app.command()(jobs.watch)
 app.command()(jobs.download)
 app.command()(jobs.cancel)
-app.command()(spend.retry)
+app.command()(again.rerun)
+app.command()(again.resubmit)
+app.command("retry", hidden=True)(again.resubmit)  # its name until 0.3.0
 app.command()(spend.settle)
 app.command()(spend.spend)
 app.command()(verify.verify)

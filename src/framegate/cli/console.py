@@ -158,7 +158,7 @@ def show_job_end(error: "JobEnded") -> None:
     if error.code == "submit_unsure":
         print_hint(f"its price is held. Check at {job.get('provider')} whether the video was made, then")
         print_hint(f"set its final cost: framegate settle {job['id']} --cost 0")
-        print_hint(f"or resubmit it: framegate retry {job['id']}")
+        print_hint(f"or resubmit it: framegate resubmit {job['id']}")
     else:
         print_hint(f"framegate jobs show {job['id']}")
 

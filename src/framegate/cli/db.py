@@ -1,6 +1,5 @@
 """`db` commands: the version of the database's schema."""
 
-import asyncio
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -50,6 +49,8 @@ def upgrade(*, json: Json = False, data: Data = None) -> None:
 
     Example: framegate db upgrade
     """
+    import asyncio
+
     from framegate.config.loading import load
     from framegate.store import FolderLock
     from framegate.store.engine import SCHEMA
@@ -71,6 +72,8 @@ def upgrade(*, json: Json = False, data: Data = None) -> None:
 
 def read_version(settings: "Settings") -> str | None:
     """The version of the database's schema; None if there is no database. Raises `Unavailable`."""
+    import asyncio
+
     from framegate.store.engine import FAILURES, make_engines, schema_version, sqlite_file, sqlite_url
 
     if settings.database_url is None and not sqlite_file(settings.data_dir).is_file():

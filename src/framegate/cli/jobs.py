@@ -13,9 +13,10 @@ from framegate.cli.console import Exit
 from framegate.cli.generate import wait_and_save
 from framegate.cli.output_path import check_output_path, default_name
 from framegate.domain import Status
+from framegate.domain.errors import Forbidden, NotFound
 
 if TYPE_CHECKING:
-    from framegate.client import Job
+    from framegate.client import Framegate, Job
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -24,7 +25,7 @@ Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite an existin
 
 
 @app.callback(invoke_without_command=True)
-def jobs(
+def jobs(  # noqa: PLR0913 - one parameter for each flag
     context: typer.Context,
     *,
     limit: Annotated[
@@ -34,26 +35,52 @@ def jobs(
         list[Status] | None, typer.Option("--status", help="Only jobs with this status; can be used multiple times.")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Only jobs of this model.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed jobs; short for --status failed.")] = False,
+    held: Annotated[
+        bool, typer.Option("--held", help="Only jobs whose cost is held: see `framegate settle` and `resubmit`.")
+    ] = False,
+    all_owners: Annotated[
+        bool, typer.Option("--all", help="Jobs of all owners; a server's key needs the scope admin.")
+    ] = False,
+    owner: Annotated[
+        str | None, typer.Option("--owner", help="Jobs of this owner; a server's key needs the scope admin.")
+    ] = None,
     json: Json = False,
     server: Server = None,
     data: Data = None,
 ) -> None:
     """List the jobs, newest first. Show one with `framegate jobs show ID`.
 
+    \b
     Example: framegate jobs --status failed --json
-    """
+
+    \b
+    Of all owners, those that wait for a person: framegate jobs --all --held
+    """  # noqa: D301 - so that the example is not wrapped
     if context.invoked_subcommand:
         _reject_options(context)
         return
+    if owner is not None and all_owners:
+        console.fail("--owner and --all cannot be used together.", Exit.USAGE)
+    statuses = [*(status or ()), *((Status.FAILED,) if failed and Status.FAILED not in (status or ()) else ())]
+    is_operator = all_owners or owner is not None
     with open_gateway(server, data, brief=True) as client:
-        listed = list(client.videos.list(limit=limit, status=status or (), model=model))
+        if is_operator:
+            found = client.admin.jobs(owner=owner, limit=limit, status=statuses, model=model, held=held)
+        else:
+            found = client.videos.list(limit=limit, status=statuses, model=model, held=held)
+        listed = list(found)
     if json:
         console.print_json({"data": [job.raw for job in listed]})
         return
     if not listed:
         console.print_message("No jobs.")
         return
-    console.table(("ID", "STATUS", "MODEL", "CREATED", "PROMPT"), [_row(job) for job in listed])
+    owner_head = ("OWNER", "COST") if is_operator else ()
+    heads = ("ID", "STATUS", *owner_head, "MODEL", "CREATED", "PROMPT")
+    console.table(heads, [_row(job, is_operator=is_operator) for job in listed])
+    if held:
+        console.print_hint("set the final cost with: framegate settle ID --cost USD")
 
 
 @app.command()
@@ -65,8 +92,8 @@ def show(job_id: JobId, *, json: Json = False, server: Server = None, data: Data
     import json as encoder
 
     with open_gateway(server, data) as client:
-        job = client.videos.get(job_id)
-        webhooks = client.videos.webhooks(job_id) if job.raw.get("webhooks_url") else ()
+        job, is_own = _find(client, job_id)
+        webhooks = client.videos.webhooks(job_id) if is_own and job.raw.get("webhooks_url") else ()
     if json:
         console.print_json({**job.raw, "webhooks": webhooks} if webhooks else job.raw)
         return
@@ -181,12 +208,26 @@ def cancel(job_id: JobId, *, json: Json = False, server: Server = None, data: Da
     console.print_json(job.raw) if json else console.print_data(f"{job.id} {job.status}")
 
 
+def _find(client: "Framegate", job_id: str) -> "tuple[Job, bool]":
+    """A job, and whether it belongs to the caller; an operator also finds those of other owners."""
+    try:
+        return client.videos.get(job_id), True
+    except NotFound:
+        try:
+            return client.admin.job(job_id), False
+        except (Forbidden, NotFound):
+            pass
+        raise
+
+
 def _reject_options(context: typer.Context) -> None:
     """End the command if an option of `jobs` is before the subcommand, which would not see it."""
     for name in context.params:
         source = context.get_parameter_source(name)
         if source is not None and source.name != "DEFAULT":
-            console.fail(f"--{name} cannot be used before `{context.invoked_subcommand}`.", Exit.USAGE)
+            console.fail(
+                f"--{name.removesuffix('_owners')} cannot be used before `{context.invoked_subcommand}`.", Exit.USAGE
+            )
 
 
 def _local_time(seconds: float) -> str:
@@ -199,8 +240,20 @@ def _attempt(attempt: Mapping[str, Any]) -> str:
     return f"attempt {attempt['number']} at {_local_time(attempt['at'])}: {outcome} ({attempt['milliseconds']} ms)"
 
 
-def _row(job: "Job") -> tuple[str, str, str, str, str]:
+def _row(job: "Job", *, is_operator: bool) -> tuple[str, ...]:
     created_at = job.raw.get("created_at")
     created = dt.datetime.fromtimestamp(created_at).astimezone().strftime("%Y-%m-%d %H:%M") if created_at else "-"
     prompt = " ".join(job.prompt.split())
-    return (job.id, str(job.status), job.model, created, prompt if len(prompt) <= 50 else f"{prompt[:49]}…")
+    owned = (str(job.raw.get("owner") or "-"), _bill(job)) if is_operator else ()
+    return (job.id, str(job.status), *owned, job.model, created, prompt if len(prompt) <= 50 else f"{prompt[:49]}…")
+
+
+def _bill(job: "Job") -> str:
+    """The ledger entry: $0.32 held."""
+    from framegate.domain.ledger import dollars
+
+    bill: Mapping[str, Any] = job.raw.get("bill") or {}
+    amount = bill.get("settled_micro_usd", bill.get("reserved_micro_usd"))
+    if bill.get("state") == "void":
+        return "void"
+    return f"{'unknown' if amount is None else dollars(amount)} {bill['state']}" if bill else "-"

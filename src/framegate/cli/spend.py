@@ -1,7 +1,6 @@
-"""`spend`, `retry` and `settle` commands: the cost of jobs, and jobs whose submission outcome is unknown."""
+"""`spend` and `settle` commands: the cost of jobs."""
 
 import datetime as dt
-import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -12,14 +11,11 @@ import typer
 from framegate.cli import console
 from framegate.cli.connection import Data, JobId, Json, Server, open_gateway
 from framegate.cli.console import Exit
-from framegate.cli.generate import wait_and_save
 from framegate.cli.keys import parse_usd, run_on_store
-from framegate.cli.output_path import check_output_path, default_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from framegate.client import Job
     from framegate.store import Store
 
 AMOUNTS = ("settled_micro_usd", "reserved_micro_usd", "held_micro_usd")
@@ -44,29 +40,27 @@ def spend(
     by: Annotated[By, typer.Option("--by", help="Grouping of the spending.")] = By.MODEL,
     since: Since = None,
     until: Until = None,
-    owner: Annotated[str | None, typer.Option("--owner", help="Only this owner, in the data folder.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only this owner.")] = None,
+    all_owners: Annotated[
+        bool, typer.Option("--all", help="All owners, also at a server; a server's key needs the scope admin.")
+    ] = False,
     json: Json = False,
     server: Server = None,
     data: Data = None,
 ) -> None:
-    """Show the spending. Without a server, of the whole data folder; with a server, of the owner of your key.
+    """Show the spending. Without a server, of the whole data folder; with a server, of your key's owner.
 
     Example: framegate spend --by day --since 2026-11-01
     """
     from framegate.config.environment import client_defaults
 
-    for flag, day in (("--since", since), ("--until", until)):
-        if day is not None and not _is_day(day):
-            console.fail(f"`{flag} {day}` is not a day.", Exit.USAGE, "use the format 2026-11-01")
-    if since and until and since > until:
-        console.fail(f"`--since {since}` is after `--until {until}`.", Exit.USAGE, "use the earlier day for --since")
-    if url := server or client_defaults()[0]:
-        if owner is not None:
-            console.fail(
-                "--owner works on the data folder only; a server reports the spending of your key's owner.", Exit.USAGE
-            )
-        with open_gateway(url, data, brief=True) as client:
-            spending = client.spend(by=by.value, since=since, until=until)
+    _check_flags(since, until, owner, all_owners=all_owners)
+    if server or client_defaults()[0]:
+        with open_gateway(server, data, brief=True) as client:
+            if owner is not None or all_owners:
+                spending = client.admin.spend(by=by.value, since=since, until=until, owner=owner)
+            else:
+                spending = client.spend(by=by.value, since=since, until=until)
     else:
         spending = _spending_of_folder(by, since, until, owner, data)
     if json:
@@ -81,44 +75,19 @@ def spend(
         console.print_message(
             f"{_dollars(estimated)} of the settled amount is estimated: the providers did not report the cost."
         )
+    if held := spending["total"]["held_micro_usd"]:
+        console.print_message(f"{_dollars(held)} is held: a person must find out the cost of these orders.")
+        console.print_hint("list them with: framegate jobs --all --held")
 
 
-def retry(
-    job_id: JobId,
-    *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
-    void_first: Annotated[
-        bool, typer.Option("--void-first", help="Release the reservation that the original job holds.")
-    ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Output file. Default: a name made from the prompt.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite an existing file.")] = False,
-    json: Json = False,
-    server: Server = None,
-    data: Data = None,
-) -> None:
-    """Resubmit a job whose submission outcome is unknown. Shows the job and asks first: it may cost twice.
-
-    Example: framegate retry 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
-    """
-    with open_gateway(server, data, sandbox=False) as client:
-        job = client.videos.get(job_id)
-        bill = client.videos.bill(job_id)
-        if not bill["unsure"]:
-            console.fail(
-                f"Job {job.id} is {job.status}, and the outcome of its order is known.",
-                Exit.FAILED,
-                "create a new job with `framegate generate`",
-            )
-        path = output or Path(default_name(job.prompt, job.id))
-        check_output_path(path, force=force)
-        _show_job(job, bill)
-        if not yes:
-            _confirm()
-        new_job = client.videos.retry(job_id, void_first=void_first)
-        console.print_message(f"Job {new_job.id} replaces it.")
-        wait_and_save(new_job, path, json=json, force=force)
+def _check_flags(since: str | None, until: str | None, owner: str | None, *, all_owners: bool) -> None:
+    if owner is not None and all_owners:
+        console.fail("--owner and --all cannot be used together.", Exit.USAGE)
+    for flag, day in (("--since", since), ("--until", until)):
+        if day is not None and not _is_day(day):
+            console.fail(f"`{flag} {day}` is not a day.", Exit.USAGE, "use the format 2026-11-01")
+    if since and until and since > until:
+        console.fail(f"`--since {since}` is after `--until {until}`.", Exit.USAGE, "use the earlier day for --since")
 
 
 def settle(
@@ -126,14 +95,23 @@ def settle(
     *,
     cost: Annotated[str, typer.Option("--cost", metavar="USD", help="Final cost: 0.32, or 0 for nothing.")],
     json: Json = False,
+    server: Server = None,
     data: Data = None,
 ) -> None:
-    """Set the final cost of a held job. Works on the data folder, also while a server is running.
+    """Set the final cost of a held job. Find held jobs with: framegate jobs --all --held
+
+    Without a server, works on the data folder, also while a server is running.
 
     Example: framegate settle 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11 --cost 0
     """
+    from framegate.config.environment import client_defaults
+
     amount = parse_usd(cost) or 0
-    run_on_store(None if data is None else str(data), lambda store: store.ledger.resolve(job_id, amount))
+    if server or client_defaults()[0]:
+        with open_gateway(server, data, brief=True) as client:
+            client.admin.settle(job_id, amount)
+    else:
+        run_on_store(data, lambda store: store.ledger.resolve(job_id, amount))
     state = "settled" if amount else "void"
     if json:
         console.print_json({"job_id": job_id, "state": state, "settled_micro_usd": amount or None})
@@ -148,27 +126,6 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _show_job(job: "Job", bill: "Mapping[str, Any]") -> None:
-    console.print_message(f"Job {job.id} is {job.status}: {job.raw.get('error', '')}")
-    console.print_message(f"Order: {bill['model']} at {bill['provider']}, created on {bill['day']} (UTC).")
-    reserved = bill.get("reserved_micro_usd")
-    estimate = "price unknown" if reserved is None else f"estimated at {_dollars(reserved)}"
-    console.print_message(f"Ledger: {bill['state']}, {estimate}.")
-
-
-def _confirm() -> None:
-    if not sys.stdin.isatty():
-        console.fail(
-            "Resubmitting may cost twice, and there is no terminal to ask for confirmation.",
-            Exit.USAGE,
-            "confirm with --yes",
-        )
-    console.print_message("Check at the provider whether the video was made. Resubmit? It may cost twice. [y/N]")
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        console.print_message("No order was placed.")
-        raise typer.Exit(Exit.STOPPED)
-
-
 def _spending_of_folder(
     by: By, since: str | None, until: str | None, owner: str | None, data: Path | None
 ) -> dict[str, Any]:
@@ -177,7 +134,7 @@ def _spending_of_folder(
         names = {key.id: key.name for key in await store.keys.list()} if by is By.KEY else {}
         return lines, names
 
-    lines, names = run_on_store(None if data is None else str(data), read)
+    lines, names = run_on_store(data, read)
     rows = [asdict(line) for line in lines]
     for row in rows:
         if names.get(row["name"] or ""):

@@ -5,8 +5,9 @@ job = client.videos.create(prompt="a slow push-in at dusk", references=["front.j
 job.wait().save("out.mp4")
 """
 
-from framegate.client.client import AsyncFramegate, AsyncJob, AsyncVideo, Framegate, Job, Video
+from framegate.client.client import AsyncFramegate, Framegate
 from framegate.client.errors import AddressInvalid, BrokenVideo, KeyInvalid, Unreachable, WaitTimeout
+from framegate.client.jobs import AsyncJob, AsyncVideo, Job, Video
 from framegate.client.models import (
     Asset,
     CheckResult,

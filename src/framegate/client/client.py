@@ -1,122 +1,17 @@
 """The clients, sync and async: one-line methods over the same operations."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from os import PathLike
-from pathlib import Path
-from typing import Any, Self, Unpack
+import warnings
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
 from framegate.client import operations
-from framegate.client.models import Asset, CheckResult, JobView, ModelRecord
+from framegate.client.admin import Admin, AsyncAdmin
+from framegate.client.jobs import AsyncJob, Job
+from framegate.client.models import Asset, CheckResult, ModelRecord
 from framegate.client.requests import ReferenceSource, VideoRequest
 from framegate.client.streaming import EventFollower
 from framegate.client.transport import AsyncDriver, Driver
 from framegate.domain import Event
-
-OnEvent = Callable[[Event], object]
-
-
-class Job(JobView):
-    """A job as of the last response, with its operations."""
-
-    def __init__(self, raw: Mapping[str, Any], driver: Driver) -> None:
-        super().__init__(raw)
-        self.driver = driver
-
-    @property
-    def video(self) -> "Video":
-        """The first finished video."""
-        return Video(self, 0)
-
-    def refresh(self) -> Self:
-        """Get the current state of the job."""
-        self.raw = self.driver.run(operations.get(self.id))
-        return self
-
-    def wait(self, timeout: float | None = None, on_event: OnEvent | None = None) -> Self:
-        """Wait until the video is ready. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
-        self.raw = self.driver.run(operations.wait(self.id, timeout, on_event, 0))
-        return self
-
-    def cancel(self) -> Self:
-        """Cancel the job. Raises `Conflict` if it has already ended."""
-        self.raw = self.driver.run(operations.cancel(self.id))
-        return self
-
-    def save(self, path: str | PathLike[str], index: int = 0) -> Path:
-        """Download a finished video. The file is verified, and written completely or not at all."""
-        return self.driver.run(operations.save(self, path, index))
-
-
-class AsyncJob(JobView):
-    """A job as of the last response, with its operations."""
-
-    def __init__(self, raw: Mapping[str, Any], driver: AsyncDriver) -> None:
-        super().__init__(raw)
-        self.driver = driver
-
-    @property
-    def video(self) -> "AsyncVideo":
-        """The first finished video."""
-        return AsyncVideo(self, 0)
-
-    async def refresh(self) -> Self:
-        """Get the current state of the job."""
-        self.raw = await self.driver.run(operations.get(self.id))
-        return self
-
-    async def wait(self, timeout: float | None = None, on_event: OnEvent | None = None) -> Self:  # noqa: ASYNC109 - the same signature as the sync one
-        """Wait until the video is ready. Raises `JobFailed`, `JobCancelled`, `JobExpired` or `WaitTimeout`."""
-        self.raw = await self.driver.run(operations.wait(self.id, timeout, on_event, 0))
-        return self
-
-    async def cancel(self) -> Self:
-        """Cancel the job. Raises `Conflict` if it has already ended."""
-        self.raw = await self.driver.run(operations.cancel(self.id))
-        return self
-
-    async def save(self, path: str | PathLike[str], index: int = 0) -> Path:
-        """Download a finished video. The file is verified, and written completely or not at all."""
-        return await self.driver.run(operations.save(self, path, index))
-
-
-class Video:
-    """One finished video of a job."""
-
-    def __init__(self, job: Job, index: int) -> None:
-        self._job = job
-        self.index = index
-
-    def save(self, path: str | PathLike[str]) -> Path:
-        """Download it. The file is verified, and written completely or not at all."""
-        return self._job.save(path, self.index)
-
-    def save_poster(self, path: str | PathLike[str]) -> Path:
-        """Save one frame as a JPEG."""
-        return self._job.driver.run(operations.save(self._job, path, self.index, "poster.jpg"))
-
-    def save_contact_sheet(self, path: str | PathLike[str]) -> Path:
-        """Save frames of the whole video on one sheet, as a JPEG."""
-        return self._job.driver.run(operations.save(self._job, path, self.index, "contact-sheet.jpg"))
-
-
-class AsyncVideo:
-    """One finished video of a job."""
-
-    def __init__(self, job: AsyncJob, index: int) -> None:
-        self._job = job
-        self.index = index
-
-    async def save(self, path: str | PathLike[str]) -> Path:
-        """Download it. The file is verified, and written completely or not at all."""
-        return await self._job.save(path, self.index)
-
-    async def save_poster(self, path: str | PathLike[str]) -> Path:
-        """Save one frame as a JPEG."""
-        return await self._job.driver.run(operations.save(self._job, path, self.index, "poster.jpg"))
-
-    async def save_contact_sheet(self, path: str | PathLike[str]) -> Path:
-        """Save frames of the whole video on one sheet, as a JPEG."""
-        return await self._job.driver.run(operations.save(self._job, path, self.index, "contact-sheet.jpg"))
 
 
 class Videos:
@@ -137,9 +32,12 @@ class Videos:
         """Get a job."""
         return Job(self._driver.run(operations.get(job_id)), self._driver)
 
-    def list(self, *, limit: int | None = None, status: Sequence[str] = (), model: str | None = None) -> Iterator[Job]:
-        """List the jobs, newest first."""
-        return self._driver.iterate(operations.pages(limit, status, model, lambda raw: Job(raw, self._driver)))
+    def list(
+        self, *, limit: int | None = None, status: Sequence[str] = (), model: str | None = None, held: bool = False
+    ) -> Iterator[Job]:
+        """List the jobs, newest first; with `held` only those whose cost is held."""
+        filters = {"model": model, "held": "true" if held else None}
+        return self._driver.iterate(operations.pages(limit, status, filters, lambda raw: Job(raw, self._driver)))
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job. Raises `Conflict` if it has already ended."""
@@ -149,12 +47,24 @@ class Videos:
         """Get the ledger entry of a job: reserved, settled, void or held, in millionths of a US dollar."""
         return self._driver.run(operations.bill(job_id))
 
-    def retry(self, job_id: str, *, void_first: bool = False) -> Job:
+    def rerun(self, job_id: str, *, idempotency_key: str | None = None) -> Job:
+        """Make the video of a job that has ended again, as a new job with the same request. It costs again.
+
+        Raises `Conflict` for a job that has not ended, or whose submission outcome is unknown.
+        """
+        return Job(self._driver.run(operations.rerun(job_id, idempotency_key)), self._driver)
+
+    def resubmit(self, job_id: str, *, void_first: bool = False) -> Job:
         """Resubmit a job whose submission outcome is unknown, as a new job. It may cost twice.
 
         `void_first` releases the reservation that the original job holds. Raises `Conflict` if the outcome is known.
         """
-        return Job(self._driver.run(operations.retry(job_id, void_first=void_first)), self._driver)
+        return Job(self._driver.run(operations.resubmit(job_id, void_first=void_first)), self._driver)
+
+    def retry(self, job_id: str, *, void_first: bool = False) -> Job:
+        """Former name of `resubmit`."""
+        warnings.warn("videos.retry is now videos.resubmit", DeprecationWarning, stacklevel=2)
+        return self.resubmit(job_id, void_first=void_first)
 
     def delete(self, job_id: str) -> None:
         """Delete a job that has ended, and its files."""
@@ -196,10 +106,11 @@ class AsyncVideos:
         return AsyncJob(await self._driver.run(operations.get(job_id)), self._driver)
 
     def list(
-        self, *, limit: int | None = None, status: Sequence[str] = (), model: str | None = None
+        self, *, limit: int | None = None, status: Sequence[str] = (), model: str | None = None, held: bool = False
     ) -> AsyncIterator[AsyncJob]:
-        """List the jobs, newest first."""
-        return self._driver.iterate(operations.pages(limit, status, model, lambda raw: AsyncJob(raw, self._driver)))
+        """List the jobs, newest first; with `held` only those whose cost is held."""
+        filters = {"model": model, "held": "true" if held else None}
+        return self._driver.iterate(operations.pages(limit, status, filters, lambda raw: AsyncJob(raw, self._driver)))
 
     async def cancel(self, job_id: str) -> AsyncJob:
         """Cancel a job. Raises `Conflict` if it has already ended."""
@@ -209,12 +120,24 @@ class AsyncVideos:
         """Get the ledger entry of a job: reserved, settled, void or held, in millionths of a US dollar."""
         return await self._driver.run(operations.bill(job_id))
 
-    async def retry(self, job_id: str, *, void_first: bool = False) -> AsyncJob:
+    async def rerun(self, job_id: str, *, idempotency_key: str | None = None) -> AsyncJob:
+        """Make the video of a job that has ended again, as a new job with the same request. It costs again.
+
+        Raises `Conflict` for a job that has not ended, or whose submission outcome is unknown.
+        """
+        return AsyncJob(await self._driver.run(operations.rerun(job_id, idempotency_key)), self._driver)
+
+    async def resubmit(self, job_id: str, *, void_first: bool = False) -> AsyncJob:
         """Resubmit a job whose submission outcome is unknown, as a new job. It may cost twice.
 
         `void_first` releases the reservation that the original job holds. Raises `Conflict` if the outcome is known.
         """
-        return AsyncJob(await self._driver.run(operations.retry(job_id, void_first=void_first)), self._driver)
+        return AsyncJob(await self._driver.run(operations.resubmit(job_id, void_first=void_first)), self._driver)
+
+    async def retry(self, job_id: str, *, void_first: bool = False) -> AsyncJob:
+        """Former name of `resubmit`."""
+        warnings.warn("videos.retry is now videos.resubmit", DeprecationWarning, stacklevel=2)
+        return await self.resubmit(job_id, void_first=void_first)
 
     async def delete(self, job_id: str) -> None:
         """Delete a job that has ended, and its files."""
@@ -282,7 +205,11 @@ class AsyncAssets:
 
 
 class Framegate(Driver):
-    """A client of a gateway. Address and key default to `FRAMEGATE_URL` and `FRAMEGATE_API_KEY`."""
+    """A client of a gateway. Address and key default to `FRAMEGATE_URL` and `FRAMEGATE_API_KEY`.
+
+    `timeout` is the time in seconds that the gateway may be silent during a request, 120 by default; a job may take
+    longer. Raises `AddressInvalid` and `KeyInvalid`.
+    """
 
     @property
     def videos(self) -> Videos:
@@ -299,6 +226,11 @@ class Framegate(Driver):
         """Stored files that requests can refer to."""
         return Assets(self)
 
+    @property
+    def admin(self) -> Admin:
+        """The jobs, keys and money of all owners."""
+        return Admin(self)
+
     def gateway(self) -> Mapping[str, Any]:
         """Get facts about the gateway: `version`, and whether it is a `sandbox`."""
         return self.run(operations.gateway())
@@ -309,7 +241,11 @@ class Framegate(Driver):
 
 
 class AsyncFramegate(AsyncDriver):
-    """A client of a gateway. Address and key default to `FRAMEGATE_URL` and `FRAMEGATE_API_KEY`."""
+    """A client of a gateway. Address and key default to `FRAMEGATE_URL` and `FRAMEGATE_API_KEY`.
+
+    `timeout` is the time in seconds that the gateway may be silent during a request, 120 by default; a job may take
+    longer. Raises `AddressInvalid` and `KeyInvalid`.
+    """
 
     @property
     def videos(self) -> AsyncVideos:
@@ -325,6 +261,11 @@ class AsyncFramegate(AsyncDriver):
     def assets(self) -> AsyncAssets:
         """Stored files that requests can refer to."""
         return AsyncAssets(self)
+
+    @property
+    def admin(self) -> AsyncAdmin:
+        """The jobs, keys and money of all owners."""
+        return AsyncAdmin(self)
 
     async def gateway(self) -> Mapping[str, Any]:
         """Get facts about the gateway: `version`, and whether it is a `sandbox`."""

@@ -5,6 +5,7 @@ The driver sends the outcome of a step back into the flow: a `Reply` for `Send` 
 """
 
 import time
+import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -95,16 +96,23 @@ def get(job_id: str) -> Flow[Mapping[str, Any]]:
     return (yield from send(Call(method="GET", path=requests.video_path(job_id)))).json()
 
 
-def pages(limit: int | None, status: Sequence[str], model: str | None, build: Callable[[Any], Any]) -> Flow[None]:
-    """List the jobs, newest first, page by page."""
+def pages(
+    limit: int | None,
+    status: Sequence[str],
+    filters: Mapping[str, str | None],
+    build: Callable[[Any], Any],
+    *,
+    path: str = "/videos",
+) -> Flow[None]:
+    """List the jobs, newest first, page by page. A filter that is None is left out."""
     after: str | None = None
     remaining = limit
     while remaining is None or remaining > 0:
         params: dict[str, str | int | float | list[str]] = {"limit": min(remaining or 100, 100)}
-        params |= {name: value for name, value in (("after", after), ("model", model)) if value}
+        params |= {name: value for name, value in {**filters, "after": after}.items() if value}
         if status:
             params["status"] = list(status)
-        page = (yield from send(Call(method="GET", path="/videos", params=params))).json()
+        page = (yield from send(Call(method="GET", path=path, params=params))).json()
         yield Yield([build(raw) for raw in page["data"]])
         after = page.get("next")
         if not after:
@@ -122,17 +130,35 @@ def bill(job_id: str) -> Flow[Mapping[str, Any]]:
     return (yield from send(Call(method="GET", path=requests.video_path(job_id, "/bill")))).json()
 
 
-def retry(job_id: str, *, void_first: bool) -> Flow[Mapping[str, Any]]:
+def resubmit(job_id: str, *, void_first: bool) -> Flow[Mapping[str, Any]]:
     """Resubmit a job whose submission outcome is unknown. The gateway does so once, so the call may be repeated."""
     body = {"confirm": True, "void_first": void_first}
     return (yield from send(Call(method="POST", path=requests.video_path(job_id, "/retry"), json=body))).json()
 
 
-def spend(by: str, since: str | None, until: str | None) -> Flow[Mapping[str, Any]]:
+def rerun(job_id: str, key: str | None) -> Flow[Mapping[str, Any]]:
+    """Make the video of a job again, as a new job."""
+    headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+    return (yield from send(Call(method="POST", path=requests.video_path(job_id, "/rerun"), headers=headers))).json()
+
+
+def spend(
+    by: str, since: str | None, until: str | None, *, path: str = "/spend", owner: str | None = None
+) -> Flow[Mapping[str, Any]]:
     """Get the spending."""
     params: dict[str, str | int | float | list[str]] = {"by": by}
-    params |= {name: day for name, day in (("since", since), ("until", until)) if day}
-    return (yield from send(Call(method="GET", path="/spend", params=params))).json()
+    params |= {name: day for name, day in (("since", since), ("until", until), ("owner", owner)) if day}
+    return (yield from send(Call(method="GET", path=path, params=params))).json()
+
+
+def admin_get(path: str, **params: str) -> Flow[Mapping[str, Any]]:
+    """Read from one of the operator's routes."""
+    return (yield from send(Call(method="GET", path=f"/admin{path}", params=params))).json()
+
+
+def admin_post(path: str, body: Mapping[str, Any] | None = None, *, repeatable: bool = True) -> Flow[Mapping[str, Any]]:
+    """Change something by one of the operator's routes."""
+    return (yield from send(Call(method="POST", path=f"/admin{path}", json=body, repeatable=repeatable))).json()
 
 
 def delete(job_id: str) -> Flow[None]:

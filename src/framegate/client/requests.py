@@ -14,12 +14,21 @@ from urllib.parse import quote
 
 from framegate.domain import Kind, Problem, Role
 from framegate.domain.errors import InvalidRequest, NotFound
+from framegate.domain.field_names import similar_fields
 
 DEFAULT_URL = "http://127.0.0.1:8787"
 DEFAULT_MODEL = "framegate/animatic"
 URL_PREFIXES = ("https://", "http://", "data:", "asset://")
 CHUNK_BYTES = 256 * 1024
 JOB_ID_PATTERN = re.compile(r"[\w-]{1,64}", re.ASCII)
+SDK_NAMES = {"input_references": "references", "first_frame_url": "first_frame", "last_frame_url": "last_frame"}
+ELSEWHERE = {  # arguments of other calls
+    "timeout": "Set it for the client: Framegate(url, timeout=30); or for the end of the job: job.wait(timeout=600).",
+    "api_key": "Set it for the client: Framegate(url, api_key=…).",
+    "base_url": "Set it for the client: Framegate(url).",
+    "wait": "Wait for the video with job.wait().",
+    "output": "Save the video with job.wait().save(path).",
+}
 RESERVED_IDS = ("models", "check")  # paths beside those of the jobs
 
 ReferenceSource = str | PathLike[str] | bytes | IO[bytes]  # a URL, a path, or the content of the file
@@ -40,7 +49,7 @@ class VideoRequest(TypedDict, total=False):
 
     model: str | None
     prompt: str | None
-    references: Sequence[ReferenceSource | ReferenceInput]
+    references: ReferenceSource | ReferenceInput | Sequence[ReferenceSource | ReferenceInput]  # one, or several
     first_frame: ReferenceSource | None
     last_frame: ReferenceSource | None
     duration: int | None  # seconds
@@ -57,6 +66,18 @@ class VideoRequest(TypedDict, total=False):
     metadata: Mapping[str, str] | None
     callback_url: str | None
     previous_job_id: str | None  # a completed job whose video is extended
+
+
+class KeyFields(TypedDict, total=False):
+    """The parameters of `admin.create_key`. Default: create and read, without limits, for the owner `default`."""
+
+    name: str
+    owner: str
+    scopes: Sequence[str]  # create, read, admin
+    lifetime_seconds: int | None
+    requests_per_minute: int | None
+    budget_micro_usd: int | None
+    budget_period: str | None  # total, month, day
 
 
 PLAIN_FIELDS = tuple(VideoRequest.__annotations__.keys() - {"references", "first_frame", "last_frame"})
@@ -123,20 +144,53 @@ def video_path(job_id: str, tail: str = "") -> str:
     return f"/videos/{quote(job_id, safe='')}{tail}"
 
 
+def key_path(key_id: str, tail: str) -> str:
+    """The path of one API key, below the operator's routes. Raises `NotFound` for a text that cannot be an id."""
+    if not JOB_ID_PATTERN.fullmatch(key_id):
+        raise NotFound(f"Key not found: {key_id[:64]!r}.")
+    return f"/keys/{quote(key_id, safe='')}{tail}"
+
+
 def resolve_references(request: VideoRequest) -> list[ResolvedReference]:
     """The references of a request. Raises `InvalidRequest` for a path without a file, before anything is sent."""
-    unknown = request.keys() - VideoRequest.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"unexpected arguments: {', '.join(sorted(unknown))}")
+    _reject_unknown_arguments(request)
     resolved: list[ResolvedReference] = []
     for role in (Role.FIRST_FRAME, Role.LAST_FRAME):
         frame = request.get(role.value)
         if frame is not None:
             resolved.append(_resolve({"url": frame, "role": role.value}, f"/{role.value}"))
-    for index, item in enumerate(request.get("references") or ()):
-        reference = item if isinstance(item, Mapping) else ReferenceInput(url=item)
+    for index, item in enumerate(_several(request.get("references"))):
+        reference = cast("ReferenceInput", item if isinstance(item, Mapping) else {"url": item})
         resolved.append(_resolve(reference, f"/references/{index}"))
     return resolved
+
+
+def _reject_unknown_arguments(request: Mapping[str, object]) -> None:
+    """Raise `TypeError` for a misspelt argument, or one that other services call by another name."""
+    known = list(VideoRequest.__annotations__)
+    unknown = [name for name in request if name not in known]
+    if unknown:
+        sentences = (_unknown_argument(name, known) for name in unknown)
+        raise TypeError(" ".join(sentences))
+
+
+def _unknown_argument(name: str, known: Sequence[str]) -> str:
+    sentence = f"Unknown argument `{name}`."
+    if name in ELSEWHERE:
+        return f"{sentence} {ELSEWHERE[name]}"
+    fields = [SDK_NAMES.get(field, field) for field in similar_fields(name, [*known, *SDK_NAMES])]
+    if fields:
+        return f"{sentence} Did you mean {' or '.join(f'`{field}`' for field in dict.fromkeys(fields))}?"
+    return f"{sentence} Valid arguments: {', '.join(known)}."
+
+
+def _several(references: object) -> Sequence[Any]:
+    """The references as a sequence: a single path, address, file or mapping is one reference."""
+    if references is None:
+        return ()
+    if isinstance(references, (str, bytes, PathLike, Mapping)) or hasattr(references, "read"):
+        return [cast("Any", references)]
+    return list(cast("Sequence[Any]", references))
 
 
 def request_body(request: VideoRequest, references: Sequence[tuple[ResolvedReference, str]]) -> dict[str, Any]:
@@ -214,7 +268,12 @@ def local_file(source: ReferenceSource, *, pointer: str = "") -> Upload:
 def _resolve(reference: ReferenceInput, pointer: str) -> ResolvedReference:
     source = reference.get("url")
     if source is None:
-        raise TypeError(f"the reference at {pointer} has no `url`")
+        raise TypeError(f"The reference at {pointer} has no `url`: a path, an address, or the content of the file.")
+    known = ReferenceInput.__annotations__.keys()
+    if unknown := [name for name in reference if name not in known]:
+        raise TypeError(
+            f"The reference at {pointer} has an unknown key `{unknown[0]}`. Valid keys: {', '.join(known)}."
+        )
     if isinstance(source, str) and source.lower().startswith(URL_PREFIXES):
         location: str | Upload = source
         media_type = (

@@ -26,7 +26,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 class _Connection:
     """Address, key and request options of a gateway; no I/O."""
 
-    def __init__(self, base_url: str | None, api_key: str | None) -> None:
+    def __init__(self, base_url: str | None, api_key: str | None, timeout: float) -> None:
         url, key = client_defaults()
         address = base_url or url or requests.DEFAULT_URL
         self.socket_path = address.removeprefix("unix:") if address.startswith("unix:") else None
@@ -34,11 +34,13 @@ class _Connection:
         self.api_key = api_key or key
         if self.api_key is not None and not API_KEY_PATTERN.fullmatch(self.api_key):
             raise KeyInvalid("The gateway's key contains a space, a line break or a non-ASCII character.")
+        if not timeout > 0:
+            raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}")
         host = _host(self.base_url)
         self._options: dict[str, Any] = {
             "base_url": self.base_url,
             "headers": {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {},
-            "timeout": httpx2.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS),
+            "timeout": httpx2.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
             "trust_env": host not in LOOPBACK,  # no proxy for this machine itself
         }
 
@@ -98,9 +100,10 @@ class Driver(_Connection):
         base_url: str | None = None,
         api_key: str | None = None,
         *,
+        timeout: float = TIMEOUT_SECONDS,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        super().__init__(base_url, api_key)
+        super().__init__(base_url, api_key, timeout)
         if self.socket_path and not transport:
             transport = httpx2.HTTPTransport(uds=self.socket_path)
         self._http = httpx2.Client(**self._options, transport=transport)
@@ -164,9 +167,10 @@ class AsyncDriver(_Connection):
         base_url: str | None = None,
         api_key: str | None = None,
         *,
+        timeout: float = TIMEOUT_SECONDS,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        super().__init__(base_url, api_key)
+        super().__init__(base_url, api_key, timeout)
         if self.socket_path and not transport:
             transport = httpx2.AsyncHTTPTransport(uds=self.socket_path)
         self._http = httpx2.AsyncClient(**self._options, transport=transport)

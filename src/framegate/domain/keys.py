@@ -22,7 +22,7 @@ class Scope(StrEnum):
 
     CREATE = "create"  # create, cancel and delete jobs; upload
     READ = "read"  # get jobs and their files
-    ADMIN = "admin"  # manage keys
+    ADMIN = "admin"  # manage keys, and the jobs and money of all owners
 
 
 class BudgetPeriod(StrEnum):
@@ -103,6 +103,23 @@ def new_key(
         budget_period=None if budget_micro_usd is None else budget_period or BudgetPeriod.TOTAL,
     )
     return text, key
+
+
+def key_record(key: Key, *, now: float) -> dict[str, object]:
+    """Return a key as JSON, without its hash; times are Unix seconds."""
+    times = {name: getattr(key, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")}
+    is_expired = key.expires_at is not None and now >= key.expires_at
+    return {
+        "id": key.id,
+        "owner": key.owner,
+        "name": key.name,
+        "scopes": list(key.scopes),
+        **{name: None if at is None else int(at) for name, at in times.items()},
+        "requests_per_minute": key.requests_per_minute,
+        "budget_micro_usd": key.budget_micro_usd,
+        "budget_period": key.budget_period,
+        "state": "revoked" if key.revoked_at is not None else "expired" if is_expired else "works",
+    }
 
 
 def check_budget(micro_usd: int | None, period: BudgetPeriod | None) -> None:

@@ -29,7 +29,7 @@ from framegate.storage.blobs import BlobStore
 from framegate.store import Store
 
 OwnFile = Callable[[str, str], Awaitable[Blob | None]]  # by URL and tenant; None for a URL of another server
-RETRY_OF = "retry_of"  # key in a job's metadata
+RETRY_OF, RERUN_OF = "retry_of", "rerun_of"  # keys in a job's metadata
 
 
 async def _no_own_file(_url: str, _owner: str) -> None:
@@ -177,10 +177,29 @@ def retry_request(job: Job) -> Request:
             "unknown can be retried; to make this video again, create a new job.",
             code="retry_not_unsure",
         )
+    return _same_request(job, RETRY_OF)
+
+
+def rerun_request(job: Job) -> Request:
+    """Return the request that makes the video of a job again; its metadata names that job. Raises `Conflict`."""
+    if not job.state.is_final:
+        message = f"The job is {job.state.status.value}. Only a job that has ended can be run again."
+        raise Conflict(message, code="job_not_over")
+    if job.fault is not None and job.fault.unsure:
+        message = (
+            "The outcome of this job's order is unknown: the video may have been made and charged. Resubmit the job "
+            "instead, which asks about that."
+        )
+        raise Conflict(message, code="rerun_unsure")
+    return _same_request(job, RERUN_OF)
+
+
+def _same_request(job: Job, name: str) -> Request:
     request = job.request
     if request.previous_job_id is not None:  # the video that it continues is among its references already
         request = replace(request, previous_job_id=None)
-    return replace(request, metadata={**request.metadata, RETRY_OF: job.id})
+    former = {key: value for key, value in request.metadata.items() if key not in (RETRY_OF, RERUN_OF)}
+    return replace(request, metadata={**former, name: job.id})
 
 
 def retry_key(job: Job) -> str:

@@ -10,7 +10,7 @@ from framegate.domain.errors import Busy, Conflict, Gone, InvalidRequest, NotFou
 from framegate.domain.ledger import Entry, LedgerChange, cost_sentence, entry_of
 from framegate.domain.machine import Machine
 from framegate.jobs.admission import QueueLimit
-from framegate.jobs.builder import JobBuilder, OwnFile, retry_key, retry_request
+from framegate.jobs.builder import JobBuilder, OwnFile, rerun_request, retry_key, retry_request
 from framegate.jobs.change_feed import ChangeFeed
 from framegate.jobs.deduplication import CreateDeduplicator, RequestContext
 from framegate.jobs.lookup import get_job, get_owned_job, is_job_id, is_retained, job_not_found
@@ -135,6 +135,19 @@ class JobService:
         reservation = self._builder.reservation_for(job, releases_job_id=unsure.id if void_first else None)
         return await self._insert(job, reservation, idempotency_key=retry_key(unsure), body_hash=unsure.id)
 
+    async def rerun(self, job_id: str, *, caller: Caller, idempotency_key: str | None = None) -> Job:
+        """Make the video of a job that has ended again: a new job with the same request, which costs again.
+
+        Raises `NotFound`, `Conflict` for a job that has not ended or whose order outcome is unknown, and what `create`
+        raises.
+        """
+        ended = await self.get(job_id, owner=caller.owner)
+        request = rerun_request(ended)
+        await self._queue_limit.check()
+        job = await self._builder.build(request, caller=caller, dialect=ended.dialect, base_url=ended.base_url)
+        reservation = self._builder.reservation_for(job)
+        return await self._insert(job, reservation, idempotency_key=idempotency_key, body_hash=f"rerun {ended.id}")
+
     async def _insert(
         self,
         job: Job,
@@ -180,14 +193,17 @@ class JobService:
     async def list(
         self,
         *,
-        owner: str,
+        owner: str | None,
         limit: int = 50,
+        held: bool = False,
         after: str | None = None,
         status: Sequence[Status] = (),
         model: str | None = None,
         oldest_first: bool = False,
     ) -> Page:
         """Return one page of a tenant's jobs, newest first by default; `after` is the cursor of the previous page.
+
+        None as `owner` is for the operator: the jobs of all tenants. With `held` only jobs whose cost is held.
 
         Raises `InvalidRequest`.
         """
@@ -199,6 +215,7 @@ class JobService:
         return await self._store.list(
             owner=owner,
             limit=max(1, min(limit, JOBS_PER_PAGE_MAX)),
+            held=held,
             after=after,
             states=states,
             model=catalog_entry.id if catalog_entry else model,

@@ -206,6 +206,11 @@ class LedgerQueries:
         row = await self._reader.first(select(ledger).where(ledger.c.job_id == job_id))
         return serialization.load_entry(row) if row else None
 
+    async def entries(self, job_ids: Sequence[str]) -> dict[str, Entry]:
+        """Return the entries of jobs, by job id."""
+        rows = await self._reader.all(select(ledger).where(ledger.c.job_id.in_(job_ids))) if job_ids else ()
+        return {row["job_id"]: serialization.load_entry(row) for row in rows}
+
     async def spent(
         self, by: By, *, owner: str | None = None, since: str | None = None, until: str | None = None
     ) -> tuple[Spent, ...]:

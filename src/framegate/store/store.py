@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from framegate.domain import Blob, Delivery, Event, Job, State
 from framegate.domain.errors import Unavailable
-from framegate.domain.ledger import LedgerChange
+from framegate.domain.ledger import EntryState, LedgerChange
 from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.store import asset_writes, claim_writes, job_writes, serialization
 from framegate.store.api_keys import ApiKeyStore
@@ -20,7 +20,7 @@ from framegate.store.ledger import LedgerQueries
 from framegate.store.notifier import JobNotifier
 from framegate.store.outbox import Outbox
 from framegate.store.reader import Reader
-from framegate.store.tables import assets, blob_references, events, jobs, orders, secrets
+from framegate.store.tables import assets, blob_references, events, jobs, ledger, orders, secrets
 from framegate.telemetry.outage import OutageLog
 
 IDS_PER_QUERY = 1_000
@@ -163,15 +163,23 @@ class Store:
     async def list(
         self,
         *,
-        owner: str,
+        owner: str | None,
         limit: int,
+        held: bool = False,
         after: str | None = None,
         states: Sequence[State] = (),
         model: str | None = None,
         oldest_first: bool = False,
     ) -> Page:
-        """Return a page of a tenant's jobs after the job `after`, newest first by default."""
-        query = select(jobs.c.id, jobs.c.request, jobs.c.state_json).where(jobs.c.owner == owner)
+        """Return a page of a tenant's jobs (of all tenants' for None) after the job `after`, newest first by default.
+
+        With `held` only jobs whose ledger entry is held.
+        """
+        query = select(jobs.c.id, jobs.c.request, jobs.c.state_json)
+        if owner is not None:
+            query = query.where(jobs.c.owner == owner)
+        if held:
+            query = query.where(jobs.c.id.in_(select(ledger.c.job_id).where(ledger.c.state == EntryState.HELD.value)))
         if after is not None:
             query = query.where(jobs.c.id > after if oldest_first else jobs.c.id < after)
         if states:

@@ -74,7 +74,7 @@ def test_a_sandbox_is_never_a_real_server_that_uses_the_data_folder(
     assert is_refused(named, plan)
 
 
-@pytest.mark.parametrize("command", ["generate", "check", "models", "retry"])
+@pytest.mark.parametrize("command", ["generate", "check", "models", "rerun", "resubmit", "retry"])
 @pytest.mark.parametrize("where", ["variable", "file"])
 def test_a_sandbox_of_the_settings_is_never_a_real_server_that_uses_the_data_folder(
     run: Run,

@@ -16,8 +16,9 @@ from framegate.domain import Estimate, Fault, Job, Request, State, Target
 from framegate.domain.ledger import ledger_change
 from framegate.store import Store
 from framegate.store.engine import sqlite_url
-from support.fake_gateway import CommandResult
+from support.fake_gateway import CommandResult, Plan
 from support.paths import PHOTOS
+from support.served_gateway import served_here
 
 Run = Callable[..., CommandResult]
 UNSURE = "0190a000-0000-7000-8000-000000000001"
@@ -134,7 +135,7 @@ def test_spending_by_key_names_the_keys(run: Run):
         ("--until", "20261101"),
         ("--since", "2026-11-02", "--until", "2026-11-01"),
         ("--by", "week"),
-        ("--owner", "a", "--server", "http://h"),
+        ("--owner", "a", "--all"),
     ],
 )
 def test_an_invalid_day_or_group_of_spending_is_invalid_usage(run: Run, arguments: tuple[str, ...]):
@@ -154,7 +155,7 @@ def test_a_gateway_reports_only_the_spending_of_the_caller(run: Run):
 def test_a_retry_shows_the_job_and_needs_a_confirmation(run: Run, monkeypatch: pytest.MonkeyPatch):
     store_jobs(unsure())
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
-    refused = run("retry", UNSURE)
+    refused = run("resubmit", UNSURE)
 
     assert (refused.code, refused.out) == (6, "")
     assert "The connection broke." in refused.err
@@ -167,7 +168,7 @@ def test_a_retry_shows_the_job_and_needs_a_confirmation(run: Run, monkeypatch: p
 def test_a_retry_without_a_terminal_needs_yes(run: Run, monkeypatch: pytest.MonkeyPatch):
     store_jobs(unsure())
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    result = run("retry", UNSURE)
+    result = run("resubmit", UNSURE)
 
     assert result.code == 2
     assert "--yes" in result.err
@@ -177,10 +178,10 @@ def test_a_retry_without_a_terminal_needs_yes(run: Run, monkeypatch: pytest.Monk
 def test_only_a_job_with_an_unknown_outcome_is_retried(run: Run):
     store_jobs(ended(fault=Fault(code="c", message="No.")))
 
-    result = run("retry", UNSURE, "--yes")
+    result = run("resubmit", UNSURE, "--yes")
     assert (result.code, result.out) == (1, "")
     assert "the outcome of its order is known" in result.err
-    assert run("retry", "0190a000-0000-7000-8000-0000000000ff", "--yes").code == 4
+    assert run("resubmit", "0190a000-0000-7000-8000-0000000000ff", "--yes").code == 4
 
 
 def test_the_final_cost_of_a_held_job_is_set(run: Run):
@@ -212,10 +213,72 @@ def test_a_retry_is_a_new_job_that_refers_to_the_old_one(run: Run, folder: Path)
             await store.insert(lost, ledger_change=ledger_change(None, lost, allow_unpriced=False))
 
     asyncio.run(lose())
-    result = run("retry", UNSURE, "--yes", "--void-first", "-o", "again.mp4")
+    result = run("resubmit", UNSURE, "--yes", "--void-first", "-o", "again.mp4")
 
     assert result.code == 0, result.err
     assert (folder / "again.mp4").stat().st_size > 1000
     newest = json.loads(run("jobs", "--json", "-n", "1").out)["data"][0]
     assert newest["metadata"] == {"retry_of": UNSURE}
     assert json.loads(run("spend", "--json").out)["total"]["held_micro_usd"] == 0
+
+
+def test_the_operator_finds_and_settles_the_held_jobs_of_all_owners(run: Run):
+    store_jobs(ended(1), unsure(number=2, owner="acme"), unsure(number=3))
+    acme, ours = (f"0190a000-0000-7000-8000-{number:012x}" for number in (2, 3))
+
+    def listed(*flags: str) -> list[str]:
+        return [job["id"] for job in json.loads(run("jobs", "--json", *flags).out)["data"]]
+
+    assert listed("--held") == [ours]
+    assert listed("--held", "--all") == [ours, acme]
+    assert listed("--failed", "--owner", "acme") == [acme]
+    assert len(listed("--failed")) == 2
+    table = run("jobs", "--all", "--held")
+    assert "acme     $0.50 held" in table.out
+    assert "framegate settle ID" in table.err
+    assert "framegate jobs --all --held" in run("spend").err
+    assert acme in run("jobs", "show", acme).out
+    assert run("jobs", "--all", "--owner", "acme").code == 2
+    assert run("settle", acme, "--cost", "0.32").code == 0
+    assert listed("--held", "--all") == [ours]
+    assert json.loads(run("jobs", "--all", "--json").out)["data"][1]["bill"]["settled_micro_usd"] == 320_000
+
+
+def test_money_and_keys_of_all_owners_are_managed_at_a_server(run: Run, monkeypatch: pytest.MonkeyPatch):
+    store_jobs(unsure(number=2, owner="acme"))
+    held = "0190a000-0000-7000-8000-000000000002"
+    with served_here(load().data_dir, key="operator-key") as server:
+        monkeypatch.setenv("FRAMEGATE_API_KEY", "operator-key")
+        at = ("--server", server.url)
+        created = run("keys", "create", "--name", "web", "--owner", "acme", "--expires", "2d", "--json", *at)
+        key = json.loads(created.out)
+        assert run("keys", "budget", key["id"], "--budget", "5", *at).out == f"{key['id']} $5.00 in total\n"
+        assert "web" in run("keys", "list", *at).out
+        assert json.loads(run("spend", "--owner", "acme", "--json", *at).out)["total"]["held_micro_usd"] == 500_000
+        assert json.loads(run("spend", "--json", *at).out)["total"]["jobs"] == 0
+        assert json.loads(run("jobs", "--all", "--held", "--json", *at).out)["data"][0]["id"] == held
+        monkeypatch.setenv("FRAMEGATE_API_KEY", key["key"])
+        for command in (["keys", "list"], ["jobs", "--all"], ["spend", "--all"], ["settle", held, "--cost", "1"]):
+            refused = run(*command, *at)
+            assert (refused.code, refused.out, "admin" in refused.err) == (5, "", True)
+        monkeypatch.setenv("FRAMEGATE_API_KEY", "operator-key")
+        assert run("settle", held, "--cost", "0", *at).out == f"{held} void\n"
+        assert run("keys", "revoke", key["id"], *at).out == f"{key['id']} revoked\n"
+        assert run("keys", "webhook-secret", *at).code == 2
+
+
+def test_a_job_is_run_again(run: Run, folder: Path, address: str, plan: Plan):
+    result = run("rerun", "job-0", "--server", address, "-o", "again.mp4")
+    assert (result.code, result.out, (folder / "again.mp4").exists()) == (0, "again.mp4\n", True)
+    assert plan.requests("POST", "/videos/job-0/rerun")[0].headers["idempotency-key"]
+    assert run("rerun", "job-0", "--server", address, "--no-wait").out == "job-0\n"
+
+
+def test_a_failed_job_is_run_again_and_one_of_unknown_outcome_is_not(run: Run):
+    store_jobs(ended(1), unsure(number=2))
+    again = json.loads(run("rerun", "0190a000-0000-7000-8000-000000000001", "--no-wait", "--json").out)
+    refused = run("rerun", "0190a000-0000-7000-8000-000000000002")
+
+    assert again["metadata"] == {"rerun_of": "0190a000-0000-7000-8000-000000000001"}
+    assert (refused.code, refused.out) == (1, "")
+    assert "framegate resubmit 0190a000-0000-7000-8000-000000000002" in refused.err

@@ -31,10 +31,10 @@ FRAMEGATE = (sys.executable, "-m", "framegate")
 DOCS = page("reference/cli.md")
 ROOT: Any = typer.main.get_command(app)
 COMMANDS: dict[str, Any] = {
-    **ROOT.commands,
+    **{name: command for name, command in ROOT.commands.items() if not command.hidden and name != "db"},
     **{
         f"{group} {name}": command
-        for group in ("jobs", "keys")
+        for group in ("jobs", "keys", "db")
         for name, command in ROOT.commands[group].commands.items()
     },
 }
@@ -65,7 +65,7 @@ def test_an_example_is_one_line_that_can_be_copied(run: Run, command: str):
     assert line.strip() == f"Example: {written[1]}"
 
 
-@pytest.mark.parametrize("group", [(), ("jobs",), ("keys",)])
+@pytest.mark.parametrize("group", [(), ("jobs",), ("keys",), ("db",)])
 def test_no_command_is_listed_with_a_truncated_description(run: Run, group: tuple[str, ...]):
     assert not [line for line in run(*group, "--help").out.splitlines() if line.endswith("...") and "Usage" not in line]
 
@@ -325,7 +325,7 @@ def test_an_unknown_outcome_is_reported_with_the_next_steps(run: Run, address: s
         "error: The order may have been taken.",
         "hint: its price is held. Check at openrouter whether the video was made, then",
         "hint: set its final cost: framegate settle job-0 --cost 0",
-        "hint: or resubmit it: framegate retry job-0",
+        "hint: or resubmit it: framegate resubmit job-0",
     ]
 
 

@@ -3,12 +3,15 @@
 import hashlib
 import inspect
 import io
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from framegate import AsyncFramegate, Framegate, ReferenceInput
-from framegate.client import KeyInvalid
+from framegate.client import KeyInvalid, admin, jobs
 from framegate.client import client as clients
 from framegate.client.requests import base_url
 from framegate.domain.errors import InvalidRequest, NotFound
@@ -77,8 +80,69 @@ def test_a_path_without_a_file_is_rejected_before_anything_is_sent(client: Frame
 
 
 def test_a_misspelt_argument_is_an_error(client: Framegate):
-    with pytest.raises(TypeError, match="text"):
+    with pytest.raises(TypeError, match="`text`"):
         client.videos.create(text="x")  # pyright: ignore[reportCallIssue]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("ratio", "Did you mean `aspect_ratio`?"),
+        ("seconds", "Did you mean `duration`?"),
+        ("input_references", "Did you mean `references`?"),
+        ("reference_image_urls", "Did you mean `references`?"),
+        ("resolutoin", "Did you mean `resolution`?"),
+        ("timeout", "Framegate(url, timeout=30)"),
+        ("zzz", "Valid arguments: model, prompt, references, "),
+    ],
+)
+def test_an_unknown_argument_is_answered_with_the_one_that_is_meant_before_anything_is_sent(
+    client: Framegate, plan: Plan, name: str, advice: str
+):
+    arguments: Any = {"prompt": "x", name: 1}
+    for call in (client.videos.create, client.videos.check):
+        with pytest.raises(TypeError) as raised:
+            call(**arguments)
+        assert str(raised.value).startswith(f"Unknown argument `{name}`. ")
+        assert advice in str(raised.value)
+    assert plan.received == []
+
+
+def test_an_unknown_key_of_a_reference_is_an_error(client: Framegate, plan: Plan):
+    reference: Any = {"url": "https://h/a.png", "nmae": "x"}
+    with pytest.raises(TypeError, match="unknown key `nmae`"):
+        client.videos.create(prompt="x", references=[reference])
+    assert plan.received == []
+
+
+@pytest.mark.parametrize(
+    "shape", [str, Path, Path.read_bytes, lambda path: io.BytesIO(path.read_bytes()), lambda path: {"url": path}]
+)
+def test_a_single_reference_needs_no_list(client: Framegate, plan: Plan, tmp_path: Path, shape: Callable[[Path], Any]):
+    photo = tmp_path / "cat.png"
+    photo.write_bytes(PNG)
+    client.videos.create(prompt="x", references=shape(photo))
+
+    [create] = plan.requests("POST", "/videos")
+    assert len(create.json["input_references"]) == 1
+    assert plan.requests("POST", "/assets")[0].body == PNG
+
+
+def test_references_may_be_any_iterable(client: Framegate, plan: Plan):
+    references: Any = (url for url in ("https://h/a.png", "https://h/b.png"))
+    client.videos.create(prompt="x", references=references)
+
+    assert len(plan.requests("POST", "/videos")[0].json["input_references"]) == 2
+
+
+def test_a_client_waits_for_a_silent_gateway_as_long_as_its_timeout_says():
+    async_client = AsyncFramegate("http://127.0.0.1:9", timeout=3)
+    with Framegate("http://127.0.0.1:9", timeout=2) as client, Framegate("http://127.0.0.1:9") as usual:
+        timeouts = [each._http.timeout.read for each in (client, async_client, usual)]
+
+    assert timeouts == [2, 3, 120]
+    with pytest.raises(ValueError, match="above 0"):
+        Framegate("http://127.0.0.1:9", timeout=0)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
@@ -135,9 +199,16 @@ def test_any_form_of_the_address_leads_to_the_api(address: str):
     assert base_url(address) == "http://localhost:1/api/v1"
 
 
-@pytest.mark.parametrize("name", ["Framegate", "Job", "Video", "Videos", "Models", "Assets"])
-def test_sync_and_async_have_equal_signatures(name: str):
-    sync, twin = getattr(clients, name), getattr(clients, f"Async{name}")
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        *((clients, name) for name in ("Framegate", "Videos", "Models", "Assets")),
+        *((jobs, name) for name in ("Job", "Video")),
+        (admin, "Admin"),
+    ],
+)
+def test_sync_and_async_have_equal_signatures(module: ModuleType, name: str):
+    sync, twin = getattr(module, name), getattr(module, f"Async{name}")
     methods = {key for key in vars(sync) if not key.startswith("_")}
 
     assert methods == {key for key in vars(twin) if not key.startswith("_")}

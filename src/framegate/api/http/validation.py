@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
-from framegate.api.http.field_names import hint_for
 from framegate.domain import Problem
 from framegate.domain.errors import PROBLEMS_MAX, InvalidRequest
+from framegate.domain.field_names import hint_for
 
 SUBJECT = re.compile(r"^(Value error, |Input |String |List |Dictionary )")
 INTEGER_MAX = 2**63 - 1

@@ -8,9 +8,9 @@ from typing import Any, NoReturn, cast
 
 from framegate.api.dialects.fal.endpoints import SINGLE_IMAGE, Endpoint, Field, endpoints
 from framegate.api.dialects.fal.errors import Detail, Loc, Unprocessable, fail, format_loc, make_detail, quote
-from framegate.api.http.field_names import hint_for
 from framegate.domain import JobPolicy, Kind, Reference, Request, Role, Routing
 from framegate.domain.errors import PROBLEMS_MAX
+from framegate.domain.field_names import hint_for
 
 URL_CHARS_MAX = 8192  # a data URI is limited by the size of the body
 NAME_CHARS_MAX = 64

@@ -34,5 +34,5 @@ def build(*, needs_key: Callable[[], bool]) -> FastAPI:
         ],
     )
     errors.install(app, show)
-    install_openapi(app, needs_key=needs_key, bodies=[VideoRequest])
+    install_openapi(app, needs_key=needs_key, bodies=[VideoRequest, *operator.BODIES])
     return app

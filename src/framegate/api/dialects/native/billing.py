@@ -1,6 +1,7 @@
 """Routes of money: the bill of a job, spending, and the retry of an order of unknown outcome."""
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -14,9 +15,9 @@ from framegate.api.dialects.native.responses import Answer, VideoJob
 from framegate.api.http.body import read_json
 from framegate.api.http.query import KNOWN_QUERY_ONLY
 from framegate.api.http.validation import Body, validated
-from framegate.domain import Problem
+from framegate.domain import Job, Problem
 from framegate.domain.errors import InvalidRequest
-from framegate.domain.ledger import EntryState
+from framegate.domain.ledger import Entry, EntryState
 
 router = APIRouter(tags=["money"], responses=ERRORS, generate_unique_id_function=operation_id)
 By = Annotated[Literal["key", "model", "provider", "day"], Query()]
@@ -83,16 +84,9 @@ RETRY_BODY: dict[str, Any] = {
 @router.get("/spend", responses={200: {"model": SpendAnswer}}, dependencies=[KNOWN_QUERY_ONLY])
 async def spend(request: Request, owner: Owner, *, by: By = "model", since: Day = None, until: Day = None) -> Response:
     """Get the spending of the tenant. A job counts on the UTC day of its acceptance; both days are inclusive."""
-    _check_day("since", since)
-    _check_day("until", until)
-    if since and until and since > until:
-        message = f"`since` ({since}) is after `until` ({until}); give the earlier day to `since`."
-        raise InvalidRequest([Problem(code="invalid_parameter", pointer="/since", message=message)])
+    check_days(since, until)
     groups = await context_of(request).jobs.spent(by, owner=owner, since=since, until=until)
-    rows = [SpentAnswer(**asdict(group)) for group in groups]
-    amounts = [name for name in SpentAnswer.model_fields if name != "name"]
-    total: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in amounts}
-    return JSONResponse(SpendAnswer(by=by, since=since, until=until, data=rows, total=SpentAnswer(**total)).sent())
+    return JSONResponse(spend_answer(by, since, until, [asdict(group) for group in groups]).sent())
 
 
 @router.get("/videos/{job_id}/bill", responses={200: {"model": BillAnswer}}, dependencies=[KNOWN_QUERY_ONLY])
@@ -101,19 +95,7 @@ async def bill(request: Request, owner: Owner, job_id: str) -> Response:
     jobs = context_of(request).jobs
     job = await jobs.get(job_id, owner=owner)
     entry = await jobs.bill(job_id, owner=owner)
-    answer = BillAnswer(
-        job_id=entry.job_id,
-        state=entry.state,
-        reserved_micro_usd=entry.reserved_micro_usd,
-        settled_micro_usd=entry.settled_micro_usd,
-        reported=entry.provider_reported,
-        unsure=job.fault is not None and job.fault.unsure,
-        key=entry.key_id,
-        model=entry.model,
-        provider=entry.provider,
-        day=entry.day,
-    )
-    return JSONResponse(answer.sent())
+    return JSONResponse(bill_answer(job, entry).sent())
 
 
 @router.post("/videos/{job_id}/retry", status_code=202, responses={202: {"model": VideoJob}}, openapi_extra=RETRY_BODY)
@@ -127,6 +109,39 @@ async def retry(request: Request, caller: CallerDependency, job_id: str) -> Resp
         raise InvalidRequest([Problem(code="confirm_missing", pointer="/confirm", message=message, nearest=True)])
     job = await context.jobs.retry(job_id, caller=caller, void_first=body.void_first)
     return JSONResponse(job_response(request, job).sent(), status_code=202)
+
+
+def bill_answer(job: Job, entry: Entry) -> BillAnswer:
+    """Return the response for a ledger entry."""
+    return BillAnswer(
+        job_id=entry.job_id,
+        state=entry.state,
+        reserved_micro_usd=entry.reserved_micro_usd,
+        settled_micro_usd=entry.settled_micro_usd,
+        reported=entry.provider_reported,
+        unsure=job.fault is not None and job.fault.unsure,
+        key=entry.key_id,
+        model=entry.model,
+        provider=entry.provider,
+        day=entry.day,
+    )
+
+
+def spend_answer(by: str, since: str | None, until: str | None, groups: Sequence[Mapping[str, Any]]) -> SpendAnswer:
+    """Return the response for the spending by groups, with the total."""
+    rows = [SpentAnswer(**group) for group in groups]
+    amounts = [name for name in SpentAnswer.model_fields if name != "name"]
+    total: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in amounts}
+    return SpendAnswer(by=by, since=since, until=until, data=rows, total=SpentAnswer(**total))
+
+
+def check_days(since: str | None, until: str | None) -> None:
+    """Raise `InvalidRequest` for texts that are not days, or not in order."""
+    _check_day("since", since)
+    _check_day("until", until)
+    if since and until and since > until:
+        message = f"`since` ({since}) is after `until` ({until}); give the earlier day to `since`."
+        raise InvalidRequest([Problem(code="invalid_parameter", pointer="/since", message=message)])
 
 
 def _check_day(name: str, text: str | None) -> None:

@@ -88,10 +88,11 @@ async def list_jobs(
     after: Cursor = None,
     status: Annotated[list[Status] | None, Query()] = None,
     model: Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")] = None,
+    held: bool = False,
 ) -> Response:
-    """List jobs, newest first. `next` of a page is `after` of the next page."""
+    """List jobs, newest first; with `held` those whose cost is held. `next` of a page is `after` of the next page."""
     context = context_of(request)
-    page = await context.jobs.list(owner=owner, limit=limit, after=after, status=status or (), model=model)
+    page = await context.jobs.list(owner=owner, limit=limit, after=after, status=status or (), model=model, held=held)
     data = [job_response(request, job) for job in page.jobs]
     return _response(JobList(data=data, has_more=page.next is not None, next=page.next))
 
@@ -119,6 +120,16 @@ async def delete(request: Request, owner: Owner, job_id: str) -> Response:
 async def cancel(request: Request, owner: Owner, job_id: str) -> Response:
     """Cancel a job; 409 if it has ended."""
     return _response(job_response(request, await context_of(request).jobs.cancel(job_id, owner=owner)))
+
+
+@router.post("/videos/{job_id}/rerun", status_code=202, responses={202: {"model": VideoJob}})
+async def rerun(
+    request: Request, caller: CallerDependency, job_id: str, *, idempotency_key: IdempotencyKey
+) -> Response:
+    """Make the video of a job that has ended again, as a new job with the same request. It costs again."""
+    jobs = context_of(request).jobs
+    job = await jobs.rerun(job_id, caller=caller, idempotency_key=idempotency_key)
+    return _response(job_response(request, job), status=202)
 
 
 @router.get("/videos/{job_id}/report", dependencies=[KNOWN_QUERY_ONLY])

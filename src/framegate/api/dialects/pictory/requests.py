@@ -8,13 +8,13 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator, Field
 
 from framegate.api.http.callbacks import callback_problem
-from framegate.api.http.field_names import hint_for
 from framegate.api.http.validation import Body, Url, Word, validated
 from framegate.catalogue import Catalogue, Model
 from framegate.catalogue.rules.context import listed
 from framegate.config.settings import Settings
 from framegate.domain import Kind, Problem, Reference, Request, Role
 from framegate.domain.errors import InvalidRequest
+from framegate.domain.field_names import hint_for
 
 UNKNOWN_MAX = 32  # unknown fields that the warnings list
 NAME_CHARS_MAX = 64

@@ -8,7 +8,7 @@ from framegate.api.dialects.fal.endpoints import endpoints
 from framegate.api.dialects.native.requests import VideoRequest as NativeRequest
 from framegate.api.dialects.phaseo.requests import VideoRequest as PhaseoRequest
 from framegate.api.dialects.pictory.requests import FIELDS as PICTORY
-from framegate.api.http.field_names import MEANINGS, hint_for, similar_fields
+from framegate.domain.field_names import MEANINGS, hint_for, similar_fields
 
 NATIVE = list(NativeRequest.model_fields)
 PHASEO = list(PhaseoRequest.model_fields)
