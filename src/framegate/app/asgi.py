@@ -16,8 +16,9 @@ from framegate.api.context import ApiContext
 from framegate.api.dialects import fal, native, phaseo, pictory
 from framegate.api.http.errors import install
 from framegate.api.middleware.client_disconnect import ClientDisconnect
-from framegate.api.middleware.host_guard import HostGuard
+from framegate.api.middleware.host_guard import HostGuard, allowed_origins
 from framegate.api.middleware.loop_guard import LoopGuard
+from framegate.api.middleware.paths import PathNormalizer
 from framegate.api.middleware.vendor_hosts import VendorHosts
 from framegate.api.own_files import OwnFiles
 from framegate.app.parts import Parts, build_parts
@@ -106,6 +107,7 @@ def build_app(
             Mount(pictory.PATH, pictory.build(needs_key=needs_key)),
         ],
         middleware=[
+            Middleware(PathNormalizer),
             Middleware(LoopGuard, shows=SHOWS, default=native.show),
             Middleware(HostGuard, settings=settings),
             Middleware(VendorHosts, settings=settings),
@@ -114,6 +116,7 @@ def build_app(
         ],
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # paths are normal here, and a redirect could lose the scheme behind a proxy
     install(app, native.show)
     return app
 
@@ -123,14 +126,16 @@ async def _alive(_: Request) -> JSONResponse:
 
 
 def _cors(settings: Settings) -> list[Middleware]:
-    if not settings.allowed_origins:
+    origins = allowed_origins(settings)
+    if not origins:
         return []
     return [
         Middleware(
             CORSMiddleware,
-            allow_origins=settings.allowed_origins,
+            allow_origins=origins,
             allow_methods=["*"],
             allow_headers=["*"],
+            allow_private_network=True,  # a public page may call a gateway on a private network
             expose_headers=EXPOSED_HEADERS,
         )
     ]

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from framegate.config.accounts import Account, Address, WebhookEndpoint
+from framegate.config.web_names import parse_host, parse_list, parse_origin
 from framegate.domain.errors import FramegateError
 
 TABLES = frozenset({"accounts", "webhook_endpoints", "model_deadline_seconds"})  # can only be set in framegate.toml
@@ -145,6 +146,16 @@ class Settings(BaseModel):
     pictory_usd_per_credit: Annotated[Decimal, Field(gt=0, le=1000, max_digits=12)] | None = Field(
         default=None, description="Price of an AI credit on your Pictory plan; without it, its prices are unknown."
     )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _parse_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return parse_list(hosts, parse_host)
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _parse_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return parse_list(origins, parse_origin)
 
     @field_validator("database_url")
     @classmethod

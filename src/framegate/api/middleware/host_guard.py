@@ -8,11 +8,13 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from framegate.api.middleware.vendor_hosts import route_of
+from framegate.api.middleware.vendor_hosts import HOSTS, route_of
 from framegate.config.settings import Settings
+from framegate.config.web_names import normal_origin
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+?)\.?(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 NAMES = frozenset({"localhost"})
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class HostGuard:
@@ -27,11 +29,10 @@ class HostGuard:
         self.app = app
         self.settings = settings
         own = {urlsplit(settings.public_url).hostname or ""} if settings.public_url else set[str]()
-        self.hosts = NAMES | own | {settings.host.lower()} | {host.lower() for host in settings.allowed_hosts}
+        self.hosts = NAMES | own | {settings.host.lower()} | set(settings.allowed_hosts)
         self.any_name = not settings.allowed_hosts
         self.any_host = settings.api_key is not None and self.any_name
-        public = {_origin(settings.public_url)} if settings.public_url else set[str]()
-        self.origins = public | {_origin(origin) for origin in settings.allowed_origins}
+        self.origins = allowed_origins(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application, or answer with the rejection."""
@@ -44,6 +45,8 @@ class HostGuard:
     def rejection(self, scope: Scope) -> JSONResponse | None:
         """Return the response to a request that is rejected; None if it passes."""
         headers = Headers(scope=scope)
+        if "host" not in headers and scope["path"] in HEALTH_PATHS:
+            return None  # health checks by HTTP/1.0; the answer says nothing that a page could use
         host = headers.get("host", "")
         parsed = HOST.fullmatch(host)
         if parsed is None:
@@ -54,13 +57,16 @@ class HostGuard:
             return _rejected(421, text, "unknown_host")
         origin = headers.get("origin")
         scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
-        if origin is None or _origin(origin) in self.origins | {f"{scheme}://{host.lower()}"}:
+        if origin is None or (sent := normal_origin(origin)) in self.origins:
+            return None
+        if sent is not None and sent == normal_origin(f"{scheme}://{host}"):
             return None
         text = f"Origin not allowed: `{origin[:100]}`. To allow it, add it to `allowed_origins`."
         return _rejected(403, text, "foreign_origin")
 
     def _own(self, name: str) -> bool:
-        return name in self.hosts or _is_address(name)
+        """Whether it is an own name. Vendors' names never are: a page could re-bind one of them to an open gateway."""
+        return (name in self.hosts and name not in HOSTS) or _is_address(name)
 
     def _needs_key(self, scope: Scope) -> bool:
         """Whether there are keys; the first may be created while the gateway runs."""
@@ -68,9 +74,11 @@ class HostGuard:
         return self.any_name and context is not None and context.keys.needs_key
 
 
-def _origin(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.split('/', 1)[0]}".lower()
+def allowed_origins(settings: Settings) -> frozenset[str]:
+    """Return the origins whose pages may call the gateway, besides pages of the address that is called."""
+    parts = urlsplit(settings.public_url or "")
+    public = normal_origin(f"{parts.scheme}://{parts.netloc}")
+    return frozenset(settings.allowed_origins) | ({public} if public else frozenset())
 
 
 def _is_address(name: str) -> bool:

@@ -51,7 +51,7 @@ async def cdn_token(request: Request, caller: KeyCaller, *, storage_type: Storag
     return JSONResponse(body)
 
 
-@router.post("/rest/tokens/")
+@router.post("/rest/tokens")
 async def token(request: Request, caller: KeyCaller) -> JSONResponse:
     """Get a token that a web page can use instead of a key, as `fal_jwt_token`."""
     seconds = (await _read_object(request)).get("token_expiration", TOKEN_SECONDS)

@@ -50,7 +50,7 @@ class Proxy:
             message = f"{detail}: `{TARGET}` must be a URL of fal's queue, run or upload API."
             await JSONResponse({"detail": detail, "message": message}, status_code=400)(scope, receive, send)
             return
-        path, query = f"{root}{target[0]}", target[1]
+        path, query = f"{root}{target[0]}".rstrip("/"), target[1]
         host = urlsplit(url).hostname or ""
         scope = {
             **scope,
