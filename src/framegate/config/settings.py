@@ -59,9 +59,14 @@ class Settings(BaseModel):
         "and needs no authentication.",
     )
     allowed_hosts: tuple[str, ...] = Field(
-        default=(), description="Hostnames at which the gateway may be called, in addition to its own address."
+        default=(),
+        description="Hostnames at which the gateway may be called, in addition to its own address: "
+        "`a.example, b.example`, without scheme and port.",
     )
-    allowed_origins: tuple[str, ...] = Field(default=(), description="Web origins whose pages may call the gateway.")
+    allowed_origins: tuple[str, ...] = Field(
+        default=(),
+        description="Web origins whose pages may call the gateway: `https://a.example, http://localhost:3000`.",
+    )
     vendor_hostnames: bool = Field(default=True, description="With API keys: serve a vendor's API at its own hostname.")
     sandbox: bool = Field(
         default=False,
