@@ -3,6 +3,7 @@
 import importlib.util
 import ipaddress
 import os
+import ssl
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -92,6 +93,15 @@ class Settings(BaseModel):
     header_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=15.0, description="Maximum time to receive the header of a request."
     )
+    contact: Annotated[str, Field(pattern=r"^[!-'*-~]{1,200}$")] | None = Field(
+        default=None,
+        description="URL or e-mail address in the `User-Agent` of outgoing requests, which some sites require. "
+        "Default: `public_url`.",
+    )
+    ca_bundle: Path | None = Field(
+        default=None,
+        description="PEM file of certificate authorities that are trusted too, for references, webhooks and accounts.",
+    )
     open_jobs_max: Annotated[int, Field(ge=1)] = Field(
         default=10_000, description="Maximum number of open jobs; further creates get a 429."
     )
@@ -171,6 +181,16 @@ class Settings(BaseModel):
         if scheme == "postgresql+asyncpg" and not importlib.util.find_spec("asyncpg"):
             raise ValueError("needs asyncpg for PostgreSQL, which is not installed: pip install 'framegate[postgres]'")
         return url
+
+    @field_validator("ca_bundle")
+    @classmethod
+    def _check_certificates(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            try:
+                ssl.create_default_context(cafile=str(path))
+            except OSError as error:
+                raise ValueError("must be a readable PEM file with certificates") from error
+        return path
 
     def deadline_seconds(self, model: str) -> int:
         """How long a job of a model may take, by the model's canonical id."""

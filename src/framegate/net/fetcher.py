@@ -1,11 +1,13 @@
 """Downloads from clients' URLs, and webhooks to them: through the SSRF guard, within limits of bytes and time."""
 
+import base64
 import logging
 import re
 import ssl
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +17,11 @@ import anyio
 import httpcore2
 import httpx2
 
-from framegate.config.settings import Settings
+from framegate.config.settings import Settings, is_loopback
 from framegate.domain.errors import NotDelivered, ReferenceUnusable
 from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.media.sniff import looks_like_html
+from framegate.net.codings import Unpackable, codings_of
 from framegate.net.resume import Mismatch, ResumableFile
 from framegate.net.ssrf import (
     AddressGuard,
@@ -26,10 +29,12 @@ from framegate.net.ssrf import (
     GuardedTransport,
     Resolver,
     blocked_address_reason,
+    check_host,
     resolve_name,
     unreachable,
 )
-from framegate.net.tls import trusted_certificates
+from framegate.net.tls import certificate_problem, trusted_certificates
+from framegate.net.user_agent import user_agent
 
 for _library in ("httpx2", "httpcore2"):  # they log whole URLs, signatures included
     logging.getLogger(_library).setLevel(logging.WARNING)
@@ -76,17 +81,16 @@ class Fetcher:
     ) -> None:
         self._machine = machine
         self._settings = settings
-        self._guard = guard = AddressGuard(resolve, blocked_reason or self._blocked_reason)
+        self._rule = blocked_reason or address_rule(settings)
+        self._guard = guard = AddressGuard(resolve, self._rule)
+        certificates = ssl_context or trusted_certificates(settings.ca_bundle)
         self._client = httpx2.AsyncClient(
-            transport=machine.http_transport(lambda: GuardedTransport(guard, ssl_context or trusted_certificates())),
+            transport=machine.http_transport(lambda: GuardedTransport(guard, certificates)),
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"user-agent": "framegate", "accept-encoding": "identity"},
+            headers={"user-agent": user_agent(settings), "accept-encoding": "identity"},
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS_MAX),
         )
-
-    def _blocked_reason(self, address: str) -> str | None:
-        return blocked_address_reason(address, private_allowed=self._settings.allow_private_addresses)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -133,13 +137,11 @@ class Fetcher:
 
         Redirects are not followed. Raises `NotDelivered` with the reason.
         """
+        target, credentials = webhook_target(url, self._settings, self._rule)
         try:
-            target = _parse(url)
-            settings = self._settings
-            if target.scheme != "https" and not (settings.allow_private_addresses or settings.allow_http_webhooks):
-                raise NotDelivered(f"{without_query(target)} is not an https:// URL.")
             with anyio.fail_after(seconds_max), _as_reference_errors(target):
-                async with self._client.stream("POST", target, content=body, headers=dict(headers)) as response:
+                sent = {**headers, **credentials}
+                async with self._client.stream("POST", target, content=body, headers=sent) as response:
                     return response.status_code
         except TimeoutError as error:
             raise NotDelivered(f"No response within {seconds_max:g} seconds.") from error
@@ -162,7 +164,42 @@ class Fetcher:
         )
 
 
-def _parse(text: str, *, base: httpx2.URL | None = None) -> httpx2.URL:
+def address_rule(settings: Settings) -> AddressRule:
+    """Return the rule for addresses that clients may name."""
+    return partial(blocked_address_reason, private_allowed=settings.allow_private_addresses)
+
+
+def webhook_target(
+    url: str, settings: Settings, blocked_reason: AddressRule | None = None
+) -> tuple[httpx2.URL, dict[str, str]]:
+    """Return the address of a webhook, and the header for a user name and password in its URL.
+
+    Judges a URL at create exactly as at its delivery, without a network access. Raises `NotDelivered` with the rule.
+    """
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise NotDelivered("A webhook URL must not contain spaces, line breaks or control characters.")
+    scheme = url.partition(":")[0].lower()
+    if scheme not in ("https", "http"):
+        raise NotDelivered(f"A webhook URL must be an https URL, not `{url[:80]}`.")
+    try:
+        target = _parse(url, is_login_allowed=True)
+        if scheme == "http" and not _may_be_http(target.host, settings):
+            rule = "The operator can allow http with the setting `allow_http_webhooks`."
+            raise NotDelivered(f"A webhook URL must be an https URL, not `{url[:80]}`. {rule}")
+        check_host(target.host, blocked_reason or address_rule(settings))
+    except ReferenceUnusable as error:
+        raise NotDelivered(error.message) from error
+    if not target.userinfo:
+        return target, {}
+    login = base64.b64encode(f"{target.username}:{target.password}".encode()).decode()
+    return target.copy_with(userinfo=b""), {"authorization": f"Basic {login}"}
+
+
+def _may_be_http(host: str, settings: Settings) -> bool:
+    return settings.allow_http_webhooks or (settings.allow_private_addresses and is_loopback(host))
+
+
+def _parse(text: str, *, base: httpx2.URL | None = None, is_login_allowed: bool = False) -> httpx2.URL:
     """Parse a URL; `base` is the URL that redirected to it. Raises `ReferenceUnusable` if it may not be requested."""
 
     def bad(rule: str) -> ReferenceUnusable:
@@ -180,7 +217,7 @@ def _parse(text: str, *, base: httpx2.URL | None = None) -> httpx2.URL:
         raise bad("The host contains invalid characters.")
     if url.port is not None and not 0 < url.port < 65536:
         raise bad("The port must be between 1 and 65,535.")
-    if url.userinfo:
+    if url.userinfo and not is_login_allowed:
         raise ReferenceUnusable("reference_bad_url", "A URL must not contain a user name or a password.")
     return url.copy_with(fragment=None)
 
@@ -199,8 +236,9 @@ def _as_reference_errors(url: httpx2.URL) -> Generator[None]:
     except httpcore2.TimeoutException as error:
         raise unreachable(f"{name} did not respond in time.") from error
     except httpcore2.ConnectError as error:
-        reason = " Its certificate is not trusted." if "certificate" in str(error).lower() else ""
-        raise unreachable(f"The TLS connection to {name} failed.{reason}", retryable=not reason) from error
+        reason = certificate_problem(error)
+        message = f"The TLS connection to {name} failed. {reason}".rstrip()
+        raise unreachable(message, retryable=not reason) from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as error:
         raise unreachable(f"The connection to {name} was interrupted, or its response is not HTTP.") from error
 
@@ -212,7 +250,10 @@ def _check_status(response: httpx2.Response) -> None:
     if status in (401, 407):
         raise ReferenceUnusable("reference_login_wall", f"{url} requires a login ({status}). Use a public URL.")
     if status == 403:
-        message = f"{url} denies access (403). Use a URL that needs no session, or upload the file."
+        message = (
+            f"{url} denies access (403). Use a URL that needs no session, or upload the file. Some sites only serve "
+            "clients that name a contact: the setting `contact`."
+        )
         raise ReferenceUnusable("reference_forbidden", message)
     if status in (404, 410):
         raise ReferenceUnusable("reference_not_found", f"Not found: {url} ({status}).")
@@ -236,9 +277,6 @@ async def _save(response: httpx2.Response, file: ResumableFile, bytes_max: int, 
     url = without_query(response.url)
     if not (file.size and response.status_code in (206, 416)):
         _check_status(response)
-    encoding = response.headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
-        raise unreachable(f"{url} sends its file with an unsupported content encoding ({encoding}).", retryable=False)
     try:
         await machine.run_in_thread(file.open, response.status_code, response.headers)
         await _write(response, file, bytes_max, machine)
@@ -253,6 +291,7 @@ async def _save(response: httpx2.Response, file: ResumableFile, bytes_max: int, 
     if not file.is_complete:
         message = f"The download of {url} ended after {file.size:,} of {file.total:,} bytes."
         raise ReferenceUnusable("reference_truncated", message, retryable=True)
+    await _unpack(response, file, bytes_max, machine)
     if not file.size:
         raise ReferenceUnusable("reference_is_empty", f"The file at {url} is empty.")
     return Fetched(
@@ -262,6 +301,22 @@ async def _save(response: httpx2.Response, file: ResumableFile, bytes_max: int, 
         final_url=str(response.url),
         sha256=file.sha256,
     )
+
+
+async def _unpack(response: httpx2.Response, file: ResumableFile, bytes_max: int, machine: Machine) -> None:
+    """Remove the content codings of the file, if it has any."""
+    encoding = response.headers.get("content-encoding", "")
+    if not codings_of(encoding):
+        return
+    try:
+        await machine.run_in_thread(lambda: file.unpack(encoding, bytes_max=bytes_max))
+    except Unpackable as error:
+        code = "reference_truncated" if error.retryable else "reference_unreachable"
+        code = "reference_too_large" if "limit" in str(error) else code
+        message = f"The file at {without_query(response.url)} cannot be used: {error}."
+        raise ReferenceUnusable(code, message, retryable=error.retryable) from error
+    with file.path.open("rb") as unpacked:
+        _check_not_html(response, unpacked.read(FIRST_CHUNK_BYTES_MIN))
 
 
 async def _write(response: httpx2.Response, file: ResumableFile, bytes_max: int, machine: Machine) -> None:

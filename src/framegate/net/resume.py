@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from framegate.domain.json import as_object
+from framegate.net import codings
 
 CHUNK_BYTES = 2**20
 NOTE_SUFFIX = ".note"  # the note beside a partial file: its validator and its total size
@@ -97,6 +98,21 @@ class ResumableFile:
     def is_complete(self) -> bool:
         """Whether the file has the size that the server reported, if it did."""
         return self.total is None or self.size == self.total
+
+    def unpack(self, encoding: str, *, bytes_max: int) -> None:
+        """Remove the content codings of the complete file. Raises `Unpackable`, after which nothing can be resumed."""
+        try:
+            unpacked = codings.unpack(self.path, encoding, bytes_max=bytes_max)
+        except codings.Unpackable:
+            discard(self.path)
+            raise
+        if unpacked is None:
+            return
+        note_path(self.path).unlink(missing_ok=True)  # first: the next try never continues other bytes
+        unpacked.replace(self.path)
+        self.size = self.total = self.path.stat().st_size
+        with self.path.open("rb") as file:
+            self._digest = hashlib.file_digest(file, hashlib.sha256)
 
     def discard_unless_resumable(self) -> None:
         """After an interrupted try: delete a file that no later try could continue."""

@@ -25,6 +25,7 @@ PRIVATE = tuple(
 )
 NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+LOCALHOST = re.compile(r"(^|\.)localhost\.?$", re.IGNORECASE)  # RFC 6761
 ADDRESSES_MAX = 8  # of one name, tried one after the other
 CONNECTIONS_MAX = 100
 KEEPALIVE_SECONDS = 5.0
@@ -108,6 +109,21 @@ async def is_local_name(url: str, resolve: Resolver | None = None) -> bool:
     return any(blocked_address_reason(address) for address in addresses)
 
 
+def check_host(host: str, blocked_reason: AddressRule) -> None:
+    """Check a host that is written as an address, or is `localhost`. Raises `ReferenceUnusable`."""
+    if literal := "127.0.0.1" if LOCALHOST.search(host) else literal_address(host):
+        _check_address(host, literal, blocked_reason)
+
+
+def _check_address(host: str, address: str, blocked_reason: AddressRule) -> None:
+    if kind := blocked_reason(address):
+        raise ReferenceUnusable(
+            "reference_private_address",
+            f"`{host}` points to {kind}. Only public addresses are allowed, unless the operator sets "
+            "`allow_private_addresses`.",
+        )
+
+
 def unreachable(message: str, *, retryable: bool = True) -> ReferenceUnusable:
     """The error for a host that cannot be connected to, or a response that cannot be used."""
     return ReferenceUnusable("reference_unreachable", message, retryable=retryable)
@@ -126,20 +142,14 @@ class AddressGuard(httpcore2.AsyncNetworkBackend):
 
     def check_host(self, host: str) -> None:
         """Check a host that is written as an address. A name passes: it is checked once it is resolved."""
-        if literal := literal_address(host):
-            self._check(host, literal)
+        check_host(host, self._blocked_reason)
 
     def _check(self, host: str, address: str) -> None:
-        if kind := self._blocked_reason(address):
-            raise ReferenceUnusable(
-                "reference_private_address",
-                f"`{host}` points to {kind}. Only public addresses are allowed, unless the operator sets "
-                "`allow_private_addresses`.",
-            )
+        _check_address(host, address, self._blocked_reason)
 
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         literal = literal_address(host)
-        if re.search(r"(^|\.)localhost\.?$", host, re.IGNORECASE):
+        if LOCALHOST.search(host):
             host = "localhost"  # RFC 6761; some resolvers treat the dots differently
         try:
             addresses = [literal] if literal else await self._resolve(host, port)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.domain.provider_text import clean_line, register_secret
 from framegate.net import loops
 from framegate.net.answers import RESPONSE_BYTES_MAX, Response, Unreadable, decompressed, find_error_message
+from framegate.net.codings import Unpackable
 from framegate.net.lenient_http import LenientTransport
 from framegate.net.resume import Mismatch, ResumableFile
 from framegate.net.submission import mark_leaving
-from framegate.net.tls import trusted_certificates
+from framegate.net.tls import certificate_problem, trusted_certificates
+from framegate.net.user_agent import user_agent
 
 _log = logging.getLogger(__name__)
 
@@ -107,27 +110,38 @@ class VendorClient:
         self._read_error = read_error
         self._rejected_before_work = rejected_before_work
         self._pending_order = pending_order
+        self.user_agent = user_agent()
+        self.ca_bundle: Path | None = None
+        self._headers = headers
         register_secret(headers.get("authorization", ""))
-        self._query_client = self._client(headers, KEEPALIVE_CONNECTIONS_MAX)
+
+    @cached_property
+    def _query_client(self) -> httpx2.AsyncClient:
+        return self._client(KEEPALIVE_CONNECTIONS_MAX)
+
+    @cached_property
+    def _submit_client(self) -> httpx2.AsyncClient:
         # A server may close a kept-alive connection just as an order is sent on it, and then it is unknown whether the
         # order was accepted: every order gets a connection of its own.
-        self._submit_client = self._client(headers, 0)
+        return self._client(0)
 
-    def _client(self, headers: Mapping[str, str], keepalive_connections_max: int) -> httpx2.AsyncClient:
+    def _client(self, keepalive_connections_max: int) -> httpx2.AsyncClient:
+        certificates = trusted_certificates(self.ca_bundle)
         return httpx2.AsyncClient(
             base_url=self.base_url + "/",
-            headers={"user-agent": "framegate", "accept-encoding": "gzip, deflate", **headers},
+            headers={"user-agent": self.user_agent, "accept-encoding": "gzip, deflate", **self._headers},
             follow_redirects=False,
             trust_env=False,
             transport=self.machine.http_transport(
-                lambda: LenientTransport(trusted_certificates(), keepalive_connections_max=keepalive_connections_max)
+                lambda: LenientTransport(certificates, keepalive_connections_max=keepalive_connections_max)
             ),
         )
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._query_client.aclose()
-        await self._submit_client.aclose()
+        for name in ("_query_client", "_submit_client"):
+            if client := self.__dict__.get(name):
+                await client.aclose()
 
     async def submit(self, method: str, path: str, **request: Any) -> Response:  # noqa: ANN401 - httpx2's own arguments
         """Send an order once. Returns a response that accepts it: a 2xx, or a redirect that names it as accepted.
@@ -138,7 +152,9 @@ class VendorClient:
         try:
             response = await self._send(self._submit_client, method, path, SUBMIT_SECONDS_MAX, request)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
-            raise NotSent(f"Cannot connect to {self.name} ({type(error).__name__}).", connect_failed=True) from error
+            reason = certificate_problem(error)
+            message = f"Cannot connect to {self.name} ({type(error).__name__}). {reason}".rstrip()
+            raise NotSent(message, connect_failed=True) from error
         except (httpx2.HTTPError, TimeoutError) as error:
             message = f"The connection to {self.name} failed after the order was sent ({type(error).__name__})."
             raise OutcomeUnknown(f"{message} The order may have been accepted.") from error
@@ -173,7 +189,9 @@ class VendorClient:
         try:
             response = await self._send(self._query_client, method, path, seconds_max, request)
         except (httpx2.HTTPError, TimeoutError) as error:
-            raise ProviderError(f"The request to {self.name} failed ({type(error).__name__}).") from error
+            reason = certificate_problem(error)
+            message = f"The request to {self.name} failed ({type(error).__name__}). {reason}".rstrip()
+            raise ProviderError(message) from error
         if loops.LOOP in response.headers:
             raise Refused(self._loop_message(), code=GatewayLoop.code)
         if response.is_cut and response.value() is None:
@@ -265,6 +283,12 @@ class VendorClient:
             file.close()  # not in a thread: a cancelled download would not reach an await
         if not file.is_complete:
             raise ProviderError(f"{self.name} sent {file.size:,} of {file.total:,} bytes.")
+        encoding = response.headers.get("content-encoding", "")
+        try:
+            await self.machine.run_in_thread(lambda: file.unpack(encoding, bytes_max=bytes_max))
+        except Unpackable as error:
+            kind = ProviderError if error.retryable else Refused
+            raise kind(f"The file at {self.name} cannot be used: {error}.") from error
         if not file.size:
             raise ProviderError(f"{self.name} sent an empty file.")
 
@@ -285,9 +309,6 @@ class VendorClient:
         """Reject a response that is not a file, or not the rest of one."""
         status = response.status_code
         if status == 200 or (resuming and status in (206, 416)):
-            encoding = response.headers.get("content-encoding", "identity").lower()
-            if encoding != "identity":
-                raise Refused(f"{self.name} sends its file with an unsupported content encoding ({encoding}).")
             return
         message = f"{self.name} returned {status} for a finished file."
         if status >= 500 or status in TEMPORARY_FILE_STATUSES:

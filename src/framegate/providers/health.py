@@ -5,6 +5,7 @@ from typing import Any
 
 from framegate.domain.errors import GatewayLoop, ProviderError
 from framegate.net.answers import Response
+from framegate.net.tls import certificate_problem
 from framegate.net.vendor_client import VendorClient
 
 SECONDS_MAX = 5.0
@@ -61,5 +62,6 @@ def _without_response(error: ProviderError) -> ProviderError:
     if "Timeout" in kind:
         return ProviderError(f"it cannot be reached: no response within {SECONDS_MAX:g} s", code=UNREACHABLE)
     if kind == "ConnectError":
-        return ProviderError(f"it cannot be reached: {cause}", code=UNREACHABLE)
+        reason = certificate_problem(cause)
+        return ProviderError(f"it cannot be reached: {cause}. {reason}".rstrip(". "), code=UNREACHABLE)
     return ProviderError(f"the connection was interrupted ({kind}): check the base URL", code=STRANGE)

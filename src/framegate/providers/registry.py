@@ -9,6 +9,7 @@ from framegate.config.accounts import Account, installed_providers
 from framegate.config.settings import Settings, SettingsInvalid
 from framegate.domain import Job
 from framegate.domain.machine import REAL_MACHINE, Machine
+from framegate.net.user_agent import user_agent
 from framegate.providers.base import Provider
 from framegate.providers.fal.adapter import Fal
 from framegate.providers.gpu.sglang import SGLang
@@ -136,6 +137,8 @@ def build_provider(
     if isinstance(provider, HttpProvider):
         for client in provider.clients:
             client.gateway_id = gateway_id
+            client.user_agent = user_agent(settings)
+            client.ca_bundle = settings.ca_bundle if settings else None
     if settings is not None:
         provider.reaches_gateway = settings.public_url is not None
         if isinstance(provider, Pictory):

@@ -112,7 +112,7 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(world):
         ("https://10.1.2.3/", "a private address"),
         ("https://169.254.169.254/latest", "a cloud metadata address"),
         ("https://2130706433/", "in an unusual notation"),
-        ("http://127.0.0.1:{port}/", "is not an https:// URL"),
+        ("http://127.0.0.1:{port}/", "must be an https URL"),
     ],
 )
 async def test_a_private_address_is_never_called(world, url, why):

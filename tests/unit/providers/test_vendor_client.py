@@ -263,7 +263,7 @@ DOWNLOAD_FAULTS = {
     "gone": (answer(410), Refused),
     "too large": (answer(200, "x" * 11), Refused),
     "too large without a length": (raw(b'HTTP/1.1 200 x\r\netag: "a"\r\n\r\n' + b"x" * 11), Refused),
-    "compressed": (answer(200, "x", content_encoding="gzip"), Refused),
+    "unsupported compression": (answer(200, "x", content_encoding="br"), Refused),
     "connection aborted": (cut, ProviderError),
 }
 
