@@ -103,7 +103,7 @@ def test_the_webhook_secret_depends_on_the_owner_and_is_stable(run: Run):
 def test_the_webhooks_of_a_job_are_shown_with_every_attempt_and_replayed(run: Run, photos: tuple[Path, ...]):
     with embedded_gateway(load()) as client:
         job = client.videos.create(
-            prompt="pan left", references=[photos[0]], duration=10, callback_url="https://127.0.0.1:1/hook"
+            prompt="pan left", references=[photos[0]], duration=10, callback_url="https://hooks.invalid/hook"
         ).cancel()
     shown = run("jobs", "show", job.id)
     for _ in range(50):
