@@ -20,6 +20,7 @@ FramegateError                500
 │   ├── StorageFull           507  no space is left for the files or the database
 │   └── DataFolderBusy        503  another process uses the data folder
 ├── NotDelivered              502  a webhook that its receiver did not accept (internal)
+├── DuplicateCreate           409  a create that another one may have repeated (internal)
 ├── Stale                     409  a late transition of a job that has changed (internal)
 └── ProviderError             502
     ├── Refused               502  the provider rejected the order: final for this offer, nothing was charged
@@ -226,6 +227,18 @@ class Stale(FramegateError):
 
     code = "stale"
     status = 409
+
+
+class DuplicateCreate(FramegateError):
+    """A job of an identical create exists, and it is not known yet whether its client has the response."""
+
+    code = "duplicate_create"
+    status = 409
+
+    def __init__(self, job_ids: Sequence[str], *, is_acknowledged: bool) -> None:
+        self.job_ids = frozenset(job_ids)
+        self.is_acknowledged = is_acknowledged  # the clients of these jobs have their responses
+        super().__init__()
 
 
 class ProviderError(FramegateError):

@@ -43,6 +43,14 @@ class JobClock:
         self._parts = [(-math.inf, first[1]), *later]
         return step
 
+    def recorded_since(self, seconds: float) -> float:
+        """The earliest Unix time that this clock told in the last `seconds`."""
+        self.observe()
+        begin = self._clock.monotonic() - seconds
+        ends = [*(part_begin for part_begin, _ in self._parts[1:]), math.inf]
+        parts = [(part, end) for part, end in zip(self._parts, ends, strict=True) if end > begin]
+        return min(max(begin, part_begin) + ahead for (part_begin, ahead), _ in parts)
+
     def elapsed(self, since: float) -> float:
         """Seconds since a Unix time that a job recorded; 0 for a time in the future.
 

@@ -1,15 +1,21 @@
 """Create deduplication without an idempotency key: a client's retry, or two clients with the same body.
 
 A create whose response never reached its client belongs to the next byte-identical request of the same tenant. Two
-identical requests whose clients are both connected are two jobs.
+identical requests whose clients are both connected are two jobs. The database decides, also between gateways.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, Self
 
 from framegate.domain import Job
-from framegate.store.job_writes import UnacknowledgedCreate
+from framegate.domain.errors import DuplicateCreate
+from framegate.jobs.clock import JobClock
+from framegate.store.job_writes import AcrossGateways, UnacknowledgedCreate
+
+ACKNOWLEDGE_SECONDS_MAX = 2.0  # for the acknowledgment of another gateway's job
+ACKNOWLEDGE_CHECK_SECONDS = 0.1
+GATEWAYS_APART_SECONDS = 5.0  # between the clocks of two gateways
 
 Fingerprint = tuple[str, str]  # tenant, and hash of the request
 
@@ -68,13 +74,45 @@ class InflightCreate:
                 return job_id
         return None
 
-    def unacknowledged(self, draft: Job, *, since: float) -> UnacknowledgedCreate | None:
+    async def insert(
+        self, insert: Callable[[UnacknowledgedCreate | None], Awaitable[Job]], draft: Job, *, window: float
+    ) -> Job:
+        """Return what `insert` returns: the draft once it is durable, or the job of an identical create.
+
+        If other gateways use the store, a job without an acknowledgment gets a moment for it: its client may have the
+        response. A job with one belongs to another client, unless the client of this request has gone.
+        """
+        clock, adopted, distinct = self._creates.clock, frozenset[str](), frozenset[str]()
+        began = clock.monotonic()
+        while True:
+            across = None
+            if self._creates.is_shared:
+                since = clock.recorded_since(clock.monotonic() - began + GATEWAYS_APART_SECONDS)
+                across = AcrossGateways(since=since, adopted=adopted, distinct=distinct)
+            try:
+                return await insert(self._unacknowledged(draft, since=clock.recorded_since(window), across=across))
+            except DuplicateCreate as duplicate:
+                if not duplicate.is_acknowledged:
+                    if clock.monotonic() - began >= ACKNOWLEDGE_SECONDS_MAX:
+                        adopted |= duplicate.job_ids
+                    else:
+                        await clock.sleep(ACKNOWLEDGE_CHECK_SECONDS)
+                elif self.context and await self.context.is_disconnected():
+                    adopted |= duplicate.job_ids
+                else:
+                    distinct |= duplicate.job_ids
+
+    def _unacknowledged(
+        self, draft: Job, *, since: float, across: AcrossGateways | None
+    ) -> UnacknowledgedCreate | None:
         """Return how the store records this create until the client has the response."""
         self.draft_id = draft.id
         if self.fingerprint is None:
             return None
         claimed = frozenset(other.draft_id for other in self._creates.duplicates(self) if other.draft_id)
-        return UnacknowledgedCreate(fingerprint=self.fingerprint[1], since=since, claimed_by_others=claimed)
+        return UnacknowledgedCreate(
+            fingerprint=self.fingerprint[1], since=since, claimed_by_others=claimed, across=across
+        )
 
     def resolve(self, job: Job) -> Job:
         """Record that the job is durable; it may be an earlier one in place of the draft."""
@@ -87,9 +125,11 @@ class InflightCreate:
 
 
 class CreateDeduplicator:
-    """All in-flight creates of this process, by fingerprint."""
+    """All in-flight creates of this process, by fingerprint. `is_shared`: other gateways use the store."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: JobClock, *, is_shared: bool) -> None:
+        self.clock = clock
+        self.is_shared = is_shared
         self._inflight: dict[Fingerprint, list[InflightCreate]] = {}
 
     def start(self, owner: str, context: RequestContext | None) -> InflightCreate:

@@ -12,6 +12,7 @@ from framegate.domain.machine import Machine
 from framegate.jobs.admission import QueueLimit
 from framegate.jobs.builder import JobBuilder, OwnFile, rerun_request, retry_key, retry_request
 from framegate.jobs.change_feed import ChangeFeed
+from framegate.jobs.clock import JobClock
 from framegate.jobs.deduplication import CreateDeduplicator, RequestContext
 from framegate.jobs.lookup import get_job, get_owned_job, is_job_id, is_retained, job_not_found
 from framegate.jobs.routing import Router
@@ -56,7 +57,7 @@ class JobService:
         self._webhook_dialects = webhook_dialects or WebhookDialects(machine=machine)
         self._changes = ChangeFeed(store, machine)
         self._queue_limit = QueueLimit(store, machine, jobs_max=settings.open_jobs_max)
-        self._deduplicator = CreateDeduplicator()
+        self._deduplicator = CreateDeduplicator(JobClock(machine), is_shared=settings.database_url is not None)
 
     def recognise(self, own_file: OwnFile) -> None:
         """Read references at URLs of this gateway by `own_file`, without the network."""
@@ -111,14 +112,17 @@ class JobService:
             await self._queue_limit.check()
             await self.blobs.check_room()
             job = await self._builder.build(request, caller=caller, dialect=dialect, base_url=base_url)
-            since = self._machine.now() - self.settings.duplicate_create_window_seconds
-            stored = await self._insert(
-                job,
-                self._builder.reservation_for(job),
-                idempotency_key=idempotency_key,
-                body_hash=body_hash,
-                unacknowledged=create.unacknowledged(job, since=since),
-            )
+
+            async def insert(unacknowledged: UnacknowledgedCreate | None) -> Job:
+                return await self._insert(
+                    job,
+                    self._builder.reservation_for(job),
+                    idempotency_key=idempotency_key,
+                    body_hash=body_hash,
+                    unacknowledged=unacknowledged,
+                )
+
+            stored = await create.insert(insert, job, window=self.settings.duplicate_create_window_seconds)
             self._queue_limit.admit()
             return create.resolve(stored if stored.id == job.id else _replayed(context, stored))
 

@@ -4,17 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from framegate.domain import Delivery, Job
-from framegate.domain.errors import FramegateError, IdempotencyConflict, NotFound, Stale
+from framegate.domain.errors import DuplicateCreate, FramegateError, IdempotencyConflict, NotFound, Stale
 from framegate.domain.ledger import LedgerChange
 from framegate.store import ledger, serialization
 from framegate.store.asset_writes import insert_blob_references, update_blob_references
 from framegate.store.ledger import BudgetReservations
 from framegate.store.outbox import insert_deliveries
 from framegate.store.tables import events, jobs, orders
+
+REPEATS_MAX = 100  # recent jobs with an identical request that a create looks at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class UnacknowledgedCreate:
     fingerprint: str
     since: float
     claimed_by_others: frozenset[str] = frozenset()
+    across: "AcrossGateways | None" = None  # where other processes use the store
 
     def find(self, orphans: Mapping[str, Sequence[Job]], owner: str) -> Job | None:
         """Return the earlier job, from the unacknowledged jobs by fingerprint."""
@@ -35,6 +38,19 @@ class UnacknowledgedCreate:
             if job.owner == owner and job.created_at >= self.since and job.id not in self.claimed_by_others:
                 return job
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossGateways:
+    """How a create sees the creates of other gateways, whose clients it cannot ask.
+
+    A job of an identical create since `since` (Unix seconds) raises `DuplicateCreate`, until the caller has put its id
+    in `adopted` (the create returns this job) or `distinct` (another client's).
+    """
+
+    since: float
+    adopted: frozenset[str] = frozenset()
+    distinct: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,7 @@ class Insert:
 
     @classmethod
     async def apply(cls, connection: AsyncConnection, writes: Sequence["Insert"], /) -> list[Job | FramegateError]:
+        await _lock_fingerprints(connection, writes)
         by_key = await _jobs_by_key(connection, writes)
         orphans = await _orphans(connection, writes)
         changes = [write.ledger_change for write in writes if write.ledger_change]
@@ -60,6 +77,8 @@ class Insert:
             key = (write.job.owner, write.idempotency_key)
             earlier = by_key.get(key) if write.idempotency_key else None
             orphan = write.unacknowledged.find(orphans, write.job.owner) if write.unacknowledged else None
+            if write.unacknowledged and write.unacknowledged.across:
+                orphan = await _across_gateways(connection, write, orphan)
             if orphan is not None:
                 results.append(orphan)
             elif earlier is not None:
@@ -76,6 +95,41 @@ class Insert:
         releases = [change for change in succeeded if change and change.replaces_job_id]
         await ledger.release_reservations(connection, releases)
         return results
+
+
+async def _lock_fingerprints(connection: AsyncConnection, writes: Sequence[Insert]) -> None:
+    """Have identical creates of several gateways wait for one another. On SQLite the transaction has done so."""
+    if connection.dialect.name != "postgresql":
+        return
+    fingerprints = {write.unacknowledged.fingerprint for write in writes if write.unacknowledged}
+    for fingerprint in sorted(fingerprints):
+        await connection.execute(select(func.pg_advisory_xact_lock(int(fingerprint[:15], 16))))
+
+
+async def _across_gateways(
+    connection: AsyncConnection, write: Insert, orphan: Job | None
+) -> Job | DuplicateCreate | None:
+    """Return the job that a create returns instead of its own, or the error of one that must be looked into first."""
+    create = write.unacknowledged
+    if create is None or create.across is None:
+        return orphan
+    across = create.across
+    if orphan is not None:
+        is_decided = orphan.id in across.adopted
+        return orphan if is_decided else DuplicateCreate([orphan.id], is_acknowledged=False)
+    first_id = f"{int(across.since * 1000):012x}"  # of UUIDv7s since then
+    query = (
+        select(jobs.c.id, jobs.c.request, jobs.c.state_json)
+        .where(jobs.c.owner == write.job.owner, jobs.c.id >= f"{first_id[:8]}-{first_id[8:]}")
+        .where(jobs.c.request == serialization.dump_request(write.job.request))
+        .order_by(jobs.c.id.desc())
+        .limit(REPEATS_MAX)
+    )
+    rows = {row.id: row for row in await connection.execute(query)}
+    for job_id in across.adopted & rows.keys():
+        return serialization.load_job(rows[job_id].request, rows[job_id].state_json)
+    undecided = rows.keys() - across.distinct - create.claimed_by_others
+    return DuplicateCreate(sorted(undecided), is_acknowledged=True) if undecided else None
 
 
 async def _jobs_by_key(
