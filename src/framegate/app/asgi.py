@@ -19,6 +19,7 @@ from framegate.api.middleware.client_disconnect import ClientDisconnect
 from framegate.api.middleware.host_guard import HostGuard, allowed_origins
 from framegate.api.middleware.loop_guard import LoopGuard
 from framegate.api.middleware.paths import PathNormalizer
+from framegate.api.middleware.request_id import RequestIds
 from framegate.api.middleware.vendor_hosts import VendorHosts
 from framegate.api.own_files import OwnFiles
 from framegate.app.parts import Parts, build_parts
@@ -31,7 +32,7 @@ from framegate.jobs.state_machine.provider_webhook import PATH as PROVIDER_WEBHO
 from framegate.providers.base import Provider
 
 EXPOSED_HEADERS = (
-    *("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After"),
+    *("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After", "X-Request-Id"),
     *("X-Fal-Request-Id", "X-Fal-Billable-Units", "X-Fal-Error-Type", "X-Fal-Request-Timeout-Type"),
 )
 FILE_LINKS = (phaseo.file_link, fal.file_link, pictory.file_link, native.file_link)
@@ -107,6 +108,7 @@ def build_app(
             Mount(pictory.PATH, pictory.build(needs_key=needs_key)),
         ],
         middleware=[
+            Middleware(RequestIds),
             Middleware(PathNormalizer),
             Middleware(LoopGuard, shows=SHOWS, default=native.show),
             Middleware(HostGuard, settings=settings),

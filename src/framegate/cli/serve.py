@@ -1,7 +1,6 @@
 """`serve` command: run a server."""
 
 import errno
-import logging
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -44,9 +43,10 @@ def serve(
     from framegate.app.server import run
     from framegate.cli.keys import needs_key
     from framegate.config.loading import load
+    from framegate.telemetry.logging import configure_logging
 
     settings = load(host=host, port=port, data_dir=data, sandbox=sandbox or None)
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logging(log_level, settings.log_format)
     is_protected = needs_key(settings)
     with open_listener(settings) as listener:
         run(

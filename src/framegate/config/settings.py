@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -101,6 +101,9 @@ class Settings(BaseModel):
     ca_bundle: Path | None = Field(
         default=None,
         description="PEM file of certificate authorities that are trusted too, for references, webhooks and accounts.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Format of the log on stderr: lines of text, or one JSON object per line."
     )
     open_jobs_max: Annotated[int, Field(ge=1)] = Field(
         default=10_000, description="Maximum number of open jobs; further creates get a 429."

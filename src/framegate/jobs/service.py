@@ -14,6 +14,7 @@ from framegate.jobs.builder import JobBuilder, OwnFile, rerun_request, retry_key
 from framegate.jobs.change_feed import ChangeFeed
 from framegate.jobs.clock import JobClock
 from framegate.jobs.deduplication import CreateDeduplicator, RequestContext
+from framegate.jobs.job_log import log_change
 from framegate.jobs.lookup import get_job, get_owned_job, is_job_id, is_retained, job_not_found
 from framegate.jobs.routing import Router
 from framegate.jobs.webhooks.dialect import WebhookDialects
@@ -161,7 +162,7 @@ class JobService:
         body_hash: str,
         unacknowledged: UnacknowledgedCreate | None = None,
     ) -> Job:
-        return await self._store.insert(
+        stored = await self._store.insert(
             job,
             idempotency_key=idempotency_key,
             body_hash=body_hash,
@@ -169,6 +170,9 @@ class JobService:
             unacknowledged=unacknowledged,
             ledger_change=reservation,
         )
+        if stored.id == job.id:  # else the job of an earlier create
+            log_change(None, stored)
+        return stored
 
     async def acknowledge(self, job_ids: Sequence[str]) -> None:
         """Record that the clients of these creates have their response: an identical request is a new job."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 from framegate.domain import Job, State
 from framegate.domain.errors import BudgetExceeded, Stale, Unavailable
 from framegate.domain.ledger import ledger_change
+from framegate.jobs.job_log import log_change
 from framegate.jobs.state_machine.machine import JobStateMachine
 from framegate.jobs.state_machine.transition import Transition, order_key
 from framegate.jobs.webhooks.dialect import WebhookDialects
@@ -57,7 +58,7 @@ class TransitionWriter:
             after = self._after(job, transition)
             due = after.updated_at if after.cancel_requested else due_at(after, transition.wait)
             try:
-                return await self._apply(job, after, transition, claim_fence, due_at=due, release=release), transition
+                stored = await self._apply(job, after, transition, claim_fence, due_at=due, release=release)
             except BudgetExceeded as error:
                 transition = self._state_machine.fall_back_over_budget(job, transition, error)
             except Stale:
@@ -68,6 +69,9 @@ class TransitionWriter:
                     raise
                 claim_fence = fence if claim.fence == fence else None
                 job = claim.job
+            else:
+                log_change(job, stored)
+                return stored, transition
 
     async def until_available(self, job_id: str, call: Callable[[], Awaitable[T]]) -> T:
         """Return the result of a call of the store, repeated while the store is unavailable."""

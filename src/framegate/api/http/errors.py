@@ -18,6 +18,7 @@ from framegate.api.http.validation import rule_of
 from framegate.domain import Problem
 from framegate.domain.errors import Busy, FramegateError, InvalidRequest, NotFound
 from framegate.storage.disk import disk_error
+from framegate.telemetry.logging import REQUEST_ID
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +81,9 @@ def install(app: Starlette, show: Show) -> None:
 
     def on_internal_error(_: Request, __: Exception) -> Response:
         """The server logs the traceback; the response says nothing of it."""
-        return show(InternalError(), {})
+        request_id = REQUEST_ID.get()
+        name = f" under the request id {request_id}" if request_id else ""
+        return show(InternalError(f"Internal error in Framegate. Its log has the details{name}."), {})
 
     app.add_exception_handler(FramegateError, on_framegate_error)
     app.add_exception_handler(RequestValidationError, on_invalid_parameter)
