@@ -22,6 +22,7 @@ from framegate.domain.errors import NotDelivered, ReferenceUnusable
 from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.media.sniff import looks_like_html
 from framegate.net.codings import Unpackable, codings_of
+from framegate.net.minimum_rate import MinimumRate, TooSlow
 from framegate.net.resume import Mismatch, ResumableFile
 from framegate.net.ssrf import (
     AddressGuard,
@@ -84,21 +85,26 @@ class Fetcher:
         self._rule = blocked_reason or address_rule(settings)
         self._guard = guard = AddressGuard(resolve, self._rule)
         certificates = ssl_context or trusted_certificates(settings.ca_bundle)
-        self._client = httpx2.AsyncClient(
-            transport=machine.http_transport(lambda: GuardedTransport(guard, certificates)),
-            trust_env=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"user-agent": user_agent(settings), "accept-encoding": "identity"},
-            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS_MAX),
-        )
+        self._client, self._download_client = [
+            httpx2.AsyncClient(
+                transport=machine.http_transport(lambda: GuardedTransport(guard, certificates)),
+                trust_env=False,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                headers={"user-agent": user_agent(settings), "accept-encoding": "identity"},
+                timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS_MAX),
+            )
+            for _ in range(2)  # references and webhooks never wait for downloads of finished files
+        ]
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
+        await self._download_client.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._download_client.__aexit__(kind, error, trace)
         await self._client.__aexit__(kind, error, trace)
 
     def check_url(self, url: str) -> None:
@@ -118,7 +124,8 @@ class Fetcher:
         """Download a URL to the file `into`; `seconds_max` covers everything, redirects included.
 
         Raises `ReferenceUnusable` and leaves no file. With `resume`, an interrupted download keeps its part of the
-        file, and the next download to the same path continues there if the server still has the same file.
+        file, and the next download to the same path continues there if the server still has the same file. Such
+        downloads have connections of their own.
         """
         target, file = _parse(url), ResumableFile(into, resumable=resume)
         try:
@@ -149,10 +156,10 @@ class Fetcher:
             raise NotDelivered(error.message) from error
 
     async def _follow(self, url: httpx2.URL, file: ResumableFile, bytes_max: int, accept: str) -> Fetched:
-        first = url
+        first, client = url, self._download_client if file.resumable else self._client
         headers = {"accept": accept, **await self._machine.run_in_thread(file.request_headers)}
         for _ in range(self._settings.fetch_redirects_max + 1):
-            async with self._client.stream("GET", url, headers=headers) as response:
+            async with client.stream("GET", url, headers=headers) as response:
                 location = response.headers.get("location")
                 if response.status_code not in REDIRECT_STATUSES or not location:
                     return await _save(response, file, bytes_max, self._machine)
@@ -283,6 +290,8 @@ async def _save(response: httpx2.Response, file: ResumableFile, bytes_max: int, 
     except Mismatch as error:
         message = f"{url} has changed, or its server cannot resume the interrupted download."
         raise ReferenceUnusable("reference_truncated", message, retryable=True) from error
+    except TooSlow as error:
+        raise ReferenceUnusable("reference_too_slow", f"{url} sends its file too slowly.", retryable=True) from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
         message = f"The download of {url} was interrupted after {file.size:,} bytes."
         raise ReferenceUnusable("reference_truncated", message, retryable=True) from error
@@ -322,7 +331,7 @@ async def _unpack(response: httpx2.Response, file: ResumableFile, bytes_max: int
 async def _write(response: httpx2.Response, file: ResumableFile, bytes_max: int, machine: Machine) -> None:
     """Append the body to the file, up to the size limit."""
     _check_size(file.total or 0, bytes_max, response.url)
-    async for chunk in _chunks(response):
+    async for chunk in _chunks(response, MinimumRate(machine)):
         if not file.size:
             _check_not_html(response, chunk)
         _check_size(file.size + len(chunk), bytes_max, response.url)
@@ -335,18 +344,19 @@ def _check_size(size: int, bytes_max: int, url: httpx2.URL) -> None:
         raise ReferenceUnusable("reference_too_large", message)
 
 
-async def _chunks(response: httpx2.Response) -> AsyncIterator[bytes]:
+async def _chunks(response: httpx2.Response, rate: MinimumRate) -> AsyncIterator[bytes]:
     """The body in chunks that are worth a write; the first is large enough to recognise a login page."""
     buffer = bytearray()
     size_min = FIRST_CHUNK_BYTES_MIN
     try:
         async for part in response.aiter_raw():
             buffer += part
+            rate.count(len(part))
             if len(buffer) >= size_min:
                 yield bytes(buffer)
                 buffer.clear()
                 size_min = CHUNK_BYTES_MIN
-    except (httpcore2.NetworkError, httpcore2.ProtocolError):
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, TooSlow):
         if buffer:  # the next try may continue from it
             yield bytes(buffer)
         raise

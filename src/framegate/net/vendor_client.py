@@ -22,6 +22,7 @@ from framegate.net import loops
 from framegate.net.answers import RESPONSE_BYTES_MAX, Response, Unreadable, decompressed, find_error_message
 from framegate.net.codings import Unpackable
 from framegate.net.lenient_http import LenientTransport
+from framegate.net.minimum_rate import MinimumRate, TooSlow
 from framegate.net.resume import Mismatch, ResumableFile
 from framegate.net.submission import mark_leaving
 from framegate.net.tls import certificate_problem, trusted_certificates
@@ -125,6 +126,10 @@ class VendorClient:
         # order was accepted: every order gets a connection of its own.
         return self._client(0)
 
+    @cached_property
+    def _download_client(self) -> httpx2.AsyncClient:
+        return self._client(0)  # its own connections: polls never wait for slow downloads
+
     def _client(self, keepalive_connections_max: int) -> httpx2.AsyncClient:
         certificates = trusted_certificates(self.ca_bundle)
         return httpx2.AsyncClient(
@@ -139,7 +144,7 @@ class VendorClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        for name in ("_query_client", "_submit_client"):
+        for name in ("_query_client", "_submit_client", "_download_client"):
             if client := self.__dict__.get(name):
                 await client.aclose()
 
@@ -259,7 +264,7 @@ class VendorClient:
         """Save the file at `url`, or where a redirect within the origin leads."""
         for _ in range(REDIRECTS_MAX + 1):
             async with self._open(
-                self._query_client, "GET", url, DOWNLOAD_READ_SECONDS_MAX, headers=headers
+                self._download_client, "GET", url, DOWNLOAD_READ_SECONDS_MAX, headers=headers
             ) as response:
                 target = self._redirect_target(response)
                 if target is None:
@@ -270,12 +275,16 @@ class VendorClient:
 
     async def _save(self, response: httpx2.Response, file: ResumableFile, bytes_max: int) -> None:
         self._check_file(response, resuming=file.size > 0)
+        rate = MinimumRate(self.machine)
         try:
             await self.machine.run_in_thread(file.open, response.status_code, response.headers)
             self._check_size(file.total or 0, bytes_max)
             async for chunk in response.aiter_raw():
                 self._check_size(file.size + len(chunk), bytes_max)
+                rate.count(len(chunk))
                 await self.machine.run_in_thread(file.write, chunk)
+        except TooSlow as error:
+            raise ProviderError(f"{self.name} sends its file too slowly.") from error
         except Mismatch as error:
             message = f"The file at {self.name} has changed, or the interrupted download cannot be resumed."
             raise ProviderError(message) from error

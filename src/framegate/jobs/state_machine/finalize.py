@@ -1,7 +1,7 @@
 """Download, remux, verify and store the files of a completed order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from framegate.config.settings import Settings
 from framegate.domain import Blob, Fault, Job, Kind, Output, ProviderFile, State
 from framegate.domain.errors import FramegateError, MovedOrigin, ReferenceUnusable, Refused
 from framegate.domain.machine import Machine
+from framegate.jobs.concurrency import ConcurrencyLimiter
 from framegate.jobs.executor import Executor
 from framegate.jobs.state_machine.transition import Transition, failed
 from framegate.media import quality, videos
@@ -23,6 +24,7 @@ DOWNLOAD_ATTEMPTS_MAX = 40  # without progress, over half an hour: the video is 
 PERMANENT_ATTEMPTS_MAX = 8  # the same after a permanent error, since the file may only appear later
 WAIT_SECONDS_MAX = 60.0
 PROGRESS_BYTES_MIN = 2**20  # an attempt that adds so much to a file does not count as failed
+ACCOUNT_DOWNLOADS_MAX = 32  # at once
 TOO_LARGE_ATTEMPTS_MAX = 2
 TOO_LARGE_CODES = ("file_too_large", "reference_too_large")
 SMALL_FILE_BYTES_MAX = 2**20  # an unplayable file up to this size is probably a page in place of the video
@@ -38,6 +40,7 @@ class Finalizer:
     net: Fetcher
     machine: Machine
     executor: Executor
+    downloads: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
 
     async def has_local_files(self, files: Sequence[ProviderFile]) -> bool:
         """Whether every file that a local renderer wrote still exists."""
@@ -56,7 +59,19 @@ class Finalizer:
         return all(path is None or Path(path).is_file() for path in rest)
 
     async def download(self, job: Job, provider: Provider) -> Transition:
-        """Store every output. An interrupted download is resumed by the next attempt."""
+        """Store every output. An interrupted download is resumed by the next attempt.
+
+        Only so many jobs of an account are downloaded at once, those whose download has failed before after the others.
+        """
+        account = f"{provider.name}/{provider.account}"
+        has_failed = job.failed_downloads > 0
+        await self.downloads.acquire(job.id, account, ACCOUNT_DOWNLOADS_MAX, low_priority=has_failed)
+        try:
+            return await self._download(job, provider)
+        finally:
+            self.downloads.release(job.id)
+
+    async def _download(self, job: Job, provider: Provider) -> Transition:
         stored: list[ProviderFile] = []
         for index, file in enumerate(job.provider_files):
             path = await self.machine.run_in_thread(self.blobs.partial, f"{job.id}-{index}")
