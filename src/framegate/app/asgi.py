@@ -34,6 +34,7 @@ from framegate.providers.base import Provider
 EXPOSED_HEADERS = (
     *("ETag", "Content-Range", "Accept-Ranges", "Content-Length", "Content-Disposition", "Retry-After", "X-Request-Id"),
     *("X-Fal-Request-Id", "X-Fal-Billable-Units", "X-Fal-Error-Type", "X-Fal-Request-Timeout-Type"),
+    "Idempotency-Replayed",
 )
 FILE_LINKS = (phaseo.file_link, fal.file_link, pictory.file_link, native.file_link)
 SHOWS = {  # how each dialect shows an error, by its mount point
@@ -119,7 +120,7 @@ def build_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # paths are normal here, and a redirect could lose the scheme behind a proxy
-    install(app, native.show)
+    install(app, native.show, mounts=SHOWS)
     return app
 
 

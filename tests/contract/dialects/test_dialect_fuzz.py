@@ -1,4 +1,4 @@
-"""No input makes a 500 in the dialects of other services: schemathesis over all their operations."""
+"""No input makes a 500 or an undescribed answer in the dialects of other services: schemathesis over all operations."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ OPERATIONS_MIN = 4
 
 
 @pytest.mark.parametrize(("path", "scheme"), [("/phaseo/v1", "Bearer "), ("/pictory", "")])
-def test_no_request_makes_a_server_error(
+def test_no_request_makes_a_server_error_or_an_undescribed_answer(
     serve_gateway: Callable[..., ServedGateway], tmp_path: Path, path: str, scheme: str
 ):
     gateway = serve_gateway(sandbox=True, renders=False)
@@ -27,10 +27,10 @@ def test_no_request_makes_a_server_error(
         body = {"model": "framegate/animatic", "prompt": "x", "duration": 1}
         client.get(client.post("/videos", json=body).json()["polling_url"], params={"wait": 60}).raise_for_status()
     command = [Path(sys.executable).with_name("schemathesis"), "run", f"{gateway.url}{path}/openapi.json"]
-    checks = "not_a_server_error,unsupported_method"
+    options = ["--checks", "all", "--exclude-checks", "positive_data_acceptance"]  # models refuse what a schema allows
     bounds = ["--max-examples", str(EXAMPLES_MAX), "--generation-deterministic", "--warnings", "off"]
     done = subprocess.run(
-        [*command, "--checks", checks, *bounds, "-H", f"Authorization: {scheme}{gateway.key}"],
+        [*command, *options, *bounds, "-H", f"Authorization: {scheme}{gateway.key}"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -45,8 +45,11 @@ class OtherHttpError(FramegateError):
     code = "http_error"
 
 
-def install(app: Starlette, show: Show) -> None:
-    """Answer every error of an application by `show`, which receives the headers that belong to the error."""
+def install(app: Starlette, show: Show, *, mounts: Mapping[str, Show] | None = None) -> None:
+    """Answer every error of an application by `show`, which receives the headers that belong to the error.
+
+    `mounts` has the format of applications mounted below it: a path with a line break below one does not reach it.
+    """
 
     def on_framegate_error(_: Request, error: Exception) -> Response:
         failure = cast("FramegateError", error)
@@ -63,7 +66,9 @@ def install(app: Starlette, show: Show) -> None:
             message = f"{request.method} is not allowed for this path; allowed: {allowed}."
             return show(MethodNotAllowed(message), {"Allow": allowed})
         if failure.status_code == 404:
-            return show(NotFound(f"Not found: {request.url.path}", code=NO_SUCH_PATH), {})
+            path = str(request.scope["path"])
+            show_there = next((other for mount, other in (mounts or {}).items() if path.startswith(f"{mount}/")), show)
+            return show_there(NotFound(f"Not found: {request.url.path}", code=NO_SUCH_PATH), {})
         other = OtherHttpError(str(failure.detail))
         other.status = failure.status_code
         return show(other, failure.headers or {})

@@ -119,7 +119,8 @@ class JobStateMachine(StepContext):
             message = f"{fault.message} The provider could not cancel the order and may charge for it."
             fault = Fault(code=fault.code, message=message, may_charge=True)
         else:
-            fault = _with_text(fault, CHARGED if job.provider_files else UNCHARGED)
+            is_free = job.estimate is not None and job.estimate.micro_usd == 0
+            fault = _with_text(fault, CHARGED if job.provider_files and not is_free else UNCHARGED)
         return self.fail(fault, state)
 
     def fall_back_over_budget(self, job: Job, transition: Transition, error: BudgetExceeded) -> Transition:

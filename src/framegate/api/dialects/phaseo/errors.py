@@ -1,6 +1,7 @@
 """Errors in Phaseo's flat shape: `{"error": "validation_error", "reason": "…", "description": "…", …}`."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
@@ -42,6 +43,28 @@ BY_STATUS = {
 }
 SYSTEM = frozenset({"upstream_error", "gateway_error", "key_limit_exceeded", "insufficient_funds"})
 ORIGINS = {"upstream_error": "upstream", "gateway_error": "gateway"}
+
+
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "error": {"type": "string"},
+        "reason": {"type": "string"},
+        "description": {"type": "string"},
+        "status_code": {"type": "integer"},
+        "error_type": {"type": "string", "enum": ["user", "system"]},
+        "error_origin": {"type": "string", "enum": ["user", "gateway", "upstream"]},
+        "details": {"type": "array", "items": {"type": "object"}},
+        "alternatives": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["error", "reason", "description", "status_code", "error_type", "error_origin"],
+}
+_CONTENT = {"application/json": {"schema": _SCHEMA}}
+# The description of errors in the OpenAPI document.
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "What is wrong, with every broken rule in `details`.", "content": _CONTENT}
+}
+FAILED: dict[int | str, dict[str, Any]] = {502: {"description": "The job failed.", "content": _CONTENT}}
 
 
 def show(error: FramegateError, headers: Mapping[str, str]) -> Response:

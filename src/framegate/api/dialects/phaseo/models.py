@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from framegate.api.context import Owner, context_of
+from framegate.api.dialects.phaseo.errors import ERRORS
 from framegate.catalogue import Limits, Model, Price
 from framegate.domain import Kind, Role
 from framegate.domain.money import format_usd
@@ -19,7 +20,7 @@ ALIASES = {
 }
 PARAMETER_BY_ALIAS = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], responses=ERRORS)
 
 
 @router.get("/videos/models")
@@ -34,7 +35,7 @@ async def list_models(
     return JSONResponse({"object": "list", "data": data})
 
 
-@router.get("/data/models")
+@router.get("/data/models", openapi_extra={"security": []})
 async def look_up(request: Request, model_id: Annotated[str | None, Query(max_length=256)] = None) -> Response:
     """Look up whether a model is in service. The Python package asks before each job."""
     model = context_of(request).jobs.catalogue.get(model_id) if model_id else None

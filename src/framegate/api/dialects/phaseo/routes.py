@@ -19,6 +19,7 @@ from framegate.api.context import (
     url_signer_of,
 )
 from framegate.api.dialects.phaseo.downloads import download_url, link_of, verify_download
+from framegate.api.dialects.phaseo.errors import ERRORS, FAILED
 from framegate.api.dialects.phaseo.requests import BASE64_FIELDS, UNION_TAGS, DownloadRequest, VideoRequest, to_request
 from framegate.api.dialects.phaseo.responses import DIALECT, show
 from framegate.api.http.body import fingerprint, read_json
@@ -50,7 +51,7 @@ STATUSES = {
 
 FILE_PATH = re.compile(r"/videos/([0-9a-f-]{36})/content$")
 
-router = APIRouter(prefix="/videos", tags=["videos"])
+router = APIRouter(prefix="/videos", tags=["videos"], responses=ERRORS)
 Index = Annotated[int | None, Query(ge=0, le=99, description="Which of the job's videos.")]
 
 
@@ -155,7 +156,7 @@ def _not_completed(job: Job) -> Problem:
 
 
 @router.head("/{video_id}/content", include_in_schema=False)
-@router.get("/{video_id}/content", response_class=Response)
+@router.get("/{video_id}/content", response_class=Response, responses=FAILED)
 async def content(request: Request, video_id: str, index: Index = None) -> Response:
     """Download the video, by key or by signed URL. Supports `Range`, `If-Range` and `If-None-Match`."""
     context, query = context_of(request), request.query_params

@@ -1,6 +1,7 @@
 """Errors in Pictory's form: a message with the fields of an invalid body, or the envelope of a job."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
@@ -10,6 +11,37 @@ from framegate.domain.errors import FramegateError, InvalidRequest, NotFound, Un
 
 JOB_NOT_FOUND = {"error_code": "5000", "error_message": "JOB_NOT_FOUND"}
 INVALID_KEY = "Missing or invalid API key. Send it alone in `Authorization`, without `Bearer` before it."
+
+
+# The description of errors in the OpenAPI document.
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "What is wrong. An invalid body has its `fields`, an unknown job the envelope of a job.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "code": {"type": "string"},
+                        "message": {"type": "string"},
+                        "detail": {"type": "string"},
+                        "fields": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "properties": {"name": {"type": "string"}, "errors": {"type": "string"}},
+                                "required": ["name", "errors"],
+                            },
+                        },
+                        "alternatives": {"type": "array", "items": {"type": "string"}},
+                        "success": {"type": "boolean"},
+                        "data": {"type": "object"},
+                    },
+                }
+            }
+        },
+    }
+}
 
 
 def show(error: FramegateError, headers: Mapping[str, str]) -> Response:

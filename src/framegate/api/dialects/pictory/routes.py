@@ -19,6 +19,7 @@ from framegate.api.context import (
     request_context_of,
     url_signer_of,
 )
+from framegate.api.dialects.pictory.errors import ERRORS
 from framegate.api.dialects.pictory.requests import TokenRequest, VideoRequest, parse
 from framegate.api.dialects.pictory.responses import DIALECT, show, show_created
 from framegate.api.http.body import fingerprint, read_json
@@ -33,7 +34,7 @@ from framegate.domain.errors import NotFound, Unauthorized
 from framegate.domain.money import format_usd, from_micro_usd
 from framegate.media.thumbnails import last_frame_png
 
-router = APIRouter()
+router = APIRouter(responses=ERRORS)
 caller_of = callers(partial(key_in, scheme=""))
 
 
