@@ -23,7 +23,8 @@ from PIL import Image, ImageDraw
 
 from framegate.animatic import Spec, render
 from framegate.domain import Role, Target
-from framegate.media.quality import ReferenceImage, Report, Verdict, verify_file
+from framegate.media.quality import ReferenceImage, Report, Verdict
+from framegate.media.quality.verification import verify_file
 
 PHOTOS = Path(__file__).parents[1] / "tests" / "support" / "photos"
 TARGET = Target(width=480, height=270, fps=24, duration=2, audio=False, seed=None)

@@ -39,7 +39,7 @@ import sys
 sys.path.insert(0, {str(TESTS)!r})
 from framegate.app import parts
 from support.stub_renderer import StubExecutor
-parts.LocalExecutor = lambda machine, render_workers: StubExecutor(machine)
+parts.LocalExecutor = lambda machine, **_: StubExecutor(machine)
 """
 SHORT_RENDERS = f"""
 import sys

@@ -1,7 +1,8 @@
 """Executor without render processes, for tests whose subject is not the pictures.
 
-A render is a copy of a ready video of the wanted size, length and frame rate, there at once. A file check is real the
-first time; the result for the same file, target and references is kept for the rest of the run, for all its processes.
+A render is a copy of a ready video of the wanted size, length and frame rate, there at once. Files are decoded in a
+thread of this process. The check of a finished file is real the first time; the result for the same file, target and
+references is kept for the rest of the run, for all its processes.
 """
 
 import atexit
@@ -19,10 +20,13 @@ from typing import Any, TypeVar, cast
 import av
 import numpy as np
 
-from framegate.domain import Blob, Done, Job, Lost, ProviderFile, Running, Update
+from framegate.domain import Done, Lost, ProviderFile, Running, Update
 from framegate.domain.machine import Machine
 from framegate.jobs.executor import LocalExecutor
 from framegate.jobs.executor.render_pool import RenderPool
+from framegate.media import calls
+from framegate.media.decoder import INSPECT, Budget
+from framegate.media.quality import ReferenceImage
 
 T = TypeVar("T")
 RENDERED_SECONDS_MAX = 2
@@ -120,8 +124,11 @@ class StubExecutor:
     def warm(self) -> None:
         """There is no process to start."""
 
-    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+    async def run(self, function: Callable[..., T], *arguments: object, budget: Budget = INSPECT) -> T:
         return await _run_once(self._machine, function, arguments)
+
+    def stalled(self) -> str | None:
+        return None
 
     async def close(self) -> None:
         pass
@@ -133,11 +140,15 @@ class ShortRenderExecutor(LocalExecutor):
     It is for tests of clients that need real videos, and jobs that do not end while they look.
     """
 
-    def __init__(self, machine: Machine, *, render_workers: int) -> None:
+    def __init__(self, machine: Machine, *, render_workers: int, **_: int) -> None:
         super().__init__(machine, render_workers=render_workers)
+        self._machine = machine
         self.renderer = _ShortRenders(render_workers)
 
-    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+    def warm(self) -> None:
+        self.renderer.warm()
+
+    async def run(self, function: Callable[..., T], *arguments: object, budget: Budget = INSPECT) -> T:
         return await _run_once(self._machine, function, arguments)
 
 
@@ -168,7 +179,7 @@ class _ShortRenders(RenderPool):
 
 
 async def _run_once(machine: Machine, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
-    """Run a file check in a thread, or return its result for the same file."""
+    """Make a call in a thread, or return its result for the same finished file."""
     key = _key(function, arguments)
     if key is None:
         return await machine.run_in_thread(function, *arguments, abandon_on_cancel=True)
@@ -180,10 +191,7 @@ async def _run_once(machine: Machine, function: Callable[..., T], arguments: tup
 
 
 def _key(function: Callable[..., object], arguments: tuple[object, ...]) -> tuple[object, ...] | None:
-    match arguments:
-        case Job() as job, Blob() as blob:
-            described = ((one.reference, one.blob.sha256) for one in job.prepared)
-            references = tuple((one.kind, one.role, one.name, sha256) for one, sha256 in described)
-            return function.__name__, blob.sha256, job.target, references, job.request.prompt
-        case _:
-            return None
+    if function is not calls.verify_output:
+        return None
+    path, target, references, prompt, _ = cast("tuple[Path, Any, list[ReferenceImage], Any, Any]", arguments)
+    return function.__name__, path.name, target, tuple((one.path.name, one.role, one.name) for one in references), prompt

@@ -89,6 +89,8 @@ def build_app(
             raise Unavailable("The worker has stopped.")
         if not parts().dispatcher.alive:
             raise Unavailable("The webhook dispatcher has stopped.")
+        if sentence := parts().executor.stalled():
+            raise Unavailable(sentence)
         return JSONResponse({"status": "ready"})
 
     async def receive_provider_webhook(request: Request) -> JSONResponse:

@@ -87,6 +87,7 @@ class Parts:
     worker: Worker
     dispatcher: WebhookDispatcher
     provider_webhooks: ProviderWebhooks
+    executor: Executor
     services: tuple[Service, ...]
 
 
@@ -127,7 +128,12 @@ async def _open_resources(
 ) -> Resources:
     """Open everything that must be closed; `stack` closes it in reverse order."""
     if executor is None:
-        executor = LocalExecutor(machine, render_workers=settings.render_workers)
+        executor = LocalExecutor(
+            machine,
+            render_workers=settings.render_workers,
+            check_workers=settings.check_workers,
+            decoder_bytes_max=settings.decoder_bytes_max,
+        )
         executor.warm()  # first: a render process starts while the rest is built
     stack.push_async_callback(executor.close)
     url = settings.database_url or sqlite_url(settings.data_dir)
@@ -136,6 +142,7 @@ async def _open_resources(
     own_id = loops.gateway_id(link_secret)
     registry = _build_registry(settings, machine, executor, providers, own_id)
     for provider in registry:
+        provider.decoder = executor
         stack.push_async_callback(provider.close)
     net = await stack.enter_async_context(Fetcher(settings, machine=machine))
     blobs = BlobStore(settings.data_dir / "blobs", machine=machine, free_bytes_min=settings.disk_free_bytes_min)
@@ -174,7 +181,7 @@ def _wire(resources: Resources, models: Catalogue) -> Parts:
         providers=resources.providers,
         router=router,
         account_health=account_health,
-        preparer=ReferencePreparer(settings, blobs, net, store.asset),
+        preparer=ReferencePreparer(settings, blobs, net, resources.executor, store.asset),
         clock=clock,
         finalizer=Finalizer(settings, blobs, net, machine, resources.executor),
         reference_url=_reference_url(settings, signer),
@@ -201,6 +208,7 @@ def _wire(resources: Resources, models: Catalogue) -> Parts:
             router=router,
             blobs=blobs,
             net=net,
+            executor=resources.executor,
             machine=machine,
             secret=resources.link_secret,
             webhook_dialects=webhook_dialects,
@@ -211,6 +219,7 @@ def _wire(resources: Resources, models: Catalogue) -> Parts:
         worker=worker,
         dispatcher=dispatcher,
         provider_webhooks=ProviderWebhooks(resources.providers, store, machine),
+        executor=resources.executor,
         services=services,
     )
 

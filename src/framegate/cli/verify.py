@@ -1,6 +1,7 @@
 """`verify` command: check a video file locally, without a server."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +11,14 @@ from framegate.cli import console
 from framegate.cli.connection import Json
 from framegate.cli.console import Exit
 from framegate.cli.output_path import NAMED_REFERENCE
+from framegate.domain import Role
 from framegate.domain.errors import ReferenceUnusable
 
 if TYPE_CHECKING:
-    from framegate.media.quality import Match, ReferenceImage, Report
+    from framegate.config.settings import Settings
+    from framegate.media.quality import Match, Report, Verification
+
+CPU_SECONDS_MAX = 600.0
 
 References = Annotated[
     list[str] | None,
@@ -59,10 +64,13 @@ def verify(
     from framegate.media import quality
 
     settings = load(quality_model_dir=quality_model_dir)
-    reference_images = list(_load_references(reference or (), first_frame, last_frame, settings.reference_pixels_max))
-    verified = quality.verify_file(
-        file, references=reference_images, prompt=prompt, model_dir=settings.quality_model_dir
-    )
+    frames = [(Role.FIRST_FRAME, first_frame, None), (Role.LAST_FRAME, last_frame, None)]
+    named = [(Role.REFERENCE, *_parse_reference(text)) for text in reference or ()]
+    images = [(role, path, name) for role, path, name in (*frames, *named) if path is not None]
+    for _, path, _ in images:
+        if not path.is_file():
+            console.fail(f"File not found: {path}. References must be local files.", Exit.NOT_FOUND)
+    verified = asyncio.run(_verify(file, images, prompt, settings))
     saved = _save_matches(verified.matches, matches, file) if matches else ()
     report = verified.report
     if json:
@@ -76,24 +84,30 @@ def verify(
         raise typer.Exit(Exit.FAILED)
 
 
-def _load_references(
-    references: Sequence[str], first: Path | None, last: Path | None, pixels_max: int
-) -> "Iterator[ReferenceImage]":
-    """Check the images and return them in the order of a request: the frames, then the references."""
-    from framegate.domain import Role
-    from framegate.media import images
+async def _verify(
+    file: Path, images: "Sequence[tuple[Role, Path, str | None]]", prompt: str | None, settings: "Settings"
+) -> "Verification":
+    """Decode the files in a process with limits, as the gateway does."""
+    from framegate.domain.machine import REAL_MACHINE
+    from framegate.media import calls
+    from framegate.media.decoder import Budget, DecoderFault, DecoderPool, FileLimitExceeded, Lane
     from framegate.media.quality import ReferenceImage
 
-    frames = [(role, path, None) for role, path in ((Role.FIRST_FRAME, first), (Role.LAST_FRAME, last)) if path]
-    named_files = [(Role.REFERENCE, *_parse_reference(text)) for text in references]
-    for index, (role, path, name) in enumerate((*frames, *named_files)):
-        if not path.is_file():
-            console.fail(f"File not found: {path}. References must be local files.", Exit.NOT_FOUND)
-        try:
-            images.inspect_image(path, pixels_max=pixels_max)
-        except ReferenceUnusable as error:
-            console.fail(f"{path}: {error.message}", Exit.REFUSED)
-        yield ReferenceImage(path=path, role=role, index=index, name=name)
+    pool = DecoderPool({Lane.INSPECT: 1}, memory_bytes_max=settings.decoder_bytes_max, clock=REAL_MACHINE)
+    references: list[ReferenceImage] = []
+    try:
+        for index, (role, path, name) in enumerate(images):
+            await pool.run(calls.inspect_image, path, settings.reference_pixels_max)
+            references.append(ReferenceImage(path=path, role=role, index=index, name=name))
+        path = file
+        arguments = (file, None, references, prompt, settings.quality_model_dir)
+        return await pool.run(calls.verify_output, *arguments, budget=Budget(cpu_seconds=CPU_SECONDS_MAX))
+    except (ReferenceUnusable, FileLimitExceeded) as error:
+        console.fail(f"{path}: {error.message}", Exit.REFUSED)
+    except DecoderFault:
+        console.fail(f"{path}: the file is damaged and makes the decoder fail.", Exit.REFUSED)
+    finally:
+        await pool.close()
 
 
 def _parse_reference(text: str) -> tuple[Path, str | None]:

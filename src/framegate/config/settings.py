@@ -124,6 +124,14 @@ class Settings(BaseModel):
         default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
         description="Simultaneous renders, each in its own process.",
     )
+    check_workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
+        description="Simultaneous checks of finished files, each in its own process.",
+    )
+    decoder_bytes_max: Annotated[int, Field(ge=256 * 2**20)] = Field(
+        default=2**30,
+        description="Maximum memory of one process that decodes pictures, videos and sounds (Linux only).",
+    )
     quality_model_dir: Path | None = Field(
         default=None,
         description="Folder of a DINOv2 or CLIP model for the learned checks. Nothing is downloaded.",

@@ -89,8 +89,8 @@ class ReferenceUnusable(InvalidRequest):
     The code says why: `reference_private_address`, `reference_not_found`, `reference_forbidden`,
     `reference_login_wall`, `reference_is_html`, `reference_is_empty`, `reference_tracking_pixel`,
     `reference_truncated`, `reference_not_an_image`, `reference_unsupported_format`, `reference_too_large`,
-    `reference_too_many_pixels`, `reference_too_slow`, `reference_too_many_redirects`, `reference_unreachable`,
-    `reference_bad_url`, `reference_bad_data_url`, `reference_unknown_asset`.
+    `reference_too_many_pixels`, `reference_too_complex`, `reference_too_slow`, `reference_too_many_redirects`,
+    `reference_unreachable`, `reference_bad_url`, `reference_bad_data_url`, `reference_unknown_asset`.
     """
 
     def __init__(self, code: str, message: str, *, pointer: str = "", retryable: bool = False) -> None:

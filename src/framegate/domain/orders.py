@@ -6,6 +6,16 @@ from typing import Any
 
 from framegate.domain.requests import Problem, Reference, Request, Target
 
+EXTENSIONS = {  # of finished files, by media type
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/quicktime": "mov",
+    "video/x-matroska": "mkv",
+    "video/x-msvideo": "avi",
+    "video/x-flv": "flv",
+    "video/mp2t": "ts",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
@@ -14,6 +24,11 @@ class Blob:
     sha256: str
     size_bytes: int
     media_type: str
+
+    @property
+    def extension(self) -> str:
+        """Ending of a file name for this type, without the dot; `bin` for an unknown type."""
+        return EXTENSIONS.get(self.media_type, "bin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from framegate.jobs.check import DryRun
 from framegate.jobs.lookup import get_owned_job, is_retained
 from framegate.jobs.references import ReferencePreparer, reference_problems
 from framegate.jobs.routing import Route, Router
+from framegate.media.decoder import Decoder
 from framegate.net.fetcher import Fetcher
 from framegate.storage.blobs import BlobStore
 from framegate.store import Store
@@ -40,14 +41,22 @@ class JobBuilder:
     """Builds jobs. Stores nothing but assets, submits nothing, reserves nothing."""
 
     def __init__(
-        self, *, settings: Settings, store: Store, router: Router, blobs: BlobStore, net: Fetcher, machine: Machine
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        router: Router,
+        blobs: BlobStore,
+        net: Fetcher,
+        decoder: Decoder,
+        machine: Machine,
     ) -> None:
         self._settings = settings
         self._store = store
         self._router = router
         self._blobs = blobs
         self._machine = machine
-        self._preparer = ReferencePreparer(settings, blobs, net, store.asset)
+        self._preparer = ReferencePreparer(settings, blobs, net, decoder, store.asset)
         self._dry_run = DryRun(router, self._preparer)
         self.own_file: OwnFile = _no_own_file
 

@@ -8,7 +8,8 @@ from framegate.catalogue.model import ImageLimits
 from framegate.catalogue.rules import clips
 from framegate.config.settings import Settings
 from framegate.domain import Adjustment, Blob, PreparedReference, Problem, Reference, Request, Role, Target
-from framegate.media.images import FitLimits
+from framegate.media.decoder import Decoder
+from framegate.media.file_info import FitLimits
 from framegate.net.fetcher import Fetcher
 from framegate.storage import ingest
 from framegate.storage.blobs import BlobStore
@@ -33,6 +34,7 @@ class ReferencePreparer:
     settings: Settings
     blobs: BlobStore
     net: Fetcher
+    decoder: Decoder
     find_asset: FindAsset
 
     async def ingest(self, reference: Reference, index: int, owner: str) -> IngestedReference:
@@ -46,6 +48,7 @@ class ReferencePreparer:
             index=index,
             fetcher=self.net,
             blobs=self.blobs,
+            decoder=self.decoder,
             settings=self.settings,
             find_asset=find_owned_asset,
         )
@@ -79,7 +82,9 @@ class ReferencePreparer:
         references: list[PreparedReference] = []
         adjustments: list[Adjustment] = []
         for index, (reference, source) in enumerate(zip(request.references, ingested, strict=True)):
-            prepared, adjusted = await ingest.prepare_reference(source, reference, index, self.blobs, limits, keep=keep)
+            prepared, adjusted = await ingest.prepare_reference(
+                source, reference, index, self.blobs, limits, decoder=self.decoder, keep=keep
+            )
             references.append(prepared)
             adjustments.extend(adjusted)
         problems = reference_problems(request, ingested, offer)

@@ -14,10 +14,14 @@ from framegate.jobs.builder import JobBuilder, OwnFile, rerun_request, retry_key
 from framegate.jobs.change_feed import ChangeFeed
 from framegate.jobs.clock import JobClock
 from framegate.jobs.deduplication import CreateDeduplicator, RequestContext
+from framegate.jobs.executor import Executor
 from framegate.jobs.job_log import log_change
 from framegate.jobs.lookup import get_job, get_owned_job, is_job_id, is_retained, job_not_found
 from framegate.jobs.routing import Router
 from framegate.jobs.webhooks.dialect import WebhookDialects
+from framegate.media import calls
+from framegate.media.decoder import DecoderFault, FileLimitExceeded
+from framegate.media.unreadable import Unreadable
 from framegate.net.fetcher import Fetcher
 from framegate.storage import ingest
 from framegate.storage.blobs import BlobStore
@@ -36,7 +40,7 @@ _STATES = {status: tuple(state for state in State if state.status is status) for
 class JobService:
     """The jobs of a gateway, each visible to its tenant alone: another tenant's job is reported as not found."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one part for each
         self,
         *,
         settings: Settings,
@@ -44,6 +48,7 @@ class JobService:
         router: Router,
         blobs: BlobStore,
         net: Fetcher,
+        executor: Executor,
         machine: Machine,
         secret: bytes,
         webhook_dialects: WebhookDialects | None = None,
@@ -53,7 +58,10 @@ class JobService:
         self.secret = secret
         self._store = store
         self._router = router
-        self._builder = JobBuilder(settings=settings, store=store, router=router, blobs=blobs, net=net, machine=machine)
+        self._executor = executor
+        self._builder = JobBuilder(
+            settings=settings, store=store, router=router, blobs=blobs, net=net, decoder=executor, machine=machine
+        )
         self._machine = machine
         self._webhook_dialects = webhook_dialects or WebhookDialects(machine=machine)
         self._changes = ChangeFeed(store, machine)
@@ -78,7 +86,9 @@ class JobService:
     async def add_asset(self, stream: AsyncIterator[bytes], *, owner: str, media_type: str | None) -> Blob:
         """Store an uploaded file for a tenant, after inspecting it; references name it `asset://SHA256`."""
         await self.blobs.check_room()
-        blob = await ingest.ingest_upload(stream, media_type, blobs=self.blobs, settings=self.settings)
+        blob = await ingest.ingest_upload(
+            stream, media_type, blobs=self.blobs, decoder=self._executor, settings=self.settings
+        )
         await self.share(blob, owner=owner)
         return blob
 
@@ -330,6 +340,14 @@ class JobService:
         if not self.blobs.has(output.blob.sha256):
             raise Gone
         return output
+
+    async def last_frame_png(self, output: Output) -> bytes:
+        """Return the last frame of a finished video as PNG. Raises `Conflict` if it cannot be decoded."""
+        try:
+            return await self._executor.run(calls.last_frame_png, self.blobs.path(output.blob.sha256))
+        except (FileLimitExceeded, DecoderFault, Unreadable) as error:
+            message = "The last frame of the video cannot be decoded."
+            raise Conflict(message, code="output_unplayable") from error
 
     # -- money
 

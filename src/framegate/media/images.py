@@ -1,23 +1,31 @@
 """Reference images: inspection by full decoding, and fitting to the limits of a model."""
 
+import functools
+import importlib
+import importlib.util
 import io
 import math
 import struct
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps, ImageStat
+import numpy as np
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageStat, PngImagePlugin
 
 from framegate.domain import Adjustment
 from framegate.domain.errors import ReferenceUnusable
 from framegate.media.canvas import Size, center, edge_color, flatten, size_label
+from framegate.media.containers import jpeg, png
+from framegate.media.file_info import FitLimits, FittedImage, ImageInfo
 from framegate.media.sniff import HEAD_BYTES, media_type_of
 
 # `pixels_max` is checked per image instead; Pillow's limit applies to the whole process and only warns.
 Image.MAX_IMAGE_PIXELS = None
+PngImagePlugin.MAX_TEXT_CHUNK = png.PROFILE_BYTES_MAX  # also its limit for color profiles
 Image.init()  # registers the decoders; only those in DECODERS are used on untrusted files
 
 MEDIA_TYPES = {
@@ -28,11 +36,14 @@ MEDIA_TYPES = {
     "AVIF": "image/avif",
     "GIF": "image/gif",
 }
+HEIF_TYPES = ("image/heic", "image/heif")
 DECODERS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF")
-DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error)  # what decoders raise
+# What decoders raise on hostile files.
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, LookupError, TypeError, struct.error)
 SUPPORTED_FORMATS = "Supported formats: JPEG, PNG, WebP, AVIF and GIF."
+HEIF_HINT = "Install the extra `heif` on the gateway, or save the picture as JPEG or PNG."
 JPEG_SCANS_MAX = 100  # encoders use about ten
-CHUNK_BYTES = 2**16
+LOOK_SIDE = 1024  # pixels: an inspection decodes a JPEG at about this size
 TRACKING_SIDE_MAX = 2  # pixels
 LOSSLESS_FIRST = ("image/png", "image/webp", "image/avif", "image/jpeg")
 LOSSY_FIRST = ("image/jpeg", "image/webp", "image/avif", "image/png")
@@ -40,59 +51,71 @@ QUALITIES = (95, 90, 85, 80, 70, 60)
 SHRINK_FACTOR = 0.85  # of the sides, when no quality is small enough
 COLOR_CHANGE_MAX = 2  # of 255: a profile that changes no color by more than this is treated as sRGB
 
+ORIENTATIONS = {  # by the value of the EXIF tag
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 SRGB = cast("Any", ImageCms).createProfile("sRGB")  # untyped in Pillow
 MakeError = Callable[[str, str], ReferenceUnusable]  # of a code and a message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageInfo:
-    """Format and size of an image, after its EXIF orientation is applied."""
-
-    format: str
-    media_type: str
-    width: int
-    height: int
-    has_alpha: bool
-    is_reoriented: bool  # the stored pixels are rotated or mirrored, and EXIF data corrects that
-    frames: int  # more than one for an animation, of which only the first is used; at most 2 for a GIF
+@functools.cache
+def decoders() -> tuple[str, ...]:
+    """Return Pillow's names of the formats that are decoded; HEIF if its decoder is installed."""
+    if importlib.util.find_spec("pillow_heif") is None:
+        return DECODERS
+    importlib.import_module("pillow_heif").register_heif_opener()
+    return (*DECODERS, "HEIF")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitLimits:
-    """Limits of a model for images: sides in pixels, ratios as width over height. None and empty mean no limit."""
+def decoded_pixels(path: Path, *, pixels_max: int) -> int:
+    """Return the number of pixels that `inspect_image` holds in memory; 0 if it decodes piece by piece.
 
-    min_side: int | None = None
-    max_side: int | None = None
-    max_pixels: int | None = None
-    max_bytes: int | None = None
-    min_ratio: float | None = None
-    max_ratio: float | None = None
-    formats: tuple[str, ...] = ()  # "image/png", or "png" as vendors write it
-    allows_alpha: bool = True
-
-    def __post_init__(self) -> None:
-        """Reject limits that no image can meet."""
-        side_min, side_max, pixels_max = self.min_side or 1, self.max_side or math.inf, self.max_pixels or math.inf
-        if side_min > side_max or side_min**2 > pixels_max or (self.min_ratio or 0) > (self.max_ratio or math.inf):
-            raise ValueError(f"No image fits {self}.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FittedImage:
-    """An image within the limits; `data` is None if the original file fits unchanged."""
-
-    data: bytes | None
-    media_type: str
-    width: int
-    height: int
-    adjustments: list[Adjustment]
+    Raises `ReferenceUnusable`.
+    """
+    with _translated(""), _open(path, pixels_max, "") as opened:
+        image = opened.image
+        is_streamed = opened.png is not None or (image.format == "JPEG" and "progressive" not in image.info)
+        return 0 if is_streamed else image.width * image.height
 
 
 def inspect_image(path: Path, *, pixels_max: int, pointer: str = "") -> ImageInfo:
     """Decode an image completely and return its format and size.
 
-    The size in the header is checked before anything is decoded. Raises `ReferenceUnusable`.
+    The size in the header is checked before anything is decoded, and JPEG and PNG files are decoded without their
+    pixels in memory. Raises `ReferenceUnusable`.
     """
+    with _translated(pointer), _open(path, pixels_max, pointer) as opened:
+        info = opened.info()
+        if opened.png is not None:
+            png.check_pixels(opened.png)
+            return info
+        opened.image.draft(None, (LOOK_SIDE, LOOK_SIDE))
+        opened.image.load()
+        return info
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An image whose size is acceptable, not decoded yet."""
+
+    image: Image.Image
+    png: bytes | None  # the cleaned file, of a PNG
+    frames: int  # of a PNG animation
+
+    def info(self) -> ImageInfo:
+        info = _image_info(self.image)
+        return replace(info, frames=self.frames) if self.png is not None else info
+
+
+@contextmanager
+def _open(path: Path, pixels_max: int, pointer: str) -> Generator[_Opened]:
+    """Open an image of a supported format and an acceptable size. Raises `ReferenceUnusable`, and `DECODE_ERRORS`."""
 
     def unusable(code: str, message: str) -> ReferenceUnusable:
         return ReferenceUnusable(code, message, pointer=pointer)
@@ -100,17 +123,64 @@ def inspect_image(path: Path, *, pixels_max: int, pointer: str = "") -> ImageInf
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     _check_type(head, unusable)
+    _check_size(_webp_size(head), pixels_max, unusable)
+    source, clean_png, frames = _cleaned(path, head, unusable)
+    with closing(Image.open(source, formats=decoders())) as image:
+        _check_size(image.size, pixels_max, unusable)
+        yield _Opened(image, clean_png, frames)
+
+
+def _cleaned(path: Path, head: bytes, unusable: MakeError) -> tuple[io.BytesIO | Path, bytes | None, int]:
+    """Return what Pillow may read: a JPEG or PNG without foreign data, other files as they are."""
     if head.startswith(b"\xff\xd8"):
-        _check_scans(path, unusable)
+        picture = jpeg.clean(path.read_bytes())
+        if picture.scan_count > JPEG_SCANS_MAX:
+            message = f"The progressive JPEG has {picture.scan_count:,} scans; the maximum is {JPEG_SCANS_MAX}."
+            raise unusable("reference_unsupported_format", f"{message} Save it with fewer.")
+        return io.BytesIO(picture.data), None, 1
+    if head.startswith(png.SIGNATURE):
+        cleaned = png.clean(path.read_bytes())
+        return io.BytesIO(cleaned.data), cleaned.data, cleaned.frames
+    return path, None, 1
+
+
+@contextmanager
+def _translated(pointer: str) -> Generator[None]:
+    """Report what decoders raise as a damaged image."""
     try:
-        _check_size(_webp_size(head), pixels_max, unusable)
-        with closing(Image.open(path, formats=DECODERS)) as image:
-            _check_size(image.size, pixels_max, unusable)
-            image.load()
-            return _image_info(image)
+        yield
+    except MemoryError:
+        raise
+    except ReferenceUnusable:
+        raise
     except DECODE_ERRORS as error:
+        if "out of memory" in str(error):
+            raise MemoryError from error
         message = "The image is truncated or damaged: it cannot be decoded to its end. Send the complete file."
-        raise unusable("reference_truncated", message) from error
+        raise ReferenceUnusable("reference_truncated", message, pointer=pointer) from error
+
+
+@contextmanager
+def open_image(path: Path) -> Generator[Image.Image]:
+    """Open an image that was inspected before, without its foreign data. Raises `DECODE_ERRORS` later."""
+    with _open(path, sys.maxsize, "") as opened:
+        yield opened.image
+
+
+def upright_srgb(image: Image.Image) -> Image.Image:
+    """Return an image as a viewer shows it: upright, in sRGB with 8 bits, with its transparency if it has one."""
+    plain = _eight_bit(_upright(image))
+    return _in_srgb(plain) or _as_rgb(plain)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return an image with its EXIF orientation applied."""
+    method = ORIENTATIONS.get(_orientation(image))
+    if method is None:
+        return image
+    upright = image.transpose(method)
+    upright.info.pop("exif", None)
+    return upright
 
 
 def fit(path: Path, info: ImageInfo, limits: FitLimits, *, index: int) -> FittedImage:
@@ -120,16 +190,18 @@ def fit(path: Path, info: ImageInfo, limits: FitLimits, *, index: int) -> Fitted
     `data` is None and the file can be used unchanged. Raises `ReferenceUnusable` if the byte limit cannot be met.
     """
     fitter = _Fitter(info, limits, index)
-    with closing(Image.open(path, formats=DECODERS)) as image:
-        fitter.orient(image)
-        opaque = fitter.remove_alpha(fitter.convert_colors(image))
+    with _translated(""), open_image(path) as image:
+        opaque = fitter.remove_alpha(fitter.convert_colors(fitter.orient(image)))
         return fitter.encode(fitter.resize(opaque), path.stat().st_size)
 
 
 def _check_type(head: bytes, unusable: MakeError) -> None:
     media_type = media_type_of(head)
-    if media_type in MEDIA_TYPES.values():
+    if media_type in MEDIA_TYPES.values() or (media_type in HEIF_TYPES and "HEIF" in decoders()):
         return
+    if media_type in HEIF_TYPES:
+        message = f"The file is a HEIF image ({media_type}), as phones take it; this gateway has no decoder for it."
+        raise unusable("reference_unsupported_format", f"{message} {HEIF_HINT}")
     if not head:
         raise unusable("reference_is_empty", "The file is empty.")
     if media_type == "text/html":
@@ -154,15 +226,6 @@ def _check_size(size: Size, pixels_max: int, unusable: MakeError) -> None:
         raise unusable("reference_tracking_pixel", message)
 
 
-def _check_scans(path: Path, unusable: MakeError) -> None:
-    """Limit the scans of a progressive JPEG: each repaints the whole image, so a small file can decode for hours."""
-    with path.open("rb") as file:
-        scans = sum(chunk.count(b"\xff\xda") for chunk in iter(lambda: file.read(CHUNK_BYTES), b""))
-    if scans > JPEG_SCANS_MAX:
-        message = f"The progressive JPEG has {scans:,} scans; the maximum is {JPEG_SCANS_MAX}. Save it with fewer."
-        raise unusable("reference_unsupported_format", message)
-
-
 def _webp_size(head: bytes) -> Size:
     """Size of a WebP by its header (RFC 9649), 0 x 0 for other files; Pillow allocates the canvas on opening."""
     chunk_type = head[12:16] if head[:4] == b"RIFF" and len(head) >= 30 else b""
@@ -178,7 +241,10 @@ def _webp_size(head: bytes) -> Size:
 
 
 def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except DECODE_ERRORS:  # broken metadata; the picture itself can be whole
+        return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -187,7 +253,7 @@ def _image_info(image: Image.Image) -> ImageInfo:
     width, height = image.size if orientation < 5 else image.size[::-1]
     return ImageInfo(
         format="JPEG" if image.format == "MPO" else image.format or "",
-        media_type=MEDIA_TYPES[image.format or ""],
+        media_type=MEDIA_TYPES.get(image.format or "", "image/heic"),
         width=width,
         height=height,
         has_alpha=image.has_transparency_data,
@@ -202,24 +268,54 @@ def _frame_count(image: Image.Image) -> int:
     return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
-def _eight_bit_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit gray, which Pillow would clip at 255
-        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-    mode = "RGBA" if image.has_transparency_data else "RGB"
-    return image if image.mode == mode else image.convert(mode)
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Return an image in a mode that color profiles apply to: L, LA, RGB, RGBA or CMYK."""
+    if image.mode.startswith("I"):
+        return _eight_bit_gray(image)
+    if image.mode in ("LA", "RGBA"):
+        return image
+    if image.has_transparency_data:  # one transparent color, or a palette with transparent entries
+        return image.convert("RGBA")
+    if image.mode in ("L", "RGB", "CMYK"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def _eight_bit_gray(image: Image.Image) -> Image.Image:
+    """Reduce 16-bit gray, which Pillow would clip at 255, and keep its transparent value exactly."""
+    values = np.asarray(image).astype(np.uint16)
+    gray = Image.fromarray((values >> 8).astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        gray.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+    if profile := image.info.get("icc_profile"):
+        gray.info["icc_profile"] = profile
+    return gray
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """Return an 8-bit image as RGB or RGBA, without a profile."""
+    mode = "RGBA" if image.mode in ("LA", "RGBA") else "RGB"
+    converted = image.copy() if image.mode == mode else image.convert(mode)
+    converted.info.pop("icc_profile", None)
+    return converted
 
 
 def _in_srgb(image: Image.Image) -> Image.Image | None:
-    """Convert the image to sRGB by its embedded profile; None without a readable profile."""
+    """Convert an 8-bit image to sRGB by its embedded profile; None without a profile that fits the image."""
     profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("L", "RGB", "RGBA", "CMYK"):
+    if not profile:
         return None
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    opaque = image.convert(image.mode[:-1]) if alpha else image
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        return ImageCms.profileToProfile(image, source, SRGB, outputMode=mode)
+        converted = ImageCms.profileToProfile(opaque, source, SRGB, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
+    if converted is not None and alpha is not None:
+        converted.putalpha(alpha)
+    return converted
 
 
 def _differs(first: Image.Image, second: Image.Image) -> bool:
@@ -281,14 +377,15 @@ class _Fitter:
     def record(self, what: str, before: str, after: str, reason: str) -> None:
         self.adjustments.append(Adjustment(reference=self.index, what=what, before=before, after=after, reason=reason))
 
-    def orient(self, image: Image.Image) -> None:
+    def orient(self, image: Image.Image) -> Image.Image:
         if self.info.is_reoriented:
             before = f"EXIF orientation {_orientation(image)}"
             self.record("oriented", before, "upright", "Not every model reads EXIF data.")
-            ImageOps.exif_transpose(image, in_place=True)
+        return _upright(image)
 
     def convert_colors(self, image: Image.Image) -> Image.Image:
-        plain, by_profile = _eight_bit_rgb(image), _in_srgb(image)
+        eight_bit = _eight_bit(image)
+        plain, by_profile = _as_rgb(eight_bit), _in_srgb(eight_bit)
         if image.mode == "CMYK":
             self.record("converted", "CMYK", "sRGB", "Models read RGB.")
             return by_profile or plain

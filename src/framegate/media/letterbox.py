@@ -7,6 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from framegate.media.canvas import WHITE, Color, Size, center, edge_color, flatten, size_label
+from framegate.media.file_info import JpegSet
+from framegate.media.images import open_image, upright_srgb
 
 STRETCH_MAX = 1.03  # some models call 832x480 16:9; such a stretch is invisible, bars are not
 STRETCH_MIN = 1.001  # a smaller stretch is not worth a note
@@ -59,6 +61,17 @@ def encode_jpegs(images: Sequence[Image.Image], bytes_max: int) -> tuple[list[by
     return None
 
 
+def fit_jpegs_on_white(paths: Sequence[Path], size: Size, bytes_max: int) -> JpegSet:
+    """Center images on white and encode them as JPEG, at most `bytes_max` bytes together."""
+    fitted = [fit_on_white(path, size) for path in paths]
+    images, changes = [image for image, _ in fitted], tuple(change for _, change in fitted)
+    if encoded := encode_jpegs(images, bytes_max):
+        sizes = tuple(map(len, encoded[0]))
+        return JpegSet(images=tuple(encoded[0]), sizes_bytes=sizes, quality=encoded[1], changes=changes)
+    sizes = tuple(len(encode_jpeg(image, QUALITIES[-1])) for image in images)
+    return JpegSet(images=(), sizes_bytes=sizes, quality=QUALITIES[-1], changes=changes)
+
+
 def encode_jpeg(image: Image.Image, quality: int) -> bytes:
     """Encode an image as JPEG at the given quality."""
     buffer = io.BytesIO()
@@ -67,8 +80,8 @@ def encode_jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 def _open_rgb(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return flatten(image.convert("RGBA"))
+    with open_image(path) as image:
+        return flatten(upright_srgb(image))
 
 
 def _size_within(size: Size, limit: Size) -> Size:

@@ -5,9 +5,11 @@ import math
 from collections import deque
 from pathlib import Path
 
-import av
 from av import VideoFrame
 from PIL import Image, ImageDraw, ImageFont
+
+from framegate.media.unreadable import Unreadable
+from framegate.media.videos import open_media
 
 CELLS = 8
 POSTER_SIDE_MAX = 1280  # pixels
@@ -72,12 +74,14 @@ class Stills:
 
 def last_frame_png(path: Path) -> bytes:
     """Encode the last frame of a decodable video as PNG, at full size; decoding starts at the last key frame."""
-    with av.open(path) as container:
+    with open_media(path) as (container, _):
         container.seek(max(0, (container.duration or 0) - 1))
         frames = deque(container.decode(video=0), maxlen=1)
         if not frames:
             container.seek(0)
             frames = deque(container.decode(video=0), maxlen=1)
+    if not frames:
+        raise Unreadable("truncated", "The video has no frame that can be decoded.")
     buffer = io.BytesIO()
     _scaled(frames[0], max(frames[0].width, frames[0].height)).save(buffer, "PNG")
     return buffer.getvalue()

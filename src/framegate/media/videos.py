@@ -1,7 +1,7 @@
 """Video and audio files: probing, MP4 boxes and remuxing, without decoding."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,10 @@ from av import AudioStream, VideoStream
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
+from framegate.media.containers.mp4_index import check_index
+from framegate.media.file_info import PlayableFile
 from framegate.media.sniff import HEAD_BYTES, media_type_of
+from framegate.media.unreadable import Unreadable
 
 BOXES_MAX = 10_000
 FRAME_PIXELS_MAX = 8192 * 4320  # of one frame, checked before anything is decoded
@@ -34,6 +37,13 @@ DEMUXERS = {
     "audio/flac": "flac",
     "audio/ogg": "ogg",
 }
+MP4_VIDEO_CODECS = ("h264", "hevc", "av1")  # that players read from MP4
+MP4_AUDIO_CODECS = ("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")
+MP4_OPTIONS = {"movflags": "+faststart", "avoid_negative_ts": "make_zero"}
+UNKNOWN_TYPE = "application/octet-stream"
+AUDIO_FORMATS = {"mp3": "audio/mpeg", "aac": "audio/aac", "flac": "audio/flac"}  # by ffmpeg's name
+RAW_AUDIO = ("audio/mpeg", "audio/aac")
+DECODING_THREADS = 2
 CONTAINERS = {
     "video/mp4": "mp4",
     "audio/mp4": "mp4",
@@ -44,14 +54,6 @@ CONTAINERS = {
     "video/x-flv": "flv",
     "video/mp2t": "mpegts",
 }
-
-
-class Unreadable(ValueError):
-    """The file is not a video or audio file, or is too damaged to be opened."""
-
-    def __init__(self, code: str, message: str) -> None:
-        self.code = code  # is_empty, is_html, not_media, truncated or too_many_pixels
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,14 +149,29 @@ def open_media(path: Path) -> Generator[tuple[InputContainer, str]]:
     if media_type not in DEMUXERS:
         detected = f": it is {media_type}" if media_type else ""
         raise Unreadable("not_media", f"The file is not a video or audio file of a supported format{detected}.")
-    options = {"protocol_whitelist": "file"}
+    if DEMUXERS[media_type] == "mov":
+        check_index(path)
     try:
-        container = av.open(str(path.resolve()), format=DEMUXERS[media_type], options=options, metadata_errors="ignore")
+        container = _open_container(path, media_type)
+    except MemoryError:
+        raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         message = "The file cannot be opened: it is truncated or damaged."
         raise Unreadable("truncated", message) from error
     with container:
-        yield container, media_type
+        for stream in filter(_is_decodable, container.streams.video):
+            stream.codec_context.options = {"max_pixels": str(FRAME_PIXELS_MAX)}  # also of frames that grow later
+            stream.codec_context.thread_count = DECODING_THREADS
+        yield container, AUDIO_FORMATS.get(container.format.name, media_type)
+
+
+def _open_container(path: Path, media_type: str) -> InputContainer:
+    """Open a file with one demuxer; the raw audio formats, which begin alike, are told apart by ffmpeg."""
+    options = {"protocol_whitelist": "file", "format_whitelist": ",".join({*DEMUXERS.values()})}
+    demuxer: str | None = DEMUXERS[media_type]
+    if media_type in RAW_AUDIO:
+        demuxer, options["format_whitelist"] = None, ",".join(AUDIO_FORMATS)
+    return av.open(str(path.resolve()), format=demuxer, options=options, metadata_errors="ignore")
 
 
 def probe(path: Path) -> Probe:
@@ -174,7 +191,7 @@ def describe(container: InputContainer, media_type: str) -> Probe:
     if audio is not None:
         context = audio.codec_context
         audio_facts = {
-            "audio_codec": context.name,
+            "audio_codec": context.codec.canonical_name,
             "audio_rate": context.sample_rate,
             "audio_channels": context.channels,
         }
@@ -193,7 +210,7 @@ def describe(container: InputContainer, media_type: str) -> Probe:
         container=container_name,
         media_type=media_type,
         duration=duration,
-        codec=context.name,
+        codec=context.codec.canonical_name,
         profile=context.profile,
         pix_fmt=context.pix_fmt,
         width=context.width,
@@ -220,13 +237,35 @@ def _video_stream(container: InputContainer) -> VideoStream | None:
     return next((stream for stream in container.streams.video if not stream.disposition & cover_art), None)
 
 
+def make_playable(source: Path, target: Path) -> PlayableFile:
+    """Copy a finished file into an MP4 with its index first, if it is not one already and its codecs allow it.
+
+    Nothing is encoded again. A file that cannot be copied or read is left as it is, with its true media type.
+    """
+    try:
+        probe_result = probe(source)
+    except Unreadable:
+        with source.open("rb") as file:
+            return PlayableFile(media_type=media_type_of(file.read(HEAD_BYTES)) or UNKNOWN_TYPE, is_remuxed=False)
+    is_mp4 = probe_result.container == "mp4"
+    is_ready = is_mp4 and read_boxes(source).moov_first
+    fits = probe_result.codec in MP4_VIDEO_CODECS and probe_result.audio_codec in (None, *MP4_AUDIO_CODECS)
+    if not is_ready and probe_result.codec and (is_mp4 or fits):
+        with suppress(Unreadable):
+            remux_faststart(source, target)
+            return PlayableFile(media_type="video/mp4", is_remuxed=True)
+    return PlayableFile(media_type=probe_result.media_type, is_remuxed=False)
+
+
 def remux_faststart(source: Path, target: Path) -> None:
     """Copy the streams into an MP4 with its index first, without re-encoding. Raises `Unreadable`."""
     with open_media(source) as (reader, _):
         try:
-            with av.open(str(target.resolve()), "w", format="mp4", options={"movflags": "+faststart"}) as writer:
+            with av.open(str(target.resolve()), "w", format="mp4", options=MP4_OPTIONS) as writer:
                 _copy_streams(reader, writer)
         except (av.error.FFmpegError, ValueError) as error:
+            if isinstance(error, MemoryError):
+                raise
             target.unlink(missing_ok=True)
             raise Unreadable("truncated", "The video cannot be read to its end, so it was not remuxed.") from error
 
@@ -237,6 +276,8 @@ def _copy_streams(reader: InputContainer, writer: OutputContainer) -> None:
     streams = [stream for stream in (*reader.streams.video, *reader.streams.audio) if _is_decodable(stream)]
     copies: dict[int, Stream] = {stream.index: untyped.add_stream_from_template(stream) for stream in streams}
     for packet in reader.demux(streams):
-        if packet.dts is not None:
+        if packet.dts is None and packet.size:
+            raise ValueError("a packet has no time")
+        if packet.size:
             packet.stream = copies[packet.stream.index]
             untyped.mux(packet)

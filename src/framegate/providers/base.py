@@ -6,6 +6,7 @@ from pathlib import Path
 
 from framegate.domain import Handle, Order, Preflight, PreparedReference, ProviderFile, Request, Target, Update
 from framegate.domain.errors import OutcomeUnknown, Refused
+from framegate.media.decoder.base import Decoder
 
 
 class Provider(ABC):
@@ -29,6 +30,7 @@ class Provider(ABC):
     sends_webhooks: bool = False  # it sends a signed webhook when an order has ended
     model_list_url: str | None = None  # of its list of models in OpenRouter's format
     requests_per_minute: int | None = None  # maximum number of submitted orders; None: no limit
+    decoder: Decoder  # decodes references that must be sent in another form; set by the gateway
 
     @abstractmethod
     async def submit(self, order: Order) -> Handle:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import logging
 import re
 import urllib.parse
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
@@ -15,12 +16,13 @@ import anyio
 from framegate.config.settings import Settings
 from framegate.domain import Adjustment, Blob, Kind, PreparedReference, Reference
 from framegate.domain.errors import ReferenceUnusable, TooLarge, UnsupportedMediaType
-from framegate.media import images, videos
-from framegate.media.images import FitLimits, ImageInfo
-from framegate.media.sniff import HEAD_BYTES, media_type_of
+from framegate.media import calls
+from framegate.media.decoder import Budget, Decoder, DecoderFault, FileLimitExceeded
+from framegate.media.file_info import FileInfo, FitLimits, ImageInfo
 from framegate.storage.blobs import BlobStore
 
 DATA_HEADER_CHARS_MAX = 256
+_log = logging.getLogger(__name__)
 INVALID_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 ASSET_URL = re.compile(r"asset://([0-9a-f]{64})")
 
@@ -53,7 +55,14 @@ class IngestedReference:
 
 
 async def ingest_reference(
-    reference: Reference, *, index: int, fetcher: Fetcher, blobs: BlobStore, settings: Settings, find_asset: FindAsset
+    reference: Reference,
+    *,
+    index: int,
+    fetcher: Fetcher,
+    blobs: BlobStore,
+    decoder: Decoder,
+    settings: Settings,
+    find_asset: FindAsset,
 ) -> IngestedReference:
     """Fetch a reference or read its data URL or asset, inspect it, and store it with its detected media type.
 
@@ -64,7 +73,7 @@ async def ingest_reference(
     with locate_errors(reference.pointer or f"/references/{index}"):
         scheme = reference.url[:16].partition(":")[0].lower()
         if scheme == "asset":
-            return await _ingest_asset(reference, blobs, settings, find_asset)
+            return await _ingest_asset(reference, blobs, decoder, settings, find_asset)
         async with _scratch_file(blobs) as path:
             if scheme == "data":
                 data = await blobs.machine.run_in_thread(read_data_url, reference.url, bytes_max)
@@ -72,13 +81,18 @@ async def ingest_reference(
             else:
                 seconds = settings.fetch_timeout_seconds
                 await fetcher.fetch(reference.url, path, bytes_max=bytes_max, seconds_max=seconds)
-            info = await blobs.machine.run_in_thread(_inspect, path, reference.kind, settings)
+            info = await _inspect(path, reference.kind, decoder, settings)
             blob = await blobs.add_file(path, info.media_type, move=True)
             return IngestedReference(blob=blob, image=info.image, seconds=info.seconds)
 
 
 async def ingest_upload(
-    stream: AsyncIterator[bytes], media_type: str | None = None, *, blobs: BlobStore, settings: Settings
+    stream: AsyncIterator[bytes],
+    media_type: str | None = None,
+    *,
+    blobs: BlobStore,
+    decoder: Decoder,
+    settings: Settings,
 ) -> Blob:
     """Store an uploaded image, video or audio file with its detected media type.
 
@@ -88,13 +102,13 @@ async def ingest_upload(
     async with _scratch_file(blobs) as path:
         size, _ = await blobs.write_stream(stream, path, bytes_max=settings.video_bytes_max)
         with locate_errors(""):
-            kind = await blobs.machine.run_in_thread(_detect_kind, path)
+            kind = await decoder.run(calls.detect_kind, path)
             declared_kind = (media_type or "").partition("/")[0].lower()
             if declared_kind in tuple(Kind) and declared_kind != kind:
                 raise UnsupportedMediaType(f"The declared type is {media_type}, but the file is of kind {kind}.")
             if kind is Kind.IMAGE and size > settings.reference_bytes_max:
                 raise TooLarge(f"The image has {size:,} bytes; the maximum is {settings.reference_bytes_max:,}.")
-            info = await blobs.machine.run_in_thread(_inspect, path, kind, settings)
+            info = await _inspect(path, kind, decoder, settings)
         return await blobs.add_file(path, info.media_type, move=True)
 
 
@@ -105,6 +119,7 @@ async def prepare_reference(
     blobs: BlobStore,
     limits: FitLimits,
     *,
+    decoder: Decoder,
     keep: bool = True,
 ) -> tuple[PreparedReference, list[Adjustment]]:
     """Fit a reference to the limits of a model, store the copy, and list the adjustments.
@@ -117,7 +132,8 @@ async def prepare_reference(
         return PreparedReference(reference=reference, blob=ingested.blob, path=str(path)), []
     image = ingested.image
     with locate_errors(reference.pointer or f"/references/{index}"):
-        fitted = await blobs.machine.run_in_thread(lambda: images.fit(path, image, limits, index=index))
+        budget = Budget(pixels=image.width * image.height)
+        fitted = await decoder.run(calls.fit_image, path, image, limits, index, budget=budget)
     if fitted.data is None:
         blob = ingested.blob
     elif keep:
@@ -167,65 +183,39 @@ def _bad_data_url(reason: str) -> ReferenceUnusable:
 
 
 async def _ingest_asset(
-    reference: Reference, blobs: BlobStore, settings: Settings, find_asset: FindAsset
+    reference: Reference, blobs: BlobStore, decoder: Decoder, settings: Settings, find_asset: FindAsset
 ) -> IngestedReference:
     match = ASSET_URL.fullmatch(reference.url)
     blob = await find_asset(match[1]) if match else None
     if blob is None or not await blobs.machine.run_in_thread(blobs.has, blob.sha256):
         message = f"Asset not found: {reference.url[:80]}. Upload the file again and use the returned asset URL."
         raise ReferenceUnusable("reference_unknown_asset", message)
-    info = await blobs.machine.run_in_thread(_inspect, blobs.path(blob.sha256), reference.kind, settings)
+    info = await _inspect(blobs.path(blob.sha256), reference.kind, decoder, settings)
     return IngestedReference(blob=blob, image=info.image, seconds=info.seconds)
 
 
-def _detect_kind(path: Path) -> Kind:
-    with path.open("rb") as file:
-        media_type = media_type_of(file.read(HEAD_BYTES)) or ""
-    if media_type in videos.DEMUXERS:
-        with _translate_unreadable():
-            return Kind.VIDEO if videos.probe(path).codec else Kind.AUDIO
-    if media_type.startswith("image/") or path.stat().st_size == 0:
-        return Kind.IMAGE
-    detected = f"is {media_type}" if media_type else "has an unknown format"
-    raise UnsupportedMediaType(f"The file must be an image, a video or an audio file; it {detected}.")
-
-
-@dataclass(frozen=True, slots=True)
-class _FileInfo:
-    media_type: str  # as detected
-    image: ImageInfo | None = None
-    seconds: float | None = None
-
-
-def _inspect(path: Path, kind: Kind, settings: Settings) -> _FileInfo:
-    """Inspect a file that should be of the given kind."""
-    if kind is Kind.IMAGE:
-        image = images.inspect_image(path, pixels_max=settings.reference_pixels_max)
-        return _FileInfo(image.media_type, image=image)
-    with _translate_unreadable():
-        probe = videos.probe(path)
-    if probe.container in ("mp4", "mov") and (fault := videos.read_boxes(path).fault):
-        raise ReferenceUnusable("reference_truncated", fault)
-    if (kind is Kind.VIDEO and not probe.codec) or (kind is Kind.AUDIO and not probe.has_audio):
-        message = f"The reference must be of kind {kind}, but the file has no {kind} track ({probe.media_type})."
-        raise ReferenceUnusable("reference_unsupported_format", message)
-    return _FileInfo(probe.media_type, seconds=probe.duration)
-
-
-@contextmanager
-def _translate_unreadable() -> Generator[None]:
-    try:
-        yield
-    except videos.Unreadable as error:
-        code = "unsupported_format" if error.code == "not_media" else error.code
-        raise ReferenceUnusable(f"reference_{code}", str(error)) from error
+async def _inspect(path: Path, kind: Kind, decoder: Decoder, settings: Settings) -> FileInfo:
+    """Inspect a file that should be of the given kind. Raises `ReferenceUnusable`."""
+    if kind is not Kind.IMAGE:
+        return await decoder.run(calls.inspect_media, path, kind)
+    pixels_max = settings.reference_pixels_max
+    pixels = await decoder.run(calls.decoded_pixels, path, pixels_max)
+    return await decoder.run(calls.inspect_image, path, pixels_max, budget=Budget(pixels=pixels))
 
 
 @contextmanager
 def locate_errors(pointer: str) -> Generator[None]:
-    """Add the reference's place in the request to a `ReferenceUnusable`."""
+    """Add the reference's place in the request to a `ReferenceUnusable`, and report a file that breaks a decoder."""
     try:
         yield
+    except FileLimitExceeded as error:
+        raise ReferenceUnusable(
+            "reference_too_complex", f"{error.message} Send a simpler file.", pointer=pointer
+        ) from error
+    except DecoderFault as error:
+        _log.warning("A reference could not be inspected. %s", error)
+        message = "The file is damaged: it cannot be decoded. Send the complete file."
+        raise ReferenceUnusable("reference_truncated", message, pointer=pointer) from error
     except ReferenceUnusable as error:
         raise ReferenceUnusable(error.code, error.message, pointer=pointer, retryable=error.retryable) from error
 

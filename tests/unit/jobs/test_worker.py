@@ -434,7 +434,7 @@ async def test_an_internal_error_during_a_write_releases_the_job_and_it_is_claim
 
 
 async def test_a_video_is_kept_although_its_report_fails(world, caplog, monkeypatch):
-    monkeypatch.setattr("framegate.media.quality.verify_file", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr("framegate.media.quality.verification.verify_file", lambda *_, **__: 1 // 0)
     async with world().open() as gateway:
         job = await gateway.end(await gateway.create("a video without a report"))
         output = await gateway.jobs.output(job.id, owner="default")

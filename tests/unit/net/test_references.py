@@ -10,6 +10,7 @@ from framegate.domain.errors import ReferenceUnusable
 from framegate.net.fetcher import Fetcher
 from framegate.storage.blobs import BlobStore
 from framegate.storage.ingest import ingest_reference
+from support.inline_decoder import InlineDecoder
 from support.paths import PHOTOS
 from support.web_server import Web, answer
 
@@ -26,7 +27,7 @@ async def test_a_served_photo_becomes_a_stored_reference(net: Fetcher, web: Web,
     url = web.says("/cat", answer(CAT.read_bytes(), content_type="application/octet-stream"))
     reference = Reference(url=url)
     ingested = await ingest_reference(
-        reference, index=0, fetcher=net, blobs=blobs, settings=settings, find_asset=no_asset
+        reference, index=0, fetcher=net, blobs=blobs, decoder=InlineDecoder(), settings=settings, find_asset=no_asset
     )
     assert ingested.blob.media_type == "image/png"
     assert blobs.path(ingested.blob.sha256).read_bytes() == CAT.read_bytes()
@@ -47,6 +48,14 @@ async def test_an_unusable_file_is_rejected_and_not_stored(
     blobs = BlobStore(tmp_path / "blobs")
     reference = Reference(url=web.says("/cat.png", reply), pointer="/input_references/0/image_url/url")
     with pytest.raises(ReferenceUnusable) as caught:
-        await ingest_reference(reference, index=0, fetcher=net, blobs=blobs, settings=settings, find_asset=no_asset)
+        await ingest_reference(
+            reference,
+            index=0,
+            fetcher=net,
+            blobs=blobs,
+            decoder=InlineDecoder(),
+            settings=settings,
+            find_asset=no_asset,
+        )
     assert (caught.value.code, caught.value.problems[0].pointer) == (code, reference.pointer)
     assert not any(path.is_file() for path in blobs.root.rglob("*"))

@@ -15,7 +15,9 @@ from PIL import Image
 
 from framegate.domain import Target
 from framegate.media import videos
-from framegate.media.quality import Finding, Report, Verdict, check_conformance, decoding, verify_file
+from framegate.media.quality import Finding, Report, Verdict, decoding
+from framegate.media.quality.conformance import check_conformance
+from framegate.media.quality.verification import verify_file
 from support.tiny_video import make_video
 
 TARGET = Target(width=160, height=90, fps=24, duration=1, audio=False, seed=None)

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from framegate.domain import Role, Target
-from framegate.media.quality import ReferenceImage, verify_file
+from framegate.media.quality import ReferenceImage
+from framegate.media.quality.verification import verify_file
 from support.tiny_video import make_video
 
 sides = st.integers(16, 540).map(lambda half: half * 2)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from framegate.domain import Role
-from framegate.media.quality import Finding, ReferenceImage, Verification, verify_file
+from framegate.media.quality import Finding, ReferenceImage, Verification
 from framegate.media.quality.features import count_inliers, extract_features
 from framegate.media.quality.pixels import load_image
 from framegate.media.quality.similarity import (
@@ -19,6 +19,7 @@ from framegate.media.quality.similarity import (
     extract_palette,
     palette_distance,
 )
+from framegate.media.quality.verification import verify_file
 from support.clips import FPS, pan, still, write_clip
 
 

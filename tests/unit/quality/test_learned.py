@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from framegate.media.quality import Finding, ReferenceImage, learned, verify_file
+from framegate.media.quality import Finding, ReferenceImage, learned
+from framegate.media.quality.verification import verify_file
 from support.clips import pan, write_clip
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framegate.media.quality import Finding, ReferenceImage, Verdict, verify_file
+from framegate.media.quality import Finding, ReferenceImage, Verdict
+from framegate.media.quality.verification import verify_file
 from support.clips import Pixels, dissolve, pan, write_clip
 
 Frames = list[Pixels]

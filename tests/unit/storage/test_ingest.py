@@ -14,7 +14,7 @@ from PIL import Image
 from framegate.config.settings import Settings
 from framegate.domain import Blob, Kind, Reference
 from framegate.domain.errors import ReferenceUnusable, TooLarge, UnsupportedMediaType
-from framegate.media.images import FitLimits
+from framegate.media.file_info import FitLimits
 from framegate.storage.blobs import BlobStore
 from framegate.storage.ingest import (
     IngestedReference,
@@ -23,6 +23,7 @@ from framegate.storage.ingest import (
     prepare_reference,
     read_data_url,
 )
+from support.inline_decoder import InlineDecoder
 from support.tiny_video import make_video
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +57,13 @@ async def ingest(
     reference: Reference, blobs: BlobStore, settings: Settings, source: Path = Path("none")
 ) -> IngestedReference:
     return await ingest_reference(
-        reference, index=3, fetcher=FileFetcher(source), blobs=blobs, settings=settings, find_asset=no_asset
+        reference,
+        index=3,
+        fetcher=FileFetcher(source),
+        blobs=blobs,
+        decoder=InlineDecoder(),
+        settings=settings,
+        find_asset=no_asset,
     )
 
 
@@ -68,7 +75,13 @@ async def test_a_fetched_image_is_stored_with_its_detected_type(blobs: BlobStore
     fetcher = FileFetcher(photo_dir / "cat.png")
     reference = Reference(url="https://pictures.example/cat.jpg")
     ingested = await ingest_reference(
-        reference, index=0, fetcher=fetcher, blobs=blobs, settings=settings, find_asset=no_asset
+        reference,
+        index=0,
+        fetcher=fetcher,
+        blobs=blobs,
+        decoder=InlineDecoder(),
+        settings=settings,
+        find_asset=no_asset,
     )
     assert ingested.blob.media_type == "image/png"
     assert ingested.image
@@ -160,7 +173,13 @@ async def test_an_asset_is_available_only_to_its_owner(blobs: BlobStore, setting
     reference = Reference(url=f"asset://{blob.sha256}")
     fetcher = FileFetcher(Path("none"))
     ingested = await ingest_reference(
-        reference, index=0, fetcher=fetcher, blobs=blobs, settings=settings, find_asset=own_asset
+        reference,
+        index=0,
+        fetcher=fetcher,
+        blobs=blobs,
+        decoder=InlineDecoder(),
+        settings=settings,
+        find_asset=own_asset,
     )
     assert ingested.blob == blob
     assert ingested.image
@@ -172,7 +191,13 @@ async def test_an_asset_is_available_only_to_its_owner(blobs: BlobStore, setting
     await blobs.delete(blob.sha256)
     with pytest.raises(ReferenceUnusable, match="Upload the file again"):
         await ingest_reference(
-            reference, index=0, fetcher=fetcher, blobs=blobs, settings=settings, find_asset=own_asset
+            reference,
+            index=0,
+            fetcher=fetcher,
+            blobs=blobs,
+            decoder=InlineDecoder(),
+            settings=settings,
+            find_asset=own_asset,
         )
 
 
@@ -214,12 +239,16 @@ async def test_an_upload_is_stored_with_its_detected_type(
 ):
     cat = (photo_dir / "cat.png").read_bytes()
     for declared in (None, "image/png", "image/jpeg", "application/octet-stream"):
-        blob = await ingest_upload(stream(cat), declared, blobs=blobs, settings=settings)
+        blob = await ingest_upload(stream(cat), declared, blobs=blobs, decoder=InlineDecoder(), settings=settings)
         assert blob.media_type == "image/png"
     clip = make_video(tmp_path / "clip").read_bytes()
-    assert (await ingest_upload(stream(clip), blobs=blobs, settings=settings)).media_type == "video/mp4"
+    assert (
+        await ingest_upload(stream(clip), blobs=blobs, decoder=InlineDecoder(), settings=settings)
+    ).media_type == "video/mp4"
     song = make_video(tmp_path / "song", frames=0, sound=True).read_bytes()
-    assert (await ingest_upload(stream(song), blobs=blobs, settings=settings)).media_type == "audio/mp4"
+    assert (
+        await ingest_upload(stream(song), blobs=blobs, decoder=InlineDecoder(), settings=settings)
+    ).media_type == "audio/mp4"
 
 
 @pytest.mark.parametrize(
@@ -241,7 +270,7 @@ async def test_an_unusable_upload_is_rejected_and_not_stored(
 ):
     small_limits = Settings(data_dir=tmp_path, reference_bytes_max=1024, video_bytes_max=4096)
     with pytest.raises(error) as error_info:
-        await ingest_upload(stream(data), media_type, blobs=blobs, settings=small_limits)
+        await ingest_upload(stream(data), media_type, blobs=blobs, decoder=InlineDecoder(), settings=small_limits)
     assert getattr(error_info.value, "code", "") == code
     assert is_empty(blobs)
 
@@ -251,7 +280,9 @@ async def test_a_reference_is_prepared_within_the_limits_and_the_changes_are_lis
 ):
     reference = Reference(url="https://x.example/a", name="rocket")
     ingested = await ingest(reference, blobs, settings, photo_dir / "rocket.jpg")
-    prepared, changes = await prepare_reference(ingested, reference, 1, blobs, FitLimits(max_side=320))
+    prepared, changes = await prepare_reference(
+        ingested, reference, 1, blobs, FitLimits(max_side=320), decoder=InlineDecoder()
+    )
     assert (prepared.width, prepared.height, prepared.reference) == (320, 214, reference)
     assert [(change.what, change.reference) for change in changes] == [("converted", 1), ("resized", 1)]
     with Image.open(prepared.path) as image:
@@ -260,7 +291,9 @@ async def test_a_reference_is_prepared_within_the_limits_and_the_changes_are_lis
     assert prepared.fitted
     assert blobs.has(prepared.blob.sha256)
 
-    measured, adjustments = await prepare_reference(ingested, reference, 1, blobs, FitLimits(max_side=300), keep=False)
+    measured, adjustments = await prepare_reference(
+        ingested, reference, 1, blobs, FitLimits(max_side=300), decoder=InlineDecoder(), keep=False
+    )
     assert (measured.width, measured.fitted, measured.path, len(adjustments)) == (300, True, "", 2)
 
 
@@ -269,10 +302,14 @@ async def test_a_reference_within_the_limits_is_not_changed(
 ):
     reference = Reference(url="https://x.example/a")
     ingested = await ingest(reference, blobs, settings, photo_dir / "cat.png")
-    prepared, changes = await prepare_reference(ingested, reference, 0, blobs, FitLimits(max_side=1000))
+    prepared, changes = await prepare_reference(
+        ingested, reference, 0, blobs, FitLimits(max_side=1000), decoder=InlineDecoder()
+    )
     assert (prepared.blob, prepared.width, prepared.height, changes) == (ingested.blob, 451, 300, [])
     assert not prepared.fitted
     clip = Reference(url="https://x.example/a", kind=Kind.VIDEO)
     ingested = await ingest(clip, blobs, settings, make_video(tmp_path / "clip"))
-    prepared, changes = await prepare_reference(ingested, clip, 0, blobs, FitLimits(max_side=10))
+    prepared, changes = await prepare_reference(
+        ingested, clip, 0, blobs, FitLimits(max_side=10), decoder=InlineDecoder()
+    )
     assert (prepared.blob, prepared.width, changes) == (ingested.blob, None, [])

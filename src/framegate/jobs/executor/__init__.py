@@ -1,4 +1,4 @@
-"""Executor: where renders and file checks run. Both are pure functions of files, safe to repeat."""
+"""Executor: where renders and decoding run. Both are pure functions of files, safe to repeat."""
 
 from framegate.jobs.executor.base import Executor
 from framegate.jobs.executor.local import LocalExecutor

@@ -1,23 +1,21 @@
 """The contract of an executor."""
 
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
+from framegate.media.decoder import Decoder
 from framegate.providers.animatic.renderer import Renderer
 
-T = TypeVar("T")
 
-
-class Executor(Protocol):
-    """Runs renders and file checks, here or elsewhere."""
+class Executor(Decoder, Protocol):
+    """Runs renders and decodes files, here or elsewhere; `run` is that of a `Decoder`."""
 
     @property
     def renderer(self) -> Renderer:
         """What renders animatics."""
         ...
 
-    async def run(self, function: Callable[..., T], *args: object) -> T:
-        """Run a file check; a cancelled caller does not wait for its end."""
+    def stalled(self) -> str | None:
+        """Return a sentence if calls wait and none ends; None if all is well."""
         ...
 
     async def close(self) -> None:

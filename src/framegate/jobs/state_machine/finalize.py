@@ -1,5 +1,6 @@
 """Download, remux, verify and store the files of a completed order."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,21 +9,29 @@ from typing import Any
 import anyio
 
 from framegate.config.settings import Settings
-from framegate.domain import Blob, Fault, Job, Kind, Output, ProviderFile, State
+from framegate.domain import Blob, Fault, Job, Kind, Output, Problem, ProviderFile, State
 from framegate.domain.errors import FramegateError, MovedOrigin, ReferenceUnusable, Refused
 from framegate.domain.machine import Machine
 from framegate.jobs.concurrency import ConcurrencyLimiter
 from framegate.jobs.executor import Executor
 from framegate.jobs.state_machine.transition import Transition, failed
-from framegate.media import quality, videos
+from framegate.media import calls, quality
+from framegate.media.decoder import CHECK, Budget, DecoderFault, DecoderUnavailable, FileLimitExceeded
+from framegate.media.file_info import PlayableFile
+from framegate.media.sniff import HEAD_BYTES, media_type_of
 from framegate.net import resume
 from framegate.net.fetcher import Fetcher
 from framegate.providers.base import Provider
 from framegate.storage.blobs import BlobStore
 
+_log = logging.getLogger(__name__)
+
 DOWNLOAD_ATTEMPTS_MAX = 40  # without progress, over half an hour: the video is paid for
 PERMANENT_ATTEMPTS_MAX = 8  # the same after a permanent error, since the file may only appear later
 WAIT_SECONDS_MAX = 60.0
+CHECK_RETRY_SECONDS = 10.0  # after a check that could not run here
+CHECK_SECONDS_MIN, CHECK_SECONDS_MAX = 20.0, 600.0  # of CPU time
+CHECK_MEGAPIXELS_PER_SECOND = 5.0  # of ordered frames; a slow core checks about 30
 PROGRESS_BYTES_MIN = 2**20  # an attempt that adds so much to a file does not count as failed
 ACCOUNT_DOWNLOADS_MAX = 32  # at once
 TOO_LARGE_ATTEMPTS_MAX = 2
@@ -87,7 +96,7 @@ class Finalizer:
 
     async def _store_file(self, file: ProviderFile, path: Path, provider: Provider) -> ProviderFile:
         if file.path is not None:
-            return replace(file, blob=await self._store_video(Path(file.path), file.media_type))
+            return replace(file, blob=await self._store_video(Path(file.path)))
         url = file.url or ""
         if file.behind_key:
             try:
@@ -97,7 +106,7 @@ class Finalizer:
                 url = moved.url
         if url is not None:
             await self._fetch(url, path)
-        blob = await self._store_video(path, file.media_type)
+        blob = await self._store_video(path)
         await self.machine.run_in_thread(resume.discard, path)
         return replace(file, blob=blob)  # with its address, from which it can be fetched again
 
@@ -135,31 +144,47 @@ class Finalizer:
             return None
         return Transition({"failed_downloads": attempts}, wait=min(2.0**attempts, WAIT_SECONDS_MAX))
 
-    async def _store_video(self, path: Path, media_type: str) -> Blob:
-        """Move a finished file into the blob storage, with its index first so that playback starts at once."""
+    async def _store_video(self, path: Path) -> Blob:
+        """Move a finished file into the blob storage, as MP4 with its index first where that needs no encoding."""
         remuxed = await self.machine.run_in_thread(self.blobs.scratch)
         try:
-            if await self.machine.run_in_thread(_remux_index_first, path, remuxed):
-                blob = await self.blobs.add_file(remuxed, media_type, move=True)
+            playable = await self._make_playable(path, remuxed)
+            if playable.is_remuxed:
+                blob = await self.blobs.add_file(remuxed, playable.media_type, move=True)
                 await self.machine.run_in_thread(_unlink, path)
                 return blob
-            return await self.blobs.add_file(path, media_type, move=True)
+            return await self.blobs.add_file(path, playable.media_type, move=True)
         finally:
             with anyio.CancelScope(shield=True):
                 await self.machine.run_in_thread(_unlink, remuxed)
 
+    async def _make_playable(self, path: Path, remuxed: Path) -> PlayableFile:
+        """Remux a file if that is useful; one that cannot be read is left to the quality report."""
+        try:
+            return await self.executor.run(calls.make_playable, path, remuxed, budget=CHECK)
+        except (FileLimitExceeded, DecoderFault, DecoderUnavailable) as error:
+            _log.warning("A finished file is stored as it is: %s", error)
+            head = await self.machine.run_in_thread(_head, path)
+            return PlayableFile(media_type=media_type_of(head) or "application/octet-stream", is_remuxed=False)
+
     async def verify(self, job: Job, *, metadata_only: bool = False) -> Transition:
         """Decode every file to its end, measure it, and take its poster and contact sheet.
 
-        With `metadata_only`, after an error in that, only read the file's own metadata; raises `Unreadable`.
+        A file that exceeds a limit of the decoder is delivered with a report that says so; a check that cannot run here
+        is repeated until the job's deadline. With `metadata_only`, after an error in that, only read the file's own
+        metadata; raises `Unreadable`.
         """
         outputs: list[Output] = []
         report: Mapping[str, Any] | None = None
-        verify = self._describe_file if metadata_only else self._verify_file
         for index, file in enumerate(job.provider_files):
             if file.blob is None:
                 return self._fail(Fault(code="output_lost", message="The downloaded file is no longer stored."))
-            verified = await self.executor.run(verify, job, file.blob)
+            try:
+                verified = await (self._describe_file if metadata_only else self._verify_file)(job, file.blob)
+            except DecoderUnavailable as error:
+                if self.machine.now() < job.deadline_at - CHECK_RETRY_SECONDS:
+                    return Transition(wait=CHECK_RETRY_SECONDS)
+                verified = quality.unverified(error.message)
             if not verified.report.playable:
                 return self._refetch(job, index) or self._unplayable(file, verified, report)
             outputs.append(await self._output(index, file.blob, verified))
@@ -171,22 +196,32 @@ class Finalizer:
                 "progress": 1.0,
                 "outputs": tuple(outputs),
                 "report": report,
+                "warnings": (*job.warnings, *_fault_warnings(job, report)),
                 "finished_at": self.machine.now(),
             }
         )
 
-    def _verify_file(self, job: Job, blob: Blob) -> quality.Verification:
+    async def _verify_file(self, job: Job, blob: Blob) -> quality.Verification:
         images = [
             quality.ReferenceImage(path=path, role=reference.role, index=index, name=reference.name)
             for index, prepared in enumerate(job.prepared)
             if (reference := prepared.reference).kind is Kind.IMAGE
             and (path := self.blobs.path(prepared.blob.sha256)).is_file()
         ]
-        path = self.blobs.path(blob.sha256)
-        return quality.verify_file(path, job.target, references=images, prompt=job.request.prompt)
+        path, budget = self.blobs.path(blob.sha256), _check_budget(job)
+        try:
+            return await self.executor.run(
+                calls.verify_output, path, job.target, images, job.request.prompt, None, budget=budget
+            )
+        except FileLimitExceeded as error:
+            return quality.unverified(error.message)
 
-    def _describe_file(self, _: Job, blob: Blob) -> quality.Verification:
-        return quality.describe_unverified(self.blobs.path(blob.sha256))
+    async def _describe_file(self, job: Job, blob: Blob) -> quality.Verification:
+        path = self.blobs.path(blob.sha256)
+        try:
+            return await self.executor.run(calls.describe_unverified, path, budget=_check_budget(job))
+        except (FileLimitExceeded, DecoderFault):
+            return quality.unverified("the file makes the decoder fail.")
 
     async def _output(self, index: int, blob: Blob, verified: quality.Verification) -> Output:
         poster, contact_sheet = [
@@ -259,15 +294,26 @@ def _url_without_query(file: ProviderFile) -> str:
     return (file.url or "").partition("?")[0][:200]
 
 
-def _remux_index_first(path: Path, remuxed: Path) -> bool:
-    """Write a copy with the index first if the file has it last; an unreadable file is left to the quality report."""
-    try:
-        if videos.probe(path).container != "mp4" or videos.read_boxes(path).moov_first:
-            return False
-        videos.remux_faststart(path, remuxed)
-    except videos.Unreadable:
-        return False
-    return True
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _check_budget(job: Job) -> Budget:
+    """Return the budget of a check, by what was ordered; the checks of different accounts and tenants take turns."""
+    target = job.target
+    megapixels = target.width * target.height * target.file_frames / 1e6
+    seconds = CHECK_SECONDS_MIN + megapixels / CHECK_MEGAPIXELS_PER_SECOND
+    share = f"{job.owner} {job.provider} {job.account}"
+    return replace(CHECK, cpu_seconds=min(seconds, CHECK_SECONDS_MAX), share=share)
+
+
+def _fault_warnings(job: Job, report: Mapping[str, Any] | None) -> tuple[Problem, ...]:
+    """Return the warning of a job whose provider was paid for a faulty file."""
+    if report is None or report["file_verdict"] != quality.Verdict.FAIL or job.cost_micro_usd == 0:
+        return ()
+    message = f"{report['headline']} The provider may charge for it all the same: ask {job.provider} for a refund."
+    return (Problem(code="output_faulty", pointer="", message=message),)
 
 
 def _report(verified: quality.Verification, output: Output) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from framegate.jobs.state_machine.finalize import PERMANENT_ATTEMPTS_MAX
 from framegate.jobs.state_machine.poll import check, download, ended, next_poll, poll
 from framegate.jobs.state_machine.submit import INTERRUPTED, RECONCILE_SECONDS, prepare, retry_submit, submit
 from framegate.jobs.state_machine.transition import Transition, accepted, waiting_for_disk
-from framegate.media import videos
+from framegate.media.unreadable import Unreadable
 from framegate.providers.base import Provider
 from framegate.storage.disk import disk_error
 
@@ -70,7 +70,7 @@ class JobStateMachine(StepContext):
     async def _after_file_error(self, job: Job) -> Transition | None:
         if job.state is State.FETCHING:
             return self.finalizer.retry_download(job, PERMANENT_ATTEMPTS_MAX)
-        with suppress(videos.Unreadable, OSError):
+        with suppress(Unreadable, OSError):
             return await self.finalizer.verify(job, metadata_only=True)
         return self.finalizer.refetch(job)
 

@@ -8,7 +8,7 @@ from typing import Any
 from framegate.domain import Target
 from framegate.media import videos
 from framegate.media.canvas import size_label
-from framegate.media.quality.decoding import DecodeStats, FrameSink, decode
+from framegate.media.quality.decoding import DecodeStats, FrameSink, decode, frame_limit
 from framegate.media.quality.report import Finding, Report, Verdict
 from framegate.media.videos import Boxes
 
@@ -21,6 +21,8 @@ FPS_PASS = 0.005  # 23.976 passes for 24
 FRAMES_PASS, FRAMES_WARN = 1, 0.05  # one frame more or less; generators make 4n+1
 DURATION_PASS, DURATION_WARN = 0.1, 0.5  # seconds
 GAP_WARN = 1.75  # times the usual distance between two frames
+LENGTH_FACTOR_MAX = 4
+PACKETS_IN_DECODER_MAX = 32  # that a decoder holds back while its frames wait for others
 PLAYABLE_SHARE_MIN = 0.9  # of the announced frames
 SILENCE_PEAK = 10 ** (-60 / 20)  # -60 dBFS
 
@@ -32,12 +34,14 @@ def check_conformance(path: Path, *, target: Target | None = None, sinks: Sequen
     """
     size_bytes = path.stat().st_size
     try:
-        stats = decode(path, sinks)
+        stats = decode(path, sinks, frames_max=frame_limit(target))
     except videos.Unreadable as error:
         finding = _finding("decodes", Verdict.FAIL, error.code, "a video that can be decoded", str(error))
         return Report(playable=False, findings=(finding,), facts={"size_bytes": size_bytes})
     boxes = videos.read_boxes(path) if stats.probe.container in ("mp4", "mov") else None
     findings = list(_integrity_findings(stats, boxes))
+    if stats.frames and target:
+        findings.append(_plausibility_finding(stats, target))
     if stats.probe.codec:
         findings += [*_encoding_findings(stats, boxes), *_timing_findings(stats)]
     if stats.frames and target:
@@ -77,7 +81,8 @@ def _facts(stats: DecodeStats, boxes: Boxes | None) -> dict[str, Any]:
 
 
 def _is_playable(stats: DecodeStats, boxes: Boxes | None) -> bool:
-    announced = max(stats.probe.frames or 0, stats.packets)
+    stopped_early = stats.timed_out or stats.too_long
+    announced = stats.packets - PACKETS_IN_DECODER_MAX if stopped_early else max(stats.probe.frames or 0, stats.packets)
     is_truncated = boxes is not None and boxes.fault is not None
     return not is_truncated and stats.frames > 0 and stats.frames >= PLAYABLE_SHARE_MIN * announced
 
@@ -93,7 +98,10 @@ def _rate(deviation: float, *, pass_max: float, warn_max: float) -> Verdict:
 def _integrity_findings(stats: DecodeStats, boxes: Boxes | None) -> Iterator[Finding]:
     """Check that the file is complete and decodes to its end."""
     value, expected = stats.frames, "every frame, to the last"
-    if stats.timed_out:
+    if stats.too_long:
+        sentence = f"The first {value:,} frames can be decoded; the rest was not, since so many were not ordered."
+        yield _finding("decodes", Verdict.UNVERIFIABLE, value, expected, sentence)
+    elif stats.timed_out:
         yield _finding("decodes", Verdict.UNVERIFIABLE, value, expected, "Decoding took too long and was stopped.")
     elif stats.error or not stats.frames:
         cause = stats.error or ("it has no frames" if stats.probe.codec else "it has no video track")
@@ -110,6 +118,19 @@ def _integrity_findings(stats: DecodeStats, boxes: Boxes | None) -> Iterator[Fin
         return
     verdict = Verdict.FAIL if boxes.fault else Verdict.PASS
     yield _finding("complete", verdict, boxes.file_size, "no part missing", boxes.fault or "The file is complete.")
+
+
+def _plausibility_finding(stats: DecodeStats, target: Target) -> Finding:
+    """Check that the length has the order of magnitude that was ordered."""
+    seconds, frames = target.file_seconds, target.file_frames
+    longest, shortest = LENGTH_FACTOR_MAX * seconds, seconds / LENGTH_FACTOR_MAX
+    has_frames = not stats.too_long and stats.frames * LENGTH_FACTOR_MAX >= frames
+    is_plausible = has_frames and shortest <= stats.duration <= longest
+    count = f"more than {stats.frames - 1:,}" if stats.too_long else f"{stats.frames:,}"
+    sentence = f"The file has {count} frames over {stats.duration:,.1f} s; {frames:,} over {seconds:g} s were ordered."
+    verdict = Verdict.PASS if is_plausible else Verdict.FAIL
+    expected = f"between a quarter and {LENGTH_FACTOR_MAX} times the ordered length"
+    return _finding("plausible_length", verdict, round(stats.duration, 3), expected, sentence)
 
 
 def _encoding_findings(stats: DecodeStats, boxes: Boxes | None) -> Iterator[Finding]:

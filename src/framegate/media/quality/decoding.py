@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
+from time import process_time
 from typing import Any, Protocol
 
 import av
@@ -13,10 +13,13 @@ from av import AudioFrame, VideoFrame
 from av.codec.context import ThreadType
 from av.packet import Packet
 
+from framegate.domain import Target
 from framegate.media import videos
 from framegate.media.videos import Probe
 
-SECONDS_MAX = 600.0  # for decoding one file
+SECONDS_MAX = 600.0  # of CPU time, for decoding one file
+FRAMES_PER_ORDERED = 4  # a file with more frames than this times the ordered ones is not decoded further
+FRAMES_MIN = 1_000  # are always decoded
 SAMPLE_LEVELS = {  # silence and full scale of each sample format
     "float32": (0, 1),
     "float64": (0, 1),
@@ -54,6 +57,7 @@ class DecodeStats:
     audio_peak: float = 0.0  # 1 is full scale
     error: str | None = None  # why the pass ended early
     timed_out: bool = False
+    too_long: bool = False  # has far more frames than were ordered; the rest is not decoded
 
     @property
     def duration(self) -> float:
@@ -69,18 +73,29 @@ class DecodeStats:
         return (self.frames - 1) / span if self.frames > 1 and span > 0 else self.probe.fps
 
 
-def decode(path: Path, sinks: Sequence[FrameSink] = (), *, seconds_max: float | None = None) -> DecodeStats:
+def frame_limit(target: Target | None) -> int | None:
+    """Return the number of frames after which a file is certainly not the one that was ordered; None without order."""
+    return None if target is None else max(FRAMES_MIN, FRAMES_PER_ORDERED * target.file_frames)
+
+
+def decode(
+    path: Path,
+    sinks: Sequence[FrameSink] = (),
+    *,
+    seconds_max: float | None = None,
+    frames_max: int | None = None,
+) -> DecodeStats:
     """Decode the first video track and the first audio track to their ends.
 
-    Memory use does not depend on the duration. An error within the file is stored in `error`. Raises
-    `videos.Unreadable` only if the file cannot be opened.
+    Memory use does not depend on the duration. Decoding stops after `seconds_max` of CPU time and after `frames_max`
+    frames. An error within the file is stored in `error`. Raises `Unreadable` only if the file cannot be opened.
     """
     with videos.open_media(path) as (container, media_type):
         stats = DecodeStats(probe=videos.describe(container, media_type))
         tracks = videos.select_tracks(container)
         for track in tracks:
             track.codec_context.thread_type = ThreadType.AUTO
-        deadline = monotonic() + (SECONDS_MAX if seconds_max is None else seconds_max)
+        deadline = process_time() + (SECONDS_MAX if seconds_max is None else seconds_max)
         try:
             for packet in container.demux(tracks):
                 _count_packet(stats, packet)
@@ -89,9 +104,12 @@ def decode(path: Path, sinks: Sequence[FrameSink] = (), *, seconds_max: float | 
                         _count_frame(stats, frame, sinks)
                     elif isinstance(frame, AudioFrame):
                         _count_audio(stats, frame)
-                if monotonic() > deadline:
-                    stats.timed_out = True
+                stats.timed_out = process_time() > deadline
+                stats.too_long = frames_max is not None and stats.frames > frames_max
+                if stats.timed_out or stats.too_long:
                     break
+        except MemoryError:
+            raise
         except (av.error.FFmpegError, ValueError) as error:
             stats.error = f"{type(error).__name__} after {stats.frames:,} frames"
     return stats
@@ -107,6 +125,8 @@ def _count_packet(stats: DecodeStats, packet: "Packet[Any]") -> None:
 
 
 def _count_frame(stats: DecodeStats, frame: VideoFrame, sinks: Sequence[FrameSink]) -> None:
+    if frame.width * frame.height > videos.FRAME_PIXELS_MAX:
+        raise ValueError("a frame is too large")
     stats.frames += 1
     stats.corrupt += frame.is_corrupt
     stats.sizes.add((frame.width, frame.height))

@@ -17,8 +17,8 @@ from framegate.domain import Role
 from framegate.media.quality.features import INLIERS_MIN, Features, count_inliers, extract_features
 from framegate.media.quality.learned import learned_findings
 from framegate.media.quality.pixels import Floats, Pixels, load_image
-from framegate.media.quality.references import Match, ReferenceImage, load_decoys, side_by_side_jpeg
-from framegate.media.quality.report import Finding, Verdict
+from framegate.media.quality.references import load_decoys, side_by_side_jpeg
+from framegate.media.quality.report import Finding, Match, ReferenceImage, Verdict
 from framegate.media.quality.sampling import FrameSampler, Sample
 from framegate.media.quality.similarity import (
     Similarity,

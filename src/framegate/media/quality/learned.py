@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from framegate.media.quality.pixels import Floats, Pixels, floats_of
-from framegate.media.quality.references import ReferenceImage, load_decoys
-from framegate.media.quality.report import Finding, Verdict
+from framegate.media.quality.references import load_decoys
+from framegate.media.quality.report import Finding, ReferenceImage, Verdict
 from framegate.media.quality.sampling import Sample
 
 COSINE_MIN, COSINE_MARGIN = 0.5, 0.1

@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 from av import VideoFrame
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from framegate.domain.errors import ReferenceUnusable
 from framegate.media.canvas import flatten
+from framegate.media.images import DECODE_ERRORS, open_image, upright_srgb
 
 SIDE_MAX = 512  # pixels: half the work of 640, and as many references recognized
 
@@ -29,15 +31,14 @@ def floats_of(array: object) -> Floats:
 def load_image(path: Path) -> Pixels | None:
     """Load an image file, at most 512 pixels wide and high; None if it cannot be read."""
     try:
-        with Image.open(path) as image:
-            image.draft("RGB", (SIDE_MAX, SIDE_MAX))
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):  # 16-bit gray, which Pillow would clip
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            converted = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-            converted.thumbnail((SIDE_MAX, SIDE_MAX), Image.Resampling.BOX, reducing_gap=None)
-            return np.array(flatten(converted))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        with open_image(path) as image:
+            image.draft(None, (SIDE_MAX, SIDE_MAX))
+            if image.mode in ("RGB", "RGBA") and not image.info.get("transparency"):
+                image.thumbnail((SIDE_MAX, SIDE_MAX), Image.Resampling.BOX, reducing_gap=None)
+            shown = upright_srgb(image)
+            shown.thumbnail((SIDE_MAX, SIDE_MAX), Image.Resampling.BOX, reducing_gap=None)
+            return np.array(flatten(shown))
+    except (*DECODE_ERRORS, ReferenceUnusable):
         return None
 
 

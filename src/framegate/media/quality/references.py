@@ -2,56 +2,16 @@
 
 import functools
 import io
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from framegate.domain import Role
 from framegate.media.quality.pixels import Pixels, load_image
 
 SHEET_HEIGHT = 360
 GAP = 8
 QUALITY = 88
 DECOYS = Path(__file__).parents[1] / "sample_photos"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceImage:
-    """An image that the clip should show; `index` is its place in the request."""
-
-    path: Path
-    role: Role = Role.REFERENCE
-    index: int = 0
-    name: str | None = None
-    number: int = 0  # among those with the role `reference`, from 1; used in sentences
-
-    @property
-    def label(self) -> str:
-        """Name of the image within a sentence."""
-        if self.role is not Role.REFERENCE:
-            return f"the given {self.role.replace('_', ' ')}"
-        return f"reference {self.number}" + (f" (@{self.name})" if self.name else "")
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the index and name as JSON values."""
-        return {"reference": self.index} | ({"name": self.name} if self.name else {})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """The frame that is most similar to a reference, as a JPEG with the reference to its left."""
-
-    reference: int
-    role: Role
-    frame: int
-    seconds: float
-    jpeg: bytes
-
-    def as_json(self) -> dict[str, Any]:
-        """Return everything but the JPEG as JSON values."""
-        return {"reference": self.reference, "role": str(self.role), "frame": self.frame, "seconds": self.seconds}
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from framegate.domain import Handle, Order, PreparedReference, Update
 from framegate.domain.errors import NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.domain.json import as_list, at
 from framegate.domain.machine import REAL_MACHINE, Machine
-from framegate.media import letterbox
+from framegate.media import calls
 from framegate.providers.health import probe
 from framegate.providers.http import HttpProvider, segment
 from framegate.providers.statuses import CANCELLED
@@ -118,9 +118,8 @@ class GpuServer(HttpProvider):
 
     async def frame_png(self, prepared: PreparedReference, order: Order) -> tuple[bytes, list[str]]:
         """A frame as a PNG in the size of the video, and a note of what was changed."""
-        run, size = self.client.machine.run_in_thread, (order.target.width, order.target.height)
-        image, change = await run(letterbox.fit_frame, Path(prepared.path), size)
-        data = await run(letterbox.encode_png, image)
+        size = order.target.width, order.target.height
+        data, change = await self.decoder.run(calls.frame_png, Path(prepared.path), size)
         frame = prepared.reference.role.replace("_", " ")
         return data, [f"The {frame} ({prepared.width}x{prepared.height}) was {change}."] if change else []
 

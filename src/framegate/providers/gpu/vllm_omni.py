@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from framegate.domain import Handle, Kind, Order, Role
 from framegate.domain.errors import OutcomeUnknown, Refused
 from framegate.domain.json import at
-from framegate.media import letterbox
+from framegate.media import calls
+from framegate.media.file_info import JpegSet
 from framegate.providers.gpu.base import EncodedOrder, GpuServer, Parts, form_parts, seed_of
 from framegate.providers.gpu.families import H3, family_for, frame_count_notes
 from framegate.providers.gpu.vllm_minimax_h3 import encode_h3
@@ -90,35 +89,30 @@ class VllmOmni(GpuServer):
         if order.references[0].reference.role is Role.FIRST_FRAME:
             data, notes = await self.frame_png(order.references[0], order)
             return {"input_reference": ("frame.png", data, "image/png")}, notes
-        run, size = self.client.machine.run_in_thread, (order.target.width, order.target.height)
-        fitted = [await run(letterbox.fit_on_white, Path(prepared.path), size) for prepared in order.references]
-        notes = [f"Reference {number} was {change}." for number, (_, change) in enumerate(fitted, 1) if change]
-        images = [image for image, _ in fitted]
-        if len(images) == 1:
-            data = await run(letterbox.encode_png, images[0])
-            return {"input_reference": ("reference.png", data, "image/png")}, notes
-        field, quality = await self._text_field(images, order)
-        return {"image_reference": (None, field)}, [*notes, f"The references were sent as JPEG of quality {quality}."]
-
-    async def _text_field(self, images: Sequence[Image.Image], order: Order) -> tuple[str, int]:
-        """Several pictures as one text field, and their JPEG quality. Raises `Refused` if they are too large."""
-        overhead_bytes = len(json.dumps([{"image_url": DATA_URL_PREFIX}] * len(images)))
-        bytes_max = (FIELD_BYTES_MAX - overhead_bytes) * 3 // 4 - 3 * len(images)
-        result = await self.client.machine.run_in_thread(letterbox.encode_jpegs, images, bytes_max)
-        if result is None:
-            raise Refused(_too_large_message(images, order))
-        encoded, quality = result
-        urls = [DATA_URL_PREFIX + base64.b64encode(data).decode() for data in encoded]
-        return json.dumps([{"image_url": url} for url in urls]), quality
+        paths, size = [Path(prepared.path) for prepared in order.references], (order.target.width, order.target.height)
+        if len(paths) == 1:
+            data, change = await self.decoder.run(calls.on_white_png, paths[0], size)
+            return {"input_reference": ("reference.png", data, "image/png")}, _change_notes([change])
+        overhead_bytes = len(json.dumps([{"image_url": DATA_URL_PREFIX}] * len(paths)))
+        bytes_max = (FIELD_BYTES_MAX - overhead_bytes) * 3 // 4 - 3 * len(paths)
+        jpegs = await self.decoder.run(calls.on_white_jpegs, paths, size, bytes_max)
+        if not jpegs.images:
+            raise Refused(_too_large_message(jpegs, order))
+        urls = [DATA_URL_PREFIX + base64.b64encode(data).decode() for data in jpegs.images]
+        notes = [*_change_notes(jpegs.changes), f"The references were sent as JPEG of quality {jpegs.quality}."]
+        return {"image_reference": (None, json.dumps([{"image_url": url} for url in urls]))}, notes
 
 
-def _too_large_message(images: Sequence[Image.Image], order: Order) -> str:
-    quality = letterbox.QUALITIES[-1]
-    sizes = [len(letterbox.encode_jpeg(image, quality)) for image in images]
+def _change_notes(changes: Sequence[str | None]) -> list[str]:
+    return [f"Reference {number} was {change}." for number, change in enumerate(changes, 1) if change]
+
+
+def _too_large_message(jpegs: JpegSet, order: Order) -> str:
+    quality, sizes = jpegs.quality, jpegs.sizes_bytes
     largest = sizes.index(max(sizes))
     pointer = order.references[largest].reference.pointer or f"/references/{largest}"
     return (
-        f"{pointer}: as JPEG of quality {quality} it has {sizes[largest]:,} bytes, and all {len(images)} pictures have "
+        f"{pointer}: as JPEG of quality {quality} it has {sizes[largest]:,} bytes, and all {len(sizes)} pictures have "
         f"{sum(sizes):,}; vLLM-Omni accepts {FIELD_BYTES_MAX * 3 // 4:,} in total. Send fewer pictures, or one with "
         "less grain, or request a smaller video."
     )

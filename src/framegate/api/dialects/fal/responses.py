@@ -17,7 +17,7 @@ REQUEST_ID = "x-fal-request-id"
 BILLABLE_UNITS = "x-fal-billable-units"
 IN_PROGRESS = "Request is still in progress"  # clients compare this text
 QUEUED_STATES = (State.QUEUED, State.PREPARING)
-OUTPUT_PATH = re.compile(r"/files/([0-9a-f-]{36})/(\d{1,2})/(?:([a-z0-9-]{1,64})_)?([0-9a-f]{32})\.mp4$", re.ASCII)
+OUTPUT_PATH = re.compile(r"/files/([0-9a-f-]{36})/(\d{1,2})/(?:([a-z0-9-]{1,64})_)?([0-9a-f]{32})\.[a-z0-9]{2,4}$", re.ASCII)
 FILE_PURPOSE = "fal file"
 FILE_TOKEN_CHARS = 32  # 128 bits
 PROGRESS_STEP_PERCENT = 10
@@ -129,7 +129,7 @@ def result_body(job: Job, *, base: str, signer: UrlSigner, endpoint: Endpoint | 
 
 
 def _file(job: Job, output: Output, base: str, signer: UrlSigner) -> dict[str, Any]:
-    name = file_name(signer, job.id, output.index)
+    name = file_name(signer, job.id, output.index, output.blob.extension)
     return {
         "url": f"{base}/cdn/files/{job.id}/{output.index}/{name}",
         "content_type": output.blob.media_type,
@@ -143,10 +143,10 @@ def _file(job: Job, output: Output, base: str, signer: UrlSigner) -> dict[str, A
     }
 
 
-def file_name(signer: UrlSigner, job_id: str, index: int) -> str:
+def file_name(signer: UrlSigner, job_id: str, index: int, extension: str = "mp4") -> str:
     """Return the file name in a video's public URL, which is secret: it grants access until its key ends."""
     key = f"{signer.credential}_" if signer.credential else ""
-    return f"{key}{_file_token(signer, signer.credential, job_id, index)}.mp4"
+    return f"{key}{_file_token(signer, signer.credential, job_id, index)}.{extension}"
 
 
 def file_link(path: str, query: Mapping[str, str], signer: UrlSigner) -> FileLink | None:  # noqa: ARG001 - signed in its path

@@ -53,7 +53,7 @@ async def content(request: Request, job_id: str, index: Index = None) -> Respons
     """Get the video. Supports `Range`, `If-Range` and `If-None-Match`; needs the key or a signed URL."""
     output = await _output(request, job_id, "content", index)
     path = context_of(request).jobs.blobs.path(output.blob.sha256)
-    return await send_file(request, path, output.blob, name=f"{job_id}-{output.index}.mp4")
+    return await send_file(request, path, output.blob, name=f"{job_id}-{output.index}.{output.blob.extension}")
 
 
 @router.head("/videos/{job_id}/poster.jpg", include_in_schema=False)

@@ -164,7 +164,7 @@ async def content(request: Request, video_id: str, index: Index = None) -> Respo
     link = link_of(claims, video_id, index or 0)
     output = await readable_output(request, link, owner_of)
     disposition = claims["disposition"] if claims is not None and link.credential is not None else None
-    name = f"{video_id}.mp4"
+    name = f"{video_id}.{output.blob.extension}"
     response = await send_file(request, context.jobs.blobs.path(output.blob.sha256), output.blob, name=name)
     _set_disposition(response, disposition, name)
     return response

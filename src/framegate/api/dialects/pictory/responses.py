@@ -34,7 +34,7 @@ def _data(job: Job, base: str, signer: UrlSigner) -> dict[str, Any]:
 
     data: dict[str, Any] = {
         "status": "completed",
-        "url": url("video.mp4", "content"),
+        "url": url(f"video.{output.blob.extension}", "content"),
         "duration": f"{output.duration:.3f}".rstrip("0").rstrip(".") + "s",
         "width": output.width,
         "height": output.height,

@@ -32,7 +32,7 @@ from framegate.api.http.validation import validated
 from framegate.domain import Blob, Caller, Output, Scope
 from framegate.domain.errors import NotFound, Unauthorized
 from framegate.domain.money import format_usd, from_micro_usd
-from framegate.media.thumbnails import last_frame_png
+from framegate.domain.orders import EXTENSIONS
 
 router = APIRouter(responses=ERRORS)
 caller_of = callers(partial(key_in, scheme=""))
@@ -51,7 +51,7 @@ AMOUNTS = ("settled", "reserved", "held")
 
 
 FILES = {
-    "video.mp4": "content",
+    **{f"video.{extension}": "content" for extension in EXTENSIONS.values()},
     "thumbnail.jpg": "poster",
     "preview.jpg": "contact-sheet",
     "last-frame.png": "last-frame",
@@ -131,8 +131,8 @@ async def get_file(request: Request, job_id: str, name: str) -> Response:
         raise Unauthorized("Invalid or expired URL. Get the job again for a new one.", code="link")
     output = await readable_output(request, link, owner_of)
     if file == "last-frame":
-        path = context.jobs.blobs.path(output.blob.sha256)
-        return Response(await context.machine.run_in_thread(last_frame_png, path), media_type="image/png")
+        headers = {"X-Content-Type-Options": "nosniff"}
+        return Response(await context.jobs.last_frame_png(output), headers=headers, media_type="image/png")
     blob = _blob(output, file)
     return await send_file(request, context.jobs.blobs.path(blob.sha256), blob, name=f"{job_id}-{name}")
 
