@@ -9,6 +9,7 @@ from framegate.config.accounts import Account
 from framegate.domain.errors import FramegateError
 from framegate.providers.base import Provider
 from framegate.providers.registry import build_provider
+from support.inline_decoder import InlineDecoder
 from support.ordering import make_order
 from support.paths import PROVIDER_GOLDEN
 from support.replaying import KEY, Tape, replaying
@@ -29,6 +30,7 @@ async def played(case: dict[str, Any], provider: str, folder: Path) -> list[dict
     with replaying(tape) as server_url:
         account = Account(provider=provider, api_key=KEY, base_url=server_url + case.get("base_path", ""))
         adapter = build_provider(account)
+        adapter.decoder = InlineDecoder()
         try:
             for step in case["steps"]:
                 start = len(tape.requests)

@@ -52,6 +52,7 @@ def test_the_report_is_json_with_a_sentence_and_a_threshold_for_each_finding(tmp
     assert names == [
         "decodes",
         "complete",
+        "plausible_length",
         "container",
         "codec",
         "profile",

@@ -140,6 +140,6 @@ def unverified(reason: str) -> Verification:
         verdict=Verdict.WARN,
         value=None,
         expected="",
-        sentence=f"The quality report was not made: {reason} The file is stored unchanged.",
+        sentence=f"The quality report failed: {reason} The file is stored unchanged.",
     )
     return Verification(report=Report(playable=True, findings=(finding,)))
