@@ -7,6 +7,7 @@ import io
 import math
 import struct
 import sys
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -125,7 +126,7 @@ def _open(path: Path, pixels_max: int, pointer: str) -> Generator[_Opened]:
     _check_type(head, unusable)
     _check_size(_webp_size(head), pixels_max, unusable)
     source, clean_png, frames = _cleaned(path, head, unusable)
-    with closing(Image.open(source, formats=decoders())) as image:
+    with warnings.catch_warnings(action="ignore"), closing(Image.open(source, formats=decoders())) as image:
         _check_size(image.size, pixels_max, unusable)
         yield _Opened(image, clean_png, frames)
 
@@ -154,6 +155,8 @@ def _translated(pointer: str) -> Generator[None]:
     except ReferenceUnusable:
         raise
     except DECODE_ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the system, not of the file
+            raise
         if "out of memory" in str(error):
             raise MemoryError from error
         message = "The image is truncated or damaged: it cannot be decoded to its end. Send the complete file."
@@ -241,8 +244,11 @@ def _webp_size(head: bytes) -> Size:
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # Pillow would decode the picture to look for it elsewhere
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        with warnings.catch_warnings(action="ignore"):
+            value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except DECODE_ERRORS:  # broken metadata; the picture itself can be whole
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -83,6 +83,8 @@ def _audio_frame_type(head: bytes) -> str | None:
         return None
     if header[1] & _MPEG_LAYERS == 0:
         return "audio/aac" if header[1] & 0xF0 == 0xF0 else None
+    if header[1] == 0xFE:  # the byte order mark of a text, or the rare MPEG-1 layer I with checksums
+        return None
     is_valid = header[1] & 0x18 != 0x08 and header[2] & 0xF0 != 0xF0 and header[2] & 0x0C != 0x0C
     return "audio/mpeg" if is_valid else None
 

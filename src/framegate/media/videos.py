@@ -1,6 +1,6 @@
 """Video and audio files: probing, MP4 boxes and remuxing, without decoding."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -261,8 +261,9 @@ def remux_faststart(source: Path, target: Path) -> None:
     """Copy the streams into an MP4 with its index first, without re-encoding. Raises `Unreadable`."""
     with open_media(source) as (reader, _):
         try:
+            decode_times = _missing_decode_times(source)
             with av.open(str(target.resolve()), "w", format="mp4", options=MP4_OPTIONS) as writer:
-                _copy_streams(reader, writer)
+                _copy_streams(reader, writer, decode_times)
         except (av.error.FFmpegError, ValueError) as error:
             if isinstance(error, MemoryError):
                 raise
@@ -270,14 +271,43 @@ def remux_faststart(source: Path, target: Path) -> None:
             raise Unreadable("truncated", "The video cannot be read to its end, so it was not remuxed.") from error
 
 
-def _copy_streams(reader: InputContainer, writer: OutputContainer) -> None:
+def _copy_streams(reader: InputContainer, writer: OutputContainer, decode_times: Mapping[int, Sequence[int]]) -> None:
     writer.metadata.update(reader.metadata)
     untyped = cast("Any", writer)  # PyAV's annotations of these two methods are incomplete
     streams = [stream for stream in (*reader.streams.video, *reader.streams.audio) if _is_decodable(stream)]
-    copies: dict[int, Stream] = {stream.index: untyped.add_stream_from_template(stream) for stream in streams}
+    copies: dict[int, Stream] = {
+        stream.index: untyped.add_stream_from_template(stream, opaque=True) for stream in streams
+    }
+    for stream in streams:
+        if stream.codec_context.codec.canonical_name == "hevc":
+            copies[stream.index].codec_context.codec_tag = "hvc1"  # without it, Apple's players refuse the file
+    times = {index: iter(values) for index, values in decode_times.items()}
     for packet in reader.demux(streams):
-        if packet.dts is None and packet.size:
-            raise ValueError("a packet has no time")
         if packet.size:
+            packet.dts = next(times.get(packet.stream.index, iter(())), packet.dts)
             packet.stream = copies[packet.stream.index]
             untyped.mux(packet)
+
+
+def _missing_decode_times(source: Path) -> dict[int, Sequence[int]]:
+    """Return decode times of the video tracks whose packets lack them, as in Matroska: by the order of display.
+
+    Raises `ValueError` if display times are missing too.
+    """
+    shown: dict[int, list[int | None]] = {}
+    incomplete: set[int] = set()
+    with open_media(source) as (reader, _):
+        for packet in reader.demux(*filter(_is_decodable, reader.streams.video)):
+            if packet.size:
+                shown.setdefault(packet.stream.index, []).append(packet.pts)
+                if packet.dts is None:
+                    incomplete.add(packet.stream.index)
+    times: dict[int, Sequence[int]] = {}
+    for index in incomplete:
+        display_times = [time for time in shown[index] if time is not None]
+        if len(display_times) < len(shown[index]) or len(set(display_times)) < len(display_times):
+            raise ValueError("packets without times")
+        in_order = sorted(display_times)
+        delay = max(first - second for first, second in zip(in_order, display_times, strict=True))
+        times[index] = [time - delay for time in in_order]
+    return times

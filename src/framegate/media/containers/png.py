@@ -30,17 +30,20 @@ class CleanPng:
 
 def clean(data: bytes) -> CleanPng:
     """Copy the chunks of the first picture. Metadata that is too large or broken is left out."""
-    pieces, frames, has_profile = [SIGNATURE], 1, False
+    pieces, exif, frames, has_profile = [SIGNATURE], b"", 1, False
     for kind, body, chunk in _chunks(data):
         if kind == b"acTL" and len(body) == 8:
             frames = int.from_bytes(body[:4], "big") or 1
         is_profile = kind == b"iCCP" and not has_profile and _is_intact(chunk) and _is_profile(body)
         is_exif = kind == b"eXIf" and len(body) <= EXIF_BYTES_MAX and _is_intact(chunk)
-        if kind in _CRITICAL or is_profile or is_exif or (kind in _COLOR and _is_intact(chunk)):
+        if is_exif:
+            exif = chunk
+        elif kind in _CRITICAL or is_profile or (kind in _COLOR and _is_intact(chunk)):
             pieces.append(chunk)
             has_profile = has_profile or is_profile
         if kind == b"IEND":
             break
+    pieces.insert(2, exif)  # behind the header, since it may follow the pixels
     return CleanPng(b"".join(pieces), frames)
 
 

@@ -15,7 +15,7 @@ class FairQueue:
 
     def __len__(self) -> int:
         """Return the number of those who wait."""
-        return sum(len(waiting) for waiting in self._waiting.values())
+        return sum(not turn.done() for waiting in self._waiting.values() for turn in waiting)
 
     @asynccontextmanager
     async def place(self, share: str) -> AsyncGenerator[None]:
@@ -36,23 +36,20 @@ class FairQueue:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                waiting.remove(turn)
-                if not waiting and self._waiting.get(share) is waiting:
-                    del self._waiting[share]
-            else:  # the place came at the same moment
+            if not turn.cancelled():  # the place came at the same moment
                 self._release()
             raise
 
     def _release(self) -> None:
-        if not self._waiting:
-            self._free += 1
-            return
-        share, waiting = self._waiting.popitem(last=False)
-        turn = waiting.popleft()
-        if waiting:
-            self._waiting[share] = waiting  # at the end: the other shares come first
-        turn.set_result(None)
+        while self._waiting:
+            share, waiting = self._waiting.popitem(last=False)
+            turn = waiting.popleft()
+            if waiting:
+                self._waiting[share] = waiting  # at the end: the other shares come first
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
 
 class PixelBudget:
@@ -79,16 +76,13 @@ class PixelBudget:
 
     async def _wait(self, pixels: int) -> None:
         turn = asyncio.get_running_loop().create_future()
-        entry = (pixels, turn)
-        self._waiting.append(entry)
+        self._waiting.append((pixels, turn))
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._waiting.remove(entry)
-            else:
+            if not turn.cancelled():  # admitted at the same moment
                 self._used -= pixels
-            self._admit()
+                self._admit()
             raise
 
     def _admit(self) -> None:
