@@ -194,4 +194,10 @@ def _key(function: Callable[..., object], arguments: tuple[object, ...]) -> tupl
     if function is not calls.verify_output:
         return None
     path, target, references, prompt, _ = cast("tuple[Path, Any, list[ReferenceImage], Any, Any]", arguments)
-    return function.__name__, path.name, target, tuple((one.path.name, one.role, one.name) for one in references), prompt
+    return (
+        function.__name__,
+        path.name,
+        target,
+        tuple((one.path.name, one.role, one.name) for one in references),
+        prompt,
+    )

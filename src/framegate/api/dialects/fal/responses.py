@@ -17,7 +17,9 @@ REQUEST_ID = "x-fal-request-id"
 BILLABLE_UNITS = "x-fal-billable-units"
 IN_PROGRESS = "Request is still in progress"  # clients compare this text
 QUEUED_STATES = (State.QUEUED, State.PREPARING)
-OUTPUT_PATH = re.compile(r"/files/([0-9a-f-]{36})/(\d{1,2})/(?:([a-z0-9-]{1,64})_)?([0-9a-f]{32})\.[a-z0-9]{2,4}$", re.ASCII)
+OUTPUT_PATH = re.compile(
+    r"/files/([0-9a-f-]{36})/(\d{1,2})/(?:([a-z0-9-]{1,64})_)?([0-9a-f]{32})\.[a-z0-9]{2,4}$", re.ASCII
+)
 FILE_PURPOSE = "fal file"
 FILE_TOKEN_CHARS = 32  # 128 bits
 PROGRESS_STEP_PERCENT = 10
