@@ -19,6 +19,7 @@ LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
 SPECIAL_DEFAULTS = {
     "data_dir": "the user's data folder of the platform",
     "render_workers": "half of the CPU cores",
+    "check_workers": "half of the CPU cores",
 }
 TERMS = (
     *(

@@ -7,7 +7,6 @@ from framegate.api.context import ApiContext
 from framegate.api.http.signed_urls import FileLink, UrlSigner
 from framegate.domain import Blob, Output
 from framegate.domain.errors import NotFound, PrivateFile
-from framegate.media.thumbnails import last_frame_png
 
 FindLink = Callable[[str, Mapping[str, str], UrlSigner], FileLink | None]
 FindUpload = Callable[[ApiContext, str, str], Awaitable[Blob | None]]
@@ -63,8 +62,7 @@ class OwnFiles:
     async def _blob(self, output: Output, file: str) -> Blob:
         blobs = self._context.jobs.blobs
         if file == "last-frame":
-            png = await self._context.machine.run_in_thread(last_frame_png, blobs.path(output.blob.sha256))
-            return await blobs.add_bytes(png, "image/png")
+            return await blobs.add_bytes(await self._context.jobs.last_frame_png(output), "image/png")
         kind, _, number = file.partition("/")
         if kind == "matches":
             blob = output.matches[int(number)] if int(number) < len(output.matches) else None
