@@ -9,7 +9,7 @@ import pytest
 from framegate.domain import Target
 from framegate.media import videos
 from framegate.media.quality import Report, Verdict
-from framegate.media.quality.decoding import FRAMES_MIN
+from framegate.media.quality.decoding import FRAMES_MIN, FRAMES_OF_TOO_LONG
 from framegate.media.quality.verification import verify_file
 from support.tiny_video import make_video
 
@@ -46,7 +46,7 @@ def test_two_frames_over_a_day_are_no_video_of_four_seconds(tmp_path):
 def test_decoding_stops_where_far_more_frames_come_than_were_ordered(tmp_path):
     verified = verify_file(make_video(tmp_path / "a.mp4", frames=FRAMES_MIN + 60, width=16, height=16), TARGET)
     assert (verified.report.playable, verified.report.file_verdict) == (True, Verdict.FAIL)
-    assert verified.frames == FRAMES_MIN + 1
+    assert verified.frames == FRAMES_OF_TOO_LONG
 
 
 def test_frames_that_grow_within_a_video_are_never_allocated(tmp_path, monkeypatch):

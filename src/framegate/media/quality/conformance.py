@@ -82,7 +82,7 @@ def _facts(stats: DecodeStats, boxes: Boxes | None) -> dict[str, Any]:
 
 
 def _is_playable(stats: DecodeStats, boxes: Boxes | None) -> bool:
-    stopped_early = stats.timed_out or stats.too_long
+    stopped_early = stats.timed_out or stats.frames_exceeded is not None
     announced = stats.packets - PACKETS_IN_DECODER_MAX if stopped_early else max(stats.probe.frames or 0, stats.packets)
     is_truncated = boxes is not None and boxes.fault is not None
     return not is_truncated and stats.frames > 0 and stats.frames >= PLAYABLE_SHARE_MIN * announced
@@ -99,7 +99,7 @@ def _rate(deviation: float, *, pass_max: float, warn_max: float) -> Verdict:
 def _integrity_findings(stats: DecodeStats, boxes: Boxes | None) -> Iterator[Finding]:
     """Check that the file is complete and decodes to its end."""
     value, expected = stats.frames, "every frame, to the last"
-    if stats.too_long:
+    if stats.frames_exceeded is not None:
         sentence = f"The first {value:,} frames can be decoded; the rest was not, since so many were not ordered."
         yield _finding("decodes", Verdict.UNVERIFIABLE, value, expected, sentence)
     elif stats.timed_out:
@@ -124,9 +124,12 @@ def _integrity_findings(stats: DecodeStats, boxes: Boxes | None) -> Iterator[Fin
 def _plausibility_finding(stats: DecodeStats, target: Target) -> Finding:
     """Check that the file is not many times as long as what was ordered: such a file is broken or no video of it."""
     seconds, frames = target.file_seconds, target.file_frames
-    is_plausible = not stats.too_long and stats.duration <= max(LENGTH_FACTOR_MAX * seconds, SECONDS_ALWAYS_PLAUSIBLE)
-    count = f"more than {stats.frames - 1:,}" if stats.too_long else f"{stats.frames:,}"
-    sentence = f"The file has {count} frames over {stats.duration:,.1f} s; {frames:,} over {seconds:g} s were ordered."
+    exceeded = stats.frames_exceeded
+    is_plausible = exceeded is None and stats.duration <= max(LENGTH_FACTOR_MAX * seconds, SECONDS_ALWAYS_PLAUSIBLE)
+    sentence = f"The file has {stats.frames:,} frames over {stats.duration:,.1f} s; "
+    if exceeded is not None:
+        sentence = f"The file has more than {exceeded:,} frames; "
+    sentence += f"{frames:,} over {seconds:g} s were ordered."
     verdict = Verdict.PASS if is_plausible else Verdict.FAIL
     expected = f"at most {LENGTH_FACTOR_MAX} times the ordered length"
     return _finding("plausible_length", verdict, round(stats.duration, 3), expected, sentence)

@@ -1,5 +1,6 @@
 """Decoding pass over a file, from its first packet to its last, with the statistics that conformance needs."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,8 @@ from framegate.media.videos import Probe
 
 SECONDS_MAX = 600.0  # of CPU time, for decoding one file
 FRAMES_PER_ORDERED = 4  # a file with more frames than this times the ordered ones is not decoded further
-FRAMES_MIN = 1_000  # are always decoded
+FRAMES_MIN = 1_000  # that a file may have, whatever was ordered
+FRAMES_OF_TOO_LONG = 24  # that are decoded of a file with more
 SAMPLE_LEVELS = {  # silence and full scale of each sample format
     "float32": (0, 1),
     "float64": (0, 1),
@@ -57,7 +59,7 @@ class DecodeStats:
     audio_peak: float = 0.0  # 1 is full scale
     error: str | None = None  # why the pass ended early
     timed_out: bool = False
-    too_long: bool = False  # has far more frames than were ordered; the rest is not decoded
+    frames_exceeded: int | None = None  # has more frames than this, far more than were ordered; most are not decoded
 
     @property
     def duration(self) -> float:
@@ -87,14 +89,17 @@ def decode(
 ) -> DecodeStats:
     """Decode the first video track and the first audio track to their ends.
 
-    Memory use does not depend on the duration. Decoding stops after `seconds_max` of CPU time and after `frames_max`
-    frames. An error within the file is stored in `error`. Raises `Unreadable` only if the file cannot be opened.
+    Memory use does not depend on the duration. Decoding stops after `seconds_max` of CPU time. Of a file with more than
+    `frames_max` frames only the first ones are decoded: it costs less than a good one. An error within the file is
+    stored in `error`. Raises `Unreadable` only if the file cannot be opened.
     """
     with videos.open_media(path) as (container, media_type):
         stats = DecodeStats(probe=videos.describe(container, media_type))
         tracks = videos.select_tracks(container)
         for track in tracks:
             track.codec_context.thread_type = ThreadType.AUTO
+        if frames_max is not None and _has_more_packets(path, frames_max):
+            stats.frames_exceeded = frames_max
         deadline = process_time() + (SECONDS_MAX if seconds_max is None else seconds_max)
         try:
             for packet in container.demux(tracks):
@@ -105,14 +110,28 @@ def decode(
                     elif isinstance(frame, AudioFrame):
                         _count_audio(stats, frame)
                 stats.timed_out = process_time() > deadline
-                stats.too_long = frames_max is not None and stats.frames > frames_max
-                if stats.timed_out or stats.too_long:
+                if stats.timed_out or (stats.frames_exceeded and stats.frames >= FRAMES_OF_TOO_LONG):
                     break
         except MemoryError:
             raise
         except (av.error.FFmpegError, ValueError) as error:
             stats.error = f"{type(error).__name__} after {stats.frames:,} frames"
     return stats
+
+
+def _has_more_packets(path: Path, packets_max: int) -> bool:
+    """Whether the video track has more packets, by reading them without decoding."""
+    with videos.open_media(path) as (container, _):
+        track = next(iter(videos.select_tracks(container)), None)
+        if track is None or track.type != "video":
+            return False
+        try:
+            packets = (packet for packet in container.demux(track) if packet.size)
+            return any(True for _ in itertools.islice(packets, packets_max, None))
+        except MemoryError:
+            raise
+        except (av.error.FFmpegError, ValueError):  # decoding finds it too
+            return False
 
 
 def _count_packet(stats: DecodeStats, packet: "Packet[Any]") -> None:
