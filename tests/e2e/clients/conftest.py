@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,10 @@ def _node(scripts: Path, folder: Path) -> Callable[..., str]:
     if installed.returncode:
         pytest.skip(f"waits for a package registry that npm can reach: {installed.stderr[-300:]}")
 
-    def run(script: str, *arguments: str) -> str:
+    def run(script: str, *arguments: str, first: str = "", env: Mapping[str, str] | None = None) -> str:
+        command = ["node", *(["--import", first] if first else []), script, *arguments]
         done = subprocess.run(
-            ["node", script, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=folder, capture_output=True, text=True, timeout=120, check=False, env=env and dict(env)
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done.stdout
