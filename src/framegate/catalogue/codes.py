@@ -55,6 +55,7 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
 
 WARNINGS: Mapping[str, str] = MappingProxyType(
     {
+        "no_pictures": "the animatic renderer has no picture to move over and makes a title card",
         "price_unknown": "the request is valid, but its cost is not known",
         "provider_unknown": "`provider.order` or `provider.only` names a provider that does not offer the model",
         "fallback_unfit": "a model of `models` does not accept the request, so it cannot be used as a fallback",

@@ -28,8 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(generate.generate)
-app.command()(generate.check)
+app.command(context_settings=generate.EXTRA_WORDS)(generate.generate)
+app.command(context_settings=generate.EXTRA_WORDS)(generate.check)
 app.command()(models.models)
 app.add_typer(jobs.app, name="jobs")
 app.command()(jobs.watch)

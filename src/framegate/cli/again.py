@@ -10,7 +10,7 @@ from framegate.cli import console
 from framegate.cli.connection import Data, JobId, Json, Server, open_gateway
 from framegate.cli.console import Exit
 from framegate.cli.generate import wait_and_save
-from framegate.cli.output_path import check_output_path, default_name
+from framegate.cli.output_path import check_output_path, check_video_name, default_name
 from framegate.domain.errors import Conflict
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def rerun(
         console.fail(f"{'--output' if output else '--force'} cannot be used with --no-wait.", Exit.USAGE)
     if output:
         check_output_path(output, force=force)
+        check_video_name(output)
     with open_gateway(server, data, sandbox=False) as client:
         try:
             job = client.videos.rerun(job_id)

@@ -2,12 +2,14 @@
 
 import json
 import re
+import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -62,6 +64,8 @@ MODELS_ROUTE = re.compile(r" [^.]*GET /api/v1/videos/models\b[^.]*\.")
 # Terminal commands and marks that reorder text: prompts and errors come from other parties.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
+COMMAND = re.compile(r"(?<![\w/.-])framegate((?: [a-z]|$))")  # in a hint
+
 GAP = "  "  # between columns
 INDENT = "    "  # of the further lines of a row
 MIN_COLUMN_CHARS = 20  # of wrapped text
@@ -70,6 +74,19 @@ MIN_COLUMN_CHARS = 20  # of wrapped text
 def escape_controls(text: str) -> str:
     """Escape every control character, so that a terminal does not act on it."""
     return CONTROL_CHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def program() -> str:
+    """How this command line is called here: `framegate` if it is on the PATH, else its path, else the module."""
+    found = shutil.which("framegate")
+    beside = Path(sys.executable).with_name("framegate")
+    if found and Path(found).resolve() == beside.resolve():
+        return "framegate"
+    if not beside.is_file():
+        return f"{shlex.quote(sys.executable)} -m framegate"
+    with suppress(ValueError):
+        return shlex.quote(str(beside.relative_to(Path.cwd())))
+    return shlex.quote(str(beside))
 
 
 def print_data(text: str) -> None:
@@ -105,8 +122,8 @@ def print_message(text: str) -> None:
 
 
 def print_hint(text: str) -> None:
-    """Print a hint to stderr."""
-    print_message(f"hint: {text}")
+    """Print a hint to stderr, with commands as they can be called here."""
+    print_message(f"hint: {COMMAND.sub(lambda match: program() + match[1], text)}")
 
 
 def fail(message: str, code: Exit, *hints: str) -> NoReturn:
@@ -180,10 +197,25 @@ def show_problems(
             print_hint(flag)
         elif problem.code == "model_unknown":
             print_hint("list all models with: framegate models")
+        elif problem.code == "model_unavailable":
+            print_wrapped("hint: ", _account_hint(problem.message), err=True)
     is_fallback = any(problem.pointer.startswith("/models/") for problem in problems)
     if alternatives and not is_fallback:  # another model would not help the fallback
         models = ", ".join(f"--model {name}" for name in alternatives[:5])
         print_wrapped("hint: ", f"models that accept this request unchanged: {models}", err=True)
+
+
+def _account_hint(message: str) -> str:
+    """What makes an unavailable model available, from the providers that a message names."""
+    from framegate.config.accounts import KEY_VARIABLES, KEYLESS_PROVIDERS
+
+    variables = [
+        f"FRAMEGATE_{provider.upper()}_BASE_URL" if provider in KEYLESS_PROVIDERS else variable
+        for provider, variable in KEY_VARIABLES.items()
+        if re.search(rf"\b{provider}\b", message.partition("offered by")[2])
+    ]
+    account = f"set {' or '.join(variables)} for the gateway" if variables else "configure an account"
+    return f"{account} (docs/guides/providers.md), or try it for free with --sandbox"
 
 
 def with_flag_names(message: str) -> str:

@@ -43,4 +43,7 @@ def demo() -> None:
     console.print_message(f"Three photos became {SECONDS} seconds of video in {time.monotonic() - started_at:.1f} s:")
     console.print_data(str(video))
     console.print_data(str(sheet))
-    console.print_message("Next: framegate serve")
+    console.print_message("Next, with pictures of your own:")
+    console.print_message(f"  {console.program()} generate -r photo.jpg -p 'a slow push-in at dusk'")
+    console.print_message("Or as a server, with every model in a free sandbox:")
+    console.print_message(f"  {console.program()} serve --sandbox")

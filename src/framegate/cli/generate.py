@@ -1,5 +1,6 @@
 """`generate` and `check` commands: the same options; `check` only validates."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,13 +11,24 @@ import typer
 from framegate.cli import console
 from framegate.cli.connection import Data, Json, Sandbox, Server, open_gateway
 from framegate.cli.console import Exit
-from framegate.cli.output_path import NAMED_REFERENCE, check_output_path, default_name
+from framegate.cli.output_path import NAMED_REFERENCE, check_output_path, check_video_name, default_name
 from framegate.domain.errors import InvalidRequest, TooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
     from framegate.client import CheckResult, Framegate, Job, VideoRequest
     from framegate.client.requests import Upload
     from framegate.domain import Problem
+
+DURATION_PATTERN = re.compile(r"(\d{1,9})(?:\.0+)? ?(?:s|sec|secs|seconds?)?", re.IGNORECASE)
+
+
+def parse_seconds(text: str) -> int:
+    """Read a length in whole seconds: 5 or 5s."""
+    match = DURATION_PATTERN.fullmatch(str(text).strip())
+    if match is None:
+        console.fail(f"Not a length in whole seconds: {text}", Exit.USAGE, "use a whole number, such as -d 5")
+    return int(match[1])
+
 
 Prompt = Annotated[str | None, typer.Option("--prompt", "-p", help="What to make; @name refers to a named reference.")]
 References = Annotated[
@@ -35,7 +47,10 @@ PreviousJob = Annotated[
 Model = Annotated[
     str | None, typer.Option("--model", "-m", help="Model. Default: framegate/animatic, the built-in renderer.")
 ]
-Duration = Annotated[int | None, typer.Option("--duration", "-d", metavar="SECONDS", help="Length in seconds.")]
+Duration = Annotated[
+    int | None,
+    typer.Option("--duration", "-d", metavar="SECONDS", parser=parse_seconds, help="Length in seconds, such as 5."),
+]
 Resolution = Annotated[str | None, typer.Option("--resolution", help="Such as 720p.")]
 AspectRatio = Annotated[str | None, typer.Option("--aspect-ratio", help="Such as 16:9.")]
 Size = Annotated[
@@ -66,6 +81,7 @@ Fallbacks = Annotated[
 
 
 def generate(  # noqa: PLR0913 - one parameter for each flag
+    context: typer.Context,
     *,
     prompt: Prompt = None,
     reference: References = None,
@@ -104,6 +120,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
     \b
     Example: framegate generate -r hero=cat.jpg -p "push in on @hero" -o out.mp4
     """  # noqa: D301 - so that the example is not wrapped
+    reject_extra_words(context)
     local_request = build_request(locals())
     if no_wait and (output or force):
         flag = "--output" if output else "--force"
@@ -114,6 +131,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
         )
     if output:
         check_output_path(output, force=force)
+        check_video_name(output)
     with open_gateway(server, data, sandbox=sandbox) as client:
         request = _upload_files(client, local_request)
         shown_warnings = _validate(client, request, reference or [])
@@ -128,6 +146,7 @@ def generate(  # noqa: PLR0913 - one parameter for each flag
 
 
 def check(  # noqa: PLR0913 - one parameter for each flag
+    context: typer.Context,
     *,
     prompt: Prompt = None,
     reference: References = None,
@@ -157,6 +176,7 @@ def check(  # noqa: PLR0913 - one parameter for each flag
     \b
     Example: framegate check -m google/veo-3.1 -r front.jpg -p "she smiles" -d 5
     """  # noqa: D301 - so that the example is not wrapped
+    reject_extra_words(context)
     local_request = build_request(locals())
     with open_gateway(server, data, sandbox=sandbox, brief=True) as client:
         result = client.videos.check(**_upload_files(client, local_request))
@@ -171,6 +191,20 @@ def check(  # noqa: PLR0913 - one parameter for each flag
             console.print_data(f"{label:<9} {value}")
         console.show_shots(result.shots)
         console.show_adjustments(result.adjustments)
+
+
+EXTRA_WORDS = {"allow_extra_args": True}  # for `reject_extra_words`
+
+
+def reject_extra_words(context: typer.Context) -> None:
+    """End the command if there are words without a flag, such as a prompt, and say which flag they need."""
+    if not context.args:
+        return
+    word = context.args[0]
+    is_file = Path(word).expanduser().is_file() or word.startswith(("https://", "http://"))
+    flag, what = ("-r", "A reference") if is_file else ("-p", "The prompt")
+    command = f"framegate {context.info_name} {flag} {shlex.quote(word if is_file else ' '.join(context.args))}"
+    console.fail(f"{what} needs a flag: {flag}", Exit.USAGE, command)
 
 
 SAME_NAMES = (  # options called like their fields
@@ -264,7 +298,12 @@ def _upload(client: "Framegate", file: "Upload") -> str:
     """Store a local file. If the gateway rejects it, the command ends with the name of the file."""
     try:
         return client.assets.upload(file.source).url
-    except (InvalidRequest, TooLarge, UnsupportedMediaType) as error:
+    except UnsupportedMediaType:
+        is_text = file.media_type.startswith("text/")
+        hint = f'for a prompt in a file, use: -p "$(cat {shlex.quote(str(file.source))})"' if is_text else ""
+        message = f"Not a picture, a video or a sound: {file.source}"
+        console.fail(message, Exit.REFUSED, *filter(None, [hint]))
+    except (InvalidRequest, TooLarge) as error:
         console.fail(f"{file.source}: {error.message}", Exit.REFUSED)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from framegate.cli.console import Exit, fail
 
 NAME_CHARS_MAX = 40
+VIDEO_SUFFIXES = (".mp4", ".m4v")
 # Looks like a named reference; the gateway checks the name.
 NAMED_REFERENCE = re.compile(r"([^=/\\:]+)=(.+)", re.DOTALL)
 
@@ -34,3 +35,9 @@ def check_output_path(path: Path, *, force: bool) -> None:
         fail(f"File already exists: {path}", Exit.USAGE, "overwrite it with --force, or use another name with -o")
     if not os.access(folder, os.W_OK):
         fail(f"Folder is not writable: {folder}", Exit.USAGE)
+
+
+def check_video_name(path: Path) -> None:
+    """End the command if the name of a new video promises another kind of file. Videos are MP4 files."""
+    if path.suffix and path.suffix.lower() not in VIDEO_SUFFIXES and path.suffix[1:].isalpha():
+        fail(f"Videos are MP4 files, not {path.suffix}: {path}", Exit.USAGE, f"use -o {path.with_suffix('.mp4')}")

@@ -16,6 +16,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, which is empty. The data folder does not exist yet, and nothing else is set."""
     for name in [name for name in os.environ if name.startswith("FRAMEGATE_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     current = tmp_path / "current"
     current.mkdir()
     monkeypatch.chdir(current)

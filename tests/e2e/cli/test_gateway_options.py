@@ -14,7 +14,7 @@ from framegate.store import FolderLock
 from support.fake_gateway import CommandResult, Plan
 
 Run = Callable[..., CommandResult]
-ARGUMENTS = {"check": ("-p", "x"), "generate": ("-p", "x")}
+ARGUMENTS = {"check": ("-p", "x"), "generate": ("-p", "x"), "settle": ("job-0", "--cost", "1")}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -129,7 +129,9 @@ def test_a_sandbox_variable_is_confirmed_by_the_server_before_anything_is_ordere
     assert run(*arguments, "--force").code == 0
 
 
-@pytest.mark.parametrize("command", [name for name in commands_with("--server", "--data") if name != "doctor"])
+@pytest.mark.parametrize(
+    "command", [name for name in commands_with("--server", "--data") if name not in ("doctor", "keys webhook-secret")]
+)
 def test_a_data_folder_is_never_a_server(run: Run, address: str, plan: Plan, tmp_path: Path, command: str):
     result = run(*arguments_of(command), "--server", address, "--data", tmp_path / "other")
 

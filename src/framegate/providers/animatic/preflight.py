@@ -7,6 +7,12 @@ from framegate.domain import Kind, Preflight, Problem, Reference, Request, Role,
 STYLE = "style"  # reference type: only the colors of the picture are used
 
 
+NO_PICTURES = (
+    "references: there is no picture, so the video is a grey title card with the prompt. The animatic renderer moves a "
+    "camera over pictures; send some, or choose a generative model."
+)
+
+
 def preflight_of(request: Request, target: Target) -> Preflight:
     """The shots of the clip and warnings for unsupported requests; a problem if the shots do not fit its length."""
     from framegate.animatic import TooManyPictures, direct  # noqa: PLC0415 - its patterns are compiled on first use
@@ -31,6 +37,9 @@ def preflight_of(request: Request, target: Target) -> Preflight:
         frame_count = len(roles & {Role.FIRST_FRAME, Role.LAST_FRAME})
         return Preflight(problems=(_too_many(error.shots_max, str(error), len(guides) + frame_count),))
     warnings = [Problem(code="prompt_not_made", pointer="/prompt", message=f"prompt: {note}.") for note in plan.notes]
+    has_frame = bool(roles & {Role.FIRST_FRAME, Role.LAST_FRAME})
+    if not guides and not has_frame and target.source_seconds is None:
+        warnings.insert(0, Problem(code="no_pictures", pointer="/input_references", message=NO_PICTURES))
     return Preflight(warnings=tuple(warnings), shots=tuple(plan.as_json()["shots"]))
 
 
