@@ -20,6 +20,7 @@ from framegate.api.middleware.host_guard import HostGuard, allowed_origins
 from framegate.api.middleware.loop_guard import LoopGuard
 from framegate.api.middleware.paths import PathNormalizer
 from framegate.api.middleware.request_id import RequestIds
+from framegate.api.middleware.security_headers import SecurityHeaders
 from framegate.api.middleware.vendor_hosts import VendorHosts
 from framegate.api.own_files import OwnFiles
 from framegate.app.parts import Parts, build_parts
@@ -112,6 +113,7 @@ def build_app(
         ],
         middleware=[
             Middleware(RequestIds),
+            Middleware(SecurityHeaders),
             Middleware(PathNormalizer),
             Middleware(LoopGuard, shows=SHOWS, default=native.show),
             Middleware(HostGuard, settings=settings),

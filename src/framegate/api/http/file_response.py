@@ -14,6 +14,7 @@ from framegate.domain import Blob
 from framegate.domain.errors import Gone
 
 CHUNK_BYTES = 128 * 1024
+SAFE_TYPE = re.compile(r"(image/(?!svg)|video/|audio/)[a-z0-9.+-]{1,64}", re.ASCII)  # types that a browser never runs
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -23,18 +24,19 @@ async def send_file(request: Request, path: Path, blob: Blob, *, name: str) -> R
     Raises `Gone` if the file is missing or does not have the size that it was stored with.
     """
     etag = f'"{blob.sha256}"'
+    is_safe = SAFE_TYPE.fullmatch(blob.media_type) is not None
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
         "Cache-Control": "private",
-        "Content-Disposition": f'inline; filename="{name}"',
+        "Content-Disposition": f'{"inline" if is_safe else "attachment"}; filename="{name}"',
         "X-Content-Type-Options": "nosniff",
     }
     file = await asyncio.to_thread(_open_complete, path, blob.size_bytes)
     if _is_not_modified(request.headers, etag):
         file.close()
         return Response(status_code=304, headers=headers)
-    headers["Content-Type"] = blob.media_type
+    headers["Content-Type"] = blob.media_type if is_safe else "application/octet-stream"
     if request.method == "HEAD":
         file.close()
         return Response(headers={**headers, "Content-Length": str(blob.size_bytes)})

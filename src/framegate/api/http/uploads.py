@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks  # exists for type checkers alone
 
 FIELD = b"file"
+PARTS_MAX = 64
+PART_HEADERS_MAX = 16
+PART_HEADER_BYTES_MAX = 4096  # of one header
 
 
 async def file_of_form(request: Request, *, bytes_max: int) -> AsyncIterator[bytes]:
@@ -28,13 +31,15 @@ async def file_of_form(request: Request, *, bytes_max: int) -> AsyncIterator[byt
         raise _invalid_form("its content type has no boundary")
     form = _Form()
     try:
-        parser = MultipartParser(boundary, form.callbacks())
+        parser = MultipartParser(
+            boundary, form.callbacks(), max_header_count=PART_HEADERS_MAX, max_header_size=PART_HEADER_BYTES_MAX
+        )
         async for chunk in chunks(request, bytes_max=bytes_max):
             parser.write(chunk)
             for data in form.pop_data():
                 yield data
     except FormParserError as error:
-        raise _invalid_form("it is not multipart") from error
+        raise _invalid_form("it is not multipart, or a part has too many or too long headers") from error
     if not form.is_complete:
         raise _invalid_form("it is truncated")
     if form.files != 1:
@@ -56,6 +61,7 @@ class _Form:
         self._value = b""
         self._is_file = False
         self._data: list[bytes] = []
+        self._parts = 0
 
     def callbacks(self) -> "MultipartCallbacks":
         return {
@@ -73,6 +79,9 @@ class _Form:
 
     def _on_part(self) -> None:
         self._is_file = False
+        self._parts += 1
+        if self._parts > PARTS_MAX:
+            raise _invalid_form(f"it has more than {PARTS_MAX} parts")
 
     def _on_name(self, data: bytes, start: int, end: int) -> None:
         self._name += data[start:end]

@@ -45,7 +45,14 @@ from framegate.domain.errors import InvalidRequest, NotFound, NotReady
 WAIT_SECONDS_MAX = 60
 
 router = APIRouter(tags=["videos"], responses=ERRORS, generate_unique_id_function=operation_id)
-BODY = json_body(VideoRequest)
+EXAMPLE = {
+    "model": "framegate/animatic",
+    "prompt": "a slow push-in at dusk",
+    "duration": 4,
+    "resolution": "720p",
+    "aspect_ratio": "16:9",
+}
+BODY = json_body(VideoRequest, EXAMPLE)
 Limit = Annotated[int, Query(ge=1, le=100)]
 Wait = Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX, allow_inf_nan=False)]
 Cursor = Annotated[str | None, Query(min_length=1, max_length=200)]
