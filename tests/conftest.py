@@ -42,7 +42,7 @@ SHARED = {
     "integration/native/test_asset_urls.py": "served",
     "e2e/promises": "promises",
 }
-ORDER = ("e2e", "chaos", "contract", "docs", "integration", "unit")
+ORDER = ("e2e", "simulation", "chaos", "contract", "docs", "integration", "unit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

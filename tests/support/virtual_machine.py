@@ -8,15 +8,17 @@ import asyncio
 import random
 import selectors
 import socket
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
-import aiosqlite.core
 import anyio.to_thread
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_dbapi
+from sqlalchemy.engine.interfaces import AdaptedConnection
+from sqlalchemy.util import await_only
 
 from framegate.domain.machine import Machine
 
@@ -42,7 +44,7 @@ class VirtualMachine(Machine):
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
         """Return an event loop on this machine's time."""
-        return _VirtualLoop(self)
+        return VirtualLoop(self)
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on this machine's time."""
@@ -71,20 +73,34 @@ class VirtualMachine(Machine):
     def uniform(self, low: float, high: float) -> float:
         return self._random.uniform(low, high)
 
+    def connect(self, dbapi: Any, *given: Any, **options: Any) -> "InlineConnection":
+        """Return a connection to SQLite; every one of its calls goes through `around_sql`."""
+        return InlineConnection(dbapi, sqlite3.connect(*given, **options), self)
 
-class _VirtualLoop(asyncio.SelectorEventLoop):
-    def __init__(self, machine: VirtualMachine) -> None:
-        super().__init__(_JumpingSelector(machine))
-        self._machine = machine
+    async def around_sql(self, sql: str, call: Callable[[], T]) -> T:
+        """Make a call of the database driver."""
+        await asyncio.sleep(0)
+        return call()
+
+    async def around_thread(self, call: Callable[[], T]) -> T:
+        """Make a call for which a real machine uses a thread."""
+        await asyncio.sleep(0)
+        return call()
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    def __init__(self, machine: VirtualMachine, selector: "JumpingSelector | None" = None) -> None:
+        super().__init__(selector or JumpingSelector(machine))
+        self.machine = machine
 
     def time(self) -> float:
-        return self._machine.seconds
+        return self.machine.seconds
 
     async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):  # noqa: A002 - asyncio's names
         return socket.getaddrinfo(host, port, family, type, proto, flags)
 
 
-class _JumpingSelector(selectors.DefaultSelector):
+class JumpingSelector(selectors.DefaultSelector):
     """Moves the clock by as much as it is asked to wait."""
 
     def __init__(self, machine: VirtualMachine) -> None:
@@ -119,56 +135,86 @@ def _is_connection(descriptor: int) -> bool:
         one.detach()
 
 
-class _LoopQueue:
-    """In place of the queue of an SQLite connection's thread: the loop makes the calls, in the same order."""
+class InlineConnection(AdaptedConnection):
+    """SQLite connection on the loop: SQLAlchemy's asyncio engine without a thread, and without the driver's futures."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    __slots__ = ("_machine", "_sqlite", "dbapi")
 
-    def put_nowait(self, call: tuple["asyncio.Future[Any] | None", Callable[[], Any]]) -> None:
-        if self._loop.is_closed():
-            call[1]()
-        else:
-            self._loop.call_soon(self._make, *call)
+    def __init__(self, dbapi: Any, connection: sqlite3.Connection, machine: VirtualMachine) -> None:
+        self.dbapi, self._sqlite, self._machine = dbapi, connection, machine
 
-    def _make(self, future: "asyncio.Future[Any] | None", function: Callable[[], Any]) -> None:
-        try:
-            result = function()
-        except BaseException as error:  # noqa: BLE001 - as the thread does
-            if future is not None and not future.done():
-                future.set_exception(error)
-        else:
-            if future is not None and not future.done():
-                future.set_result(result)
+    @property
+    def isolation_level(self) -> str | None:
+        return self._sqlite.isolation_level
+
+    @isolation_level.setter
+    def isolation_level(self, value: str | None) -> None:
+        self._sqlite.isolation_level = value  # pyright: ignore[reportAttributeAccessIssue]
+
+    def cursor(self) -> "InlineCursor":
+        return InlineCursor(self._sqlite.cursor(), self._machine)
+
+    def create_function(self, *arguments: Any, **options: Any) -> None:
+        self._sqlite.create_function(*arguments, **options)
+
+    def commit(self) -> None:
+        await_only(self._machine.around_sql("COMMIT", self._sqlite.commit))
+
+    def rollback(self) -> None:
+        self._sqlite.rollback()
+
+    def close(self) -> None:
+        self._sqlite.close()
+
+    terminate = close
+
+
+class InlineCursor:
+    """Cursor of an `InlineConnection`: each statement is one hop of the loop."""
+
+    __slots__ = ("_cursor", "_machine")
+
+    def __init__(self, cursor: sqlite3.Cursor, machine: VirtualMachine) -> None:
+        self._cursor, self._machine = cursor, machine
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        return await_only(self._machine.around_sql(sql, lambda: self._cursor.execute(sql, parameters)))
+
+    def executemany(self, sql: str, rows: Any) -> Any:
+        return await_only(self._machine.around_sql(sql, lambda: self._cursor.executemany(sql, rows)))
+
+    async def _async_soft_close(self) -> None:
+        """Keep the cursor: its rows are read without waiting."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
 
 
 @contextmanager
 def blocking_calls_on_the_loop() -> Iterator[None]:
     """Have a virtual loop itself make the calls for which a real one uses threads."""
-    connection, real_init = aiosqlite.core.Connection, aiosqlite.core.Connection.__init__
-    real_run_sync = anyio.to_thread.run_sync
+    real_connect, real_run_sync = AsyncAdapt_aiosqlite_dbapi.connect, anyio.to_thread.run_sync
 
-    def init(self, *given, **options):
-        real_init(self, *given, **options)
-        if (loop := _virtual_loop()) is not None:
-            self._tx, self._thread = _LoopQueue(loop), SimpleNamespace(start=lambda: None, daemon=True)
+    def connect(self: Any, *given: Any, **options: Any) -> Any:
+        loop = _virtual_loop()
+        return real_connect(self, *given, **options) if loop is None else loop.machine.connect(self, *given, **options)
 
     async def run_sync(function: Callable[..., T], *arguments: object, **options: Any) -> T:
-        if _virtual_loop() is None:
+        loop = _virtual_loop()
+        if loop is None:
             return await real_run_sync(function, *arguments, **options)
-        await asyncio.sleep(0)
-        return function(*arguments)
+        return await loop.machine.around_thread(lambda: function(*arguments))
 
-    connection.__init__, anyio.to_thread.run_sync = init, run_sync
+    AsyncAdapt_aiosqlite_dbapi.connect, anyio.to_thread.run_sync = connect, run_sync
     try:
         yield
     finally:
-        connection.__init__, anyio.to_thread.run_sync = real_init, real_run_sync
+        AsyncAdapt_aiosqlite_dbapi.connect, anyio.to_thread.run_sync = real_connect, real_run_sync
 
 
-def _virtual_loop() -> asyncio.AbstractEventLoop | None:
+def _virtual_loop() -> "VirtualLoop | None":
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return None
-    return loop if isinstance(loop, _VirtualLoop) else None
+    return loop if isinstance(loop, VirtualLoop) else None
