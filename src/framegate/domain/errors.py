@@ -18,6 +18,7 @@ FramegateError                500
 ├── Busy                      429
 ├── Unavailable               503
 │   ├── StorageFull           507  no space is left for the files or the database
+│   ├── NotWritable           503  a write that the database does not accept: a bug (internal)
 │   └── DataFolderBusy        503  another process uses the data folder
 ├── NotDelivered              502  a webhook that its receiver did not accept (internal)
 ├── DuplicateCreate           409  a create that another one may have repeated (internal)
@@ -205,6 +206,10 @@ class StorageFull(Unavailable):
 
     code = "storage_full"
     status = 507
+
+
+class NotWritable(Unavailable):
+    """The database does not accept this write; the same write would fail again."""
 
 
 class DataFolderBusy(Unavailable):

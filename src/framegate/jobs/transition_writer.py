@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from framegate.domain import Job, State
-from framegate.domain.errors import BudgetExceeded, Stale, Unavailable
+from framegate.domain.errors import BudgetExceeded, NotWritable, Stale, Unavailable
 from framegate.domain.ledger import ledger_change
 from framegate.jobs.job_log import log_change
 from framegate.jobs.state_machine.machine import JobStateMachine
@@ -79,6 +79,8 @@ class TransitionWriter:
         while True:
             try:
                 return await call()
+            except NotWritable:
+                raise
             except Unavailable as error:
                 await self._back_off(job_id, failures, error)
                 failures += 1
@@ -102,11 +104,13 @@ class TransitionWriter:
                     deliveries=deliveries,
                     ledger_change=change,
                 )
+            except NotWritable:
+                raise
             except Unavailable as error:
                 await self._back_off(job.id, failures, error)
                 failures += 1
             except Stale:
-                if not failures or not await self.until_available(job.id, partial(self._is_written, after)):
+                if not await self.until_available(job.id, partial(self._is_written, after)):
                     raise
                 return await self.until_available(job.id, partial(self._stored, after))
 
@@ -119,7 +123,9 @@ class TransitionWriter:
         """Whether this version of a job is the one that this process tried to write."""
         events = await self._store.events(after.id, after=after.version - 1)
         return any(
-            (event.seq, event.at, event.state) == (after.version, after.updated_at, after.state) for event in events
+            (event.seq, event.at, event.state, event.stage)
+            == (after.version, after.updated_at, after.state, after.stage)
+            for event in events
         )
 
     async def _stored(self, after: Job) -> Job:

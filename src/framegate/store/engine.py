@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, event, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from framegate.domain.errors import StorageFull, Unavailable
@@ -19,6 +20,7 @@ FAILURES = (SQLAlchemyError, OSError)  # of a query; `OSError` without a connect
 _SQLITE_FULL = 13  # https://www.sqlite.org/rescode.html
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _POSTGRESQL_FULL = "53100"
+_POSTGRESQL_CONFLICT = "40"
 _POSTGRESQL_OUTAGES = ("08", "53", "57", "58", "25006")  # connection, resources, shutdown, system, read-only
 
 
@@ -47,7 +49,12 @@ def is_outage(error: Exception) -> bool:
         sqlstate = getattr(error.orig, "sqlstate", None) or ""
         is_away = isinstance(error, OperationalError | InterfaceError | InternalError)
         return error.connection_invalidated or is_away or sqlstate.startswith(_POSTGRESQL_OUTAGES)
-    return isinstance(error, OSError | TimeoutError)
+    return isinstance(error, OSError | TimeoutError | PoolTimeout)
+
+
+def is_conflict(error: Exception) -> bool:
+    """Whether a transaction met another one, such as in a deadlock: the same one may succeed now."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "").startswith(_POSTGRESQL_CONFLICT)
 
 
 def outage_reason(error: Exception) -> str:

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from framegate.domain.errors import FramegateError, Unavailable
-from framegate.store.engine import is_outage, outage_reason, unavailable
+from framegate.domain.errors import FramegateError, NotWritable, Unavailable
+from framegate.store.engine import is_conflict, is_outage, outage_reason, unavailable
 from framegate.telemetry.outage import OutageLog
 
 _log = logging.getLogger(__name__)
@@ -78,17 +78,21 @@ class GroupCommitWriter:
                 results: list[Any] = await _apply(connection, group)
             self._outage.worked(use="write")
         except Exception as error:  # noqa: BLE001 - top level of the writer's task: every caller gets an answer
-            # If one write fails with an error, apply each alone, so that only that one fails.
-            if len(group) > 1:
+            outage = is_outage(error)
+            # If one write fails with an error, apply each alone, so that only that one fails. Not after an outage: the
+            # group may be durable all the same.
+            if len(group) > 1 and not outage:
                 for pending in group:
                     await self._commit([pending])
                 return
-            if is_outage(error):
+            if outage:
                 self._outage.failed(outage_reason(error), use="write")
+                results = [unavailable(error, "written") for _ in group]
+            elif is_conflict(error):
                 results = [unavailable(error, "written")]
-            else:  # the same write would fail again
+            else:
                 _log.exception("Write failed: %s", type(group[0].write).__name__)
-                results = [FramegateError(f"The database does not accept a write ({type(error).__name__}).")]
+                results = [NotWritable()]
         for pending, result in zip(group, results, strict=True):
             if pending.result.done():
                 continue

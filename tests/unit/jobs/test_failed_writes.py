@@ -2,13 +2,14 @@
 
 import asyncio
 import gc
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from framegate.domain import Running, State
-from framegate.domain.errors import NotSent, OutcomeUnknown, Refused, Unavailable
+from framegate.domain.errors import NotSent, NotWritable, OutcomeUnknown, Refused, Unavailable
 from framegate.jobs.worker import LEASE_SECONDS
 from framegate.store.engine import is_outage
 from framegate.store.job_writes import next_version
@@ -205,3 +206,45 @@ class _Refusal(Exception):
 )
 def test_only_a_write_that_may_succeed_later_is_repeated(error, may_succeed_later):
     assert is_outage(error) is may_succeed_later
+
+
+async def test_writes_that_were_committed_together_before_the_connection_broke_are_each_recognised(world, monkeypatch):
+    """The commit of a group is durable, and its answer is lost: the writes are not applied a second time."""
+    gateway = world(looks=[Running()] * 3 + ["done"])
+    async with gateway.open():
+        writer = gateway.store._writer
+        real, broken = writer._engine.begin, []
+
+        @asynccontextmanager
+        async def begin():
+            async with real() as connection:
+                yield connection
+            if len(broken) < 6:
+                broken.append(1)
+                raise ConnectionResetError
+
+        jobs = [await gateway.create() for _ in range(5)]
+        monkeypatch.setattr(writer, "_engine", SimpleNamespace(begin=begin))
+        ended = [await gateway.end(job) for job in jobs]
+
+        assert len(broken) == 6
+        assert [job.state for job in ended] == [State.COMPLETED] * 5
+        assert [await gateway.orders(job) for job in jobs] == [["accepted"]] * 5
+    assert len(gateway.provider.orders) == 5
+
+
+async def test_a_write_that_the_database_never_accepts_is_not_repeated_for_ever(world, monkeypatch, caplog):
+    gateway = world()
+    async with gateway.open():
+        real, refused = gateway.store.apply, []
+
+        async def apply(job, **how):
+            if job.state is State.FETCHING and len(refused) < 2:
+                refused.append(job.version)
+                raise NotWritable
+            return await real(job, **how)
+
+        monkeypatch.setattr(gateway.store, "apply", apply)
+        job = await gateway.end(await gateway.create())
+
+    assert (job.state, len(refused), len(gateway.provider.orders)) == (State.COMPLETED, 2, 1)
