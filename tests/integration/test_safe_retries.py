@@ -1,9 +1,13 @@
 """A create that is repeated with its `Idempotency-Key` orders once in every API; a cancellation says what it costs."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+
+from framegate.app.asgi import build_app
+from framegate.config.settings import Settings
 
 PROMPT = "a slow push in on a street"
 FAL, FAL_ID = "/fal/queue/framegate/animatic", "request_id"
@@ -81,6 +85,22 @@ def test_a_key_outlives_the_end_of_its_job(sandbox: TestClient):
 
     assert (again.json()["id"], again.json()["status"]) == (job["id"], "completed")
     assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_a_repeated_create_returns_its_job_while_no_new_one_would_be_accepted(tmp_path: Path):
+    settings = Settings(data_dir=tmp_path, render_workers=1, sandbox=True, open_jobs_max=1)
+    body = {"model": "framegate/animatic", "prompt": PROMPT, "duration": 60}
+    with TestClient(build_app(settings), base_url="http://127.0.0.1:8787/api/v1") as client:
+        job = client.post("/videos", json=body, headers={"idempotency-key": "one"}).json()
+
+        full = client.post("/videos", json=body, headers={"idempotency-key": "two"})
+        again = client.post("/videos", json=body, headers={"idempotency-key": "one"})
+        other = client.post("/videos", json={**body, "duration": 59}, headers={"idempotency-key": "one"})
+
+        assert full.status_code == 429
+        assert (again.status_code, again.json()["id"]) == (202, job["id"])
+        assert other.json()["error"]["metadata"]["error_type"] == "idempotency_conflict"
+        client.post(f"/videos/{job['id']}/cancel")
 
 
 CANCELS = {

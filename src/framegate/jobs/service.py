@@ -6,7 +6,17 @@ from contextlib import AbstractContextManager
 from framegate.catalogue import Catalogue
 from framegate.config.settings import Settings
 from framegate.domain import Blob, Caller, Delivery, Event, Job, Output, Problem, Request, State, Status, Verdict
-from framegate.domain.errors import Busy, Conflict, Gone, InvalidRequest, NotFound, NotReady, PrivateFile, Stale
+from framegate.domain.errors import (
+    Busy,
+    Conflict,
+    FramegateError,
+    Gone,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    PrivateFile,
+    Stale,
+)
 from framegate.domain.ledger import Entry, LedgerChange, cost_sentence, entry_of
 from framegate.domain.machine import Machine
 from framegate.jobs.admission import QueueLimit
@@ -120,9 +130,18 @@ class JobService:
         with self._deduplicator.start(caller.owner, None if idempotency_key else context) as create:
             if earlier := await create.orphaned_duplicate():
                 return create.resolve(_replayed(context, await self.get(earlier, owner=caller.owner)))
-            await self._queue_limit.check()
-            await self.blobs.check_room()
-            job = await self._builder.build(request, caller=caller, dialect=dialect, base_url=base_url)
+            try:
+                await self._queue_limit.check()
+                await self.blobs.check_room()
+                job = await self._builder.build(request, caller=caller, dialect=dialect, base_url=base_url)
+            except FramegateError:
+                # What stands against a new job is no reason not to return the one that the key stands for.
+                if idempotency_key is None:
+                    raise
+                same = await self._store.get_by_key(caller.owner, idempotency_key, body_hash=body_hash)
+                if same is None:
+                    raise
+                return create.resolve(_replayed(context, same))
 
             async def insert(unacknowledged: UnacknowledgedCreate | None) -> Job:
                 return await self._insert(

@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, insert, select, union
 from sqlalchemy.exc import IntegrityError
 
 from framegate.domain import Blob, Delivery, Event, Job, State
-from framegate.domain.errors import Unavailable
+from framegate.domain.errors import IdempotencyConflict, Unavailable
 from framegate.domain.ledger import EntryState, LedgerChange
 from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.store import asset_writes, claim_writes, job_writes, serialization
@@ -152,6 +152,16 @@ class Store:
     async def get(self, job_id: str) -> Job | None:
         row = await self._reader.first(select(jobs.c.request, jobs.c.state_json).where(jobs.c.id == job_id))
         return serialization.load_job(row["request"], row["state_json"]) if row else None
+
+    async def get_by_key(self, owner: str, idempotency_key: str, *, body_hash: str) -> Job | None:
+        """Return the job that was created with an idempotency key. Raises `IdempotencyConflict` for another body."""
+        columns = select(jobs.c.body_hash, jobs.c.request, jobs.c.state_json)
+        row = await self._reader.first(columns.where(jobs.c.owner == owner, jobs.c.idempotency_key == idempotency_key))
+        if row is None:
+            return None
+        if row["body_hash"] != body_hash:
+            raise IdempotencyConflict
+        return serialization.load_job(row["request"], row["state_json"])
 
     async def get_with_fence(self, job_id: str) -> ClaimedJob | None:
         """Return a job with the fence of its last claim."""

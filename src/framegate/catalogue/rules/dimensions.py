@@ -80,7 +80,7 @@ def _default_duration(context: CheckContext) -> int:
 
 def _duration(context: CheckContext) -> Iterator[Problem]:
     duration, allowed = context.request.duration, durations(context)
-    if allowed == () and context.limits.durations:
+    if allowed is not None and not allowed and context.limits.durations:
         text = f"{context.subject} supports no duration{_condition(context, allowed)}. Use another resolution."
         yield _problem("duration", text, [], None)
         return

@@ -115,9 +115,11 @@ class OpenAiReference(Body):
 
 def _as_image(value: object) -> object:
     """An image as the older fields have it: a URL, `{"url": …}` or `{"image_url": {"url": …}}`."""
-    if isinstance(value, dict) and set(cast("dict[str, object]", value)) == {"image_url"}:
-        value = cast("dict[str, object]", value)["image_url"]
-    return {"url": value} if isinstance(value, str) else value
+    image = value
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        image = fields["image_url"] if set(fields) == {"image_url"} else fields
+    return {"url": image} if isinstance(image, str) else image
 
 
 OlderImage = Annotated[Address, BeforeValidator(_as_image)]
