@@ -94,7 +94,7 @@ async def _probe(account: "Account", settings: "Settings", catalogue: "Catalogue
 
 def _offered(provider: "Provider", detail: str, catalogue: "Catalogue") -> ProbeResult:
     """For a self-hosted server: the catalogue's models that it serves."""
-    from framegate.jobs.background.server_discovery import match_served_models
+    from framegate.providers.gpu.base import match_served_models
 
     offers = [(offer.id, model.id) for model in catalogue for offer in model.offers if offer.provider == provider.name]
     served = match_served_models(provider.served_models or (), [offer_id for offer_id, _ in offers])

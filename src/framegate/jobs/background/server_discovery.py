@@ -2,27 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 
 from framegate.catalogue import Catalogue
 from framegate.domain.errors import FramegateError
 from framegate.domain.machine import Clock
 from framegate.jobs.background.periodic import PeriodicTask
-from framegate.providers.gpu.base import GpuServer
+from framegate.providers.gpu.base import GpuServer, match_served_models
 from framegate.providers.registry import ProviderRegistry
 
 _log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 60.0
 START_SECONDS_MAX = 2.0  # a server that is down does not delay the start
-CACHE_PREFIX = "models--"  # of a model's folder in Hugging Face's cache: models--ORG--NAME
 
 
 class ServerDiscovery:
     """Asks the servers what they serve, so that each receives only such orders.
 
-    A server that cannot be asked keeps its last answer; one that never answered is assumed to serve its offers.
+    A server that cannot be asked keeps its last answer, and is asked again before each order. One that never answered
+    gets no orders.
     """
 
     def __init__(self, providers: ProviderRegistry, catalogue: Catalogue, *, clock: Clock) -> None:
@@ -60,19 +59,3 @@ class ServerDiscovery:
         if served != server.served_models and served.isdisjoint(ids):
             _log.warning("%s at %s serves %s, which no model uses.", server.title, server.base_url, names[0])
         server.served_name, server.served_models = names[0], served
-
-
-def match_served_models(names: Iterable[str], ids: Iterable[str]) -> frozenset[str]:
-    """Return the names that a server reports, and the offer ids that they stand for.
-
-    Weights are often in a folder named after the model: `/models/Wan2.2-I2V-A14B-Diffusers`.
-    """
-    names = tuple(names)
-    folders = {folder.lower() for name in names for folder in _folders(name)}
-    return frozenset(names) | {offer_id for offer_id in ids if offer_id.rpartition("/")[2].lower() in folders}
-
-
-def _folders(name: str) -> Iterable[str]:
-    parts = name.replace("\\", "/").rstrip("/").split("/")
-    yield parts[-1]
-    yield from (part.rpartition("--")[2] for part in parts if part.startswith(CACHE_PREFIX))

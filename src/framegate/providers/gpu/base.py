@@ -18,6 +18,9 @@ from framegate.providers.http import HttpProvider, segment
 from framegate.providers.statuses import CANCELLED
 
 MODEL_SECONDS_MAX = 5.0  # for the response that names the served model
+INFO_PATHS = ("model_info", "server_info")  # where a server may describe itself besides `v1/models`
+NAME_FIELDS = ("served_model_name", "model_path", "model")  # of that description
+CACHE_PREFIX = "models--"  # of a model's folder in Hugging Face's cache: models--ORG--NAME
 Part = tuple[Any, ...]  # of a multipart body: file name or None, content, and for a file its media type
 Parts = dict[str, Part]
 
@@ -45,26 +48,51 @@ class GpuServer(HttpProvider):
     poll_seconds_max = 10.0
     propagation_seconds = 0.0  # a single process: a job that it does not find is lost
     served_name: str | None = None
+    served_models = frozenset()  # until the server says what it serves, it gets no orders
+    lists_weights_apart: ClassVar[bool] = False  # whether the list of models lacks the folder of the weights
 
     def __init__(self, account: str, api_key: str = "", base_url: str = "", *, machine: Machine = REAL_MACHINE) -> None:
         super().__init__(account, api_key, base_url.rstrip("/").removesuffix("/v1"), machine=machine)
 
     async def names(self) -> tuple[str, ...]:
-        """The names of the served model, first the one for orders; the folder of its weights is one of them."""
-        names = _names(await self._get("v1/models"))
+        """The names of the served model, first the one for orders; the folder of its weights is one of them.
+
+        Raises `ProviderError` if no part of the server says what it serves.
+        """
+        names: dict[str, None] = {}
+        failure: ProviderError | None = None
+        for path in ("v1/models", *INFO_PATHS):
+            if names and path in INFO_PATHS and not self.lists_weights_apart:
+                break
+            try:
+                names |= dict.fromkeys(_names(await self._get(path)))
+            except ProviderError as error:
+                failure = failure or error
         if not names:
-            raise ProviderError(f"{self.title} does not report which model it serves.")
-        return names
+            raise failure or ProviderError(f"{self.title} does not report which model it serves.")
+        return tuple(names)
 
     async def submit(self, order: Order) -> Handle:
-        """Submit the order. If its outcome is unknown, it cost nothing and counts as not sent."""
-        if self.served_models is not None and order.model_id not in self.served_models:
-            raise Refused(f"This {self.title} server serves {self.served_name}, not {order.model_id}.")
+        """Submit the order, after a check that the server serves its model: it may ignore the model of an order.
+
+        If its outcome is unknown, it cost nothing and counts as not sent.
+        """
         encoded = await self.encode(order)
+        try:
+            names = await self.names()
+        except ProviderError as error:
+            message = f"No order was sent, because it is unknown which model the server serves. {error.message}"
+            connect_failed = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
+            raise NotSent(message, connect_failed=connect_failed) from error
+        if order.model_id not in match_served_models(names, [order.model_id]):
+            raise Refused(f"This {self.title} server serves {names[0]}, not {order.model_id}.")
+        if names[0] != self.served_name:
+            self.served_name = names[0]
+            encoded = await self.encode(order)  # with the name that orders must carry
         headers = {"idempotency-key": order.key}
         try:
             response = await self.client.submit("POST", "v1/videos", headers=headers, **encoded.body)
-            return self.accepted(response, notes=list(encoded.notes))
+            return self.accepted(response, served=names[0], notes=list(encoded.notes))
         except OutcomeUnknown as error:
             raise NotSent(f"{error.message} It is free, so it will be submitted again.") from error
 
@@ -77,9 +105,10 @@ class GpuServer(HttpProvider):
                 return self.not_found(handle)
             raise ProviderError(self.client.error_message(response))
         error = job.get("error") or ("The job was deleted on the server." if job.get("status") == "deleted" else None)
+        served = {"served_model": public_name(str(handle["served"]))} if "served" in handle else {}
         return self.update(
             handle,
-            {name: value for name, value in job.items() if name not in self.unreliable_fields},
+            {**served, **{name: value for name, value in job.items() if name not in self.unreliable_fields}},
             status=job.get("status"),
             files=self.file_urls(job, handle),
             error=error,
@@ -153,6 +182,30 @@ def _text(value: Any) -> str:  # noqa: ANN401 - a JSON value
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _names(model_list: dict[str, Any]) -> tuple[str, ...]:
-    names = [at(row, key) for row in as_list(model_list.get("data")) for key in ("id", "root")]
+def match_served_models(names: Iterable[str], ids: Iterable[str]) -> frozenset[str]:
+    """Return the names that a server reports, and the offer ids that they stand for.
+
+    Weights are often in a folder named after the model: `/models/Wan2.2-I2V-A14B-Diffusers`.
+    """
+    names = tuple(names)
+    folders = {folder.lower() for name in names for folder in _folders(name)}
+    return frozenset(names) | {offer_id for offer_id in ids if offer_id.rpartition("/")[2].lower() in folders}
+
+
+def public_name(name: str) -> str:
+    """Return the name of a served model without the folders of the operator's machine."""
+    is_path = name.startswith(("/", "~", ".")) or "\\" in name or name[1:2] == ":"
+    return next(iter(_folders(name))) if is_path else name
+
+
+def _folders(name: str) -> Iterable[str]:
+    parts = name.replace("\\", "/").rstrip("/").split("/")
+    yield parts[-1]
+    yield from (part.rpartition("--")[2] for part in parts if part.startswith(CACHE_PREFIX))
+
+
+def _names(answer: dict[str, Any]) -> tuple[str, ...]:
+    """The names in a list of models, or in the description of a server."""
+    names = [at(row, key) for row in as_list(answer.get("data")) for key in ("id", "root")]
+    names += [at(part, key) for part in (answer, answer.get("server_args")) for key in NAME_FIELDS]
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from framegate.domain import Handle, Kind, Order, PreparedReference, Reference, Role
-from framegate.domain.errors import ProviderError, Refused
+from framegate.domain.errors import Refused
 from framegate.domain.json import as_list
 from framegate.providers.gpu.base import EncodedOrder, GpuServer, Parts, form_parts, reject_duplicates, seed_of
 from framegate.providers.gpu.families import H3, family_for, frame_count_notes
@@ -24,25 +24,11 @@ class SGLang(GpuServer):
     name = "sglang"
     title = "SGLang"
     base_url = "http://127.0.0.1:30000"
-
-    async def names(self) -> tuple[str, ...]:
-        """The names of the served model; the folder of its weights is in another response."""
-        names = await super().names()
-        try:
-            path = (await self._get("model_info")).get("model_path")
-        except ProviderError:
-            path = None
-        return (*names, path) if isinstance(path, str) and path not in names else names
+    lists_weights_apart = True
 
     def transports_for(self, reference: Reference) -> Sequence[ReferenceTransport]:
         """A guide of MiniMax H3 is sent unchanged in the JSON; a frame is encoded again in the size of the video."""
         return GUIDE_TRANSPORTS if reference.role is Role.REFERENCE else self.reference_transports
-
-    async def submit(self, order: Order) -> Handle:
-        """Submit the order, after a check that the server still serves its model: it ignores the model of an order."""
-        if self.served_models is not None and (new_model := await self._other_model(self.served_models)):
-            raise Refused(f"{self.title} serves {new_model}, no longer {self.served_name}.")
-        return await super().submit(order)
 
     async def encode(self, order: Order) -> EncodedOrder:
         """The order as a form; for MiniMax H3 as JSON."""
@@ -73,14 +59,6 @@ class SGLang(GpuServer):
             return cloud_urls
         count = len(as_list(job.get("file_paths"))) or 1
         return [f"v1/videos/{segment(handle['id'])}/content?variant={number}" for number in range(count)]
-
-    async def _other_model(self, served: frozenset[str]) -> str | None:
-        """The model that it serves instead, if any. None if it cannot be asked: the order itself will show that."""
-        try:
-            names = await self.names()
-        except ProviderError:
-            return None
-        return None if served.issuperset(names) else names[0]
 
     async def _frame_file(self, order: Order) -> tuple[Parts, list[str]]:
         """The picture as a file, and notes of what was changed.
