@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import MISSING, fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from framegate.config.accounts import Account
 from framegate.domain.errors import FramegateError
 from framegate.providers.base import Provider
+from framegate.providers.gpu.base import GpuServer
 from framegate.providers.registry import build_provider
 from support.inline_decoder import InlineDecoder
 from support.ordering import make_order
@@ -31,6 +33,8 @@ async def played(case: dict[str, Any], provider: str, folder: Path) -> list[dict
         account = Account(provider=provider, api_key=KEY, base_url=server_url + case.get("base_path", ""))
         adapter = build_provider(account)
         adapter.decoder = InlineDecoder()
+        if isinstance(adapter, GpuServer):  # which asks before each order what it serves: the subject of other tests
+            adapter.names = partial(_served, case)  # type: ignore[method-assign]
         try:
             for step in case["steps"]:
                 start = len(tape.requests)
@@ -47,6 +51,10 @@ async def played(case: dict[str, Any], provider: str, folder: Path) -> list[dict
         f"{len(tape.requests)} requests for {len(tape.responses)} responses"
     )
     return steps
+
+
+async def _served(case: dict[str, Any]) -> tuple[str, ...]:
+    return (case["order"].get("model_id", "google/veo-3.1"),)
 
 
 def plain(value: Any) -> Any:
@@ -67,7 +75,8 @@ async def _call(adapter: Provider, method: str, case: dict[str, Any], handle: di
     try:
         match method:
             case "submit":
-                new_handle = await adapter.submit(make_order(folder, **case["order"]))
+                new_handle = dict(await adapter.submit(make_order(folder, **case["order"])))
+                new_handle.pop("served", None)
                 handle.update(new_handle)
                 handle["at"] = 0.0
                 return {name: value for name, value in new_handle.items() if name != "at"}

@@ -75,6 +75,7 @@ def recorded(method: str, path: str, headers: dict[str, str], data: bytes) -> di
     """A whole request as JSON; what differs from run to run (pixels, a boundary) is replaced by a description."""
     own_headers = {name.lower(): value.replace(KEY, "<key>") for name, value in headers.items()}
     own_headers = {name: value for name, value in sorted(own_headers.items()) if name not in TRANSPORT_HEADERS}
+    own_headers |= {"user-agent": re.sub(r"^Framegate/\S+$", "framegate", own_headers.get("user-agent", ""))}
     request: dict[str, Any] = {"method": method, "path": path, "headers": own_headers}
     content_type = own_headers.get("content-type", "")
     if content_type.startswith("application/json"):

@@ -98,9 +98,14 @@ def apply_listings(catalogue: Catalogue, listings: Iterable[Listing]) -> Catalog
 
 def _refreshed(model: Model, listing: Listing) -> Model:
     offer = model.offer(listing.provider)
-    if offer is None or offer.ended:
+    if offer is None or (offer.ended and not offer.needs_listing):
         return model
     record = listing.records.get(offer.id)
+    if offer.needs_listing and record is not None and record.get("paused") is not True:
+        opened = replace(offer, ended=None, needs_listing=False)
+        model, offer = _with_offer(model, offer, opened), opened
+    if offer.ended:
+        return model
     if record is None:
         ended = Ended(delisted=True, url=listing.url, read=listing.read)
         return _with_offer(model, offer, replace(offer, ended=ended)) if listing.is_complete else model

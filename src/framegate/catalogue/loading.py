@@ -99,6 +99,8 @@ def _offer(table: Table, model_limits: Table, model: str) -> Offer:
         "has_own_limits": bool(limits),
         "ended": None if ended is None else _ended(ended, label),
     }
+    if facts.get("needs_listing"):
+        values["ended"] = Ended(paused=True)
     return _build(Offer, facts | values, label)
 
 
@@ -171,7 +173,9 @@ def _duration_rule(table: Table, label: str) -> DurationRule:
 
 
 def _resolution_rule(table: Table, label: str) -> ResolutionRule:
-    facts = _with_tuples(table, "resolutions") | {"roles": _roles(table["roles"])}
+    facts = _with_tuples(table, "resolutions") | {
+        key: _roles(table[key]) for key in ("roles", "without_roles") if key in table
+    }
     return _build(ResolutionRule, facts, f"{label}: resolution_rules")
 
 

@@ -43,10 +43,11 @@ class DurationRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolutionRule:
-    """`resolutions` are supported only with a reference of one of `roles`."""
+    """`resolutions` are supported only with a reference of one of `roles`, and with none of `without_roles`."""
 
     resolutions: tuple[str, ...]
-    roles: tuple[Role, ...]
+    roles: tuple[Role, ...] = ()
+    without_roles: tuple[Role, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +187,7 @@ class Offer:
     prices: tuple[Price, ...] = ()
     has_own_limits: bool = False  # whether the provider supports less than the model does
     ended: Ended | None = None
+    needs_listing: bool = False  # its service does not route it: not offered until the service's list has it
     sources: tuple[Source, ...] = ()
     unparsed_prices: tuple[str, ...] = ()  # names of listed prices that are not supported; then no price is known
 

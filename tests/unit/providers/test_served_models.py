@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from framegate import catalogue
-from framegate.domain import Reference, Request, Role
+from framegate.domain import Done, Reference, Request, Role
 from framegate.domain.errors import NotSent, ProviderError, Refused
 from framegate.domain.machine import Machine
 from framegate.jobs.background.catalogue_refresh import CatalogueRefresher
@@ -232,3 +232,16 @@ async def test_a_server_that_does_not_say_what_it_serves_gets_no_order(
 )  # fmt: skip
 def test_the_name_that_clients_see_has_no_folder_of_the_operators_machine(name: str, shown: str):
     assert public_name(name) == shown
+
+
+async def test_the_metadata_of_a_video_names_the_model_that_was_served(stack: ExitStack, tmp_path: Path):
+    server = stack.enter_context(serving(VllmOmni, ServerState("mine", root=f"/weights/{TI2V.rpartition('/')[2]}")))
+    adapter = vllm_omni.VllmOmni("gpu", "", server.url)
+    order = make_order(tmp_path, prompt="a", model_id=TI2V, target={"width": 1280, "height": 704, "duration": 1})
+    handle, update = await adapter.submit(order), None
+    for _ in range(server.polls_to_end + 1):
+        update = await adapter.poll(handle)
+    await adapter.close()
+
+    assert isinstance(update, Done)
+    assert update.metadata["served_model"] == "mine"

@@ -114,8 +114,10 @@ def _resolution(context: CheckContext) -> Iterator[Problem]:
     if rule := _broken_resolution_rule(context):
         name = "resolution" if resolution is not None else "size"
         other = [choice for choice in allowed or () if choice not in rule.resolutions]
-        roles = listed(f"a {role.replace('_', ' ')}" for role in rule.roles)
-        text = f"{context.subject} supports {chosen(context)[0]} only with {roles}. Use {listed(other)}."
+        is_excluded = context.has(*rule.without_roles)
+        roles = listed(f"a {role.replace('_', ' ')}" for role in (rule.without_roles if is_excluded else rule.roles))
+        condition = "only without" if is_excluded else "only with"
+        text = f"{context.subject} supports {chosen(context)[0]} {condition} {roles}. Use {listed(other)}."
         nearest = nearest_resolution(chosen(context)[0], other) if other else None
         yield _problem(name, text, other, nearest)
         return
@@ -129,9 +131,13 @@ def _resolution(context: CheckContext) -> Iterator[Problem]:
 
 
 def _broken_resolution_rule(context: CheckContext) -> ResolutionRule | None:
-    """The rule that forbids the requested resolution without a reference of its roles."""
+    """The rule that forbids the requested resolution with, or without, a reference of its roles."""
     resolution, rules = chosen(context)[0], context.limits.resolution_rules
-    return next((rule for rule in rules if resolution in rule.resolutions and not context.has(*rule.roles)), None)
+    return next((rule for rule in rules if resolution in rule.resolutions and _is_broken(rule, context)), None)
+
+
+def _is_broken(rule: ResolutionRule, context: CheckContext) -> bool:
+    return (bool(rule.roles) and not context.has(*rule.roles)) or context.has(*rule.without_roles)
 
 
 def nearest_resolution(resolution: str, allowed: Sequence[str]) -> str | None:

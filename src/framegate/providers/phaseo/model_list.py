@@ -33,8 +33,14 @@ def record(row: Table) -> dict[str, Any]:
     choices = {field: _values(_details(row, name)) for field, name in CHOICES.items()}
     switches = {name: _is_supported(_details(row, name)) for name in SWITCHES}
     certain = {field: value for field, value in (choices | switches).items() if value is not None}
-    paused = {} if row.get("status") in AVAILABLE_STATUSES else {"paused": True}
+    paused = {} if _is_available(row) else {"paused": True}
     return {"id": row.get("model"), **paused, **certain}
+
+
+def _is_available(row: Table) -> bool:
+    """Whether the model is listed as available, and at least one upstream provider as routed."""
+    routed = [at(entry, "is_active_gateway") is not False for entry in (row, *as_list(row.get("providers")))]
+    return row.get("status") in AVAILABLE_STATUSES and routed[0] and (len(routed) == 1 or any(routed[1:]))
 
 
 def _details(row: Table, name: str) -> list[Table]:
