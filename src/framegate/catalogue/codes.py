@@ -62,6 +62,6 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "reference_unnamed": "prompts of the model refer to references by name, and this one has no name",
         "prompt_not_made": "the prompt asks for something that the model cannot do; it is left out",
         "options_unused": "`provider.options` for a provider that does not offer the model",
-        "option_unknown": "an option that OpenRouter does not pass on to the model",
+        "option_unknown": "an option that OpenRouter does not pass on, or that a server of your own does not know",
     }
 )

@@ -1,14 +1,15 @@
 """Base class of the operator's GPU servers. Orders are free, so a lost order is submitted again."""
 
+import difflib
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from framegate.domain import Handle, Order, PreparedReference, Update
+from framegate.domain import Handle, Order, Preflight, PreparedReference, Problem, Request, Target, Update
 from framegate.domain.errors import NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.domain.json import as_list, at
 from framegate.domain.machine import REAL_MACHINE, Machine
@@ -17,6 +18,8 @@ from framegate.providers.health import probe
 from framegate.providers.http import HttpProvider, segment
 from framegate.providers.statuses import CANCELLED
 
+OPTIONS_SHOWN = 20  # unknown options with a warning
+NAME_CHARS_MAX = 64  # of an option in a warning
 MODEL_SECONDS_MAX = 5.0  # for the response that names the served model
 INFO_PATHS = ("model_info", "server_info")  # where a server may describe itself besides `v1/models`
 NAME_FIELDS = ("served_model_name", "model_path", "model")  # of that description
@@ -42,6 +45,7 @@ class GpuServer(HttpProvider):
     status_map: ClassVar[Mapping[str, str]] = {"deleted": CANCELLED}
     # Fields of its response that have the server's default and not the length of the clip.
     unreliable_fields: ClassVar[frozenset[str]] = frozenset({"seconds"})
+    option_names: ClassVar[frozenset[str]] = frozenset()  # fields of its video API
     resubmittable = True
     concurrency = 2  # one running and one queued there; the others wait in the gateway, where they survive a restart
     poll_seconds = 2.0
@@ -95,6 +99,26 @@ class GpuServer(HttpProvider):
             return self.accepted(response, served=names[0], notes=list(encoded.notes))
         except OutcomeUnknown as error:
             raise NotSent(f"{error.message} It is free, so it will be submitted again.") from error
+
+    def preflight(
+        self, request: Request, target: Target, prepared: Sequence[PreparedReference] = ()
+    ) -> Preflight | None:
+        """Problems of the references, and a warning for each option that the server does not know and would ignore."""
+        known = super().preflight(request, target, prepared) or Preflight()
+        warnings = tuple(self._unknown_options(request))
+        return replace(known, warnings=(*known.warnings, *warnings)) if known.problems or warnings else None
+
+    def _unknown_options(self, request: Request) -> Iterator[Problem]:
+        for name in list(request.options.get(self.name, {}))[:OPTIONS_SHOWN]:
+            if name in self.option_names:
+                continue
+            similar = difflib.get_close_matches(name[:NAME_CHARS_MAX], self.option_names, n=1)
+            hint = f" Did you mean `{similar[0]}`?" if similar else ""
+            shown = f"provider.options.{self.name}.{name[:NAME_CHARS_MAX]}"
+            message = f"{shown} is not an option of {self.title}, which ignores unknown ones.{hint}"
+            nearest = similar[0] if similar else None
+            pointer = f"/provider/options/{self.name}/{name[:NAME_CHARS_MAX]}"
+            yield Problem(code="option_unknown", pointer=pointer, message=message, nearest=nearest)
 
     async def poll(self, handle: Handle) -> Update:
         """Get the job's status. The response for a failed job may have an error status, and the job as its body."""

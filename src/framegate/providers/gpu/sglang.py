@@ -15,6 +15,54 @@ from framegate.providers.references import ReferenceTransport
 
 # Fields of the server that duplicate the request in another form: options must not set them.
 DERIVED_FIELDS = ("width", "height", "seconds", "input_reference", "reference_url")
+OPTIONS = frozenset(
+    [
+        "prompt",
+        "model",
+        "task",
+        "task_type",
+        "conditions",
+        "target",
+        "input_reference",
+        "reference_url",
+        "video_reference",
+        "video_url",
+        "video_path",
+        "n",
+        "num_outputs_per_prompt",
+        "seconds",
+        "size",
+        "fps",
+        "num_frames",
+        "width",
+        "height",
+        "seed",
+        "generator_device",
+        "negative_prompt",
+        "num_inference_steps",
+        "guidance_scale",
+        "guidance_scale_2",
+        "true_cfg_scale",
+        "max_sequence_length",
+        "flow_shift",
+        "enable_teacache",
+        "enable_frame_interpolation",
+        "frame_interpolation_exp",
+        "frame_interpolation_scale",
+        "frame_interpolation_model_path",
+        "enable_upscaling",
+        "upscaling_model_path",
+        "upscaling_scale",
+        "output_quality",
+        "output_compression",
+        "x264_preset",
+        "output_path",
+        "diffusers_kwargs",
+        "extra_body",
+        "extra_params",
+        "enhance_prompt",
+    ]
+)
 GUIDE_TRANSPORTS: tuple[ReferenceTransport, ...] = ("data",)  # such a server often has no internet access
 
 
@@ -25,6 +73,7 @@ class SGLang(GpuServer):
     title = "SGLang"
     base_url = "http://127.0.0.1:30000"
     lists_weights_apart = True
+    option_names = OPTIONS
 
     def transports_for(self, reference: Reference) -> Sequence[ReferenceTransport]:
         """A guide of MiniMax H3 is sent unchanged in the JSON; a frame is encoded again in the size of the video."""

@@ -20,6 +20,50 @@ JOB_LIST_MAX = 100
 FIELD_BYTES_MAX = 900 * 2**10  # of a text field of its form; the server rejects one above 1 MiB
 # Fields of the server that duplicate the request in another form: options must not set them.
 DERIVED_FIELDS = ("size", "seconds", "input_reference", "input_references", "image_reference")
+OPTIONS = frozenset(
+    [
+        "prompt",
+        "model",
+        "seconds",
+        "size",
+        "user",
+        "width",
+        "height",
+        "num_frames",
+        "fps",
+        "aspect_ratio",
+        "short_edge",
+        "num_outputs_per_prompt",
+        "start_time_seconds",
+        "quality",
+        "num_inference_steps",
+        "guidance_scale",
+        "guidance_scale_2",
+        "boundary_ratio",
+        "flow_shift",
+        "true_cfg_scale",
+        "seed",
+        "generate_sound",
+        "sound_duration",
+        "negative_prompt",
+        "enable_frame_interpolation",
+        "frame_interpolation_exp",
+        "frame_interpolation_scale",
+        "frame_interpolation_model_path",
+        "lora",
+        "extra_params",
+        "return_stage_metrics",
+        "input_reference",
+        "input_references",
+        "image_reference",
+        "source_video",
+        "source_audio",
+        "video_noise_mask",
+        "audio_noise_mask",
+        "control_reference",
+        "control_type",
+    ]
+)
 DATA_URL_PREFIX = "data:image/jpeg;base64,"
 
 
@@ -29,6 +73,7 @@ class VllmOmni(GpuServer):
     name = "vllm_omni"
     title = "vLLM-Omni"
     base_url = "http://127.0.0.1:8091"
+    option_names = OPTIONS
 
     async def encode(self, order: Order) -> EncodedOrder:
         """The order as a form."""
