@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from framegate.cli import again, console, db, demo, doctor, generate, jobs, keys, models, serve, spend, verify
+from framegate.cli import again, config, console, db, demo, doctor, generate, jobs, keys, models, serve, spend, verify
 from framegate.domain.errors import FramegateError
 
 EPILOG = (
@@ -45,6 +45,8 @@ app.command()(doctor.doctor)
 app.command()(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.add_typer(db.app, name="db")
+app.add_typer(config.app, name="config")
+app.command()(config.init)
 app.command()(demo.demo)
 
 

@@ -1,6 +1,7 @@
 """`models` command: the limits and prices of the models."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated, Any, cast
 
 import typer
@@ -9,6 +10,15 @@ from framegate.cli import console
 from framegate.cli.connection import Data, Json, Sandbox, Server, open_gateway
 
 Record = dict[str, Any]
+
+
+class Sort(StrEnum):
+    """Order of the models."""
+
+    NAME = "name"
+    PRICE = "price"
+
+
 # Shown in other words, or only useful in JSON.
 HIDDEN_FIELDS = frozenset(
     {
@@ -21,6 +31,10 @@ HIDDEN_FIELDS = frozenset(
 def models(
     *,
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Show only this model.")] = None,
+    sort: Annotated[
+        Sort,
+        typer.Option("--sort", help="By name, or by the lowest price per second; available ones first."),
+    ] = Sort.NAME,
     json: Json = False,
     server: Server = None,
     data: Data = None,
@@ -38,10 +52,25 @@ def models(
     if json:
         console.print_json({"data": records})
         return
-    records.sort(key=lambda record: not any(map(_is_available, _offers(record))))
-    console.table(("MODEL", "SECONDS", "UP TO", "FROM $/S", "PROVIDERS"), [_row(record) for record in records])
+    records.sort(key=lambda record: _sort_key(record, sort))
+    console.table(("MODEL", "REFS", "SECONDS", "UP TO", "FROM $/S", "PROVIDERS"), [_row(record) for record in records])
     if not all(_is_available(offer) for record in records for offer in _offers(record)):
         console.print_hint("(in brackets): no provider account is configured for it")
+
+
+def _sort_key(record: Record, sort: Sort) -> tuple[Any, ...]:
+    """Available models first; then by vendor and name, or by price with unknown prices last."""
+    offers = _offers(record)
+    available = [offer for offer in offers if _is_available(offer)]
+    price = _lowest_price(available or offers)
+    by_price = (price == "-", 0.0 if price == "-" else float(price)) if sort is Sort.PRICE else ()
+    return (not available, *by_price, str(record["id"]))
+
+
+def _reference_count(record: Record) -> str:
+    """The maximum number of reference pictures; - if the model takes none."""
+    accepted: dict[str, dict[str, Record]] = record.get("supported_references") or {}
+    return str(accepted.get("reference", {}).get("image", {}).get("max") or "-")
 
 
 def _row(record: Record) -> tuple[str, ...]:
@@ -51,6 +80,7 @@ def _row(record: Record) -> tuple[str, ...]:
     names = [str(offer["provider"]) if _is_available(offer) else f"({offer['provider']})" for offer in offers]
     return (
         str(record["id"]),
+        _reference_count(record),
         format_ranges(record.get("supported_durations")),
         (record.get("supported_resolutions") or ["-"])[-1],
         price if available or price == "-" else f"({price})",

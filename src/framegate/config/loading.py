@@ -52,6 +52,19 @@ def load(environ: Mapping[str, str] | None = None, *, file: Path | None = None, 
     return settings.model_copy(update={"accounts": tuple(_accounts(settings, environ))})
 
 
+def sources(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Where each setting that is not a default comes from: a file, or a variable. Raises `SettingsInvalid`."""
+    environ = os.environ if environ is None else environ
+    path = Path(environ.get("FRAMEGATE_CONFIG") or "framegate.toml")
+    of_file = _read_file(path, is_required="FRAMEGATE_CONFIG" in environ)
+    found = {RENAMED.get(name, name): str(path) for name in of_file}
+    found |= {RENAMED.get(name, name): variable_name(name) for name in _read_variables(environ)}
+    keys = [variable for variable in KEY_VARIABLES.values() if environ.get(variable)]
+    if keys:
+        found["accounts"] = ", ".join([*([found["accounts"]] if "accounts" in found else []), *keys])
+    return found
+
+
 def sandbox_variable(environ: Mapping[str, str] | None = None) -> bool:
     """Whether FRAMEGATE_SANDBOX asks for a sandbox. Raises `SettingsInvalid`."""
     text = (os.environ if environ is None else environ).get(variable_name("sandbox"))

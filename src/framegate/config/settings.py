@@ -190,7 +190,9 @@ class Settings(BaseModel):
         if url and scheme not in ("sqlite+aiosqlite", "postgresql+asyncpg"):  # the URL itself may hold a password
             raise ValueError("must begin with postgresql+asyncpg:// or sqlite+aiosqlite://")
         if scheme == "postgresql+asyncpg" and not importlib.util.find_spec("asyncpg"):
-            raise ValueError("needs asyncpg for PostgreSQL, which is not installed: pip install 'framegate[postgres]'")
+            raise ValueError(
+                "needs asyncpg for PostgreSQL, which is not installed: pip install '.[postgres]' in a checkout"
+            )
         return url
 
     @field_validator("ca_bundle")

@@ -31,10 +31,10 @@ FRAMEGATE = (sys.executable, "-m", "framegate")
 DOCS = page("reference/cli.md")
 ROOT: Any = typer.main.get_command(app)
 COMMANDS: dict[str, Any] = {
-    **{name: command for name, command in ROOT.commands.items() if not command.hidden and name != "db"},
+    **{name: command for name, command in ROOT.commands.items() if not command.hidden and name not in ("db", "config")},
     **{
         f"{group} {name}": command
-        for group in ("jobs", "keys", "db")
+        for group in ("jobs", "keys", "db", "config")
         for name, command in ROOT.commands[group].commands.items()
     },
 }
@@ -65,7 +65,7 @@ def test_an_example_is_one_line_that_can_be_copied(run: Run, command: str):
     assert line.strip() == f"Example: {written[1]}"
 
 
-@pytest.mark.parametrize("group", [(), ("jobs",), ("keys",), ("db",)])
+@pytest.mark.parametrize("group", [(), ("jobs",), ("keys",), ("db",), ("config",)])
 def test_no_command_is_listed_with_a_truncated_description(run: Run, group: tuple[str, ...]):
     assert not [line for line in run(*group, "--help").out.splitlines() if line.endswith("...") and "Usage" not in line]
 
@@ -244,10 +244,32 @@ def test_differences_from_the_request_are_reported(run: Run, address: str, plan:
 def test_models_are_listed_with_price_and_providers_one_per_line(run: Run):
     lines = run("models", "--sandbox").out.splitlines()
 
-    assert re.split(r"  +", lines[0]) == ["MODEL", "SECONDS", "UP TO", "FROM $/S", "PROVIDERS"]
-    assert "google/veo-3.1 4,6,8 4K 0.20 openrouter, fal, pictory, phaseo" in [" ".join(line.split()) for line in lines]
-    assert "framegate/animatic 1-60 1080p 0 animatic" in [" ".join(line.split()) for line in lines]
-    assert max(len(line.rsplit("  ", 1)[0]) for line in lines) < 72
+    assert re.split(r"  +", lines[0]) == ["MODEL", "REFS", "SECONDS", "UP TO", "FROM $/S", "PROVIDERS"]
+    assert "google/veo-3.1 3 4,6,8 4K 0.20 openrouter, fal, pictory, phaseo" in [
+        " ".join(line.split()) for line in lines
+    ]
+    assert "framegate/animatic 16 1-60 1080p 0 animatic" in [" ".join(line.split()) for line in lines]
+    assert max(len(line.rsplit("  ", 1)[0]) for line in lines) < 78
+
+
+def test_models_are_in_the_order_of_vendor_and_name_or_of_their_price(run: Run):
+    names = [line.split()[0] for line in run("models", "--sandbox").out.splitlines()[1:]]
+    prices = [re.split(r"  +", line)[-2] for line in run("models", "--sandbox", "--sort", "price").out.splitlines()[1:]]
+
+    assert names == sorted(names)
+    known = [float(price) for price in prices if price != "-"]
+    assert known == sorted(known)
+    assert prices[len(known) :] == ["-"] * (len(prices) - len(known))
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_table_fits_the_terminal_and_no_word_is_broken(run: Run, monkeypatch: pytest.MonkeyPatch, columns: int):
+    monkeypatch.setattr(console, "_terminal_columns", lambda *, err=False: columns)
+    words = {word for line in run("models", "--sandbox").out.splitlines() for word in line.split()}
+    monkeypatch.setattr(console, "_terminal_columns", lambda *, err=False: None)
+    whole = run("models", "--sandbox").out
+
+    assert words == set(whole.split())
 
 
 def test_available_models_come_first_with_their_available_price(
