@@ -1,6 +1,7 @@
 """`config` and `init` commands: the settings in force, and a file to set them in."""
 
 import json as encoder
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -77,10 +78,9 @@ def init(
 
 def shown_value(settings: "Settings", name: str) -> Any:  # noqa: ANN401 - JSON
     """The value of a setting as JSON, without keys and passwords."""
-    from sqlalchemy import make_url
-
     if name == "database_url" and settings.database_url:
-        return make_url(settings.database_url).render_as_string(hide_password=True)
+        address, _, query = settings.database_url.partition("?")
+        return re.sub(r"://([^:/@]*):.*@", rf"://\1:{REDACTED}@", address) + (f"?{REDACTED}" if query else "")
     return _without_secrets(settings.model_dump(mode="json", include={name})[name], name)
 
 

@@ -46,7 +46,7 @@ def test_no_key_and_no_password_is_shown(run: Run, folder: Path, monkeypatch: py
         """
     )
     monkeypatch.setenv("FRAMEGATE_API_KEY", "SECRET-3")
-    monkeypatch.setenv("FRAMEGATE_DATABASE_URL", "sqlite+aiosqlite://user:SECRET-4@/x.db")
+    monkeypatch.setenv("FRAMEGATE_DATABASE_URL", "sqlite+aiosqlite://user:SECRET-4@h@/x.db?password=SECRET-6")
     monkeypatch.setenv("FAL_KEY", "SECRET-5")
     result, table = run("config", "show", "--json"), run("config", "show")
 
