@@ -95,6 +95,7 @@ async def _verify(
 
     pool = DecoderPool({Lane.INSPECT: 1}, memory_bytes_max=settings.decoder_bytes_max, clock=REAL_MACHINE)
     references: list[ReferenceImage] = []
+    path = file
     try:
         for index, (role, path, name) in enumerate(images):
             await pool.run(calls.inspect_image, path, settings.reference_pixels_max)

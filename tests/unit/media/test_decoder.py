@@ -11,7 +11,7 @@ import time
 import pytest
 
 from framegate.domain.errors import ReferenceUnusable
-from framegate.domain.machine import REAL_MACHINE
+from framegate.domain.machine import REAL_MACHINE, Machine
 from framegate.media import calls
 from framegate.media.decoder import Budget, DecoderFault, DecoderPool, FileLimitExceeded, Lane
 from framegate.media.decoder import pool as pool_module
@@ -144,7 +144,7 @@ async def test_pixels_in_flight_stay_within_the_budget():
 
 
 async def test_a_queue_that_does_not_move_is_noticed():
-    class SteppedClock:
+    class SteppedClock(Machine):
         seconds = 0.0
 
         def monotonic(self) -> float:

@@ -24,7 +24,7 @@ def report_of(path: Path) -> Report:
 def test_a_file_with_a_third_of_its_frames_damaged_is_faulty(tmp_path, flips):
     path, chance = make_video(tmp_path / "a.mp4", frames=96), random.Random(1)
     with av.open(str(path)) as file:
-        packets = [(packet.pos, packet.size) for packet in file.demux(video=0) if packet.size]
+        packets = [(packet.pos or 0, packet.size) for packet in file.demux(video=0) if packet.size]
     data = bytearray(path.read_bytes())
     for position, size in packets[1::3]:
         for _ in range(flips):

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -59,15 +59,15 @@ def check_pixels(data: bytes) -> None:
         for start in range(0, len(body), FEED_BYTES):
             pending = body[start : start + FEED_BYTES]
             while pending and not checker.is_complete:
-                checker.add(_inflated(inflate, pending))
+                checker.add(_inflated(inflate.decompress, pending))
                 pending = inflate.unconsumed_tail
     if checker is None or not checker.is_complete:
         raise Damaged("the pixel data ends early")
 
 
-def _inflated(inflate: "zlib._Decompress", data: bytes) -> bytes:
+def _inflated(decompress: Callable[[bytes, int], bytes], data: bytes) -> bytes:
     try:
-        return inflate.decompress(data, PIECE_BYTES)
+        return decompress(data, PIECE_BYTES)
     except zlib.error as error:
         raise Damaged(str(error)) from error
 
