@@ -76,7 +76,7 @@ class LimitedHttp(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             self._end_wait()
-        elif self.cycle is None or self.cycle.response_complete:
+        elif not self.cycle or self.cycle.response_complete:
             self._expect_header()  # also while the rest of a body arrives whose request is already answered
             self._header_bytes += 0 if self._is_in_body else len(data)
             if self._header_bytes > HEADER_BYTES_MAX:

@@ -1,7 +1,7 @@
 """Changes made by other processes: one query for all watched jobs, instead of one for each follower."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from framegate.domain.errors import Unavailable
@@ -22,7 +22,7 @@ class ChangeFeed:
         self._polling: asyncio.Task[None] | None = None
 
     @contextmanager
-    def watch(self, job_id: str) -> Iterator[Watch]:
+    def watch(self, job_id: str) -> Generator[Watch]:
         """Watch one job. Set `version` of the watch to that of the job as it was last read."""
         with self._store.notifier.watch(job_id) as watch:
             self._watches += 1

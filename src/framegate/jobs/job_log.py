@@ -22,7 +22,7 @@ def log_change(before: Job | None, job: Job) -> None:
     fields["seconds"] = round(job.updated_at - job.created_at, 1)
     if job.cost_micro_usd is not None:
         fields["cost_usd"] = format_usd(from_micro_usd(job.cost_micro_usd))
-    elif job.estimate is not None and job.estimate.micro_usd is not None:
+    elif job.estimate is not None:
         fields["estimate_usd"] = format_usd(from_micro_usd(job.estimate.micro_usd))
     if job.fault is not None:
         fields |= {"error_code": job.fault.code, "error": job.fault.message}

@@ -123,7 +123,7 @@ class JsonScan:
     def _may_be_long(self, body: bytearray) -> bool:
         if self._is_key():
             return False
-        is_data_url = body[self._text : self._text + 5].lower() == b"data:"
+        is_data_url = bytes(body[self._text : self._text + 5]).lower() == b"data:"
         return is_data_url or (self._previous == COLON and self._key in self._base64_fields)
 
 

@@ -78,7 +78,7 @@ def allowed_origins(settings: Settings) -> frozenset[str]:
     """Return the origins whose pages may call the gateway, besides pages of the address that is called."""
     parts = urlsplit(settings.public_url or "")
     public = normal_origin(f"{parts.scheme}://{parts.netloc}")
-    return frozenset(settings.allowed_origins) | ({public} if public else frozenset())
+    return frozenset(settings.allowed_origins) | ({public} if public else frozenset[str]())
 
 
 def _is_address(name: str) -> bool:

@@ -21,6 +21,7 @@ NO = frozenset({"0", "false", "no", "off"})
 NORMAL_CLOSURE, GOING_AWAY, POLICY_VIOLATION = 1000, 1001, 1008
 UNAUTHORIZED = 4401  # as 401: the key was revoked or has expired
 REASON_CHARS_MAX = 100
+CHECK_SECONDS = 5.0  # between two checks of the key while nothing changes
 MESSAGES_BURST_MAX, MESSAGES_PER_SECOND_MAX = 20, 2
 
 router = APIRouter()
@@ -97,12 +98,15 @@ class _Follower:
     async def run(self, seconds: float) -> None:
         """Send the job and its changes until it has ended, it is deleted, or the gateway stops."""
         receiving: asyncio.Task[str] | None = None
+        changed = asyncio.ensure_future(self._watch.change())
         stop = asyncio.ensure_future(self._context.closing.wait())
-        is_open = await self._report("job.snapshot", force=True)
+        is_open, reported_at = await self._report("job.snapshot", force=True), self._now()
         try:
             while is_open:
                 receiving = receiving or asyncio.ensure_future(self._receive())
-                done, _ = await asyncio.wait({receiving, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                pause = max(0.0, reported_at + seconds - self._now()) if changed.done() else CHECK_SECONDS
+                waiting = {receiving, stop} if changed.done() else {receiving, stop, changed}
+                done, _ = await asyncio.wait(waiting, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
                 if stop in done:
                     await self._socket.close(GOING_AWAY)
                     return
@@ -115,14 +119,19 @@ class _Follower:
                     return
                 if message == "ping":
                     await self._send({"type": "pong"})
-                elif message == "refresh" or (message == "" and self._watch.pop()):
-                    is_open = await self._report("job.updated", force=message == "refresh")
+                elif message == "refresh" or (changed.done() and self._now() >= reported_at + seconds):
+                    if changed.done():
+                        changed = asyncio.ensure_future(self._watch.change())
+                    is_open, reported_at = await self._report("job.updated", force=message == "refresh"), self._now()
             await self._socket.close(NORMAL_CLOSURE)
         finally:
-            pending: list[asyncio.Future[Any]] = [task for task in (receiving, stop) if task is not None]
+            pending: list[asyncio.Future[Any]] = [task for task in (receiving, stop, changed) if task is not None]
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
+
+    def _now(self) -> float:
+        return self._context.machine.monotonic()
 
     def _is_flooding(self) -> bool:
         seconds = self._context.machine.monotonic() - self._started_at
