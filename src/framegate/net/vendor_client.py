@@ -90,7 +90,7 @@ class VendorClient:
 
     `headers` carry the key. `read_error` finds the service's own message in an error response,
     `rejected_before_work` tells whether an error response promises that the order was not accepted, and
-    `pending_order` returns the id of the order that an error response nevertheless names as accepted.
+    `pending_order` returns the id, or an empty text, of an order that an error response nevertheless names as accepted.
     """
 
     def __init__(
@@ -168,10 +168,12 @@ class VendorClient:
         if loops.LOOP in response.headers:
             raise Refused(self._loop_message(), code=GatewayLoop.code)
         message = self.error_message(response)
-        if named := self._pending_order(response):
-            if 300 <= response.status < 400:
+        named = self._pending_order(response)
+        if named is not None:
+            if named and 300 <= response.status < 400:
                 return response
-            raise OutcomeUnknown(f"{message} It names the order `{named[:ID_CHARS_SHOWN]}` as accepted.")
+            order = f" `{named[:ID_CHARS_SHOWN]}`" if named else ""
+            raise OutcomeUnknown(f"{message} It names the order{order} as accepted.")
         if response.status in NOT_SENT_STATUSES or self._rejected_before_work(response):
             raise NotSent(message, retry_after=response.retry_after)
         if response.status in AMBIGUOUS_STATUSES or (response.status >= 500 and response.status != NOT_IMPLEMENTED):

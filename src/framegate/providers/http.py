@@ -181,12 +181,14 @@ class HttpProvider(Provider):
         return self.handle_of(order_id_from(response, *self.order_id_path), **extra)
 
     def _pending_order(self, response: Response) -> str | None:
-        """The id of an order that an error response names as not ended."""
+        """The id of an order that an error response names as not ended; empty if that id is not valid."""
         value = response.value()
-        order_id = find_order_id(value, *self.order_id_path)
-        words = (fields.get("status") for fields in _envelopes(value))
-        is_open = any(self.meaning_of(word) in (statuses.QUEUED, statuses.RUNNING) for word in words)
-        return order_id if is_open else None
+        names = {self.order_id_path[-1], *ORDER_ID_NAMES}
+        for fields in _envelopes(value):
+            is_open = self.meaning_of(fields.get("status")) in (statuses.QUEUED, statuses.RUNNING)
+            if is_open and names & fields.keys():
+                return find_order_id(value, *self.order_id_path) or ""
+        return None
 
     def handle_of(self, job_id: str, **extra: object) -> Handle:
         """The handle of an accepted order."""
