@@ -238,27 +238,24 @@ def _messages(value: object, depth: int) -> Iterator[str]:
     if isinstance(value, str):
         if value.strip():
             yield value
-    elif isinstance(value, list):
-        for item in as_list(value)[:ERROR_PARTS_MAX] if depth else ():
-            yield from _messages(item, depth - 1)
-    elif depth and isinstance(value, dict):
-        fields = as_object(value)
-        for key in MESSAGE_KEYS:
-            if key in fields:
-                yield from _messages(fields[key], depth - 1)
+    elif depth:
+        for part in _parts(value):
+            yield from _messages(part, depth - 1)
+
+
+def _parts(value: object) -> list[Any]:
+    """The items of a list, or the fields of an object that may have a message."""
+    fields = as_object(value)
+    return [*as_list(value)[:ERROR_PARTS_MAX], *(fields[key] for key in MESSAGE_KEYS if key in fields)]
 
 
 def _codes(value: object, depth: int) -> Iterator[str]:
     """The codes next to the messages, the innermost first."""
-    if isinstance(value, list):
-        for item in as_list(value)[:ERROR_PARTS_MAX] if depth else ():
-            yield from _codes(item, depth - 1)
-    elif depth and isinstance(value, dict):
-        fields = as_object(value)
-        for key in MESSAGE_KEYS:
-            if key in fields:
-                yield from _codes(fields[key], depth - 1)
-        for key in CODE_KEYS:
-            code = fields.get(key)
-            if isinstance(code, str | int) and not isinstance(code, bool) and str(code).strip():
-                yield str(code)
+    if not depth:
+        return
+    for part in _parts(value):
+        yield from _codes(part, depth - 1)
+    for key in CODE_KEYS:
+        code = as_object(value).get(key)
+        if isinstance(code, str | int) and not isinstance(code, bool) and str(code).strip():
+            yield str(code)

@@ -2,7 +2,6 @@
 
 import re
 from collections import deque
-from typing import Any
 from urllib.parse import urlsplit
 
 from framegate.domain.json import as_list, as_object
@@ -30,12 +29,9 @@ def video_urls(response: object, *, certain: bool = False) -> list[str]:
         if not waiting or len(urls) == FILES_MAX:
             break
         value, name = waiting.popleft()
-        if isinstance(value, dict):
-            fields: dict[str, Any] = as_object(value)
-            waiting.extend((item, key) for key, item in fields.items() if not _OTHER_NAME.search(key))
-        elif isinstance(value, list):
-            waiting.extend((item, name) for item in as_list(value)[:NODES_MAX])
-        elif isinstance(value, str) and _FILE_NAME.search(name) and _is_url(value) and value not in urls:
+        waiting.extend((item, key) for key, item in as_object(value).items() if not _OTHER_NAME.search(key))
+        waiting.extend((item, name) for item in as_list(value)[:NODES_MAX])
+        if isinstance(value, str) and _FILE_NAME.search(name) and _is_url(value) and value not in urls:
             urls.append(value)
     videos = [url for url in urls if _has_video_suffix(url)]
     return videos if videos or certain else urls

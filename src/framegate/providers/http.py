@@ -337,12 +337,13 @@ def find_order_id(value: object, *path: str) -> str | None:
     return next(filter(None, map(_valid_id, candidates)), None)
 
 
-def _envelopes(value: object, depth: int = 3) -> Iterator[dict[str, Any]]:
+def _envelopes(value: object, depth: int = 4) -> Iterator[dict[str, Any]]:
     """The objects of a response in which the order itself may be."""
-    if isinstance(value, list):
-        yield from (found for item in as_list(value)[:1] for found in _envelopes(item, depth))
-    elif isinstance(value, dict) and depth:
-        fields = as_object(value)
+    if not depth:
+        return
+    for item in as_list(value)[:1]:
+        yield from _envelopes(item, depth - 1)
+    if fields := as_object(value):
         yield fields
         for name in ENVELOPES:
             yield from _envelopes(fields.get(name), depth - 1)
