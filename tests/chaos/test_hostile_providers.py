@@ -19,8 +19,8 @@ from support.hostile_provider import CLIENT_HOST, KEYS, HostileMachine, HostileN
 from support.soak import amount
 from support.stub_renderer import StubExecutor, write_small_video
 
-JOBS = amount(40, 20_000)
-JOBS_PER_GATEWAY = amount(20, 100)
+JOBS = amount(24, 20_000)
+JOBS_PER_GATEWAY = amount(12, 100)
 DEADLINE_SECONDS = 400.0
 NAMES = ("openrouter", "phaseo", "pictory", "fal")
 MODEL = "google/veo-3.1"

@@ -4,7 +4,10 @@ import logging
 
 from framegate.domain import Job, State
 from framegate.domain.money import format_usd, from_micro_usd
+from framegate.domain.provider_text import clean_line
 from framegate.telemetry.logging import FIELDS
+
+ORDER_CHARS_MAX = 200  # of the provider's id of an order; the whole id is in the job
 
 _log = logging.getLogger("framegate.job")
 
@@ -18,7 +21,7 @@ def log_change(before: Job | None, job: Job) -> None:
         fields["provider"] = f"{job.provider}/{job.account}" if job.account else job.provider
     order_id = (job.handle or {}).get("id")
     if order_id is not None:
-        fields["order"] = str(order_id)
+        fields["order"] = clean_line(str(order_id), ORDER_CHARS_MAX)
     fields["seconds"] = round(job.updated_at - job.created_at, 1)
     if job.cost_micro_usd is not None:
         fields["cost_usd"] = format_usd(from_micro_usd(job.cost_micro_usd))
