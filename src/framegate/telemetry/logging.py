@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from framegate.domain.provider_text import clean_text
+
 LogFormat = Literal["text", "json"]
 NOISY_LOGGERS = ("aiosqlite", "httpx2")  # they log whole statements and URLs, with the secrets in them
 TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -22,8 +24,8 @@ _SECRETS = re.compile(
 
 
 def redact(text: str) -> str:
-    """Return a text without keys, signatures and tokens: those in URLs, and Framegate keys anywhere."""
-    return _SECRETS.sub(lambda match: f"{match[1] or match[2]}…", text)
+    """Return a text without keys, signatures and tokens: those in URLs, and the keys of Framegate and of accounts."""
+    return _SECRETS.sub(lambda match: f"{match[1] or match[2]}…", clean_text(text))
 
 
 def redact_query_secrets(record: logging.LogRecord) -> bool:
