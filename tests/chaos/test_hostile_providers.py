@@ -46,7 +46,9 @@ def test_jobs_of_hostile_providers_end_and_are_billed(
             gateway.machine.run(gateway.live())
         text = "\n".join([caplog.text, *gateway.answers, *map(repr, network.webhooks)])
         caplog.clear()
-        assert not [text[max(0, text.index(key) - 500) :][:600] for key in KEYS.values() if key in text], f"batch {batch}"
+        assert not [text[max(0, text.index(key) - 500) :][:600] for key in KEYS.values() if key in text], (
+            f"batch {batch}"
+        )
         assert "Traceback" not in text, f"batch {batch}: {text[text.index('Traceback') - 500 :][:4000]}"
         assert "internal error" not in text.lower(), f"batch {batch}"
         for name, count in gateway.ends.items():

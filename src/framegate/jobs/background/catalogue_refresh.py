@@ -16,6 +16,7 @@ from framegate.catalogue import Catalogue
 from framegate.catalogue.listing import InvalidListing, Listing, Record, apply_listings, records_by_id
 from framegate.domain.errors import FramegateError
 from framegate.domain.machine import Machine
+from framegate.domain.provider_text import clean_line
 from framegate.jobs.background.periodic import PeriodicTask
 from framegate.jobs.background.server_discovery import ServerDiscovery
 from framegate.jobs.routing import Router
@@ -82,7 +83,8 @@ class CatalogueRefresher:
             data = await account.models()
             listed = records_by_id(data, account.name, self._catalogue)
         except (FramegateError, InvalidListing) as error:
-            _log.warning("Model list of %s not refreshed, the previous one holds: %s", account.name, error)
+            reason = clean_line(str(error))
+            _log.warning("Model list of %s not refreshed, the previous one holds: %s", account.name, reason)
             return
         read = datetime.fromtimestamp(self._machine.now(), UTC).strftime("%Y-%m")
         model_list = _ModelList(account.model_list_url or "", read, listed)

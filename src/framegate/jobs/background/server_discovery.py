@@ -7,6 +7,7 @@ from contextlib import suppress
 from framegate.catalogue import Catalogue
 from framegate.domain.errors import FramegateError
 from framegate.domain.machine import Clock
+from framegate.domain.provider_text import clean_line
 from framegate.jobs.background.periodic import PeriodicTask
 from framegate.providers.gpu.base import GpuServer, match_served_models
 from framegate.providers.registry import ProviderRegistry
@@ -14,6 +15,7 @@ from framegate.providers.registry import ProviderRegistry
 _log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 60.0
+NAME_CHARS_MAX = 200  # of a model, in the log
 START_SECONDS_MAX = 2.0  # a server that is down does not delay the start
 
 
@@ -57,5 +59,6 @@ class ServerDiscovery:
         ids = [offer_id for provider, offer_id in self._offers if provider == server.name]
         served = match_served_models(names, ids)
         if served != server.served_models and served.isdisjoint(ids):
-            _log.warning("%s at %s serves %s, which no model uses.", server.title, server.base_url, names[0])
+            name = clean_line(names[0], NAME_CHARS_MAX)
+            _log.warning("%s at %s serves %s, which no model uses.", server.title, server.base_url, name)
         server.served_name, server.served_models = names[0], served

@@ -13,6 +13,7 @@ from framegate.domain import Handle, Order, Preflight, PreparedReference, Proble
 from framegate.domain.errors import NotSent, OutcomeUnknown, ProviderError, Refused
 from framegate.domain.json import as_list, at
 from framegate.domain.machine import REAL_MACHINE, Machine
+from framegate.domain.provider_text import clean_line
 from framegate.media import calls
 from framegate.providers.health import probe
 from framegate.providers.http import HttpProvider, segment
@@ -147,7 +148,7 @@ class GpuServer(HttpProvider):
         )
         names = await self.names()
         self.served_name, self.served_models = names[0], frozenset(names)
-        return f"it serves {names[0]}"
+        return f"it serves {clean_line(names[0])}"
 
     @abstractmethod
     async def encode(self, order: Order) -> EncodedOrder:
