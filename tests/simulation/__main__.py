@@ -1,7 +1,7 @@
 """Replay seeds: `python -m tests.simulation SEED...` prints what was violated, and with one seed its whole trace.
 
-A seed is a number or a name with a number (`cancel-17`); `cancel-1..50` is a range, and `cancel-17:cancel-ignored`
-plants a bug that the simulation must find.
+A seed is a number or a name with a number (`cancel-17`); `cancel-1..50` is a range. `cancel-1..50:cancel-ignored`
+plants a bug that the simulation must find, and ends with the first seed that finds it.
 """
 
 import argparse
@@ -28,28 +28,33 @@ def main() -> int:
     """Run the seeds; return 1 if one of them violates an invariant."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("seeds", nargs="+", metavar="SEED")
-    parser.add_argument("--first", action="store_true", help="stop at the first seed that violates an invariant")
+    parser.add_argument(
+        "--first", action="store_true", help="end each range with the first seed that violates an invariant"
+    )
     parser.add_argument("--list", action="store_true", help="list the seeds without a violation too")
     arguments = parser.parse_args()
     try:
-        seeds = [seed for word in arguments.seeds for seed in _seeds(word)]
+        words = [list(_seeds(word)) for word in arguments.seeds]
     except ValueError as error:
         parser.error(str(error))
-    if len(seeds) > 1:
+    is_one = len(words) == len(words[0]) == 1
+    if not is_one:
         warm_up()
-    began, found = time.monotonic(), 0
-    for seed, bug in seeds:
-        outcome = simulate_apart(seed, bug)
-        if len(seeds) == 1 and not arguments.list:
-            print(*outcome.lines, sep="\n")
-        if outcome.violations or len(seeds) == 1 or arguments.list:
-            print(f"{seed}{f':{bug}' if bug else ''}: {outcome.summary}")
-            for violation in outcome.violations:
-                print(f"  {violation}", flush=True)
-        found += bool(outcome.violations)
-        if found and arguments.first:
-            break
-    print(f"{len(seeds)} seeds, {found} with violations, {time.monotonic() - began:.0f} s")
+    began, run, found = time.monotonic(), 0, 0
+    for seeds in words:
+        for seed, bug in seeds:
+            outcome = simulate_apart(seed, bug)
+            if is_one and not arguments.list:
+                print(*outcome.lines, sep="\n")
+            if outcome.violations or is_one or arguments.list:
+                print(f"{seed}{f':{bug}' if bug else ''}: {outcome.summary}")
+                for violation in outcome.violations:
+                    print(f"  {violation}", flush=True)
+            run += 1
+            found += bool(outcome.violations)
+            if outcome.violations and (bug or arguments.first):
+                break
+    print(f"{run} seeds, {found} with violations, {time.monotonic() - began:.0f} s")
     return 1 if found else 0
 
 
