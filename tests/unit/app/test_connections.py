@@ -16,7 +16,7 @@ from framegate.config.settings import Settings, SettingsInvalid
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HALF = b"GET / HTTP/1.1\r\nHost: a\r\n"
-NEVER = 1e6
+NEVER = 10**6
 SOON = 0.02
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
