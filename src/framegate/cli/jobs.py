@@ -16,6 +16,8 @@ from framegate.domain import Status
 from framegate.domain.errors import Forbidden, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from framegate.client import Framegate, Job
 
 app = typer.Typer(rich_markup_mode=None)
@@ -85,28 +87,91 @@ def jobs(  # noqa: PLR0913 - one parameter for each flag
 
 @app.command()
 def show(job_id: JobId, *, json: Json = False, server: Server = None, data: Data = None) -> None:
-    """Show one job with its webhooks and delivery attempts.
+    """Show one job with its references, cost and webhooks.
 
     Example: framegate jobs show 0198c5d4-7c1e-7f0a-9d6b-6b1f6f0c2a11
     """
-    import json as encoder
-
     with open_gateway(server, data) as client:
         job, is_own = _find(client, job_id)
         webhooks = client.videos.webhooks(job_id) if is_own and job.raw.get("webhooks_url") else ()
+        references = _references(client, job_id) if is_own else ()
     if json:
-        console.print_json({**job.raw, "webhooks": webhooks} if webhooks else job.raw)
+        extra = {"webhooks": webhooks, "references": references}
+        console.print_json({**job.raw, **{name: value for name, value in extra.items() if value}})
         return
-    for key, value in job.raw.items():
-        if value is not None and value not in ([], {}):
-            text = _local_time(value) if key.endswith("_at") else value
-            console.print_data(
-                f"{key:<17}  {text if isinstance(text, str) else encoder.dumps(text, ensure_ascii=False)}"
-            )
+    for label, text in [*job_summary(job, references), *_webhook_lines(webhooks)]:
+        console.print_wrapped(f"{label:<10}  ", text)
+    if job.status in (Status.FAILED, Status.EXPIRED) and job.error_code != "submit_unsure":
+        console.print_hint(f"run it again, which costs again, with: framegate rerun {job.id}")
+
+
+def _references(client: "Framegate", job_id: str) -> "Sequence[Mapping[str, Any]]":
+    try:
+        return client.videos.references(job_id)
+    except NotFound:  # a gateway of an earlier version
+        return ()
+
+
+def job_summary(job: "Job", references: "Sequence[Mapping[str, Any]]") -> "Iterator[tuple[str, str]]":
+    """What a person wants to know about a job, as labels and texts; its links are only in the JSON."""
+    raw = job.raw
+    stage = f", {job.stage}" if not job.is_final and job.stage != job.status else ""
+    progress = "" if job.progress is None or job.is_final else f" {job.progress:.0%}"
+    yield "job", job.id
+    yield "status", f"{job.status}{stage}{progress}"
+    if job.error:
+        yield "error", f"{job.error}" + (f" ({job.error_code})" if job.error_code else "")
+    if raw.get("owner"):
+        yield "owner", str(raw["owner"])
+    yield "model", f"{job.model} at {job.provider}" if job.provider else job.model
+    if job.prompt:
+        yield "prompt", " ".join(job.prompt.split())
+    yield from map(_reference_line, range(1, len(references) + 1), references)
+    yield from _video(job)
+    yield from _money(job)
+    for label, field in (("created", "created_at"), ("started", "started_at"), ("ended", "completed_at")):
+        if raw.get(field):
+            yield label, _local_time(raw[field])
+    yield from (("warning", warning.message) for warning in job.warnings)
+    for route in raw.get("tried") or ():
+        yield "tried", f"{route['model']} at {route['provider']}/{route['account']}: {route['error']}"
+    metadata: Mapping[str, str] = raw.get("metadata") or {}
+    yield from (("metadata", f"{name}: {value}") for name, value in metadata.items())
+
+
+def _reference_line(number: int, reference: "Mapping[str, Any]") -> tuple[str, str]:
+    name = f" @{reference['name']}" if reference.get("name") else ""
+    kind = "picture" if reference["kind"] == "image" else reference["kind"]
+    return f"{kind} {number}", f"{str(reference['role']).replace('_', ' ')}{name}: {reference['url']}"
+
+
+def _video(job: "Job") -> "Iterator[tuple[str, str]]":
+    raw = job.raw
+    if raw.get("duration"):
+        video = ", ".join(str(raw[name]) for name in ("size", "resolution", "aspect_ratio") if raw.get(name))
+        seed = f", seed {raw['seed']}" if raw.get("seed") is not None else ""
+        yield "video", f"{raw['duration']} s, {video}{seed}"
+    for output in job.outputs:
+        size = f"{output['bytes'] / 1e6:.1f} MB" if output.get("bytes") else "stored"
+        yield "file", f"{output.get('width')}x{output.get('height')}, {size}, sha256 {str(output.get('sha256'))[:12]}…"
+    if raw.get("quality"):
+        yield "quality", str(raw["quality"])
+
+
+def _money(job: "Job") -> "Iterator[tuple[str, str]]":
+    estimate: Mapping[str, Any] = job.raw.get("estimate") or {}
+    if job.cost_usd is not None:
+        yield "cost", console.dollars(job.cost_usd)
+    elif estimate.get("usd") is not None:
+        yield "estimate", f"{console.dollars(estimate['usd'])}, {estimate.get('basis', '')}".rstrip(", ")
+    if job.raw.get("bill"):
+        yield "ledger", _bill(job)
+
+
+def _webhook_lines(webhooks: "Sequence[Mapping[str, Any]]") -> "Iterator[tuple[str, str]]":
     for webhook in webhooks:
-        console.print_data(f"{'webhook':<17}  {webhook['id']} {webhook['type']} {webhook['state']}")
-        for attempt in webhook["attempts"]:
-            console.print_data(f"{'':<17}  {_attempt(attempt)}")
+        yield "webhook", f"{webhook['id']} {webhook['type']} {webhook['state']}"
+        yield from (("", _attempt(attempt)) for attempt in webhook["attempts"])
 
 
 @app.command()

@@ -78,6 +78,10 @@ class Videos:
         """Get the quality report of a finished job."""
         return self._driver.run(operations.report(job_id))
 
+    def references(self, job_id: str) -> Sequence[Mapping[str, Any]]:
+        """Get the references of a job, each with its role, kind, name and URL."""
+        return self._driver.run(operations.references(job_id))
+
     def webhooks(self, job_id: str) -> Sequence[Mapping[str, Any]]:
         """Get the webhooks of a job with their delivery attempts."""
         return self._driver.run(operations.webhooks(job_id))
@@ -150,6 +154,10 @@ class AsyncVideos:
     async def report(self, job_id: str) -> Mapping[str, Any]:
         """Get the quality report of a finished job."""
         return await self._driver.run(operations.report(job_id))
+
+    async def references(self, job_id: str) -> Sequence[Mapping[str, Any]]:
+        """Get the references of a job, each with its role, kind, name and URL."""
+        return await self._driver.run(operations.references(job_id))
 
     async def webhooks(self, job_id: str) -> Sequence[Mapping[str, Any]]:
         """Get the webhooks of a job with their delivery attempts."""

@@ -171,6 +171,11 @@ def report(job_id: str) -> Flow[Mapping[str, Any]]:
     return (yield from send(Call(method="GET", path=requests.video_path(job_id, "/report")))).json()
 
 
+def references(job_id: str) -> Flow[list[Mapping[str, Any]]]:
+    """Get the references of a job."""
+    return (yield from send(Call(method="GET", path=requests.video_path(job_id, "/references")))).json()["data"]
+
+
 def webhooks(job_id: str) -> Flow[list[Mapping[str, Any]]]:
     """Get the webhooks of a job with their delivery attempts."""
     return (yield from send(Call(method="GET", path=requests.video_path(job_id, "/webhooks")))).json()["data"]

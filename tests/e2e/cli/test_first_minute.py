@@ -1,5 +1,6 @@
 """What a new user types: plain words, and the command that works."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,37 @@ def test_an_unavailable_model_is_answered_with_the_variables_and_the_sandbox(run
     assert "FAL_KEY" in hint
     assert "docs/guides/providers.md" in hint
     assert "--sandbox" in hint
+
+
+def test_a_job_is_shown_as_a_summary_with_its_references_and_without_links(run: Run, address: str, plan: Plan):
+    url = "asset://aa"
+    references = [
+        {"role": "first_frame", "kind": "image", "url": url},
+        {"role": "reference", "kind": "video", "name": "hero", "url": url},
+    ]
+
+    def answer() -> None:
+        plan.faults.append(("GET .*/references", lambda handler: handler.respond(200, {"data": references})))
+
+    plan.job_fields = {
+        "model": "m",
+        "provider": "fal",
+        "prompt": "push  in",
+        "duration": 4,
+        "size": "640x360",
+        "seed": 3,
+    }
+    answer()
+    shown = run("jobs", "show", "job-0", "--server", address)
+    lines = {line[:10].strip(): line[12:] for line in shown.out.splitlines()}
+
+    assert (lines["job"], lines["status"], lines["model"]) == ("job-0", "completed", "m at fal")
+    assert (lines["prompt"], lines["video"]) == ("push in", "4 s, 640x360, seed 3")
+    assert (lines["picture 1"], lines["video 2"]) == ("first frame: asset://aa", "reference @hero: asset://aa")
+    assert "http" not in shown.out
+    answer()
+    assert json.loads(run("jobs", "show", "job-0", "--json", "--server", address).out)["references"] == references
+    assert run("jobs", "show", "job-0", "--server", address).code == 0  # a gateway without the route
 
 
 def test_a_hint_has_a_command_that_works_where_it_is_shown(

@@ -309,7 +309,8 @@ def test_a_job_is_shown_with_readable_times(run: Run, address: str, plan: Plan):
     plan.job_fields = {"completed_at": 1_800_000_000}
     result = run("jobs", "show", "job-0", "--server", address)
 
-    assert re.search(r"^completed_at +2027-01-1\d \d\d:\d0:00$", result.out, re.MULTILINE)
+    assert re.search(r"^ended +2027-01-1\d \d\d:\d0:00$", result.out, re.MULTILINE)
+    assert "http" not in result.out
     assert "1800000000" in run("jobs", "show", "job-0", "--json", "--server", address).out
 
 

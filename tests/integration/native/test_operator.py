@@ -210,3 +210,15 @@ def test_a_rerun_that_is_sent_twice_with_one_key_is_one_job(gateway: Gateway):
     assert rerun(failed, "k").json()["id"] == first.json()["id"]
     assert rerun(failed, "l").json()["id"] != first.json()["id"]
     assert rerun(other, "k").status_code == 409
+
+
+def test_the_references_of_a_job_are_listed_for_its_owner(gateway: Gateway):
+    user, job = gateway.key("acme"), gateway.job(1, "acme")
+    assert gateway.ask(user, "GET", f"/videos/{job}/references").json() == {"data": []}
+    assert gateway.ask(gateway.key("ops"), "GET", f"/videos/{job}/references").status_code == 404
+    frame = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}, "name": "hero"}
+    body = {"model": "framegate/animatic", "prompt": "@hero", "duration": 1, "input_references": [frame]}
+    created = gateway.ask(user, "POST", "/videos", json=body).json()
+
+    [reference] = gateway.ask(user, "GET", f"/videos/{created['id']}/references").json()["data"]
+    assert reference == {"role": "reference", "kind": "image", "name": "hero", "url": "https://example.com/a.png"}

@@ -25,10 +25,12 @@ from framegate.api.dialects.native.responses import (
     Answer,
     CheckAnswer,
     JobList,
+    ReferenceList,
     VideoJob,
     check_answer,
     event_answer,
     job_answer,
+    reference_list,
 )
 from framegate.api.dialects.native.webhooks import DIALECT
 from framegate.api.http.body import fingerprint, read_json
@@ -137,6 +139,13 @@ async def rerun(
     jobs = context_of(request).jobs
     job = await jobs.rerun(job_id, caller=caller, idempotency_key=idempotency_key)
     return _response(job_response(request, job), status=202)
+
+
+@router.get("/videos/{job_id}/references", responses={200: {"model": ReferenceList}}, dependencies=[KNOWN_QUERY_ONLY])
+async def references(request: Request, owner: Owner, job_id: str) -> Response:
+    """List the references of a job: the frames, then the others, each with its role, kind, name and address."""
+    job = await context_of(request).jobs.get(job_id, owner=owner)
+    return _response(reference_list(job))
 
 
 @router.get("/videos/{job_id}/report", dependencies=[KNOWN_QUERY_ONLY])

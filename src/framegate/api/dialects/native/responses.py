@@ -144,6 +144,22 @@ class JobList(Answer):
     next: str | None = None
 
 
+class ReferenceAnswer(Answer):
+    """Reference of a job. An uploaded file or a data URL has an `asset://` address."""
+
+    role: str
+    kind: str
+    name: str | None = None
+    reference_type: str | None = None
+    url: str
+
+
+class ReferenceList(Answer):
+    """References of a job, in the order in which adjustments and problems count them."""
+
+    data: list[ReferenceAnswer]
+
+
 class TargetAnswer(Answer):
     """Video that the job would make."""
 
@@ -208,6 +224,22 @@ class ErrorAnswer(Answer):
     """Body of every error."""
 
     error: ErrorBody
+
+
+def reference_list(job: Job) -> ReferenceList:
+    """Return the references of a job."""
+    return ReferenceList(
+        data=[
+            ReferenceAnswer(
+                role=reference.role,
+                kind=reference.kind,
+                name=reference.name,
+                reference_type=reference.reference_type,
+                url=reference.url,
+            )
+            for reference in job.request.references
+        ]
+    )
 
 
 def job_answer(job: Job, *, base: str, signer: UrlSigner) -> VideoJob:
