@@ -17,7 +17,10 @@ from support.served_gateway import ServedGateway, served_here
 
 KEY = "sk-loop"
 ACCOUNTS = {"openrouter": "/api/v1", "phaseo": "/phaseo/v1", "fal": "/fal", "pictory": "/pictory"}
-MODELS = {"pictory": {"model": "pixverse/pixverse-5.5", "duration": 5}}
+MODELS = {
+    "pictory": {"model": "pixverse/pixverse-5.5", "duration": 5},
+    "phaseo": {"model": "google/veo-3.1-lite", "duration": 4, "resolution": "720p"},
+}
 ANY_MODEL = {"model": "x-ai/grok-imagine-video", "duration": 1, "resolution": "480p"}
 SECONDS_MAX = 60
 
