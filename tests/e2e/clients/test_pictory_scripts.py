@@ -115,7 +115,7 @@ def test_a_script_is_told_what_was_stripped(script: Script):
     answer = script.call("POST", "/v1/aistudio/videos", {"prompt": "slow push in", "seed": 1, "durration": "5s"})
 
     assert [one["field"] for one in answer["data"]["warnings"]] == ["seed", "durration"]
-    assert "Did you mean duration?" in answer["data"]["warnings"][1]["message"]
+    assert "Did you mean `duration`?" in answer["data"]["warnings"][1]["message"]
 
 
 def test_a_script_lists_its_jobs(script: Script):
