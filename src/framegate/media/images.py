@@ -443,7 +443,9 @@ class _Fitter:
 
     def _allowed_types(self) -> tuple[str, ...]:
         names = (name.lower().removeprefix("image/") for name in self.limits.formats)
-        return tuple(f"image/{'jpeg' if name == 'jpg' else name}" for name in names) or tuple(MEDIA_TYPES.values())
+        return tuple(f"image/{'jpeg' if name == 'jpg' else name}" for name in names) or tuple(
+            dict.fromkeys(MEDIA_TYPES.values())
+        )
 
     def _choose_media_type(self, image: Image.Image) -> str:
         """Choose the image's own type if allowed, else the allowed type with the smallest loss."""
