@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --requir
 # Tests that share a served gateway run in one process, in the order of tests/conftest.py.
 PYTEST := -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo test soak coverage lint types contracts check docs wheel measure bench lock clean
+.PHONY: help demo install test soak coverage lint types contracts check docs wheel measure bench lock clean
 .DEFAULT_GOAL := demo
 
 help:  ## list the targets
@@ -14,6 +14,11 @@ help:  ## list the targets
 
 demo: $(VENV)/.run  ## make a playable MP4 from three photos, without a key or a GPU
 	$(BIN)/framegate demo
+
+install: $(VENV)/.run  ## put framegate on the PATH of this user, as a link in ~/.local/bin
+	@mkdir -p $(HOME)/.local/bin
+	@ln -sf $(CURDIR)/$(BIN)/framegate $(HOME)/.local/bin/framegate
+	@echo "$(HOME)/.local/bin/framegate"
 
 test: $(VENV)/.dev  ## run the whole test suite
 	$(BIN)/python $(PYTEST)

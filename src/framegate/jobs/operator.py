@@ -31,7 +31,7 @@ class BilledPage:
 
 
 class Operator:
-    """What an operator sees and changes, whoever owns it. Callers need the scope `admin`."""
+    """Operator view of the jobs, keys and spending of every tenant. Callers need the scope `admin`."""
 
     def __init__(self, jobs: JobService, store: Store, machine: Machine) -> None:
         self._jobs = jobs
