@@ -133,7 +133,7 @@ def test_a_request_with_every_nearest_value_becomes_valid(request: Request):
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
 def test_every_offer_accepts_a_minimal_request(model: Model):
-    for offer in model.offers:
+    for offer in model.open_offers:
         request = Request(
             model=model.id,
             prompt="A quiet street at dawn",
