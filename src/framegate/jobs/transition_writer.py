@@ -145,5 +145,5 @@ class TransitionWriter:
 
 
 def _is_news(stored: Job, job: Job, transition: Transition) -> bool:
-    """Whether a transition tells the outcome of a job's open order, which is true whoever has the claim by now."""
+    """Whether a transition tells the outcome of a job's open order, which stays true after a loss of the claim."""
     return job.state is State.SUBMITTING and stored.attempts == job.attempts and transition.order == "accepted"

@@ -200,7 +200,7 @@ class Worker:
         except (Stale, NotFound):
             _log.info("Job %s was taken over or deleted.", job_id)
         except Unavailable as error:
-            _log.info("Job %s goes on when its lease expires: %s", job_id, error.message)
+            _log.info("Job %s continues when its lease expires: %s", job_id, error.message)
         except Exception:  # noqa: BLE001 - top level of a job
             _log.exception("Job %s: internal error; will be retried when its lease expires.", job_id)
 

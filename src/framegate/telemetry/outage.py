@@ -24,7 +24,7 @@ class OutageLog:
         self._failures += 1
         if not self._failing:
             self._since = self._clock()
-            _log.error("%s unavailable; work waits and goes on by itself. %s", self._what, reason)
+            _log.error("%s unavailable; work waits and continues by itself. %s", self._what, reason)
         self._failing.add(use)
 
     def worked(self, *, use: str = "") -> None:

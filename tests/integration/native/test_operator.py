@@ -164,7 +164,7 @@ def test_a_key_is_created_used_limited_and_revoked_over_the_api_at_once(gateway:
         {"requests_per_minute": "5"},
         {"budget_period": "day"},
         {"budget_micro_usd": 10**16},
-        {"nmae": "x"},
+        {"labell": "x"},
     ],
 )
 def test_a_key_that_cannot_be_is_refused_with_its_field(gateway: Gateway, body: dict[str, Any]):

@@ -109,8 +109,8 @@ def test_an_unknown_argument_is_answered_with_the_one_that_is_meant_before_anyth
 
 
 def test_an_unknown_key_of_a_reference_is_an_error(client: Framegate, plan: Plan):
-    reference: Any = {"url": "https://h/a.png", "nmae": "x"}
-    with pytest.raises(TypeError, match="unknown key `nmae`"):
+    reference: Any = {"url": "https://h/a.png", "labell": "x"}
+    with pytest.raises(TypeError, match="unknown key `labell`"):
         client.videos.create(prompt="x", references=[reference])
     assert plan.received == []
 

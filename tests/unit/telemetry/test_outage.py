@@ -39,6 +39,6 @@ def test_the_line_at_the_end_says_how_long_and_how_often(caplog: pytest.LogCaptu
     log.worked()
 
     assert caplog.messages == [
-        "Data folder unavailable; work waits and goes on by itself. No space left on device",
+        "Data folder unavailable; work waits and continues by itself. No space left on device",
         "Data folder available again after 42 s; failed calls: 2.",
     ]
