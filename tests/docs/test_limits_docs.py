@@ -27,4 +27,6 @@ def test_a_documented_limit_has_the_documented_default(place: str, constant: str
     else:
         value = Settings.model_fields[place].get_default(call_default_factory=True, validated_data={})
 
-    assert Decimal(re.match(r"[\d,.]*\d", default)[0].replace(",", "")) == value
+    number = re.match(r"[\d,.]*\d", default)
+    assert number is not None
+    assert Decimal(number[0].replace(",", "")) == value

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from support.opened import app_of
+
 ORIGIN = "https://app.example"
 PREFLIGHT = {"origin": ORIGIN, "access-control-request-method": "POST"}
 
@@ -81,7 +83,7 @@ def test_a_health_check_without_a_host_is_answered(root: TestClient, path: str, 
     scope = {
         "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": [], "query_string": b"",
         "http_version": version, "scheme": "http", "server": ("127.0.0.1", 1), "client": ("127.0.0.1", 2),
-        "state": {"gateway": root.app.state.gateway},  # pyright: ignore[reportAttributeAccessIssue] - Starlette
+        "state": {"gateway": app_of(root).state.gateway},
     }  # fmt: skip
     assert root.portal is not None
     root.portal.call(root.app, scope, receive, send)

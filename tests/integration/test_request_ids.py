@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from framegate.telemetry.logging import FIELDS
+from support.opened import parts_of
 
 PATHS = [
     "/healthz",
@@ -64,7 +65,7 @@ def test_an_internal_error_names_the_request_and_has_its_header(
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(client.app.state.parts.jobs, "list", broken)  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setattr(parts_of(client).jobs, "list", broken)
     monkeypatch.setattr(client._transport, "raise_server_exceptions", False)
     response = client.get("/videos", headers={"x-request-id": "trace-9"})
 

@@ -75,10 +75,10 @@ class InvalidRequest(FramegateError):
         omitted: int = 0,
     ) -> None:
         omitted += max(0, len(problems) - PROBLEMS_MAX)
-        self.problems = tuple(problems[:PROBLEMS_MAX])
+        self.problems: tuple[Problem, ...] = tuple(problems[:PROBLEMS_MAX])
         if omitted > 0:
             rest = f"{omitted:,} more problems are not listed."
-            self.problems += (Problem(code="more_problems", pointer="", message=rest),)
+            self.problems = (*self.problems, Problem(code="more_problems", pointer="", message=rest))
         self.warnings = tuple(warnings)
         self.alternatives = tuple(alternatives)
         super().__init__(message or " ".join(problem.message for problem in self.problems))

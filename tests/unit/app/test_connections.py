@@ -57,7 +57,7 @@ async def status(client: Client, request: bytes = WHOLE) -> bytes:
 
 def played(script: Callable[[Callable[[], Coroutine[Any, Any, Client]]], Coroutine[Any, Any, None]], **limits: Any):
     async def play() -> None:
-        all_limits = {"connections_max": 10, "header_seconds": NEVER} | limits
+        all_limits: dict[str, Any] = {"connections_max": 10, "header_seconds": NEVER} | limits
         async with asyncio.timeout(30), serving(ConnectionLimits(**all_limits)) as connect:
             await script(connect)
 

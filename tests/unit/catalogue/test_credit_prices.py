@@ -1,5 +1,6 @@
 """Credits are converted to dollars at the configured price only."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -8,8 +9,9 @@ from framegate import catalogue
 from framegate.api.dialects.pictory.requests import STUDIO
 from framegate.catalogue.pricing import CREDITS_PER_SECOND, with_credit_prices
 from framegate.config.loading import load
-from framegate.domain import Request
+from framegate.domain import Done, Request
 from framegate.domain.errors import FramegateError
+from framegate.net.answers import Response
 from framegate.providers.pictory import Pictory
 
 RATE = Decimal("0.05")
@@ -47,19 +49,28 @@ def test_the_credits_per_second_are_those_that_the_pictory_dialect_returns():
         (RATE, 12.8, 640_000),
         (None, 160, None),
         (RATE, True, None),
-        (RATE, "160", None),
+        (RATE, "160", 8_000_000),
         (RATE, float("inf"), None),
         (RATE, float("nan"), None),
         (RATE, -1, None),
         (RATE, None, None),
     ],
 )
-async def test_a_charge_in_credits_is_settled_at_its_price(rate: Decimal | None, credit: object, cost: int | None):
+async def test_a_charge_in_credits_is_settled_at_its_price(
+    rate: Decimal | None, credit: object, cost: int | None, monkeypatch: pytest.MonkeyPatch
+):
     pictory = Pictory("main", "key")
     pictory.usd_per_credit = rate
-    done = pictory._done({"url": "https://h/v.mp4", "aiCreditsUsed": credit}, {"id": "x"})
+    job = {"status": "completed", "url": "https://h/v.mp4", "aiCreditsUsed": credit}
+
+    async def query(*_: object) -> Response:
+        return Response(200, {}, json.dumps({"success": True, "data": job}).encode())
+
+    monkeypatch.setattr(pictory.client, "query", query)
+    done = await pictory.poll({"id": "x"})
     await pictory.close()
 
+    assert isinstance(done, Done)
     assert done.cost_micro_usd == cost
 
 

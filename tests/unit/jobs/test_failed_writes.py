@@ -133,10 +133,12 @@ async def test_a_database_that_is_away_for_a_while_loses_none_of_many_orders(wor
                 away.setattr(gateway.store, name, _unavailable)
             yield
 
+    gateway = world(looks=[Running(), "done"])
+
     async def slow(_order):
         await gateway.clock.sleep(2)
 
-    gateway = world(submits=[slow] * 6, looks=[Running(), "done"])
+    gateway.provider.submits += [slow] * 6
     async with gateway.open():
         jobs = [await gateway.create() for _ in range(6)]
         for job in jobs:

@@ -35,6 +35,7 @@ async def agrees(gateway, job):
     unsure = job.fault is not None and job.fault.unsure
     assert unsure == (newest == "unsure")
     if entry.state is EntryState.HELD:
+        assert job.fault is not None
         assert job.fault.unsure or job.fault.may_charge
     if entry.state is EntryState.VOID and job.fault:
         assert not job.fault.unsure
