@@ -18,12 +18,15 @@ from support.opened import call, parts_of
 
 API = "http://127.0.0.1:8787/api/v1"
 PUBLIC = {"/videos/models", "/videos/models/{author}/{slug}"}
-OF_NOBODY = {"/videos", "/videos/check", "/assets", "/spend", "/webhooks/secret"}  # name nothing of another
+OF_NOBODY = {"/videos", "/videos/check", "/assets", "/spend", "/webhooks/secret", "/gateway"}  # name nothing of another
 BY_LINK_ALONE = {"/assets/{sha256}"}  # no key opens these, be it its owner's
 UNKNOWN = "0190a000-0000-7000-8000-000000000001"
 DESCRIBED = native.build(needs_key=lambda: True).openapi()["paths"]
+OF_OPERATORS = {path for path in DESCRIBED if path.startswith("/admin/")}  # refused to everybody else
 OF_A_JOB = [
-    (path, method) for path in sorted(set(DESCRIBED) - PUBLIC - OF_NOBODY - BY_LINK_ALONE) for method in DESCRIBED[path]
+    (path, method)
+    for path in sorted(set(DESCRIBED) - PUBLIC - OF_NOBODY - OF_OPERATORS - BY_LINK_ALONE)
+    for method in DESCRIBED[path]
 ]
 
 
@@ -211,3 +214,13 @@ def test_a_gateway_for_other_machines_does_not_start_until_there_is_a_key(tmp_pa
 
     with TestClient(build_app(closed), base_url=API) as gateway:
         assert gateway.get("/videos").status_code == 401
+
+
+def test_the_operators_routes_are_refused_to_every_other_key(callers: Callers):
+    theirs = callers.key("other")
+    assert len(OF_OPERATORS) >= 4
+
+    for path in OF_OPERATORS:
+        for method in DESCRIBED[path]:
+            asked = re.sub(r"\{\w+\}", UNKNOWN, path)
+            assert callers.ask(theirs, method, asked).status_code == 403, (method, path)

@@ -8,7 +8,7 @@ JOB = "0190a000-0000-7000-8000-00000000ffff"
 @pytest.mark.parametrize(
     ("address", "there", "nearest"),
     [
-        ("videos?models=x", ["limit", "after", "status", "model"], "model"),
+        ("videos?models=x", ["limit", "after", "status", "model", "held"], "model"),
         ("spend?form=2026-11-01", ["by", "since", "until"], None),
         (f"videos/{JOB}/events?afterr=3", ["after"], "after"),
         (f"videos/{JOB}/report?full=1", [], None),

@@ -216,6 +216,8 @@ async def output(request: Request, job_id: str, index: int, name: str) -> Respon
     if link is None or link.credential is None:
         raise NotFound(FILE_NOT_FOUND)
     video = await readable_output(request, link, owner_of)
+    if not name.endswith(f".{video.blob.extension}"):
+        raise NotFound(FILE_NOT_FOUND)
     return await send_file(request, jobs.blobs.path(video.blob.sha256), video.blob, name=name)
 
 
