@@ -73,25 +73,25 @@ def test_24_no_address_of_this_machine_or_its_network_is_fetched_for_a_client(
     assert service.taken("take-inside") == []
 
 
-def test_24_a_name_that_leads_into_the_network_fails_its_job_before_it_is_ordered(client: Client, service: Studio):
+def test_24_a_name_of_this_machine_is_refused_before_there_is_a_job(client: Client, service: Studio):
     reference = image(f"http://localhost:{service.url.rpartition(':')[2]}/secret.png")
-    job = client.made("take-by-name", input_references=[reference])
+    (code,) = client.problems("take-by-name", input_references=[reference])
 
-    assert (job["status"], job["error_code"]) == ("failed", "reference_private_address")
+    assert code == "reference_private_address"
     assert "/secret.png" not in service.asked
     assert service.taken("take-by-name") == []
 
 
 def test_24_no_webhook_is_sent_into_the_network(client: Client, service: Studio):
-    service.plan("take-called", looks=[FAILED])
     with socket.create_server(("127.0.0.1", 0)) as inside:
         inside.setblocking(False)
         address = f"127.0.0.1:{inside.getsockname()[1]}/hook"
-        assert client.create("take-called", callback_url=f"http://{address}").status_code == 400
-        job = client.made("take-called", callback_url=f"https://{address}")
-        attempt = client.tried(job)
+        refused = client.create("take-called", callback_url=f"https://{address}")
 
-        assert "points to a loopback address. Only public addresses are allowed" in attempt["error"]
+        assert client.create("take-called", callback_url=f"http://{address}").status_code == 400
+        assert refused.status_code == 400
+        assert "points to a loopback address. Only public addresses are allowed" in refused.text
+        assert service.taken("take-called") == []
         with pytest.raises(BlockingIOError):
             inside.accept()
 

@@ -96,7 +96,7 @@ def test_a_driver_that_is_not_installed_is_reported_with_the_command_that_instal
 
     monkeypatch.setattr("importlib.util.find_spec", not_installed)
 
-    with pytest.raises(SettingsInvalid, match=r"pip install 'framegate\[postgres\]'") as fault:
+    with pytest.raises(SettingsInvalid, match=r"pip install '\.\[postgres\]' in a checkout") as fault:
         load({"FRAMEGATE_DATABASE_URL": "postgresql+asyncpg://me:SECRET@h/d"})
     assert "SECRET" not in fault.value.message
 

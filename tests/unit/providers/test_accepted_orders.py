@@ -11,6 +11,7 @@ import pytest
 from framegate.config.accounts import Account
 from framegate.domain.errors import NotSent, OutcomeUnknown, ProviderError
 from framegate.net import vendor_client
+from framegate.providers.gpu.base import GpuServer
 from framegate.providers.registry import ADAPTERS, build_provider
 from support.faulty_vendor import Fault, answer, faulty, raw
 from support.ordering import make_order
@@ -80,6 +81,16 @@ ENVELOPES: dict[str, Callable[[str], Fault]] = {
         b"", b'{"result":{"job":' + body_with(name, "abc") + b'},"user":{"id":"u"}}'
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def known_models(monkeypatch: pytest.MonkeyPatch):
+    """Own servers serve what is ordered."""
+
+    async def names(_: GpuServer) -> tuple[str, ...]:
+        return tuple(MODELS.values())
+
+    monkeypatch.setattr(GpuServer, "names", names)
 
 
 @pytest.fixture(autouse=True)

@@ -98,9 +98,9 @@ def test_a_request_uses_the_provider_that_can_receive_its_references(
 
 def test_the_estimate_is_that_of_the_chosen_route(make_request: Callable[..., Request]):
     request = replace(make_request("x-ai/grok-imagine-video", HTTPS), duration=2)
-    verdict, route = router("fal", "phaseo").candidates(request).select()
+    verdict, route = router("fal", "openrouter").candidates(request).select()
     assert route is not None
-    assert route.provider.name == "phaseo"  # whose price is known
+    assert route.provider.name == "openrouter"  # whose price is known
     assert verdict.estimate is not None
     assert [warning.code for warning in verdict.warnings] == []
 

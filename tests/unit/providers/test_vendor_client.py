@@ -14,6 +14,7 @@ from framegate.domain.errors import FramegateError, MovedOrigin, NotSent, Outcom
 from framegate.net import vendor_client
 from framegate.net.resume import ResumableFile
 from framegate.net.vendor_client import VendorClient
+from framegate.providers.gpu.base import GpuServer
 from framegate.providers.registry import ADAPTERS, build_provider
 from support.faulty_vendor import Fault, answer, cut, faulty, raw, silence, trickle
 from support.ordering import make_order
@@ -65,6 +66,16 @@ ROLES = {"sglang": "first_frame"}
 def references_for(name: str) -> list[dict[str, str]]:
     """One reference with a role that the provider's model accepts."""
     return [{"role": ROLES.get(name, "reference")}]
+
+
+@pytest.fixture(autouse=True)
+def known_models(monkeypatch: pytest.MonkeyPatch):
+    """Own servers serve what is ordered."""
+
+    async def names(_: GpuServer) -> tuple[str, ...]:
+        return tuple(MODELS.values())
+
+    monkeypatch.setattr(GpuServer, "names", names)
 
 
 @pytest.fixture(autouse=True)
