@@ -26,7 +26,7 @@ SEEDS_OF_BUG = {
 SEEDS_PER_BUG = 20
 SEEDS_PER_PROFILE = amount(2, 50)
 REPLAYED = "kill-2"
-FOUND = ("stop-4", "swarm-3")  # seeds that have found a fault, beside those of the profiles
+FOUND = ("stop-4", "swarm-3", "swarm-188")  # seeds that have found a fault, beside those of the profiles
 
 
 def simulation(*arguments: str) -> list[str]:

@@ -187,9 +187,15 @@ class Worker:
 
     async def _extend_leases(self) -> None:
         """Extend the leases of the jobs that are driven. A job that was dropped after an error waits for its end."""
-        if self._clock.monotonic() >= self._heartbeat_at and self._jobs:
+        if self._clock.monotonic() < self._heartbeat_at or not self._jobs:
+            return
+        # Set before the write: a change of the clock while it waits must make the next one due at once.
+        self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
+        try:
             await self._store.extend(self.worker, self._jobs, until=self._clock.now() + LEASE_SECONDS)
-            self._heartbeat_at = self._clock.monotonic() + HEARTBEAT_SECONDS
+        except Unavailable:
+            self._heartbeat_at = self._clock.monotonic()
+            raise
 
     # -- one job
 
