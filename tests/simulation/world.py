@@ -184,7 +184,7 @@ class World:
         return Transport(self)
 
     def receive(self, call: Call) -> "asyncio.Future[Reply]":
-        """Take a request; its handling goes on when the client breaks off."""
+        """Accept a request; it is handled to its end even if the client disconnects."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply] = loop.create_future()
         self.spawn(self._serve(call, future))

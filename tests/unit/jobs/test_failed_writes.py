@@ -102,7 +102,7 @@ async def test_a_cancellation_during_a_failed_write_of_an_accepted_order_stops_t
 
 @pytest.mark.parametrize("others_claim", [False, True])
 async def test_an_outage_longer_than_the_lease_loses_no_accepted_order(world, monkeypatch, others_claim):
-    """Another gateway may have claimed the job, but has not ended it: the id of its order is true whoever has it."""
+    """Another gateway may have claimed the job, but has not ended it: the id of its order is valid under any claim."""
 
     async def long(job):
         await gateway.clock.sleep(2 * LEASE_SECONDS)
